@@ -1,0 +1,5 @@
+"""Data structures of the cascade."""
+
+from .evidence import Evidence
+
+__all__ = ['Evidence']

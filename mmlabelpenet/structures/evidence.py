@@ -1,0 +1,25 @@
+"""The evidence: the one value that travels through the cascade."""
+
+from mmengine.structures import BaseDataElement
+
+
+class Evidence(BaseDataElement):
+    """What is known of one photo, made finer by every stage that it passes.
+
+    All coordinates are those of the network input (after resizing), all tensors lie on the
+    device of the features and none carries a gradient. A field is absent until the stage
+    that makes it has run:
+
+    - ``tags`` (Tensor): [C] in {0, 1}, the image-level labels; at test time absent or unused.
+    - ``image_scores`` (Tensor): [C] in 0..1, stage 1's belief that a class is in the photo.
+    - ``proposals`` (InstanceData): ``bboxes`` [N, 4] xyxy in pixels; after stage 1 also
+      ``scores`` [N, C], the score of each proposal for each class.
+    - ``attention`` (Tensor): [C, h, w] in 0..1, each class's map divided by its maximum, on
+      the grid of the stride that ``metainfo['attention_stride']`` tells.
+    - ``pseudo_instances`` (InstanceData): M pseudo instances of tagged classes with
+      ``bboxes`` [M, 4], ``labels`` [M], ``scores`` [M], ``weights`` [M] (the factor of
+      their losses) and, after stage 3, ``masks`` [M, h, w]: the instance attention in 0..1
+      on the grid of ``attention``.
+
+    Metainfo: ``img_shape`` (h, w) of the unpadded input, ``batch_input_shape``.
+    """
