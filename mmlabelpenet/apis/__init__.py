@@ -1,0 +1,22 @@
+"""What the command-line tools are made of."""
+
+from .checkpoint import read_checkpoint, require_same_model
+from .command import add_common_arguments, load_config, run_command, sentence_of
+from .distributed import prepare_distributed
+from .mixed_precision import BFloat16OptimWrapper, enable_amp
+from .testing import evaluate_detector
+from .training import train_detector
+
+__all__ = [
+    'BFloat16OptimWrapper',
+    'add_common_arguments',
+    'enable_amp',
+    'evaluate_detector',
+    'load_config',
+    'prepare_distributed',
+    'read_checkpoint',
+    'require_same_model',
+    'run_command',
+    'sentence_of',
+    'train_detector',
+]

@@ -1,0 +1,22 @@
+"""The arithmetic of the metrics, free of any framework."""
+
+from .average_precision import average_precision, mean_over_valid
+from .matching import (
+    PhotoMatches,
+    match_photo,
+    per_class_average_precision,
+    per_class_best_overlap,
+)
+from .overlap import box_iou, mask_iou, to_rles
+
+__all__ = [
+    'PhotoMatches',
+    'average_precision',
+    'box_iou',
+    'mask_iou',
+    'match_photo',
+    'mean_over_valid',
+    'per_class_average_precision',
+    'per_class_best_overlap',
+    'to_rles',
+]

@@ -1,0 +1,161 @@
+"""Matching predictions with true objects, boxes and masks alike."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .average_precision import average_precision
+
+
+class PhotoMatches(NamedTuple):
+    """All that the VOC figures need to know of one photo with P predictions, G objects.
+
+    Which object a prediction claims does not depend on the IoU threshold, so one such record
+    serves every threshold, and neither boxes nor masks need be kept.
+
+    Attributes:
+        labels: [P] class of each prediction.
+        scores: [P] score of each prediction.
+        overlaps: [P] its best IoU with an object of its class, -1 where there is none.
+        targets: [P] index of that object in 0..G-1, meaningless where there is none.
+        true_labels: [G] class of each true object.
+        difficult: [G] bool, objects that count neither when found nor when missed.
+        best_overlaps: [G] best IoU over the predictions of the object's class, 0 without.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    overlaps: np.ndarray
+    targets: np.ndarray
+    true_labels: np.ndarray
+    difficult: np.ndarray
+    best_overlaps: np.ndarray
+
+
+def match_photo(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    true_labels: np.ndarray,
+    ious: np.ndarray,
+    difficult: np.ndarray | None = None,
+) -> PhotoMatches:
+    """Let each prediction of a photo claim the object of its class that it overlaps most.
+
+    Args:
+        labels: [P] integers.
+        scores: [P] floats.
+        true_labels: [G] integers.
+        ious: [P, G] overlaps.
+        difficult: [G] bool; None means that no object is difficult.
+    """
+    labels, true_labels = np.asarray(labels, dtype=int), np.asarray(true_labels, dtype=int)
+    if difficult is None:
+        difficult = np.zeros(len(true_labels), dtype=bool)
+    # one column more than objects, so that argmax also works in a photo without any
+    of_class = np.full((len(labels), len(true_labels) + 1), -1.0)
+    of_class[:, :-1] = np.where(labels[:, None] == true_labels, ious, -1.0)
+    return PhotoMatches(
+        labels=labels,
+        scores=np.asarray(scores, dtype=np.float64),
+        overlaps=of_class.max(axis=1),
+        targets=of_class.argmax(axis=1),
+        true_labels=true_labels,
+        difficult=np.asarray(difficult, dtype=bool),
+        best_overlaps=of_class[:, :-1].max(axis=0, initial=0.0),
+    )
+
+
+def _pool(photos: Sequence[PhotoMatches]) -> PhotoMatches:
+    """Join photos, predictions ranked by score; equal scores keep the photos' order."""
+    starts = np.cumsum([0] + [len(photo.true_labels) for photo in photos])
+    shifted = [
+        photo._replace(targets=photo.targets + start) for photo, start in zip(photos, starts)
+    ]
+    pooled = PhotoMatches(*(np.concatenate(column) for column in zip(*shifted)))
+    order = np.argsort(-pooled.scores, kind='stable')
+    return pooled._replace(
+        labels=pooled.labels[order],
+        scores=pooled.scores[order],
+        overlaps=pooled.overlaps[order],
+        targets=pooled.targets[order],
+    )
+
+
+def _judge(pooled: PhotoMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which ranked predictions [N] are true positives, and which count at all."""
+    near = np.flatnonzero(pooled.overlaps >= iou_thr)
+    on_difficult = pooled.difficult[pooled.targets[near]]
+    counted = np.ones(len(pooled.labels), dtype=bool)
+    counted[near[on_difficult]] = False
+    claims = near[~on_difficult]
+    # each object goes to the first that claims it, any later claim is a false positive
+    _, first = np.unique(pooled.targets[claims], return_index=True)
+    hits = np.zeros(len(pooled.labels), dtype=bool)
+    hits[claims[first]] = True
+    return hits, counted
+
+
+def per_class_average_precision(
+    photos: Sequence[PhotoMatches],
+    num_classes: int,
+    iou_thrs: Sequence[float],
+    mode: str = 'area',
+) -> dict[str, np.ndarray]:
+    """Average precision and recall of every class at every IoU threshold.
+
+    Args:
+        photos: One record per photo, in the order of the data set.
+        num_classes: C.
+        iou_thrs: T thresholds; an overlap equal to the threshold suffices.
+        mode: See :func:`average_precision`.
+
+    Returns:
+        ``ap`` and ``recall`` [T, C], nan for classes without a true object that is not
+        difficult; ``num_true`` and ``num_predictions`` [C].
+
+    Source: VOC's ``VOCevaldet.m`` for boxes; for masks the same procedure, which is what
+    chainercv's ``eval_instance_segmentation_voc`` (after Hariharan et al., SDS, ECCV 2014)
+    describes: ranked by score over all photos, each object is found once, by the first
+    prediction that overlaps it most and enough.
+    """
+    classes = np.arange(num_classes)
+    ap = np.full((len(iou_thrs), num_classes), np.nan)
+    recall = ap.copy()
+    if not photos:
+        zeros = np.zeros(num_classes, dtype=int)
+        return {'ap': ap, 'recall': recall, 'num_true': zeros, 'num_predictions': zeros}
+    pooled = _pool(photos)
+    num_true = np.bincount(pooled.true_labels[~pooled.difficult], minlength=num_classes)
+    for row, iou_thr in enumerate(iou_thrs):
+        hits, counted = _judge(pooled, iou_thr)
+        for label in classes[num_true[:num_classes] > 0]:
+            ranked = hits[counted & (pooled.labels == label)]
+            ap[row, label] = average_precision(ranked, num_true[label], mode)
+            recall[row, label] = ranked.sum() / num_true[label]
+    num_predictions = np.bincount(pooled.labels, minlength=num_classes)
+    return {'ap': ap, 'recall': recall, 'num_true': num_true, 'num_predictions': num_predictions}
+
+
+def per_class_best_overlap(photos: Sequence[PhotoMatches], num_classes: int) -> np.ndarray:
+    """Average best overlap (ABO) of every class.
+
+    Args:
+        photos: One record per photo.
+        num_classes: C.
+
+    Returns:
+        [C] mean over a class's objects that are not difficult of the best IoU that any
+        prediction of the class reaches, whatever its score; nan for classes without objects.
+
+    Source: Pont-Tuset and Van Gool, Boosting object proposals, ICCV 2015, as PRM (Zhou et
+    al., CVPR 2018) reports it for instances.
+    """
+    if not photos:
+        return np.full(num_classes, np.nan)
+    pooled = _pool(photos)
+    kept = ~pooled.difficult
+    labels, best = pooled.true_labels[kept], pooled.best_overlaps[kept]
+    total = np.bincount(labels, weights=best, minlength=num_classes)
+    count = np.bincount(labels, minlength=num_classes)
+    return np.divide(total, count, out=np.full(num_classes, np.nan), where=count > 0)

@@ -1,0 +1,74 @@
+"""Intersection over union of boxes and of masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from pycocotools import mask as mask_api
+
+Masks = torch.Tensor | np.ndarray | Sequence[dict]
+
+
+def box_iou(boxes: np.ndarray, others: np.ndarray, inclusive: bool = True) -> np.ndarray:
+    """Overlap of each box with each other box, in float64.
+
+    Args:
+        boxes: [N, 4] xyxy in pixels.
+        others: [M, 4] xyxy in pixels.
+        inclusive: Whether (x2, y2) is the last pixel inside the box, as in VOC's devkit, so
+            that a box is x2 - x1 + 1 pixels wide; else it is x2 - x1 wide.
+
+    Returns:
+        [N, M] in 0..1.
+
+    Examples:
+        >>> box_iou(np.array([[0, 0, 9, 9]]), np.array([[0, 0, 9, 4]]))
+        array([[0.5]])
+    """
+    extra = 1.0 if inclusive else 0.0
+    first = np.asarray(boxes, dtype=np.float64).reshape(-1, 1, 4)
+    second = np.asarray(others, dtype=np.float64).reshape(1, -1, 4)
+    top_left = np.maximum(first[..., :2], second[..., :2])
+    bottom_right = np.minimum(first[..., 2:], second[..., 2:])
+    common = np.clip(bottom_right - top_left + extra, 0, None).prod(-1)
+    area_first = np.clip(first[..., 2:] - first[..., :2] + extra, 0, None).prod(-1)
+    area_second = np.clip(second[..., 2:] - second[..., :2] + extra, 0, None).prod(-1)
+    union = area_first + area_second - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def to_rles(masks: Masks) -> list[dict]:
+    """Masks as pycocotools' run lengths.
+
+    Args:
+        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are handed through.
+
+    Returns:
+        M dicts with keys ``size`` and ``counts``.
+    """
+    if isinstance(masks, torch.Tensor):
+        masks = masks.detach().cpu().numpy()
+    if not isinstance(masks, np.ndarray):
+        return list(masks)
+    if len(masks) == 0:
+        return []
+    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
+    return mask_api.encode(columns)
+
+
+def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
+    """Overlap of each mask with each other mask.
+
+    Args:
+        masks: N masks, see :func:`to_rles`.
+        others: M masks of the same height and width.
+
+    Returns:
+        [N, M] in 0..1; 0 for two empty masks.
+    """
+    first, second = to_rles(masks), to_rles(others)
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    overlaps = mask_api.iou(first, second, [0] * len(second))
+    # pycocotools answers nan (0 / 0) for two empty masks in some versions
+    return np.nan_to_num(np.asarray(overlaps, dtype=np.float64))

@@ -1,0 +1,50 @@
+"""A test loop over more than one set of photos."""
+
+from collections.abc import Sequence
+
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner, TestLoop
+from torch.utils.data import DataLoader
+
+from mmlabelpenet.registry import LOOPS
+
+
+@LOOPS.register_module()
+class MultiSetTestLoop(TestLoop):
+    """Tests a model on several sets of photos in one run and merges the figures.
+
+    CorLoc is defined on the training photos, all other figures on the test photos: this loop
+    runs both with one model.
+
+    Args:
+        runner: The runner.
+        dataloader: Of the first set.
+        evaluator: Of the first set.
+        further: Further sets, dicts with keys ``dataloader`` and ``evaluator``.
+        fp16: Whether to test in mixed precision.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        further: Sequence[dict] = (),
+        fp16: bool = False,
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16=fp16)
+        loops = [TestLoop(runner, **part, fp16=fp16) for part in further]
+        self.sets = [(self.dataloader, self.evaluator)]
+        self.sets += [(loop.dataloader, loop.evaluator) for loop in loops]
+
+    def run(self) -> dict[str, float]:
+        """Test on each set in turn.
+
+        Returns:
+            The figures of all sets; a name that occurs twice keeps the first set's figure.
+        """
+        metrics: dict[str, float] = {}
+        for dataloader, evaluator in self.sets:
+            self.dataloader, self.evaluator = dataloader, evaluator
+            metrics = super().run() | metrics
+        return metrics

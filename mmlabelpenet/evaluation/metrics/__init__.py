@@ -1,0 +1,17 @@
+"""Metrics for mmengine's evaluator, with flat names and no prefix."""
+
+from .corloc import CorLocMetric
+from .image_classification import ImageClassificationMetric
+from .proposal import ProposalMetric
+from .semseg import SemSegMetric
+from .voc_detection import VOCDetectionMetric
+from .voc_instance import VOCInstanceMetric
+
+__all__ = [
+    'CorLocMetric',
+    'ImageClassificationMetric',
+    'ProposalMetric',
+    'SemSegMetric',
+    'VOCDetectionMetric',
+    'VOCInstanceMetric',
+]

@@ -1,0 +1,66 @@
+"""Correct localisation on the training photos."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmlabelpenet.registry import METRICS
+
+from ..functional import box_iou, mean_over_valid
+from .base import PhotoMetric, boxes_of, labels_of, to_numpy
+
+
+class Localised(NamedTuple):
+    """Of one photo: the classes that it holds, and whether each was localised."""
+
+    labels: np.ndarray
+    correct: np.ndarray
+
+
+@METRICS.register_module()
+class CorLocMetric(PhotoMetric):
+    """Share of the photos holding a class in which the class's best box is right.
+
+    Of each class that a photo holds, only the predicted box with the highest score counts; it
+    is right when it overlaps some object of the class that is not difficult. A class without
+    any box is a miss. Gives ``corloc``, the mean over classes that occur.
+
+    Source: Deselaers, Alexe, Ferrari, Weakly supervised localization and learning with
+    generic knowledge, IJCV 2012. Pixels are inclusive as in :class:`VOCDetectionMetric`.
+
+    Args:
+        iou_thr: Overlap that suffices.
+        collect_device: See :class:`PhotoMetric`.
+        prefix: See :class:`PhotoMetric`.
+    """
+
+    def __init__(
+        self, iou_thr: float = 0.5, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.iou_thr = iou_thr
+
+    def measure(self, data_sample: Mapping[str, Any]) -> Localised:
+        """Check the best box of each class that one photo holds."""
+        predicted, true = data_sample['pred_instances'], data_sample['gt_instances']
+        labels, true_labels = labels_of(predicted), labels_of(true)
+        present = np.unique(true_labels)
+        ranked = np.argsort(-to_numpy(predicted['scores']), kind='stable')
+        found, first = np.unique(labels[ranked], return_index=True)
+        top = ranked[first]
+        overlaps = box_iou(boxes_of(predicted)[top], boxes_of(true))
+        same_class = found[:, None] == true_labels
+        right = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
+        return Localised(present, np.isin(present, right))
+
+    def compute_metrics(self, results: list[Localised]) -> dict[str, float]:
+        """Compute the share of right boxes per class and its mean over classes."""
+        num_classes = len(self.classes)
+        labels = np.concatenate([np.zeros(0, dtype=int), *(record.labels for record in results)])
+        correct = np.concatenate([np.zeros(0), *(record.correct for record in results)])
+        photos = np.bincount(labels, minlength=num_classes)
+        right = np.bincount(labels, weights=correct, minlength=num_classes)
+        share = np.divide(right, photos, out=np.full(num_classes, np.nan), where=photos > 0)
+        self.log_table('localisation', {'photos': photos, 'CorLoc': share})
+        return {'corloc': mean_over_valid(share)}

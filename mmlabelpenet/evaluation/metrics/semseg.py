@@ -1,0 +1,56 @@
+"""Semantic segmentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mmlabelpenet.registry import METRICS
+
+from ..functional import mean_over_valid
+from .base import PhotoMetric, to_numpy
+
+
+@METRICS.register_module()
+class SemSegMetric(PhotoMetric):
+    """Mean IoU over the background and the classes, void left out.
+
+    Reads ``pred_sem_seg`` and ``gt_sem_seg`` (``sem_seg`` [1, H, W] of the original photo: 0
+    background, class c as c + 1). Gives ``semseg_mIoU``, the mean over classes that occur in
+    the truth or in a prediction, counted over the pixels of all photos together.
+
+    Args:
+        ignore_index: Value of void pixels.
+        collect_device: See :class:`PhotoMetric`.
+        prefix: See :class:`PhotoMetric`.
+    """
+
+    def __init__(
+        self, ignore_index: int = 255, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.ignore_index = ignore_index
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the data set's classes, after the background."""
+        return ('background', *super().classes)
+
+    def measure(self, data_sample: Mapping[str, Any]) -> np.ndarray:
+        """Count the pixels of each (true, predicted) pair of classes: [C + 1, C + 1]."""
+        size = len(self.classes)
+        true = to_numpy(data_sample['gt_sem_seg']['sem_seg']).ravel().astype(np.int64)
+        predicted = to_numpy(data_sample['pred_sem_seg']['sem_seg']).ravel().astype(np.int64)
+        valid = true != self.ignore_index
+        pairs = true[valid] * size + predicted[valid]
+        return np.bincount(pairs, minlength=size * size).reshape(size, size)
+
+    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
+        """Compute the IoU per class and its mean."""
+        size = len(self.classes)
+        confusion = sum(results, start=np.zeros((size, size), dtype=np.int64))
+        common = np.diag(confusion)
+        union = confusion.sum(axis=0) + confusion.sum(axis=1) - common
+        iou = np.divide(common, union, out=np.full(size, np.nan), where=union > 0)
+        self.log_table('pixels', {'IoU': iou})
+        return {'semseg_mIoU': mean_over_valid(iou)}

@@ -1,0 +1,68 @@
+"""Mask average precision and best overlap on PASCAL VOC."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmlabelpenet.registry import METRICS
+
+from ..functional import (
+    PhotoMatches,
+    mask_iou,
+    match_photo,
+    mean_over_valid,
+    per_class_average_precision,
+    per_class_best_overlap,
+)
+from .base import PhotoMetric, labels_of, threshold_name, to_numpy
+
+
+@METRICS.register_module()
+class VOCInstanceMetric(PhotoMetric):
+    """Mask AP by the procedure that weakly supervised papers report with, and ABO.
+
+    Reads ``pred_instances`` (labels, scores, masks) and ``gt_mask_instances`` (labels, masks)
+    in pixels of the original photo; masks are bool tensors [M, H, W] or RLE dicts. Gives
+    ``segm_mAP_{threshold}``, the mean over classes that occur, and ``segm_ABO``, the mean over
+    classes of the best overlap of each true instance.
+
+    Args:
+        iou_thrs: Overlaps that suffice.
+        collect_device: See :class:`PhotoMetric`.
+        prefix: See :class:`PhotoMetric`.
+    """
+
+    def __init__(
+        self,
+        iou_thrs: Sequence[float] = (0.25, 0.5, 0.7, 0.75),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.iou_thrs = tuple(iou_thrs)
+
+    def measure(self, data_sample: Mapping[str, Any]) -> PhotoMatches:
+        """Match the predicted masks of one photo with its true masks.
+
+        Raises:
+            KeyError: If the tested stage makes no masks, or the photo has no true masks.
+        """
+        predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
+        return match_photo(
+            labels_of(predicted),
+            to_numpy(predicted['scores']),
+            labels_of(true),
+            mask_iou(predicted['masks'], true['masks']),
+        )
+
+    def compute_metrics(self, results: list[PhotoMatches]) -> dict[str, float]:
+        """Compute mean average precision at each threshold and the average best overlap."""
+        table = per_class_average_precision(results, len(self.classes), self.iou_thrs)
+        best = per_class_best_overlap(results, len(self.classes))
+        columns = {'objects': table['num_true'], 'masks': table['num_predictions']}
+        columns |= {f'AP@{thr:g}': ap for thr, ap in zip(self.iou_thrs, table['ap'])}
+        self.log_table('masks', columns | {'ABO': best})
+        figures = {
+            threshold_name('segm_mAP', thr): mean_over_valid(ap)
+            for thr, ap in zip(self.iou_thrs, table['ap'])
+        }
+        return figures | {'segm_ABO': mean_over_valid(best)}

@@ -1,0 +1,65 @@
+"""Choosing what to measure by short names, as ``tools/test.py --eval`` does."""
+
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from mmlabelpenet.utils import UserError
+
+METRICS_BY_NAME = {
+    'bbox': 'VOCDetectionMetric',
+    'segm': 'VOCInstanceMetric',
+    'corloc': 'CorLocMetric',
+    'semseg': 'SemSegMetric',
+    'proposal': 'ProposalMetric',
+    'image': 'ImageClassificationMetric',
+}
+
+
+def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
+    if evaluator is None:
+        return []
+    return [evaluator] if isinstance(evaluator, dict) else list(evaluator)
+
+
+def _pick(configured: list[dict], name: str) -> dict:
+    """Take the config's settings of a metric where it has any, else the defaults."""
+    type_name = METRICS_BY_NAME[name]
+    for metric in configured:
+        if metric['type'] in (type_name, f'mmlabelpenet.{type_name}'):
+            return metric
+    return {'type': type_name}
+
+
+def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
+    """Set a config's test so that it measures the named things and nothing else.
+
+    ``corloc`` is measured on the photos of ``cfg.corloc_dataloader`` (the training photos)
+    where the config has one, the rest on those of ``cfg.test_dataloader``.
+
+    Args:
+        cfg: Changed in place: its ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
+        names: Keys of ``METRICS_BY_NAME``.
+
+    Raises:
+        UserError: If a name is unknown.
+    """
+    unknown = [name for name in names if name not in METRICS_BY_NAME]
+    if unknown:
+        raise UserError(
+            f"--eval does not know '{unknown[0]}'; it knows {', '.join(METRICS_BY_NAME)}."
+        )
+    configured = _as_list(cfg.get('test_evaluator')) + _as_list(cfg.get('corloc_evaluator'))
+    names = list(dict.fromkeys(names))
+    elsewhere = 'corloc' in names and cfg.get('corloc_dataloader') is not None
+    here = [name for name in names if not (elsewhere and name == 'corloc')]
+    sets = []
+    if here:
+        evaluator = [_pick(configured, name) for name in here]
+        sets.append({'dataloader': cfg.test_dataloader, 'evaluator': evaluator})
+    if elsewhere:
+        evaluator = [_pick(configured, 'corloc')]
+        sets.append({'dataloader': cfg.corloc_dataloader, 'evaluator': evaluator})
+    cfg.test_dataloader = sets[0]['dataloader']
+    cfg.test_evaluator = sets[0]['evaluator']
+    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': sets[1:]}

@@ -1,0 +1,3 @@
+"""Pictures of the cascade."""
+
+__all__: list[str] = []

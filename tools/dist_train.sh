@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Train with several processes on this machine, one a GPU, or on the CPU where there is none:
+#   tools/dist_train.sh CONFIG PROCESSES [flags of tools/train.py]
+# On several machines also set NNODES, NODE_RANK, MASTER_ADDR and PORT.
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+    echo "usage: $0 CONFIG PROCESSES [flags of tools/train.py]" >&2
+    exit 2
+fi
+
+python -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$2" \
+    "$(dirname "$0")/train.py" "$1" --launcher pytorch "${@:3}"

@@ -1,0 +1,51 @@
+"""Test a checkpoint by its config: figures as a table and as JSON, pictures when asked.
+
+Example:
+    python tools/test.py CONFIG CHECKPOINT --eval bbox segm corloc --show-dir pictures
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from mmlabelpenet.apis import add_common_arguments, evaluate_detector, load_config, run_command
+from mmlabelpenet.evaluation import METRICS_BY_NAME
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--eval',
+        nargs='+',
+        metavar='NAME',
+        help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: what the config says); '
+        'corloc is measured on the training photos',
+    )
+    parser.add_argument('--out', help='write the predictions to this .pkl file')
+    parser.add_argument('--show', action='store_true', help='show each painted photo')
+    parser.add_argument('--show-dir', help='write painted photos into this folder')
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds that each shown photo stays'
+    )
+    add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Test."""
+    args = parse_args(argv)
+    evaluate_detector(
+        load_config(args),
+        args.checkpoint,
+        eval_names=args.eval,
+        out=args.out,
+        show=args.show,
+        show_dir=args.show_dir,
+        wait_time=args.wait_time,
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)

@@ -1,0 +1,49 @@
+"""Train a model by its config.
+
+Example:
+    python tools/train.py configs/label_penet/label-penet_effnet-lite0_shapes.py --seed 0
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from mmlabelpenet.apis import add_common_arguments, load_config, run_command, train_detector
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Train a model by its config')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--amp', action='store_true', help='mixed precision: float16 with CUDA, else bfloat16'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the batch size',
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from this checkpoint; without a path from the latest in the work folder',
+    )
+    parser.add_argument('--seed', type=int, help='seed of the random numbers')
+    add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train."""
+    args = parse_args(argv)
+    train_detector(
+        load_config(args),
+        amp=args.amp,
+        auto_scale_lr=args.auto_scale_lr,
+        resume=args.resume,
+        seed=args.seed,
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)
