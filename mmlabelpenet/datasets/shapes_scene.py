@@ -1,0 +1,186 @@
+"""One generated photo: a cluttered background, and objects that hide one another."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .shapes_art import CLASSES, draw_coverage, random_outline, random_texture
+
+MIN_VISIBLE = 0.4
+DIAMETERS = (0.15, 0.65)
+# Where an object would hide too much of another one it is placed anew, so many times.
+_PLACEMENTS = 8
+
+
+@dataclass
+class Scene:
+    """One generated photo with its ground truth.
+
+    Attributes:
+        img: [H, W, 3] uint8, BGR.
+        labels: Class indices of the G objects, from back to front.
+        instance_map: [H, W] uint8, object i has the value i + 1.
+    """
+
+    img: np.ndarray
+    labels: list[int]
+    instance_map: np.ndarray
+
+    def boxes(self) -> np.ndarray:
+        """Tight boxes [G, 4], xyxy, x2 and y2 exclusive, of what is visible."""
+        boxes = []
+        for value in range(1, len(self.labels) + 1):
+            x, y, width, height = cv2.boundingRect((self.instance_map == value).astype(np.uint8))
+            boxes.append((x, y, x + width, y + height))
+        return np.array(boxes, dtype=np.int64).reshape(-1, 4)
+
+
+def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
+    """[H, W, 3] noise with about ``cells`` bumps along a side, standard deviation about 1."""
+    grid = rng.normal(size=(cells, cells, 3)).astype(np.float32)
+    return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _random_colour(rng: np.random.Generator) -> tuple[float, ...]:
+    return tuple(float(value) for value in rng.uniform(20, 235, 3))
+
+
+def _draw_distractors(img: np.ndarray, rng: np.random.Generator) -> None:
+    """Blobs, lines and polygons of random colour that belong to no class, in place."""
+    side = max(img.shape[:2])
+    for _ in range(rng.integers(6, 16)):
+        x, y = (int(value) for value in rng.uniform(0, img.shape[1::-1]))
+        colour = _random_colour(rng)
+        kind = rng.integers(3)
+        if kind == 0:
+            axes = tuple(int(a) for a in rng.uniform(0.02, 0.14, 2) * side)
+            cv2.ellipse(img, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
+        elif kind == 1:
+            end = (rng.uniform(-0.6, 0.6, 2) * side + (x, y)).astype(int)
+            cv2.line(img, (x, y), end.tolist(), colour, int(rng.integers(1, 8)), cv2.LINE_AA)
+        else:
+            corners = rng.uniform(-0.14, 0.14, (rng.integers(3, 6), 2)) * side + (x, y)
+            cv2.fillPoly(img, [corners.astype(np.int32)], colour, cv2.LINE_AA)
+
+
+def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A gradient, stripes, distractors and noise of several scales.
+
+    Args:
+        size: (height, width).
+        rng: Where chance comes from.
+
+    Returns:
+        [H, W, 3] float32 BGR, about 0..255.
+    """
+    height, width = size
+    x = np.arange(width, dtype=np.float32)[None]
+    y = np.arange(height, dtype=np.float32)[:, None]
+    direction = rng.uniform(0, 2 * np.pi)
+    ramp = float(np.cos(direction)) / width * x + float(np.sin(direction)) / height * y
+    grey, tint = rng.uniform(60, 190), rng.normal(0, 22, (2, 3)).astype(np.float32)
+    img = grey + tint[0] + ramp[..., None] * (tint[1] + np.float32(rng.normal(0, 40)))
+    stripes, wavelength = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 6)
+    wave = np.sin(
+        float(np.cos(stripes) / wavelength) * x + float(np.sin(stripes) / wavelength) * y
+    )
+    img += wave[..., None] * np.float32(rng.uniform(0, 14))
+    img += 14 * _smooth_noise(size, 5, rng)
+    _draw_distractors(img, rng)
+    img += np.float32(rng.uniform(4, 16)) * _smooth_noise(size, int(rng.integers(12, 40)), rng)
+    grain = rng.standard_normal((height, width, 3), dtype=np.float32)
+    return img + np.float32(rng.uniform(2, 9)) * grain
+
+
+def _draw_labels(rng: np.random.Generator) -> list[int]:
+    """Classes of one photo's 1 to 4 objects: mostly few classes, so that tags tell something."""
+    num_classes = int(rng.choice([1, 2, 3], p=[0.42, 0.43, 0.15]))
+    classes = rng.permutation(len(CLASSES))[:num_classes]
+    extra = int(rng.choice([0, 1, 2], p=[0.45, 0.35, 0.2]))
+    more = rng.choice(classes, size=min(extra, 4 - num_classes))
+    return [int(label) for label in rng.permutation(np.concatenate([classes, more]))]
+
+
+def _visible_shares(coverages: list[np.ndarray], areas: list[float]) -> np.ndarray:
+    """Of every object the share that no later one and no border hides."""
+    owner = np.zeros(coverages[0].shape, dtype=np.int64)
+    for index, coverage in enumerate(coverages):
+        owner[coverage > 0.5] = index + 1
+    return np.bincount(owner.ravel(), minlength=len(areas) + 1)[1:] / np.array(areas)
+
+
+def _full_area(polygons: list[np.ndarray]) -> float:
+    """Pixels that the whole outline covers, wherever it lies."""
+    solid, *holes = (cv2.contourArea(polygon.astype(np.float32)) for polygon in polygons)
+    return max(solid - sum(holes), 1.0)
+
+
+def _paint(
+    img: np.ndarray,
+    label: int,
+    diameter: float,
+    centre: np.ndarray,
+    coverage: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Paint an object into ``img``, darker toward its edge as if it were a little round."""
+    x, y, width, height = cv2.boundingRect((coverage > 0).astype(np.uint8))
+    texture = random_texture(CLASSES[label], diameter, (x, y) - centre, (height, width), rng)
+    patch = np.s_[y : y + height, x : x + width]
+    alpha = coverage[patch]
+    depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    texture *= np.clip(0.55 + depth / 9, 0, 1)[..., None]
+    img[patch] += (texture - img[patch]) * alpha[..., None]
+
+
+def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One light over the whole photo: brightness, a soft shadow, a tint."""
+    shadow = cv2.resize(
+        rng.uniform(0.72, 1.15, (3, 3)).astype(np.float32),
+        img.shape[1::-1],
+        interpolation=cv2.INTER_CUBIC,
+    )
+    tint = rng.uniform(0.93, 1.07, 3).astype(np.float32)
+    return img * shadow[..., None] * tint + np.float32(rng.uniform(-12, 12))
+
+
+def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
+    """Draw one photo.
+
+    Later objects hide earlier ones. One that would leave itself or another less than
+    ``MIN_VISIBLE`` of its area is placed anew, and left out where that doesn't help.
+
+    Args:
+        size: (height, width) in pixels.
+        rng: Where chance comes from; the same generator gives the same photo.
+
+    Returns:
+        The photo with 1 to 4 objects.
+    """
+    img = draw_background(size, rng)
+    labels: list[int] = []
+    coverages: list[np.ndarray] = []
+    areas: list[float] = []
+    for label in _draw_labels(rng):
+        diameter = min(size) * DIAMETERS[0] * (DIAMETERS[1] / DIAMETERS[0]) ** rng.beta(1.6, 1.2)
+        polygons = random_outline(CLASSES[label], diameter, rng)
+        area = _full_area(polygons)
+        for _ in range(_PLACEMENTS):
+            # At most an eighth of the diameter lies outside the photo.
+            margin = diameter * 3 / 8
+            centre = rng.uniform(margin, np.array(size[::-1]) - margin)
+            coverage = draw_coverage(polygons, centre, size)
+            if _visible_shares([*coverages, coverage], [*areas, area]).min() >= MIN_VISIBLE:
+                break
+        else:
+            continue
+        labels.append(label)
+        coverages.append(coverage)
+        areas.append(area)
+        _paint(img, label, diameter, centre, coverage, rng)
+    instance_map = np.zeros(size, dtype=np.uint8)
+    for index, coverage in enumerate(coverages):
+        instance_map[coverage > 0.5] = index + 1
+    img = _light(img, rng)
+    return Scene(np.clip(np.rint(img), 0, 255).astype(np.uint8), labels, instance_map)

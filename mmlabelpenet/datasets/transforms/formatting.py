@@ -1,0 +1,59 @@
+"""Packing a photo and its tags."""
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.datasets.transforms import PackDetInputs
+
+from mmlabelpenet.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackWeakInputs(PackDetInputs):
+    """mmdet's packing, and the image tags with it.
+
+    Besides what the parent packs, the data sample gets
+
+    - ``tags`` (Tensor): [C] float, 1 where the class is in the photo;
+    - ``ignored_tags`` (Tensor): [C] float, 1 where it is there but difficult;
+    - ``gt_mask_instances`` (InstanceData): where ``LoadInstanceMasks`` has made it.
+
+    Args:
+        num_classes: C; by default what the data set says of itself.
+        meta_keys: What the data sample's metainfo keeps.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        meta_keys: Sequence[str] = (
+            'img_id',
+            'img_path',
+            'dataset_name',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+            'flip',
+            'flip_direction',
+        ),
+    ) -> None:
+        super().__init__(meta_keys=meta_keys)
+        self.num_classes = num_classes
+
+    def transform(self, results: dict) -> dict:
+        """Pack ``results`` into ``inputs`` [3, H, W] uint8 and ``data_samples``."""
+        packed = super().transform(results)
+        sample = packed['data_samples']
+        num_classes = self.num_classes or results.get('num_classes')
+        if num_classes is not None:
+            sample.tags = _multi_hot(results.get('tags', ()), num_classes)
+            sample.ignored_tags = _multi_hot(results.get('ignored_tags', ()), num_classes)
+        if 'gt_mask_instances' in results:
+            sample.gt_mask_instances = results['gt_mask_instances']
+        return packed
+
+
+def _multi_hot(labels: Sequence[int], num_classes: int) -> torch.Tensor:
+    vector = torch.zeros(num_classes)
+    vector[list(labels)] = 1
+    return vector

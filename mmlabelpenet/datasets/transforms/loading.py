@@ -1,0 +1,146 @@
+"""Loading proposals and instance masks."""
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import InstanceData
+from PIL import Image, UnidentifiedImageError
+from pycocotools import mask as mask_utils
+
+from mmlabelpenet.proposals import proposal_path, read_proposals
+from mmlabelpenet.registry import TRANSFORMS
+from mmlabelpenet.utils import UserError
+
+VOID = 255
+
+
+@TRANSFORMS.register_module()
+class LoadRegionProposals(BaseTransform):
+    """Read a photo's proposals from ``{proposal_root}/{dataset_name}/{img_id}.npz``.
+
+    mmdet's ``ProposalBroadcaster`` then carries them through Resize and RandomFlip.
+
+    Required Keys:
+
+    - img_id (str)
+    - dataset_name (str)
+    - ori_shape (tuple): (h, w) of the photo, so that it must be loaded before
+
+    Added Keys:
+
+    - proposals (np.float32): [N, 4] xyxy in the photo's pixels, x2 and y2 exclusive
+    - proposals_scores (np.float32): [N] zeros: nothing is known of them yet
+
+    Args:
+        proposal_root: Folder with one folder per data set.
+        max_num: Take only the first so many; all where None.
+
+    Raises:
+        UserError: If the file is missing, broken, or made for a photo of another size.
+    """
+
+    def __init__(self, proposal_root: str, max_num: int | None = None) -> None:
+        self.proposal_root = proposal_root
+        self.max_num = max_num
+
+    def transform(self, results: dict) -> dict:
+        """Add the photo's proposals to ``results``."""
+        path = proposal_path(self.proposal_root, results['dataset_name'], results['img_id'])
+        proposals = read_proposals(path, tuple(results['ori_shape'][:2]), self.max_num)
+        results['proposals'] = proposals.bboxes.astype(np.float32)
+        results['proposals_scores'] = np.zeros(len(proposals), dtype=np.float32)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(proposal_root={self.proposal_root!r}, max_num={self.max_num})'
+        )
+
+
+@TRANSFORMS.register_module()
+class LoadInstanceMasks(BaseTransform):
+    """Read the true instance and class masks of a photo, in its own pixels.
+
+    Place it after Resize: like all ground truth of test pipelines it stays in the photo's
+    pixels. Does nothing where the data set names no mask for the photo.
+
+    An instance is the set of pixels with one value in the instance map; its class is that of
+    most of its pixels in the class map. Values 0 (background) and 255 (void) are none.
+
+    Required Keys:
+
+    - seg_map_path, instance_map_path (str, optional)
+    - seg_label_map (list[int]): of each class value below void this data set's value
+
+    Added Keys:
+
+    - gt_mask_instances (InstanceData): ``labels`` [G] int64; ``masks``, a list of G COCO RLE
+      dicts of the photo's size; ``bboxes`` [G, 4] float32, tight xyxy, x2 and y2 exclusive
+    - gt_seg_map (np.uint8): [H, W], 0 = background, class c -> c + 1, 255 = void
+
+    Raises:
+        UserError: If a mask can't be read.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the masks to ``results``."""
+        if 'instance_map_path' not in results:
+            return results
+        seg_map = _read_map(results['seg_map_path'])
+        instance_map = _read_map(results['instance_map_path'])
+        if seg_map.shape != instance_map.shape:
+            raise UserError(
+                f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '
+                'unpack the data set again.'
+            )
+        lookup = np.zeros(256, dtype=np.uint8)
+        label_map = results['seg_label_map']
+        lookup[: len(label_map)] = label_map
+        lookup[VOID] = VOID
+        results['gt_seg_map'] = lookup[seg_map]
+        results['gt_mask_instances'] = split_instances(instance_map, results['gt_seg_map'])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def _read_map(path: str) -> np.ndarray:
+    """The palette indices of a PNG, uint8 [H, W]."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image, dtype=np.uint8)
+    except (OSError, SyntaxError, UnidentifiedImageError) as error:
+        raise UserError(
+            f'{path} is not a readable mask ({error}): unpack the data set again.'
+        ) from None
+
+
+def split_instances(instance_map: np.ndarray, seg_map: np.ndarray) -> InstanceData:
+    """Take an instance map apart.
+
+    Args:
+        instance_map: [H, W] uint8, 0 = background, 255 = void, else an instance's id.
+        seg_map: [H, W] uint8, 0 = background, class c -> c + 1, 255 = void.
+
+    Returns:
+        G instances as :class:`LoadInstanceMasks` describes them, by rising id.
+    """
+    # counts[i, s]: pixels of instance i with class value s.
+    joint = instance_map.astype(np.int64) * 256 + seg_map
+    counts = np.bincount(joint.ravel(), minlength=65536).reshape(256, 256)
+    counts[:, VOID] = 0
+    majority = counts.argmax(axis=1)
+    ids = np.arange(256)
+    ids = ids[(ids > 0) & (ids < VOID) & (majority > 0)]
+    masks = instance_map[..., None] == ids
+    rles = mask_utils.encode(np.asfortranarray(masks.astype(np.uint8)))
+    # toBbox gives x, y, width, height, so that x + width is exclusive.
+    boxes = np.asarray(mask_utils.toBbox(rles) if len(rles) else [], dtype=np.float32)
+    boxes = boxes.reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return InstanceData(
+        labels=torch.from_numpy(majority[ids] - 1),
+        masks=rles,
+        bboxes=torch.from_numpy(boxes),
+    )

@@ -1,0 +1,68 @@
+"""How well a set of proposals covers the true boxes."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of every box with every other box.
+
+    Args:
+        boxes: [N, 4] xyxy in pixels, x2 and y2 exclusive.
+        others: [M, 4] likewise.
+
+    Returns:
+        [N, M] float32 in 0..1; 0 where both boxes are empty.
+
+    Example:
+        >>> pairwise_iou(np.array([[0, 0, 2, 2]]), np.array([[1, 0, 3, 2]]))
+        array([[0.33333334]], dtype=float32)
+    """
+    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+    others = np.asarray(others, dtype=np.float32).reshape(-1, 4)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    # One coordinate at a time: [N, M] buffers instead of [N, M, 2] ones.
+    width = np.minimum(boxes[:, None, 2], others[:, 2])
+    width -= np.maximum(boxes[:, None, 0], others[:, 0])
+    height = np.minimum(boxes[:, None, 3], others[:, 3])
+    height -= np.maximum(boxes[:, None, 1], others[:, 1])
+    intersection = width.clip(min=0) * height.clip(min=0)
+    union = area[:, None] + other_area - intersection
+    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+
+
+def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
+    """The best overlap of any proposal with each true box.
+
+    Args:
+        proposals: [N, 4] xyxy, x2 and y2 exclusive.
+        gt_bboxes: [G, 4] likewise.
+
+    Returns:
+        [G] IoU in 0..1; all 0 where there are no proposals.
+    """
+    if len(proposals) == 0:
+        return np.zeros(len(gt_bboxes), dtype=np.float32)
+    return pairwise_iou(proposals, gt_bboxes).max(axis=0)
+
+
+def summarize_overlaps(overlaps: Iterable[np.ndarray]) -> dict[str, float]:
+    """Recall and mean best overlap over all true boxes of a data set.
+
+    Args:
+        overlaps: One array per photo, as :func:`best_overlaps` gives it.
+
+    Returns:
+        ``recall_50`` and ``recall_70``, the share of true boxes that a proposal overlaps by at
+        least .5 and .7, and ``ABO``, the mean best overlap; NaN without any true box.
+    """
+    best = np.concatenate([np.zeros(0, dtype=np.float32), *overlaps])
+    if len(best) == 0:
+        return {'recall_50': float('nan'), 'recall_70': float('nan'), 'ABO': float('nan')}
+    return {
+        'recall_50': float((best >= 0.5).mean()),
+        'recall_70': float((best >= 0.7).mean()),
+        'ABO': float(best.mean()),
+    }

@@ -1,0 +1,131 @@
+"""Selective Search (Uijlings et al., IJCV 2013) as OpenCV's ximgproc module has it."""
+
+import cv2
+import numpy as np
+
+from mmlabelpenet.utils import UserError
+
+from .recall import pairwise_iou
+from .store import Proposals
+
+QUALITIES = ('fast', 'quality')
+# Raised whenever the same photo would give other boxes than before.
+VERSION = '1'
+MIN_SIZE = 10
+NMS_IOU = 0.85
+# A photo of VOC is never longer than this; larger ones are searched at this size.
+MAX_SIDE = 500
+
+
+def selective_search(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
+    """Search one photo for regions that may be objects.
+
+    OpenCV gives the boxes in an order drawn from C's ``rand``, which differs from call to
+    call. The SET of boxes does not, so they are sorted here.
+
+    Args:
+        img: [H, W, 3] uint8, BGR.
+        quality: ``'fast'`` or ``'quality'`` (some four times the boxes, and the time).
+
+    Returns:
+        [N, 4] int xyxy in pixels, x2 and y2 exclusive, without repeats, largest first.
+
+    Raises:
+        UserError: If the installed OpenCV has no ximgproc or ``quality`` is unknown.
+    """
+    if quality not in QUALITIES:
+        raise UserError(f'Unknown quality {quality!r}: choose one of {", ".join(QUALITIES)}.')
+    if not hasattr(getattr(cv2, 'ximgproc', None), 'segmentation'):
+        raise UserError(
+            f'OpenCV {cv2.__version__} lacks ximgproc, which holds Selective Search: run '
+            '`pip uninstall -y opencv-python opencv-python-headless && pip install '
+            '--no-deps --force-reinstall opencv-contrib-python-headless==4.12.0.88`.'
+        )
+    search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
+    search.setBaseImage(img)
+    if quality == 'fast':
+        search.switchToSelectiveSearchFast()
+    else:
+        search.switchToSelectiveSearchQuality()
+    boxes = np.asarray(search.process(), dtype=np.int64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return largest_first(boxes)
+
+
+def largest_first(boxes: np.ndarray) -> np.ndarray:
+    """Drop repeats and sort by falling area; equal areas by their coordinates.
+
+    Args:
+        boxes: [N, 4] integer xyxy.
+
+    Returns:
+        [M, 4] with M <= N.
+    """
+    boxes = np.unique(boxes, axis=0)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return boxes[np.argsort(-area, kind='stable')]
+
+
+def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarray:
+    """Greedy non-maximum suppression in the given order.
+
+    Args:
+        boxes: [N, 4] xyxy, the most important first.
+        iou_thr: A box that overlaps a kept one by more than this is dropped.
+
+    Returns:
+        [M, 4] kept boxes in their order.
+    """
+    # Boxes of N by N bits: 4,000 boxes cost 16 MB, and 64 MB while the IoU is at hand.
+    overlaps = pairwise_iou(boxes, boxes) > iou_thr
+    alive = np.ones(len(boxes), dtype=bool)
+    for index in range(len(boxes)):
+        if alive[index]:
+            alive[index + 1 :] &= ~overlaps[index, index + 1 :]
+    return boxes[alive]
+
+
+def _search_bounded(img: np.ndarray, quality: str) -> np.ndarray:
+    """Search at no more than ``MAX_SIDE`` pixels; boxes in pixels of ``img``."""
+    height, width = img.shape[:2]
+    scale = MAX_SIDE / max(height, width)
+    if scale >= 1:
+        return selective_search(img, quality)
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(img, small_size, interpolation=cv2.INTER_AREA)
+    factor = np.array([width / small_size[0], height / small_size[1]] * 2)
+    return np.rint(selective_search(small, quality) * factor).astype(np.int64)
+
+
+def generator_tag(quality: str, max_num: int | None) -> tuple[str, str]:
+    """The generator's name and its version with the settings that change its boxes."""
+    version = f'{VERSION};min_size={MIN_SIZE};nms={NMS_IOU};max_num={max_num}'
+    return f'selective_search_{quality}', version
+
+
+def make_proposals(
+    img: np.ndarray, quality: str = 'fast', max_num: int | None = None
+) -> Proposals:
+    """All proposals of one photo, ready to be stored.
+
+    The box of the whole photo always is the first, so that even a plain grey photo has one.
+
+    Args:
+        img: [H, W, 3] uint8, BGR.
+        quality: ``'fast'`` or ``'quality'``.
+        max_num: Keep at most so many, the largest; all where None.
+
+    Returns:
+        Proposals without near-repeats, largest first.
+
+    Raises:
+        UserError: As :func:`selective_search`.
+    """
+    height, width = img.shape[:2]
+    whole = np.array([[0, 0, width, height]])
+    boxes = _search_bounded(img, quality)
+    boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= MIN_SIZE]
+    boxes = largest_first(np.concatenate([whole, boxes]))
+    boxes = suppress_duplicates(boxes)[:max_num]
+    generator, version = generator_tag(quality, max_num)
+    return Proposals(boxes, width, height, generator, version)
