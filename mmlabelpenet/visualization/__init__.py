@@ -1,3 +1,7 @@
 """Pictures of the cascade."""
 
-__all__: list[str] = []
+from .canvas import Canvas
+from .hook import CascadeVisualizationHook
+from .panels import Look, compose_panels, save_picture
+
+__all__ = ['Canvas', 'CascadeVisualizationHook', 'Look', 'compose_panels', 'save_picture']
