@@ -85,10 +85,10 @@ def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarr
     return boxes[alive]
 
 
-def _search_bounded(img: np.ndarray, quality: str) -> np.ndarray:
-    """Search at no more than ``MAX_SIDE`` pixels; boxes in pixels of ``img``."""
+def _search_bounded(img: np.ndarray, quality: str, max_side: int) -> np.ndarray:
+    """Search at no more than ``max_side`` pixels a side; boxes in pixels of ``img``."""
     height, width = img.shape[:2]
-    scale = MAX_SIDE / max(height, width)
+    scale = max_side / max(height, width)
     if scale >= 1:
         return selective_search(img, quality)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -97,14 +97,20 @@ def _search_bounded(img: np.ndarray, quality: str) -> np.ndarray:
     return np.rint(selective_search(small, quality) * factor).astype(np.int64)
 
 
-def generator_tag(quality: str, max_num: int | None) -> tuple[str, str]:
+def generator_tag(
+    quality: str = 'fast', max_num: int | None = None, max_side: int = MAX_SIDE
+) -> tuple[str, str]:
     """The generator's name and its version with the settings that change its boxes."""
-    version = f'{VERSION};min_size={MIN_SIZE};nms={NMS_IOU};max_num={max_num}'
+    settings = f'min_size={MIN_SIZE};nms={NMS_IOU};max_num={max_num};max_side={max_side}'
+    version = f'{VERSION};{settings}'
     return f'selective_search_{quality}', version
 
 
 def make_proposals(
-    img: np.ndarray, quality: str = 'fast', max_num: int | None = None
+    img: np.ndarray,
+    quality: str = 'fast',
+    max_num: int | None = None,
+    max_side: int = MAX_SIDE,
 ) -> Proposals:
     """All proposals of one photo, ready to be stored.
 
@@ -114,6 +120,7 @@ def make_proposals(
         img: [H, W, 3] uint8, BGR.
         quality: ``'fast'`` or ``'quality'``.
         max_num: Keep at most so many, the largest; all where None.
+        max_side: A photo with a longer side is searched at this size, in pixels.
 
     Returns:
         Proposals without near-repeats, largest first.
@@ -123,9 +130,9 @@ def make_proposals(
     """
     height, width = img.shape[:2]
     whole = np.array([[0, 0, width, height]])
-    boxes = _search_bounded(img, quality)
+    boxes = _search_bounded(img, quality, max_side)
     boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= MIN_SIZE]
     boxes = largest_first(np.concatenate([whole, boxes]))
     boxes = suppress_duplicates(boxes)[:max_num]
-    generator, version = generator_tag(quality, max_num)
+    generator, version = generator_tag(quality, max_num, max_side)
     return Proposals(boxes, width, height, generator, version)

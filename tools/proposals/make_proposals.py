@@ -22,7 +22,7 @@ from mmlabelpenet.proposals import (
     summarize_overlaps,
     write_proposals,
 )
-from mmlabelpenet.proposals.selective_search import QUALITIES, generator_tag
+from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES, generator_tag
 from mmlabelpenet.utils import UserError
 
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -66,6 +66,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--quality', default='fast', choices=QUALITIES)
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
     parser.add_argument('--max-num', type=int, help='keep at most so many boxes a photo')
+    parser.add_argument(
+        '--max-side',
+        type=int,
+        default=MAX_SIDE,
+        help='search larger photos at this size in pixels: less time, fewer boxes',
+    )
     return parser.parse_args()
 
 
@@ -122,13 +128,12 @@ def jobs_of_config(path: Path, splits: list[str], out: str | None) -> list[Job]:
     return list(jobs.values())
 
 
-def run_job(job: Job, quality: str, max_num: int | None) -> Outcome:
+def run_job(job: Job, settings: dict) -> Outcome:
     """Make one photo's proposals, unless they lie there already.
 
     Args:
         job: The photo.
-        quality: Of the search.
-        max_num: Keep at most so many boxes.
+        settings: Arguments of :func:`make_proposals`.
 
     Returns:
         What is worth telling.
@@ -145,7 +150,7 @@ def run_job(job: Job, quality: str, max_num: int | None) -> Outcome:
             f'The photo {job.img_path} cannot be read ({error.strerror}): restore it.'
         ) from None
     crc = zlib.crc32(photo)
-    proposals = _read_valid(job.out, (*generator_tag(quality, max_num), crc))
+    proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
     made = proposals is None
     if proposals is None:
         img = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR) if photo else None
@@ -153,7 +158,7 @@ def run_job(job: Job, quality: str, max_num: int | None) -> Outcome:
             raise UserError(
                 f'The photo {job.img_path} is damaged or no photo: replace or remove it.'
             )
-        proposals = make_proposals(img, quality, max_num)
+        proposals = make_proposals(img, **settings)
         proposals.photo_crc = crc
         write_proposals(job.out, proposals)
     gt = job.gt_bboxes
@@ -175,7 +180,8 @@ def _read_valid(path: Path, origin: tuple[str, str, int]):  # noqa: ANN202
 
 def run_jobs(jobs: list[Job], args: argparse.Namespace) -> list[Outcome]:
     """Work on all cores, with a progress bar."""
-    work = partial(run_job, quality=args.quality, max_num=args.max_num)
+    settings = {name: getattr(args, name) for name in ('quality', 'max_num', 'max_side')}
+    work = partial(run_job, settings=settings)
     bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
     workers = min(args.workers, len(jobs))
     if workers <= 1:
@@ -213,8 +219,8 @@ def main() -> int:
     args = parse_args()
     source = Path(args.source)
     try:
-        if args.workers < 1 or (args.max_num is not None and args.max_num < 1):
-            raise UserError('--workers and --max-num must be at least 1.')
+        if min(args.workers, args.max_side, 1 if args.max_num is None else args.max_num) < 1:
+            raise UserError('--workers, --max-num and --max-side must be at least 1.')
         if source.is_dir():
             jobs = jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
         elif source.is_file():
