@@ -1,0 +1,60 @@
+# Label-PEnet on EfficientNet-Lite0: strides 8, 16 and 32, the last one non-negative.
+in_channels = (40, 112, 1280)
+strides = (8, 16, 32)
+levels = dict(in_channels=in_channels, strides=strides)
+roi_features = dict(
+    fusion=dict(**levels, levels=(1, 2), out_channels=160),
+    roi_size=5,
+    fc_channels=512)
+box_head = dict(roi_features=roi_features, num_samples=128, neg_iou=(0.0, 0.5))
+mask_head = dict(
+    fusion=dict(**levels, out_channels=96),
+    num_convs=2,
+    channels=96)
+selection = dict(iou_threshold=0.3, score_threshold=0.005, max_per_image=100)
+
+model = dict(
+    type='LabelPEnet',
+    num_classes=20,
+    data_preprocessor=dict(
+        type='DetDataPreprocessor',
+        mean=[127.0, 127.0, 127.0],
+        std=[128.0, 128.0, 128.0],
+        bgr_to_rgb=True,
+        pad_size_divisor=32),
+    backbone=dict(
+        type='EfficientNetLite',
+        variant='lite0',
+        out_indices=(2, 4, 7),
+        frozen_stages=1,
+        init_cfg=dict(type='Pretrained', checkpoint='efficientnet-lite://lite0')),
+    cascade=dict(
+        classification=dict(
+            type='ClassificationStage',
+            attention=dict(type='CAMAttention', **levels),
+            roi_features=roi_features,
+            loss_cls=dict(type='WSDDNLoss'),
+            num_samples=256,
+            # On this backbone proposal scores localise nothing: energy alone decides.
+            score_proposals=False,
+            test_cfg=selection),
+        detection=dict(
+            type='DetectionStage',
+            box_head=box_head,
+            test_cfg=selection),
+        refinement=dict(
+            type='RefinementStage',
+            mask_head=mask_head,
+            teaching=dict(foreground=0.5, background=0.3)),
+        segmentation=dict(
+            type='SegmentationStage',
+            box_head=box_head,
+            mask_head=mask_head,
+            test_cfg=selection)),
+    calibration=dict(
+        type='ProposalCalibration',
+        mode='forward',
+        sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
+        threshold=0.3,
+        tighten=dict(threshold=0.4)),
+    test_cfg=dict(stage='segmentation'))

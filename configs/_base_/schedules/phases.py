@@ -1,0 +1,28 @@
+# Cascaded pre-training with a frozen backbone, one module after the other, then all together.
+train_cfg = dict(
+    type='CurriculumTrainLoop',
+    phases=dict(
+        classification=dict(epochs=2, stages=['classification']),
+        detection=dict(epochs=3, stages=['detection']),
+        refinement=dict(epochs=1, stages=['refinement']),
+        segmentation=dict(epochs=2, stages=['segmentation']),
+        joint=dict(
+            epochs=1,
+            stages=['classification', 'detection', 'refinement', 'segmentation'],
+            backbone=True,
+            lr_factor=0.3)),
+    val_interval=1000)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=1e-4),
+    paramwise_cfg=dict(
+        custom_keys={
+            'backbone': dict(lr_mult=0.1),
+            # A linear classifier from zero: it takes larger steps.
+            'classification.attention': dict(lr_mult=10.0),
+        }),
+    clip_grad=dict(max_norm=10.0))
+auto_scale_lr = dict(enable=False, base_batch_size=4)

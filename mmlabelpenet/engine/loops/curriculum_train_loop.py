@@ -1,0 +1,122 @@
+"""The training loop: phases that follow from the epoch alone."""
+
+import math
+from dataclasses import dataclass
+
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from mmlabelpenet.registry import LOOPS
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A piece of training.
+
+    Attributes:
+        epochs: Its length.
+        stages: Names of the stages that learn.
+        backbone: Whether the backbone learns.
+        lr_factor: Factor of the base learning rates.
+        warmup: Iterations over which the rate rises from nearly zero.
+        final_factor: Factor of the rate at the end of its cosine.
+    """
+
+    epochs: int
+    stages: tuple[str, ...]
+    backbone: bool = False
+    lr_factor: float = 1.0
+    warmup: int = 50
+    final_factor: float = 0.05
+
+    def rate(self, iteration: int, total: int) -> float:
+        """Factor of the learning rate at an iteration of ``total`` in this phase."""
+        cosine = (1 + math.cos(math.pi * iteration / max(total, 1))) / 2
+        decay = self.final_factor + (1 - self.final_factor) * cosine
+        return self.lr_factor * decay * min(1.0, (iteration + 1) / max(self.warmup, 1))
+
+
+def build_phases(phases: dict) -> dict[str, Phase]:
+    """Phases by name, in order, those that a config set to None or to no epoch left out.
+
+    Args:
+        phases: For each name the arguments of :class:`Phase`.
+
+    Raises:
+        ValueError: If no phase is left.
+    """
+    built = {
+        name: Phase(**{**phase, 'stages': tuple(phase['stages'])})
+        for name, phase in phases.items()
+        if phase is not None
+    }
+    built = {name: phase for name, phase in built.items() if phase.epochs > 0}
+    if not built:
+        raise ValueError('train_cfg.phases holds no phase with at least one epoch')
+    return built
+
+
+@LOOPS.register_module()
+class CurriculumTrainLoop(EpochBasedTrainLoop):
+    """Trains the cascade phase by phase (METHOD 6).
+
+    Which stages learn, and at what rate, follows from the iteration alone, so resuming needs
+    no state of its own. Freezing happens after the model was wrapped for distributed training:
+    a parameter frozen at wrapping time would never be synchronised later.
+
+    Args:
+        runner: The runner.
+        dataloader: Data loader of the training photos, or its config.
+        phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
+            inheriting config overrides one phase, or drops it by None.
+        val_begin: First epoch after which validation may run.
+        val_interval: Epochs between validations.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        phases: dict,
+        val_begin: int = 1,
+        val_interval: int = 1,
+    ) -> None:
+        self.phases = build_phases(phases)
+        epochs = sum(phase.epochs for phase in self.phases.values())
+        super().__init__(runner, dataloader, epochs, val_begin, val_interval)
+
+    def phase_at(self, epoch: int) -> tuple[str, Phase, int]:
+        """Name and phase of an epoch, and the first epoch of that phase."""
+        begin = 0
+        for name, phase in self.phases.items():
+            if epoch < begin + phase.epochs:
+                break
+            begin += phase.epochs
+        return name, phase, begin
+
+    def run_epoch(self) -> None:
+        """Let the phase's stages learn for an epoch."""
+        name, phase, begin = self.phase_at(self._epoch)
+        model = self.runner.model
+        model = model.module if is_model_wrapper(model) else model
+        model.set_active(phase.stages, phase.backbone)
+        self.runner.message_hub.update_info('phase', name)
+        learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
+        print_log(
+            f'Phase {name}, epoch {self._epoch - begin + 1} of {phase.epochs}: {learns} learn',
+            logger='current',
+        )
+        super().run_epoch()
+
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """Set the phase's learning rate, then train on one batch."""
+        _, phase, begin = self.phase_at(self._epoch)
+        length = len(self.dataloader)
+        factor = phase.rate(self._iter - begin * length, phase.epochs * length)
+        for group in self.runner.optim_wrapper.param_groups:
+            # Saved with the optimiser's state, so a resumed run scales the same base rate.
+            group.setdefault('initial_lr', group['lr'])
+            group['lr'] = group['initial_lr'] * factor
+        super().run_iter(idx, data_batch)

@@ -1,0 +1,34 @@
+"""Detector, stages, heads, losses, calibration and backbones."""
+
+from .backbones import DilatedVGG, EfficientNetLite
+from .calibration import CAMAttention, ProposalCalibration, RandomWalk
+from .detectors import LabelPEnet
+from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
+from .losses import SoftmaxTagLoss, WSDDNLoss
+from .stages import (
+    ClassificationStage,
+    DetectionStage,
+    RefinementStage,
+    SegmentationStage,
+    Stage,
+)
+
+__all__ = [
+    'CAMAttention',
+    'ClassificationStage',
+    'DetectionStage',
+    'DilatedVGG',
+    'EfficientNetLite',
+    'LabelPEnet',
+    'LevelFusion',
+    'ProposalCalibration',
+    'RandomWalk',
+    'RefinementStage',
+    'RoIFeatures',
+    'SegmentationStage',
+    'SoftmaxTagLoss',
+    'Stage',
+    'WSDDNLoss',
+    'WeakBoxHead',
+    'WeakMaskHead',
+]

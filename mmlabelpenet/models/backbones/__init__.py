@@ -1,0 +1,6 @@
+"""Backbones that mmdet lacks; its ResNet serves as it is."""
+
+from .dilated_vgg import DilatedVGG
+from .efficientnet_lite import EfficientNetLite
+
+__all__ = ['DilatedVGG', 'EfficientNetLite']

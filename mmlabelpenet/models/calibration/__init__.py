@@ -1,0 +1,29 @@
+"""Attention, its sharpening, and the calibration of proposals by it."""
+
+from .attention import CAMAttention
+from .energy import box_sums, contrast_energy, energy_share, scale_boxes
+from .instance_attention import (
+    connected_to_peak,
+    inside_boxes,
+    instance_attention,
+    paste_maps,
+    tight_boxes,
+)
+from .proposal_calibration import ProposalCalibration
+from .random_walk import RandomWalk, feature_affinity
+
+__all__ = [
+    'CAMAttention',
+    'ProposalCalibration',
+    'RandomWalk',
+    'box_sums',
+    'connected_to_peak',
+    'contrast_energy',
+    'energy_share',
+    'feature_affinity',
+    'inside_boxes',
+    'instance_attention',
+    'paste_maps',
+    'scale_boxes',
+    'tight_boxes',
+]

@@ -1,0 +1,107 @@
+"""Sources of attention: where in a photo the evidence of a class lies."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+
+def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
+    """Rows and columns of a map of ``stride`` that the unpadded photo (h, w) covers."""
+    return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
+
+
+@MODELS.register_module()
+class CAMAttention(BaseModule):
+    """Class activation maps of a linear classifier (Zhou et al., CVPR 2016).
+
+    The classifier reads the mean of the features over the photo; its weights applied to every
+    cell give the maps.
+
+    Args:
+        num_classes: C.
+        in_channels: Channels of every backbone level.
+        strides: Stride of every backbone level.
+        levels: Levels that the classifier reads; the finest one gives the grid.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        levels: Sequence[int] = (-1,),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.levels = tuple(levels)
+        self.level_strides = tuple(strides[level] for level in self.levels)
+        self.stride = min(self.level_strides)
+        self.classifiers = nn.ModuleList(
+            nn.Conv2d(in_channels[level], num_classes, 1, bias=False) for level in self.levels
+        )
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+
+    def init_weights(self) -> None:
+        """Start from zero maps: a linear classifier needs no broken symmetry."""
+        super().init_weights()
+        for classifier in self.classifiers:
+            nn.init.zeros_(classifier.weight)
+
+    def image_logits(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
+        """Logits of the whole photos.
+
+        Args:
+            feats: Backbone maps of B images.
+            img_shapes: For each image (h, w) without padding; padded cells do not count.
+
+        Returns:
+            [B, C].
+        """
+        logits = []
+        for index, shape in enumerate(img_shapes):
+            total: Tensor | float = 0.0
+            for level, stride, classifier in self._levels():
+                rows, columns = valid_cells(shape, stride)
+                mean = feats[level][index, :, :rows, :columns].mean((1, 2))
+                total = total + classifier(mean[None, :, None, None])[0, :, 0, 0]
+            logits.append(total + self.bias)
+        return torch.stack(logits)
+
+    def _levels(self) -> zip:
+        return zip(self.levels, self.level_strides, self.classifiers)
+
+    def forward(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[Tensor]:
+        """Attention maps of a batch.
+
+        Args:
+            feats: Backbone maps of B images.
+            evidence: Their evidence, of which ``img_shape`` is read.
+
+        Returns:
+            For each image [C, h, w] in 0..1 on the grid of :attr:`stride`, each class divided
+            by its maximum.
+        """
+        maps = []
+        for index, one in enumerate(evidence):
+            size = valid_cells(one.img_shape, self.stride)
+            total: Tensor | float = 0.0
+            for level, stride, classifier in self._levels():
+                rows, columns = valid_cells(one.img_shape, stride)
+                cam = classifier(feats[level][index : index + 1, :, :rows, :columns]).float()
+                if cam.shape[-2:] != size:
+                    cam = F.interpolate(cam, size=size, mode='bilinear', align_corners=False)
+                total = total + cam[0]
+            maps.append(normalise(F.relu(total)))
+        return maps
+
+
+def normalise(maps: Tensor) -> Tensor:
+    """Divide each map of [C, h, w] by its maximum; empty maps stay empty."""
+    return maps / maps.amax((-2, -1), keepdim=True).clamp(min=1e-6)

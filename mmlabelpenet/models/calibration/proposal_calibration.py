@@ -1,0 +1,160 @@
+"""Proposal calibration: attention decides which boxes teach the detector (METHOD 5)."""
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from ..task_modules import mine_pseudo_instances
+from .energy import contrast_energy, energy_share, scale_boxes
+from .instance_attention import connected_to_peak, inside_boxes, tight_boxes
+
+MODES = ('off', 'forward')
+ENERGIES = ('contrast', 'share')
+
+
+@MODELS.register_module()
+class ProposalCalibration(BaseModule):
+    """Re-scores proposals by attention, mines pseudo boxes, tightens them.
+
+    Args:
+        mode: ``'off'`` mines the proposal scores of stage 1 as they are; ``'forward'`` sharpens
+            attention, re-scores proposals by it and moves pseudo boxes onto it.
+        sharpen: Config of the module that sharpens attention, e.g. ``RandomWalk``; None leaves
+            the attention of stage 1.
+        energy: ``'contrast'`` (:func:`contrast_energy`) or ``'share'`` (:func:`energy_share`,
+            METHOD 5's ratio: it doesn't punish a box that swallows background, so it only
+            serves where proposal scores do).
+        threshold: Of the contrast energy.
+        score_power: Exponent of stage 1's proposal scores in the calibrated score; 0 lets the
+            energy alone decide.
+        tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
+        mining: Arguments of :func:`mine_pseudo_instances`.
+
+    Raises:
+        ValueError: For an unknown mode or energy.
+    """
+
+    def __init__(
+        self,
+        mode: str = 'forward',
+        sharpen: dict | None = None,
+        energy: str = 'contrast',
+        threshold: float = 0.3,
+        score_power: float = 0.0,
+        tighten: dict | None = None,
+        mining: dict | None = None,
+    ) -> None:
+        super().__init__()
+        if mode not in MODES or energy not in ENERGIES:
+            raise ValueError(f'mode {mode!r} is not in {MODES} or energy {energy!r} in {ENERGIES}')
+        self.mode = mode
+        self.energy = energy
+        self.threshold = threshold
+        self.score_power = score_power
+        self.tighten_cfg = tighten
+        self.mining = mining or {}
+        self.sharpen = None if sharpen is None or mode == 'off' else MODELS.build(sharpen)
+
+    @torch.no_grad()
+    def rescore(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Sharpen attention and score proposals by it; with mode ``'off'`` nothing changes.
+
+        Args:
+            feats: Backbone maps of a batch.
+            evidence: With proposals, their scores and attention.
+
+        Returns:
+            The evidence with new ``attention`` and ``proposals.scores``.
+        """
+        if self.mode == 'off':
+            return evidence
+        finer = []
+        for index, one in enumerate(evidence):
+            one = one.clone()
+            if self.sharpen is not None:
+                one.attention = self.sharpen(feats, index, one.attention, one.img_shape)
+                one.set_metainfo(dict(attention_stride=self.sharpen.stride))
+            bboxes = one.proposals.bboxes
+            energy = self.box_energy(one.attention, bboxes / one.attention_stride)
+            # Absent classes have attention too, divided by its own maximum: belief scales it.
+            scores = energy * one.image_scores
+            if self.score_power:
+                scores = scores * one.proposals.scores**self.score_power
+            one.proposals = InstanceData(bboxes=bboxes, scores=scores)
+            finer.append(one)
+        return finer
+
+    def box_energy(self, attention: Tensor, bboxes: Tensor) -> Tensor:
+        """Energy [N, C] of boxes [N, 4] in cells, of the kind that was chosen."""
+        if self.energy == 'contrast':
+            return contrast_energy(attention, bboxes, self.threshold)
+        return energy_share(attention, bboxes)
+
+    @torch.no_grad()
+    def forward(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Re-score proposals and choose pseudo instances for the detector.
+
+        Args:
+            feats: Backbone maps of a batch.
+            evidence: What stage 1 hands on, with tags.
+
+        Returns:
+            The evidence with ``pseudo_instances`` of tagged classes; their weights are the
+            image score of the class times the score's share of the class's best, or, with
+            mode ``'off'``, the score itself as in OICR.
+        """
+        finer = []
+        for one in self.rescore(feats, evidence):
+            one = one.clone()
+            pseudo = mine_pseudo_instances(
+                one.proposals.bboxes, one.proposals.scores, one.tags, **self.mining
+            )
+            pseudo.weights = pseudo.scores
+            if self.mode != 'off':
+                best = one.proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
+                pseudo.weights = one.image_scores[pseudo.labels] * pseudo.scores / best
+                if self.tighten_cfg is not None:
+                    pseudo = self.tighten(one, pseudo, **self.tighten_cfg)
+            one.pseudo_instances = pseudo
+            finer.append(one)
+        return finer
+
+    @staticmethod
+    def tighten(
+        evidence: Evidence,
+        pseudo: InstanceData,
+        threshold: float = 0.5,
+        min_iou: float = 0.5,
+        dilation: float = 1.3,
+    ) -> InstanceData:
+        """Move each pseudo box onto the attention that it stands on.
+
+        Args:
+            evidence: With ``attention`` [C, h, w].
+            pseudo: M instances with ``bboxes`` [M, 4] in input pixels and ``labels``.
+            threshold: Share of the attention's peak in the box that belongs to the object.
+            min_iou: A tight box that agrees less with the old one is not taken.
+            dilation: Factor of the box's sides within which attention is read.
+
+        Returns:
+            The instances with new ``bboxes``, within the photo.
+        """
+        stride = evidence.attention_stride
+        height, width = evidence.img_shape[:2]
+        maps = evidence.attention[pseudo.labels]
+        cells = scale_boxes(pseudo.bboxes / stride, dilation)
+        component = connected_to_peak(maps * inside_boxes(cells, *maps.shape[1:]), threshold)
+        tight = tight_boxes(component) * stride
+        limit = tight.new_tensor([width, height, width, height])
+        tight = tight.minimum(limit)
+        agree = bbox_overlaps(pseudo.bboxes, tight, is_aligned=True) >= min_iou
+        pseudo = pseudo.clone()
+        pseudo.bboxes = torch.where(agree[:, None], tight, pseudo.bboxes)
+        return pseudo

@@ -1,0 +1,94 @@
+"""Sharpening of attention by a random walk over the affinities of backbone features."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+
+from .attention import normalise, valid_cells
+
+
+def feature_affinity(features: Tensor, power: float) -> Tensor:
+    """Transition probabilities between the cells of a feature map.
+
+    Args:
+        features: [D, h, w].
+        power: Exponent of the cosine; the higher, the fewer cells are alike.
+
+    Returns:
+        [h * w, h * w], relu(cos)^power of the centred features, rows summing to 1.
+    """
+    vectors = features.flatten(1).t().float()
+    vectors = F.normalize(vectors - vectors.mean(0), dim=1)
+    affinity = F.relu(vectors @ vectors.t()) ** power
+    return affinity / affinity.sum(1, keepdim=True).clamp(min=1e-6)
+
+
+@MODELS.register_module()
+class RandomWalk(BaseModule):
+    """Spreads attention over cells whose features are alike (METHOD 3.3; idea of AffinityNet).
+
+    A cell's new attention is the mean of the attention of the cells that it resembles, so
+    maps fill the object that they touch and leave the background that they leaked into.
+
+    Args:
+        strides: Stride of every backbone level.
+        levels: Levels whose features, brought to the first one's grid, tell what is alike.
+        power: Exponent of the cosine similarity.
+        steps: Number of steps; 0 leaves the maps as they are but for the grid.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence[int],
+        levels: Sequence[int] = (1,),
+        power: float = 4.0,
+        steps: int = 3,
+    ) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.strides = tuple(strides)
+        self.stride = strides[self.levels[0]]
+        self.power = power
+        self.steps = steps
+
+    def forward(
+        self, feats: Sequence[Tensor], index: int, attention: Tensor, img_shape: Sequence[int]
+    ) -> Tensor:
+        """Sharpen the maps of one photo.
+
+        Args:
+            feats: Backbone maps of the batch.
+            index: Which photo of the batch it is.
+            attention: [C, h, w] on any grid.
+            img_shape: (h, w) of the unpadded photo.
+
+        Returns:
+            [C, h', w'] in 0..1 on the grid of :attr:`stride`, each class divided by its maximum.
+        """
+        size = valid_cells(img_shape, self.stride)
+        maps = F.interpolate(attention[None], size=size, mode='bilinear', align_corners=False)[0]
+        if self.steps:
+            affinity = feature_affinity(self._features(feats, index, img_shape), self.power)
+            flat = maps.flatten(1)
+            for _ in range(self.steps):
+                flat = flat @ affinity.t()
+            maps = flat.view_as(maps)
+        return normalise(maps)
+
+    def _features(
+        self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int]
+    ) -> Tensor:
+        size = valid_cells(img_shape, self.stride)
+        levels = []
+        for level in self.levels:
+            rows, columns = valid_cells(img_shape, self.strides[level])
+            x = feats[level][index : index + 1, :, :rows, :columns].float()
+            # Levels count alike, however many channels and whatever scale they have.
+            x = F.normalize(x - x.mean((2, 3), keepdim=True), dim=1)
+            levels.append(F.interpolate(x, size=size, mode='bilinear', align_corners=False)[0])
+        return torch.cat(levels)

@@ -1,0 +1,268 @@
+"""LabelPEnet: the cascade from tags to instances, on one screen."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors import BaseDetector
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from .painting import paint_semantic_map
+
+STAGES = ('classification', 'detection', 'refinement', 'segmentation')
+# Tested like a stage, on photos whose tags are known: the pseudo instances themselves.
+PSEUDO = 'calibration'
+
+
+@MODELS.register_module()
+class LabelPEnet(BaseDetector):
+    """Label-PEnet (Ge et al., ICCV 2019): four cascaded modules on one backbone.
+
+    Args:
+        num_classes: C, which every stage is told.
+        backbone: Config of the backbone.
+        cascade: Config of each stage by its name (classification, detection, refinement,
+            segmentation); None leaves a stage and all after it out.
+        calibration: Config of the proposal calibration.
+        train_cfg: Unused, as mmdet's detectors take it.
+        test_cfg: ``stage``: whose result :meth:`predict` gives, the last one by default;
+            ``'calibration'`` gives the pseudo instances of photos whose tags are known.
+        data_preprocessor: Config of the data preprocessor.
+        init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: For an unknown stage, or one whose predecessor is missing.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: dict,
+        cascade: dict,
+        calibration: dict,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        names = [name for name in STAGES if cascade.get(name) is not None]
+        unknown = sorted(set(cascade) - set(STAGES))
+        if unknown or names != list(STAGES[: len(names)]) or not names:
+            raise ValueError(
+                f'cascade holds {sorted(cascade)}, but its stages are {STAGES}, in this order'
+            )
+        self.backbone = MODELS.build(backbone)
+        self.calibration = MODELS.build(calibration)
+        self.cascade = nn.ModuleDict(
+            {name: MODELS.build(dict(num_classes=num_classes, **cascade[name])) for name in names}
+        )
+        self.tested = (test_cfg or {}).get('stage', names[-1])
+        if self.tested not in (*names, PSEUDO):
+            raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, PSEUDO)}')
+        self.active = tuple(names)
+        self.backbone_learns = True
+
+    def set_active(self, stages: Sequence[str], backbone_learns: bool) -> None:
+        """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
+
+        Args:
+            stages: Names of the stages that learn.
+            backbone_learns: Whether the backbone does, but for the blocks that it holds frozen.
+        """
+        unknown = sorted(set(stages) - set(self.cascade))
+        if unknown:
+            raise ValueError(f'stages {unknown} are not in the cascade {list(self.cascade)}')
+        self.active = tuple(name for name in self.cascade if name in stages)
+        self.backbone_learns = backbone_learns
+        for name, stage in self.cascade.items():
+            stage.requires_grad_(name in self.active)
+        self.backbone.requires_grad_(backbone_learns)
+        # Entering training mode, a backbone freezes its own first blocks again.
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> 'LabelPEnet':
+        """Switch to training mode; what is frozen stays in evaluation."""
+        super().train(mode)
+        self.backbone.train(mode and self.backbone_learns)
+        for name, stage in self.cascade.items():
+            stage.train(mode and name in self.active)
+        return self
+
+    def extract_feat(
+        self, batch_inputs: Tensor, img_shapes: Sequence[tuple] | None = None
+    ) -> tuple[Tensor, ...]:
+        """Backbone maps of a batch, each photo's independent of the others'.
+
+        Photos of other sizes go through alone, so that the padding of a batch can't reach
+        them, and their maps are padded by repeating the border.
+
+        Args:
+            batch_inputs: [B, 3, H, W], normalised and padded.
+            img_shapes: For each photo (h, w) without padding; None takes the batch as it is.
+
+        Returns:
+            The backbone's maps, each [B, channels, H / stride, W / stride].
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.backbone_learns):
+            height, width = batch_inputs.shape[-2:]
+            sizes = [self._padded(shape) for shape in img_shapes or []]
+            if all(size == (height, width) for size in sizes):
+                return self.backbone(batch_inputs)
+            singles = [
+                self.backbone(batch_inputs[i : i + 1, :, : size[0], : size[1]])
+                for i, size in enumerate(sizes)
+            ]
+            return tuple(_stack(maps) for maps in zip(*singles))
+
+    def _padded(self, shape: tuple) -> tuple[int, int]:
+        divisor = self.data_preprocessor.pad_size_divisor
+        return -(-shape[0] // divisor) * divisor, -(-shape[1] // divisor) * divisor
+
+    def _evidence(self, data_samples: Sequence[DetDataSample]) -> list[Evidence]:
+        collected = []
+        for sample in data_samples:
+            one = Evidence(metainfo=dict(sample.metainfo))
+            height, width = sample.img_shape[:2]
+            bboxes = sample.proposals.bboxes
+            if len(bboxes) == 0:  # the whole photo is the one proposal that is always there
+                bboxes = bboxes.new_tensor([[0, 0, width, height]])
+            one.proposals = InstanceData(bboxes=bboxes)
+            if 'tags' in sample:
+                one.tags = sample.tags
+            collected.append(one)
+        return collected
+
+    def _walk(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence], last: str
+    ) -> tuple[list[Evidence], dict[str, Tensor]]:
+        """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
+        losses = {}
+        for name, stage in self.cascade.items():
+            if name in self.active and self.training:
+                found = stage.loss(feats, evidence)
+                losses |= {f'{name}.{key}': value for key, value in found.items()}
+            if name == last:
+                break
+            evidence = stage.propagate(feats, evidence)
+            if name == 'classification':
+                evidence = self.calibration(feats, evidence)
+        return evidence, losses
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
+        """Losses of the stages that learn, named ``<stage>.<loss>``.
+
+        Args:
+            batch_inputs: [B, 3, H, W].
+            batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read.
+
+        Returns:
+            Scalars by name.
+        """
+        evidence = self._evidence(batch_data_samples)
+        feats = self.extract_feat(batch_inputs, [e.img_shape for e in evidence])
+        return self._walk(feats, evidence, last=self.active[-1])[1]
+
+    @torch.no_grad()
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list, rescale: bool = True
+    ) -> list:
+        """Results of the tested stage in photo pixels.
+
+        Args:
+            batch_inputs: [B, 3, H, W].
+            batch_data_samples: With ``proposals``.
+            rescale: Only True is known: results are in photo pixels.
+
+        Returns:
+            The samples with ``pred_instances`` (bboxes [M, 4], scores [M], labels [M], masks
+            [M, H, W] where the stage makes them), ``pred_image_scores`` [C] and, with masks,
+            ``pred_sem_seg``.
+        """
+        evidence = self._evidence(batch_data_samples)
+        img_shapes = [e.img_shape for e in evidence]
+        feats = self.extract_feat(batch_inputs, img_shapes)
+        image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
+        results = self._results(feats, evidence, self.tested)
+        masks = self.tested == PSEUDO or self.cascade[self.tested].makes_masks
+        for sample, result, scores in zip(batch_data_samples, results, image_scores):
+            if not masks:
+                result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
+            sample.pred_image_scores = scores
+            if masks:
+                sample.pred_sem_seg = PixelData(sem_seg=paint_semantic_map(result)[None])
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def _results(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
+    ) -> list[InstanceData]:
+        if name == PSEUDO:
+            return [_pseudo_result(e) for e in self._explain(feats, evidence)]
+        stage = self.cascade[name]
+        if name == 'classification':
+            evidence = self.calibration.rescore(feats, stage.propagate(feats, evidence))
+        if stage.needs is not None:
+            for one, result in zip(evidence, self._results(feats, evidence, stage.needs)):
+                one.detections = result
+        return stage.predict(feats, evidence)
+
+    def _explain(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
+        names = list(self.cascade)
+        evidence = self._walk(feats, evidence, last=names[min(len(names) - 1, 2)])[0]
+        if 'refinement' in self.cascade:
+            evidence = self.cascade['refinement'].propagate(feats, evidence)
+        return evidence
+
+    @torch.no_grad()
+    def explain(self, data: dict) -> list[Evidence]:
+        """What the cascade makes of photos whose tags are known: for pictures and study.
+
+        Args:
+            data: A batch as the data loader gives it, with tags.
+
+        Returns:
+            For each photo its evidence after all stages that make some, in input pixels.
+        """
+        data = self.data_preprocessor(data, False)
+        evidence = self._evidence(data['data_samples'])
+        feats = self.extract_feat(data['inputs'], [e.img_shape for e in evidence])
+        return self._explain(feats, evidence)
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
+        """Backbone maps alone: what can be had without proposals."""
+        return self.extract_feat(batch_inputs)
+
+
+def _stack(maps: Sequence[Tensor]) -> Tensor:
+    """Maps [1, c, h_i, w_i] as one [B, c, max h, max w], borders repeated."""
+    height = max(m.shape[2] for m in maps)
+    width = max(m.shape[3] for m in maps)
+    padded = [
+        F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
+    ]
+    return torch.cat(padded)
+
+
+def _pseudo_result(evidence: Evidence) -> InstanceData:
+    """Pseudo instances as a result in photo pixels, for measuring them like one."""
+    pseudo = evidence.pseudo_instances
+    scale = pseudo.bboxes.new_tensor(evidence.scale_factor * 2)
+    result = InstanceData(
+        bboxes=pseudo.bboxes / scale, scores=pseudo.weights, labels=pseudo.labels
+    )
+    height, width = evidence.ori_shape[:2]
+    if len(pseudo) == 0 or 'masks' not in pseudo:
+        result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
+        return result
+    # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
+    stride = evidence.attention_stride
+    rows = round(pseudo.masks.shape[1] * stride / evidence.scale_factor[1])
+    columns = round(pseudo.masks.shape[2] * stride / evidence.scale_factor[0])
+    masks = F.interpolate(pseudo.masks[None], size=(rows, columns), mode='bilinear')[0]
+    result.masks = masks[:, :height, :width] >= 0.5
+    return result

@@ -1,0 +1,159 @@
+"""Fast R-CNN type head that learns from weighted pseudo boxes."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox2roi
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS, TASK_UTILS
+
+from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
+
+
+@MODELS.register_module()
+class WeakBoxHead(BaseModule):
+    """Classifier of C + 1 classes and class-agnostic box regression on region vectors.
+
+    Every region is weighted by the pseudo instance that it is assigned to (OICR, Tang et al.,
+    CVPR 2017); class-agnostic regression does better than class-specific under weak labels.
+
+    Args:
+        num_classes: C.
+        roi_features: Arguments of :class:`RoIFeatures`.
+        num_branches: K classifiers on the same vectors (OICR refines three times).
+        with_regression: Whether boxes are regressed.
+        num_samples: Regions drawn from an image for the loss; None takes all.
+        pos_fraction: Greatest share of foreground among them.
+        pos_iou: Least IoU of foreground.
+        neg_iou: Least and greatest IoU of background.
+        regression_weight: Factor of the regression loss.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        roi_features: dict,
+        num_branches: int = 1,
+        with_regression: bool = True,
+        num_samples: int | None = 128,
+        pos_fraction: float = 0.25,
+        pos_iou: float = 0.5,
+        neg_iou: tuple[float, float] = (0.1, 0.5),
+        regression_weight: float = 1.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.num_branches = num_branches
+        self.num_samples = num_samples
+        self.pos_fraction = pos_fraction
+        self.thresholds = dict(pos_iou=pos_iou, neg_iou=tuple(neg_iou))
+        self.regression_weight = regression_weight
+        self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
+        width = self.roi_features.out_channels
+        self.fc_cls = nn.Linear(width, num_branches * (num_classes + 1))
+        self.fc_reg = nn.Linear(width, 4) if with_regression else None
+        self.coder = TASK_UTILS.build(
+            dict(type='mmdet.DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2))
+        )
+
+    def init_weights(self) -> None:
+        """Draw the output layers narrowly, as Fast R-CNN does, so that training starts flat."""
+        super().init_weights()
+        nn.init.normal_(self.fc_cls.weight, std=0.01)
+        nn.init.zeros_(self.fc_cls.bias)
+        if self.fc_reg is not None:
+            nn.init.normal_(self.fc_reg.weight, std=0.001)
+            nn.init.zeros_(self.fc_reg.bias)
+
+    def forward(
+        self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits and deltas of regions.
+
+        Args:
+            feats: Backbone maps of a batch of B images.
+            bboxes: For each image its regions [N_i, 4] xyxy in input pixels.
+
+        Returns:
+            Logits [sum N_i, K, C + 1] and deltas [sum N_i, 4] (None without regression).
+        """
+        vectors = self.roi_features(feats, bbox2roi(list(bboxes)))
+        logits = self.fc_cls(vectors).view(-1, self.num_branches, self.num_classes + 1)
+        return logits, None if self.fc_reg is None else self.fc_reg(vectors)
+
+    def sample(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
+        """Assign the regions of one image and draw those that learn.
+
+        Args:
+            bboxes: [N, 4] xyxy; the pseudo boxes themselves are added.
+            pseudo_instances: M instances with ``bboxes``, ``labels``, ``weights``.
+
+        Returns:
+            Regions as :func:`assign_pseudo_labels` describes them.
+        """
+        bboxes = torch.cat([pseudo_instances.bboxes, bboxes])
+        assigned = assign_pseudo_labels(
+            bboxes, pseudo_instances, self.num_classes, **self.thresholds
+        )
+        if self.num_samples is None:
+            return assigned
+        return sample_rois(assigned, self.num_classes, self.num_samples, self.pos_fraction)
+
+    def loss(
+        self, logits: Tensor, deltas: Tensor | None, regions: Sequence[InstanceData]
+    ) -> dict[str, Tensor]:
+        """Weighted losses of one branch.
+
+        Args:
+            logits: [N, C + 1] of one branch for the regions of all images.
+            deltas: [N, 4], or None where boxes do not learn.
+            regions: For each image what :meth:`sample` drew, N in all.
+
+        Returns:
+            ``loss_cls`` and, with deltas, ``loss_bbox``: sums over all regions, divided by the
+            number of regions that are not ignored.
+        """
+        region = InstanceData.cat(list(regions))
+        valid = region.labels != IGNORED
+        count = valid.sum().clamp(min=1)
+        cross_entropy = F.cross_entropy(
+            logits.float(), region.labels.clamp(min=0), reduction='none'
+        )
+        losses = dict(loss_cls=(cross_entropy * region.weights).sum() / count)
+        if deltas is not None:
+            foreground = valid & (region.labels < self.num_classes)
+            targets = self.coder.encode(region.bboxes, region.targets)
+            distance = F.smooth_l1_loss(deltas.float(), targets, reduction='none').sum(1)
+            weights = region.weights * foreground
+            losses['loss_bbox'] = self.regression_weight * (distance * weights).sum() / count
+        return losses
+
+    def scores_and_boxes(
+        self, feats: Sequence[Tensor], bboxes: Sequence[Tensor], img_shapes: Sequence[tuple]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Class scores (mean of the branches) and regressed boxes of every region.
+
+        Args:
+            feats: Backbone maps of a batch.
+            bboxes: For each image its regions [N_i, 4].
+            img_shapes: For each image (h, w) of its unpadded input, to clip boxes to.
+
+        Returns:
+            For each image scores [N_i, C] and boxes [N_i, 4].
+        """
+        logits, deltas = self(feats, bboxes)
+        sizes = [len(boxes) for boxes in bboxes]
+        scores = logits.float().softmax(-1).mean(1)[:, :-1].split(sizes)
+        if deltas is None:
+            return list(zip(scores, bboxes))
+        decoded = [
+            self.coder.decode(boxes, delta.float(), max_shape=shape)
+            for boxes, delta, shape in zip(bboxes, deltas.split(sizes), img_shapes)
+        ]
+        return list(zip(scores, decoded))

@@ -1,0 +1,147 @@
+"""Mask head that learns from soft maps of which a part is left open."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops import roi_align
+from mmdet.structures.bbox import bbox2roi
+from mmengine.config import ConfigDict
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+
+from .roi_features import build_extractor
+
+
+def mask_targets(maps: Tensor, bboxes: Tensor, assigned: Tensor, size: int) -> Tensor:
+    """Cut the map of its instance out for every region.
+
+    Args:
+        maps: [M, h, w] in 0..1, in the frame of ``bboxes``.
+        bboxes: [K, 4] xyxy in cells of ``maps``.
+        assigned: [K], index of the map of each region.
+        size: Side of a target.
+
+    Returns:
+        [K, size, size] in 0..1, bilinear.
+    """
+    rois = torch.cat([assigned[:, None].to(bboxes), bboxes], dim=1)
+    return roi_align(maps[:, None].float().contiguous(), rois, size, 1.0, 2, 'avg', True)[:, 0]
+
+
+@MODELS.register_module()
+class WeakMaskHead(BaseModule):
+    """Mmdet's FCN mask head, trained on trimaps instead of true masks.
+
+    Args:
+        num_classes: C.
+        fusion: Arguments of :class:`LevelFusion`; a finer stride than that of boxes pays.
+        roi_size: Side of the RoIAlign grid; a mask has twice that side.
+        num_convs: Number of 3 x 3 convolutions before the upsampling.
+        channels: Their channels.
+        class_agnostic: Whether one mask serves all classes.
+        mask_threshold: Least probability of a pixel of the final mask.
+        loss_weight: Factor of the loss.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        fusion: dict,
+        roi_size: int = 14,
+        num_convs: int = 4,
+        channels: int = 256,
+        class_agnostic: bool = False,
+        mask_threshold: float = 0.5,
+        loss_weight: float = 1.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.fusion = MODELS.build(dict(type='LevelFusion', **fusion))
+        self.extractor = build_extractor(self.fusion, roi_size)
+        self.size = 2 * roi_size
+        self.class_agnostic = class_agnostic
+        self.loss_weight = loss_weight
+        self.paste_cfg = ConfigDict(mask_thr_binary=mask_threshold)
+        self.fcn = MODELS.build(
+            dict(
+                type='mmdet.FCNMaskHead',
+                num_convs=num_convs,
+                in_channels=self.fusion.out_channels,
+                conv_out_channels=channels,
+                num_classes=num_classes,
+                class_agnostic=class_agnostic,
+                loss_mask=dict(type='mmdet.CrossEntropyLoss', use_mask=True),
+            )
+        )
+
+    def forward(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> Tensor:
+        """Mask logits [K, C (or 1), size, size] of the regions of a batch.
+
+        Args:
+            feats: Backbone maps of B images.
+            bboxes: For each image its regions [K_i, 4] xyxy in input pixels.
+        """
+        rois = bbox2roi(list(bboxes))
+        return self.fcn(self.extractor((self.fusion(feats),), rois))
+
+    def label_logits(
+        self, feats: Sequence[Tensor], bboxes: Sequence[Tensor], labels: Tensor
+    ) -> Tensor:
+        """Mask logits [K, size, size] of every region's own class (``labels`` [K])."""
+        logits = self(feats, bboxes).float()
+        if self.class_agnostic:
+            return logits[:, 0]
+        return logits[torch.arange(len(labels), device=labels.device), labels]
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        regions: Sequence[InstanceData],
+        targets: Sequence[Tensor],
+        valid: Sequence[Tensor],
+    ) -> dict[str, Tensor]:
+        """Binary cross entropy over the decided pixels, weighted by region.
+
+        Args:
+            feats: Backbone maps of B images.
+            regions: For each image its regions with ``bboxes`` [K_i, 4], ``labels`` [K_i] and
+                ``weights`` [K_i], 0 where a region doesn't count.
+            targets: For each image [K_i, size, size] in 0..1.
+            valid: For each image [K_i, size, size], False where a pixel is left open.
+
+        Returns:
+            ``loss_mask``: the mean over decided pixels of each region, then over regions.
+        """
+        region = InstanceData.cat(list(regions))
+        labels = region.labels.clamp(min=0)
+        logits = self.label_logits(feats, [r.bboxes for r in regions], labels)
+        decided = torch.cat(list(valid)).float()
+        pixels = F.binary_cross_entropy_with_logits(
+            logits, torch.cat(list(targets)), weight=decided, reduction='none'
+        )
+        mean = pixels.sum((1, 2)) / decided.sum((1, 2)).clamp(min=1)
+        count = (region.weights > 0).sum().clamp(min=1)
+        return dict(loss_mask=self.loss_weight * (mean * region.weights).sum() / count)
+
+    def paste(
+        self, feats: Sequence[Tensor], results: Sequence[InstanceData], metas: Sequence[dict]
+    ) -> list[InstanceData]:
+        """Add masks to detections and bring both to the photo's own size.
+
+        Args:
+            feats: Backbone maps of B images.
+            results: For each image M_i detections with ``bboxes`` in input pixels, ``labels``.
+            metas: For each image its ``ori_shape`` and ``scale_factor``.
+
+        Returns:
+            The detections with ``bboxes`` in photo pixels and ``masks`` [M_i, H, W] bool.
+        """
+        logits = self(feats, [result.bboxes for result in results])
+        split = logits.float().split([len(result) for result in results])
+        copies = [result.clone() for result in results]
+        return self.fcn.predict_by_feat(split, copies, list(metas), self.paste_cfg, rescale=True)

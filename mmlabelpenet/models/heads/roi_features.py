@@ -1,0 +1,146 @@
+"""From a pyramid of backbone maps to one vector or one small map for each region."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of every cell, so that padding can't leak into a photo."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise [B, C, h, w] over C."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+@MODELS.register_module()
+class LevelFusion(BaseModule):
+    """Backbone levels, projected, brought to one stride and summed.
+
+    The sum of projections equals a projection of the concatenated levels, at less cost.
+
+    Args:
+        in_channels: Channels of every backbone level.
+        strides: Stride of every backbone level in pixels.
+        levels: Which levels to use; all where it is None.
+        out_channels: Channels after projection; None passes one single level on as it is.
+        out_stride: Stride of the result, that of the finest used level where it is None.
+        init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If several levels shall be passed on without a projection.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        levels: Sequence[int] | None = None,
+        out_channels: int | None = 160,
+        out_stride: int | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.levels = tuple(range(len(in_channels)) if levels is None else levels)
+        used = [in_channels[level] for level in self.levels]
+        if out_channels is None and len(used) > 1:
+            raise ValueError(f'levels {self.levels} need out_channels to be summed')
+        self.stride = out_stride or min(strides[level] for level in self.levels)
+        self.scales = tuple(strides[level] / self.stride for level in self.levels)
+        self.out_channels = out_channels or used[0]
+        self.projections = nn.ModuleList()
+        if out_channels is not None:
+            self.projections.extend(nn.Conv2d(channels, out_channels, 1) for channels in used)
+            self.norm = ChannelNorm(out_channels)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Fuse the levels.
+
+        Args:
+            feats: Backbone maps, each [B, in_channels, H / stride, W / stride].
+
+        Returns:
+            [B, out_channels, H / out_stride, W / out_stride], contiguous float32: mmcv's
+            RoIAlign reads other memory formats wrongly and knows no bfloat16.
+        """
+        if not self.projections:
+            return feats[self.levels[0]].float().contiguous()
+        fused: Tensor | None = None
+        for level, scale, projection in zip(self.levels, self.scales, self.projections):
+            x = projection(feats[level])
+            if scale != 1:
+                x = F.interpolate(x, scale_factor=scale, mode='bilinear', align_corners=False)
+            fused = x if fused is None else fused + x
+        return F.relu(self.norm(fused)).float().contiguous()
+
+
+@MODELS.register_module()
+class RoIFeatures(BaseModule):
+    """Fused levels, RoIAlign and fully connected layers: one vector for each region.
+
+    Args:
+        fusion: Arguments of :class:`LevelFusion`.
+        roi_size: Side of the RoIAlign grid.
+        fc_channels: Width of each fully connected layer (fc6 and fc7 of VGG16 are 4096 wide).
+        num_fcs: Number of fully connected layers.
+        dropout: Dropout after each of them.
+        chunk_size: Regions that go through at once where no gradient is wanted, so that any
+            number of proposals costs the memory of one chunk.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        fusion: dict,
+        roi_size: int = 5,
+        fc_channels: int = 1024,
+        num_fcs: int = 2,
+        dropout: float = 0.0,
+        chunk_size: int = 1000,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.fusion = LevelFusion(**fusion)
+        self.extractor = build_extractor(self.fusion, roi_size)
+        self.chunk_size = chunk_size
+        self.out_channels = fc_channels
+        widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
+        layers: list[nn.Module] = []
+        for width, next_width in zip(widths, widths[1:]):
+            layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
+        self.fcs = nn.Sequential(*layers)
+
+    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+        """Vectors of regions.
+
+        Args:
+            feats: Backbone maps of a batch.
+            rois: [K, 5], index in the batch and xyxy in input pixels.
+
+        Returns:
+            [K, fc_channels].
+        """
+        fused = self.fusion(feats)
+        if torch.is_grad_enabled() or len(rois) <= self.chunk_size:
+            return self._embed(fused, rois)
+        return torch.cat([self._embed(fused, chunk) for chunk in rois.split(self.chunk_size)])
+
+    def _embed(self, fused: Tensor, rois: Tensor) -> Tensor:
+        return self.fcs(self.extractor((fused,), rois).flatten(1))
+
+
+def build_extractor(fusion: LevelFusion, roi_size: int) -> nn.Module:
+    """Mmdet's RoIAlign extractor for the one map that ``fusion`` gives."""
+    return MODELS.build(
+        dict(
+            type='mmdet.SingleRoIExtractor',
+            roi_layer=dict(type='RoIAlign', output_size=roi_size, sampling_ratio=2),
+            out_channels=fusion.out_channels,
+            featmap_strides=[fusion.stride],
+        )
+    )

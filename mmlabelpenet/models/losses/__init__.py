@@ -1,0 +1,5 @@
+"""Losses of the cascade that mmdet lacks."""
+
+from .tag_losses import SoftmaxTagLoss, WSDDNLoss
+
+__all__ = ['SoftmaxTagLoss', 'WSDDNLoss']

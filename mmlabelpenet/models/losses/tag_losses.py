@@ -1,0 +1,79 @@
+"""Losses that learn scores of proposals from image-level tags (METHOD 3.1)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+
+
+@MODELS.register_module()
+class WSDDNLoss(nn.Module):
+    """Two-stream multiple-instance loss of WSDDN (Bilen and Vedaldi, CVPR 2016).
+
+    Args:
+        loss_weight: Factor of the loss.
+        eps: Image scores are kept within [eps, 1 - eps] before the logarithm.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.eps = eps
+
+    def proposal_scores(self, class_logits: Tensor, weight_logits: Tensor) -> Tensor:
+        """Softmax over classes times softmax over proposals.
+
+        Args:
+            class_logits: x^c, [N, C].
+            weight_logits: x^p, [N, C].
+
+        Returns:
+            x^1, [N, C] in 0..1; its sum over the proposals is the image score, in 0..1 too.
+        """
+        return class_logits.softmax(1) * weight_logits.softmax(0)
+
+    def forward(self, proposal_scores: Tensor, tags: Tensor) -> Tensor:
+        """Binary cross entropy between the image scores and the tags, summed over classes.
+
+        Args:
+            proposal_scores: [N, C] of one image.
+            tags: [C] in {0, 1}.
+
+        Returns:
+            The loss, a scalar.
+        """
+        image_scores = proposal_scores.sum(0).clamp(self.eps, 1 - self.eps)
+        loss = F.binary_cross_entropy(image_scores, tags, reduction='sum')
+        return self.loss_weight * loss
+
+
+@MODELS.register_module()
+class SoftmaxTagLoss(nn.Module):
+    """Softmax cross entropy of image scores against evenly shared tags (METHOD 3.1, L1).
+
+    Args:
+        loss_weight: Factor of the loss.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def proposal_scores(self, class_logits: Tensor, weight_logits: Tensor) -> Tensor:
+        """Class scores [N, C] times a softmax over proposals of the weights [N, C]."""
+        return class_logits * weight_logits.softmax(0)
+
+    def forward(self, proposal_scores: Tensor, tags: Tensor) -> Tensor:
+        """-sum_c y_c / |y| log softmax(s)_c; zero for an image without tags.
+
+        Args:
+            proposal_scores: x^1, [N, C] of one image.
+            tags: y, [C] in {0, 1}.
+
+        Returns:
+            The loss, a scalar.
+        """
+        log_probabilities = torch.log_softmax(proposal_scores.sum(0), dim=0)
+        shares = tags / tags.sum().clamp(min=1)
+        return -self.loss_weight * (shares * log_probabilities).sum()

@@ -1,0 +1,123 @@
+"""Module 1: multi-label classification, from tags to scored proposals and attention."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox2roi
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from ..task_modules import select_detections
+from .base import Stage
+
+
+@MODELS.register_module()
+class ClassificationStage(Stage):
+    """Learns from tags which classes a photo holds, and where (METHOD 3.1).
+
+    Two parts learn side by side: a linear classifier of the whole photo, which the attention
+    source reads, and the two streams of WSDDN over the proposals.
+
+    Args:
+        num_classes: C.
+        attention: Config of the attention source, e.g. ``dict(type='CAMAttention', ...)``.
+        roi_features: Arguments of :class:`RoIFeatures`; None leaves the proposal streams out.
+        loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
+        loss_image_weight: Factor of the whole photo's loss.
+        num_samples: Proposals drawn from a photo for the loss; None takes all.
+        score_proposals: Whether to hand on proposal scores of the two streams; without it all
+            proposals score alike and the calibration's energy decides.
+        test_cfg: Arguments of :func:`select_detections`.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        attention: dict,
+        roi_features: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_image_weight: float = 1.0,
+        num_samples: int | None = None,
+        score_proposals: bool = True,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.loss_image_weight = loss_image_weight
+        self.num_samples = num_samples
+        self.score_proposals = score_proposals and roi_features is not None
+        self.test_cfg = test_cfg or {}
+        self.attention = MODELS.build(dict(num_classes=num_classes, **attention))
+        self.roi_features = None
+        if roi_features is not None:
+            self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
+            self.fc_class = nn.Linear(self.roi_features.out_channels, num_classes)
+            self.fc_weight = nn.Linear(self.roi_features.out_channels, num_classes)
+            self.loss_cls = MODELS.build(loss_cls or dict(type='WSDDNLoss'))
+
+    def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
+        """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``."""
+        tags = torch.stack([e.tags for e in evidence])
+        logits = self.attention.image_logits(feats, [e.img_shape for e in evidence])
+        loss_image = F.binary_cross_entropy_with_logits(logits.float(), tags, reduction='sum')
+        losses = dict(loss_image=self.loss_image_weight * loss_image / len(evidence))
+        if self.roi_features is not None:
+            scores = self.proposal_scores(feats, [self._draw(e.proposals) for e in evidence])
+            streams = [self.loss_cls(s, e.tags) for s, e in zip(scores, evidence)]
+            losses['loss_proposals'] = torch.stack(streams).mean()
+        return losses
+
+    def _draw(self, proposals: InstanceData) -> Tensor:
+        bboxes = proposals.bboxes
+        if self.num_samples is None or len(bboxes) <= self.num_samples:
+            return bboxes
+        return bboxes[torch.randperm(len(bboxes), device=bboxes.device)[: self.num_samples]]
+
+    def proposal_scores(
+        self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""
+        vectors = self.roi_features(feats, bbox2roi(list(bboxes)))
+        sizes = [len(boxes) for boxes in bboxes]
+        class_logits = self.fc_class(vectors).float().split(sizes)
+        weight_logits = self.fc_weight(vectors).float().split(sizes)
+        return [self.loss_cls.proposal_scores(c, w) for c, w in zip(class_logits, weight_logits)]
+
+    def image_scores(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
+        """Probability [B, C] that a class is in the photo."""
+        return self.attention.image_logits(feats, img_shapes).float().sigmoid()
+
+    @torch.no_grad()
+    def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Add image scores, proposal scores and attention maps."""
+        image_scores = self.image_scores(feats, [e.img_shape for e in evidence])
+        maps = self.attention(feats, evidence)
+        if self.score_proposals:
+            scores = self.proposal_scores(feats, [e.proposals.bboxes for e in evidence])
+        else:
+            scores = [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
+        finer = []
+        for one, image_score, score, attention in zip(evidence, image_scores, scores, maps):
+            one = one.clone()
+            one.image_scores = image_score
+            one.attention = attention
+            one.set_metainfo(dict(attention_stride=self.attention.stride))
+            one.proposals = InstanceData(
+                bboxes=one.proposals.bboxes, scores=score.clamp(min=0)
+            )
+            finer.append(one)
+        return finer
+
+    @torch.no_grad()
+    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
+        """The scored proposals of ``evidence`` after NMS."""
+        return [
+            select_detections(e.proposals.bboxes, e.proposals.scores, **self.test_cfg)
+            for e in evidence
+        ]

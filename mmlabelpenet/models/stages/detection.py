@@ -1,0 +1,124 @@
+"""Module 2: object detection, from scored proposals to boxes."""
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from ..task_modules import assign_pseudo_labels, mine_pseudo_instances, select_detections
+from .base import Stage
+
+
+@MODELS.register_module()
+class DetectionStage(Stage):
+    """Fast R-CNN type detector taught by the calibrated pseudo boxes (METHOD 3.2).
+
+    Args:
+        num_classes: C.
+        box_head: Arguments of :class:`WeakBoxHead`. With several branches, each further one is
+            taught by what the one before finds (OICR); all proposals must learn then.
+        mining: Arguments of :func:`mine_pseudo_instances` for further branches and
+            :meth:`propagate`.
+        extend_score: :meth:`propagate` adds own detections of tagged classes with at least
+            this score that overlap no pseudo box of their class; None adds none.
+        extend_iou: Greatest IoU of an added box with a pseudo box of its class.
+        test_cfg: Arguments of :func:`select_detections`.
+        init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If branches shall refine each other on a sample of the proposals.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        box_head: dict,
+        mining: dict | None = None,
+        extend_score: float | None = None,
+        extend_iou: float = 0.3,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.mining = mining or {}
+        self.extend_score = extend_score
+        self.extend_iou = extend_iou
+        self.test_cfg = test_cfg or {}
+        self.box_head = MODELS.build(dict(type='WeakBoxHead', num_classes=num_classes, **box_head))
+        if self.box_head.num_branches > 1 and self.box_head.num_samples is not None:
+            raise ValueError('several branches need num_samples=None: each mines all proposals')
+
+    def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
+        """Losses of every branch; boxes are regressed towards the last one's pseudo boxes."""
+        regions = [self.box_head.sample(e.proposals.bboxes, e.pseudo_instances) for e in evidence]
+        logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
+        last = self.box_head.num_branches - 1
+        losses = {}
+        for branch in range(last + 1):
+            if branch > 0:
+                regions = self._refine(regions, logits[:, branch - 1], evidence)
+            branch_losses = self.box_head.loss(
+                logits[:, branch], deltas if branch == last else None, regions
+            )
+            suffix = '' if last == 0 else f'_{branch}'
+            losses |= {f'{name}{suffix}': value for name, value in branch_losses.items()}
+        return losses
+
+    @torch.no_grad()
+    def _refine(
+        self, regions: list[InstanceData], logits: Tensor, evidence: list[Evidence]
+    ) -> list[InstanceData]:
+        scores = logits.float().softmax(-1)[:, :-1].split([len(region) for region in regions])
+        refined = []
+        for region, score, one in zip(regions, scores, evidence):
+            pseudo = mine_pseudo_instances(region.bboxes, score, one.tags, **self.mining)
+            pseudo.weights = pseudo.scores
+            refined.append(
+                assign_pseudo_labels(
+                    region.bboxes, pseudo, self.num_classes, **self.box_head.thresholds
+                )
+            )
+        return refined
+
+    def _detect(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        return self.box_head.scores_and_boxes(
+            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
+        )
+
+    @torch.no_grad()
+    def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Extend the pseudo instances by confident detections that lie elsewhere."""
+        if self.extend_score is None:
+            return evidence
+        finer = []
+        for one, (scores, bboxes) in zip(evidence, self._detect(feats, evidence)):
+            found = mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
+            one = one.clone()
+            one.pseudo_instances = self._extend(one.pseudo_instances, found)
+            finer.append(one)
+        return finer
+
+    def _extend(self, known: InstanceData, found: InstanceData) -> InstanceData:
+        found.weights = found.scores
+        if len(known) == 0 or len(found) == 0:
+            return known
+        overlaps = bbox_overlaps(found.bboxes, known.bboxes)
+        overlaps = overlaps * (found.labels[:, None] == known.labels[None])
+        new = (overlaps.amax(1) < self.extend_iou) & (found.scores >= self.extend_score)
+        return InstanceData.cat([known, found[new]])
+
+    @torch.no_grad()
+    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
+        """Detections of all classes, in input pixels."""
+        return [
+            select_detections(bboxes, scores, **self.test_cfg)
+            for scores, bboxes in self._detect(feats, evidence)
+        ]

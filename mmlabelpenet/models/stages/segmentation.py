@@ -1,0 +1,75 @@
+"""Module 4: instance segmentation, from refined masks to the final instances."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from ..task_modules import select_detections
+from .base import Stage
+from .refinement import MaskTeaching
+
+
+@MODELS.register_module()
+class SegmentationStage(Stage):
+    """Mask R-CNN type box and mask heads taught by the refined masks (METHOD 3.4).
+
+    Args:
+        num_classes: C.
+        box_head: Arguments of :class:`WeakBoxHead`.
+        mask_head: Arguments of :class:`WeakMaskHead`.
+        teaching: Arguments of :class:`MaskTeaching` for the refined masks.
+        test_cfg: Arguments of :func:`select_detections`.
+        init_cfg: mmengine's initialisation.
+    """
+
+    makes_masks = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        box_head: dict,
+        mask_head: dict,
+        teaching: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.test_cfg = test_cfg or {}
+        self.teaching = MaskTeaching(**(teaching or dict(foreground=0.5, background=0.5)))
+        self.box_head = MODELS.build(dict(type='WeakBoxHead', num_classes=num_classes, **box_head))
+        self.mask_head = MODELS.build(
+            dict(type='WeakMaskHead', num_classes=num_classes, **mask_head)
+        )
+
+    def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
+        """Box losses on the pseudo boxes, ``loss_mask`` on the refined masks."""
+        regions = [self.box_head.sample(e.proposals.bboxes, e.pseudo_instances) for e in evidence]
+        logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
+        losses = self.box_head.loss(logits[:, 0], deltas, regions)
+        regions = [self.teaching.regions(e, self.num_classes) for e in evidence]
+        pairs = [
+            self.teaching.targets(
+                e.pseudo_instances.masks, e.attention_stride, region, self.mask_head.size
+            )
+            for e, region in zip(evidence, regions)
+        ]
+        return losses | self.mask_head.loss(feats, regions, *zip(*pairs))
+
+    def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Nothing lies below: the evidence as it is."""
+        return evidence
+
+    @torch.no_grad()
+    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
+        """Final instances with masks, in photo pixels."""
+        pairs = self.box_head.scores_and_boxes(
+            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
+        )
+        results = [select_detections(boxes, scores, **self.test_cfg) for scores, boxes in pairs]
+        return self.mask_head.paste(feats, results, [e.metainfo for e in evidence])

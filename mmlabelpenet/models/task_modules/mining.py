@@ -1,0 +1,88 @@
+"""Choosing pseudo instances and final detections among scored boxes."""
+
+import torch
+from mmcv.ops import batched_nms
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+
+def mine_pseudo_instances(
+    bboxes: Tensor,
+    scores: Tensor,
+    tags: Tensor,
+    keep_ratio: float = 0.7,
+    max_per_class: int = 5,
+    iou_threshold: float = 0.3,
+    num_candidates: int = 100,
+) -> InstanceData:
+    """Pseudo instances of every tagged class (METHOD 3.2; at most 5 a class as in PCL).
+
+    The best box of a tagged class is always taken; further ones where they survive NMS and
+    reach ``keep_ratio`` of the best score.
+
+    Args:
+        bboxes: [N, 4] xyxy.
+        scores: [N, C], not negative.
+        tags: [C] in {0, 1}.
+        keep_ratio: Share of the class's best score that a further box must reach.
+        max_per_class: Most boxes of one class.
+        iou_threshold: IoU above which NMS removes the lower box.
+        num_candidates: Best boxes of each class that take part.
+
+    Returns:
+        ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then score.
+    """
+    count = min(num_candidates, len(bboxes))
+    top_scores, top_boxes = scores.t().topk(count, dim=1)
+    keep = (tags[:, None] > 0) & (top_scores >= keep_ratio * top_scores[:, :1])
+    labels, ranks = keep.nonzero(as_tuple=True)
+    candidates = bboxes[top_boxes[labels, ranks]]
+    candidate_scores = top_scores[labels, ranks]
+    if len(labels) == 0:
+        return InstanceData(bboxes=candidates, labels=labels, scores=candidate_scores)
+    _, kept = batched_nms(
+        candidates, candidate_scores, labels, dict(type='nms', iou_threshold=iou_threshold)
+    )
+    kept = kept.sort().values  # by class, then by falling score, as the candidates stand
+    labels, candidates, candidate_scores = labels[kept], candidates[kept], candidate_scores[kept]
+    first = torch.searchsorted(labels, labels)
+    within = torch.arange(len(labels), device=labels.device) - first < max_per_class
+    return InstanceData(
+        bboxes=candidates[within], labels=labels[within], scores=candidate_scores[within]
+    )
+
+
+def select_detections(
+    bboxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float = 0.3,
+    score_threshold: float = 1e-3,
+    max_per_image: int = 100,
+) -> InstanceData:
+    """Class-wise NMS that never loses the best box of a class.
+
+    CorLoc asks for the best box of every class, however low its score, so that one is kept
+    besides the ``max_per_image`` best.
+
+    Args:
+        bboxes: [N, 4] xyxy.
+        scores: [N, C].
+        iou_threshold: IoU above which NMS removes the lower box.
+        score_threshold: Lower scores are dropped.
+        max_per_image: Most detections, best boxes of classes aside.
+
+    Returns:
+        ``bboxes`` [M, 4], ``scores`` [M] falling, ``labels`` [M].
+    """
+    best = torch.zeros_like(scores, dtype=torch.bool)
+    best.scatter_(0, scores.argmax(0, keepdim=True), True)
+    boxes, labels = ((scores > score_threshold) | best).nonzero(as_tuple=True)
+    candidate_scores = scores[boxes, labels]
+    _, kept = batched_nms(
+        bboxes[boxes], candidate_scores, labels, dict(type='nms', iou_threshold=iou_threshold)
+    )
+    ranks = torch.arange(len(kept), device=kept.device)
+    kept = kept[(ranks < max_per_image) | best[boxes[kept], labels[kept]]]
+    return InstanceData(
+        bboxes=bboxes[boxes[kept]], scores=candidate_scores[kept], labels=labels[kept]
+    )
