@@ -62,4 +62,5 @@ def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
         sets.append({'dataloader': cfg.corloc_dataloader, 'evaluator': evaluator})
     cfg.test_dataloader = sets[0]['dataloader']
     cfg.test_evaluator = sets[0]['evaluator']
-    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': sets[1:]}
+    fp16 = (cfg.get('test_cfg') or {}).get('fp16', False)
+    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': sets[1:], 'fp16': fp16}

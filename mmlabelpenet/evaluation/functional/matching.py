@@ -1,14 +1,15 @@
 """Matching predictions with true objects, boxes and masks alike."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from .average_precision import average_precision
 
 
-class PhotoMatches(NamedTuple):
+@dataclass(frozen=True)
+class PhotoMatches:
     """All that the VOC figures need to know of one photo with P predictions, G objects.
 
     Which object a prediction claims does not depend on the IoU threshold, so one such record
@@ -70,16 +71,16 @@ def _pool(photos: Sequence[PhotoMatches]) -> PhotoMatches:
     """Join photos, predictions ranked by score; equal scores keep the photos' order."""
     starts = np.cumsum([0] + [len(photo.true_labels) for photo in photos])
     shifted = [
-        photo._replace(targets=photo.targets + start) for photo, start in zip(photos, starts)
+        replace(photo, targets=photo.targets + start) for photo, start in zip(photos, starts)
     ]
-    pooled = PhotoMatches(*(np.concatenate(column) for column in zip(*shifted)))
-    order = np.argsort(-pooled.scores, kind='stable')
-    return pooled._replace(
-        labels=pooled.labels[order],
-        scores=pooled.scores[order],
-        overlaps=pooled.overlaps[order],
-        targets=pooled.targets[order],
-    )
+    columns = {
+        field.name: np.concatenate([getattr(photo, field.name) for photo in shifted])
+        for field in fields(PhotoMatches)
+    }
+    order = np.argsort(-columns['scores'], kind='stable')
+    for name in ('labels', 'scores', 'overlaps', 'targets'):
+        columns[name] = columns[name][order]
+    return PhotoMatches(**columns)
 
 
 def _judge(pooled: PhotoMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
+from mmlabelpenet.utils import UserError
+
 
 class PhotoMetric(BaseMetric):
     """A metric that keeps one light record per photo.
@@ -46,7 +48,10 @@ class PhotoMetric(BaseMetric):
 
     @abstractmethod
     def measure(self, data_sample: Mapping[str, Any]) -> Any:
-        """Make the record of one photo: small, and free of tensors."""
+        """Make the record of one photo: small, free of tensors, and no tuple with names.
+
+        (mmengine, when it moves records to the CPU, makes plain tuples of named ones.)
+        """
 
     @abstractmethod
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -107,3 +112,20 @@ def labels_of(instances: Mapping[str, Any] | None) -> np.ndarray:
 def threshold_name(name: str, threshold: float) -> str:
     """Make a figure's name, e.g. ``bbox_mAP_50`` of ``bbox_mAP`` at .5."""
     return f'{name}_{round(threshold * 100):02d}'
+
+
+def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
+    """Get what a metric can not do without.
+
+    Args:
+        data_sample: Of one photo, or a part of it.
+        name: Of the field.
+        remedy: What the user can do where it is missing.
+
+    Raises:
+        UserError: If it is missing.
+    """
+    if name not in data_sample:
+        photo = data_sample.get('img_path', 'a photo')
+        raise UserError(f'There is no {name} for {photo}: {remedy}.')
+    return data_sample[name]

@@ -1,7 +1,8 @@
 """Correct localisation on the training photos."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from ..functional import box_iou, mean_over_valid
 from .base import PhotoMetric, boxes_of, labels_of, to_numpy
 
 
-class Localised(NamedTuple):
+@dataclass(frozen=True)
+class Localised:
     """Of one photo: the classes that it holds, and whether each was localised."""
 
     labels: np.ndarray

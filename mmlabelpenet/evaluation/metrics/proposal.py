@@ -1,17 +1,19 @@
 """Quality of region proposals."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mmlabelpenet.registry import METRICS
 
 from ..functional import box_iou, mean_over_valid
-from .base import PhotoMetric, boxes_of, labels_of, threshold_name
+from .base import PhotoMetric, boxes_of, labels_of, require, threshold_name
 
 
-class Covered(NamedTuple):
+@dataclass(frozen=True)
+class Covered:
     """Of one photo: number of proposals, class and best overlap of each true object."""
 
     count: int
@@ -48,7 +50,8 @@ class ProposalMetric(PhotoMetric):
         """Take the best overlap of each true object of one photo."""
         true = data_sample['gt_instances']
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
-        proposals = boxes_of(data_sample['proposals']) / scale
+        proposals = require(data_sample, 'proposals', 'add LoadRegionProposals to the pipeline')
+        proposals = boxes_of(proposals) / scale
         # a proposal's x2 is the first pixel outside, a true box's the last one inside
         overlaps = box_iou(proposals - (0, 0, 1, 1), boxes_of(true))
         return Covered(len(proposals), labels_of(true), overlaps.max(axis=0, initial=0.0))

@@ -13,7 +13,7 @@ from ..functional import (
     per_class_average_precision,
     per_class_best_overlap,
 )
-from .base import PhotoMetric, labels_of, threshold_name, to_numpy
+from .base import PhotoMetric, labels_of, require, threshold_name, to_numpy
 
 
 @METRICS.register_module()
@@ -44,14 +44,18 @@ class VOCInstanceMetric(PhotoMetric):
         """Match the predicted masks of one photo with its true masks.
 
         Raises:
-            KeyError: If the tested stage makes no masks, or the photo has no true masks.
+            UserError: If the tested stage makes no masks, or the photo has no true masks.
         """
-        predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
+        predicted = data_sample['pred_instances']
+        remedy = 'test on a split whose photos have masks, or leave segm out of --eval'
+        true = require(data_sample, 'gt_mask_instances', remedy)
+        remedy = 'the tested stage makes none, leave segm out of --eval'
+        masks = require(predicted, 'masks', remedy)
         return match_photo(
             labels_of(predicted),
             to_numpy(predicted['scores']),
             labels_of(true),
-            mask_iou(predicted['masks'], true['masks']),
+            mask_iou(masks, true['masks']),
         )
 
     def compute_metrics(self, results: list[PhotoMatches]) -> dict[str, float]:

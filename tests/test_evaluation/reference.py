@@ -1,0 +1,70 @@
+"""Slow, plain re-statements of published evaluation procedures, to agree with."""
+
+import numpy as np
+
+
+def box_iou_inclusive(box, other):
+    """VOCevaldet.m: widths and heights are counted with both end pixels."""
+    width = min(box[2], other[2]) - max(box[0], other[0]) + 1
+    height = min(box[3], other[3]) - max(box[1], other[1]) + 1
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(b[2] - b[0] + 1) * (b[3] - b[1] + 1) for b in (box, other)]
+    return width * height / (sum(areas) - width * height)
+
+
+def mask_iou(mask, other):
+    union = np.logical_or(mask, other).sum()
+    return np.logical_and(mask, other).sum() / union if union else 0.0
+
+
+def voc_ap(recall, precision, mode):
+    """VOCap.m, and the eleven points of VOC 2007."""
+    if mode == '11points':
+        return (
+            sum(
+                max((p for r, p in zip(recall, precision) if r >= t), default=0)
+                for t in np.arange(0, 1.1, 0.1)
+            )
+            / 11
+        )
+    recall, precision = [0, *recall, 1], [0, *precision, 0]
+    for i in range(len(precision) - 2, -1, -1):
+        precision[i] = max(precision[i], precision[i + 1])
+    return sum((recall[i] - recall[i - 1]) * precision[i] for i in range(1, len(recall)))
+
+
+def evaluate_class(photos, label, iou_of, iou_thr, mode):
+    """VOCevaldet.m for one class, prediction by prediction.
+
+    photos: list of (predictions [(label, score, shape)], truth [(label, difficult, shape)]).
+    """
+    ranked = [
+        (score, index, shape)
+        for index, (predictions, _) in enumerate(photos)
+        for of, score, shape in predictions
+        if of == label
+    ]
+    ranked.sort(key=lambda item: -item[0])
+    truth = [[t for t in true if t[0] == label] for _, true in photos]
+    found = [[False] * len(of_photo) for of_photo in truth]
+    num_true = sum(not difficult for of_photo in truth for _, difficult, _ in of_photo)
+    if num_true == 0:
+        return float('nan')
+    right = wrong = 0
+    recall, precision = [], []
+    for _, index, shape in ranked:
+        ious = [iou_of(shape, other) for _, _, other in truth[index]]
+        best = int(np.argmax(ious)) if ious else -1
+        if best < 0 or ious[best] < iou_thr:
+            wrong += 1
+        elif truth[index][best][1]:
+            pass
+        elif found[index][best]:
+            wrong += 1
+        else:
+            found[index][best] = True
+            right += 1
+        recall.append(right / num_true)
+        precision.append(right / (right + wrong) if right + wrong else 0)
+    return voc_ap(recall, precision, mode)
