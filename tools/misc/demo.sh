@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The whole road on generated photos (`make demo`): data, proposals, training, test, pictures.
+# What is finished already is not done again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source tools/misc/environment.sh
+config=configs/label_penet/label-penet_effnet-lite0_shapes.py
+work_dir=work_dirs/demo
+python=$venv/bin/python
+times=()
+
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    echo "== $name"
+    "$@"
+    times+=("$(printf '%-10s %4d s' "$name" $((SECONDS - start)))")
+}
+
+# A changed model or config trains anew; a cut training goes on where it was.
+train() {
+    local sources
+    sources=$(find mmlabelpenet configs -name '*.py' -print0 | sort -z | xargs -0 cat | cksum)
+    if [ "$(cat $work_dir/finished 2>/dev/null)" = "$sources" ]; then
+        echo "$work_dir holds the trained model already"
+        return
+    fi
+    if [ "$(cat $work_dir/started 2>/dev/null)" != "$sources" ]; then
+        rm -rf $work_dir
+        mkdir -p $work_dir
+        echo "$sources" >$work_dir/started
+    fi
+    "$python" tools/train.py $config --work-dir $work_dir --resume
+    echo "$sources" >$work_dir/finished
+}
+
+test_model() {
+    "$python" tools/test.py $config "$(cat $work_dir/last_checkpoint)" --work-dir $work_dir \
+        --eval bbox segm corloc semseg image proposal --show-dir $work_dir/pictures
+}
+
+step photos "$python" tools/dataset_converters/make_shapes.py
+step proposals "$python" tools/proposals/make_proposals.py $config
+step training train
+step test test_model
+printf '%s\n' '== done' "${times[@]}"
+echo "figures in $work_dir/metrics.json, pictures in $work_dir/pictures"
