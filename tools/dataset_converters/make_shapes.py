@@ -1,13 +1,13 @@
 """Generate the Shapes data set: photos of textured shapes in VOC devkit layout."""
 
 import argparse
-import sys
+from collections.abc import Sequence
 
-from mmlabelpenet.datasets.shapes import make_shapes
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.apis import run_command
+from mmlabelpenet.datasets import make_shapes
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', default='data/shapes/Shapes', help='folder to make')
@@ -22,27 +22,23 @@ def parse_args() -> argparse.Namespace:
         metavar=('MIN', 'MAX'),
         help='shortest and longest side in pixels',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Generate, unless it is there already.
 
-    Returns:
-        The exit code: 0, or 2 after a sentence about bad input.
+    Args:
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+
+    Raises:
+        UserError: On bad input.
     """
-    args = parse_args()
-    try:
-        made = make_shapes(
-            args.out, args.num_train, args.num_val, args.seed, tuple(args.image_size)
-        )
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    args = parse_args(argv)
+    made = make_shapes(args.out, args.num_train, args.num_val, args.seed, tuple(args.image_size))
     count = f'{args.num_train} + {args.num_val} photos'
     print(f'{args.out}: made {count}' if made else f'{args.out}: {count} are there already')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_command(main)

@@ -1,55 +1,21 @@
 """Make the region proposals of a data set's photos, or of any folder of photos."""
 
 import argparse
-import multiprocessing
 import os
-import sys
-import time
-import zlib
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from tqdm import tqdm
 
-from mmlabelpenet.proposals import (
-    best_overlaps,
-    make_proposals,
-    proposal_path,
-    read_proposals,
-    summarize_overlaps,
-    write_proposals,
-)
-from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES, generator_tag
+from mmlabelpenet.proposals import Job, proposal_path, run_jobs, summarize_outcomes
+from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
 from mmlabelpenet.utils import UserError
 
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 DEFAULT_OUT = 'data/proposals'
 
 
-@dataclass
-class Job:
-    """One photo, and where its proposals shall lie."""
-
-    img_path: str
-    out: Path
-    # [G, 4] xyxy, x2 and y2 exclusive; None where only tags are known.
-    gt_bboxes: np.ndarray | None = None
-
-
-@dataclass
-class Outcome:
-    """What is worth telling of one photo."""
-
-    num_boxes: int
-    seconds: float
-    made: bool
-    overlaps: np.ndarray | None
-
-
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
@@ -72,7 +38,7 @@ def parse_args() -> argparse.Namespace:
         default=MAX_SIDE,
         help='search larger photos at this size in pixels: less time, fewer boxes',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
@@ -97,7 +63,8 @@ def _gt_bboxes(info: dict) -> np.ndarray | None:
     if 'instances' not in info:
         return None
     boxes = [obj['bbox'] for obj in info['instances'] if not obj['ignore_flag']]
-    return np.array(boxes, dtype=np.float32).reshape(-1, 4) + (0, 0, 1, 1)
+    inclusive = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    return inclusive + np.array([0, 0, 1, 1], dtype=np.float32)
 
 
 def jobs_of_config(path: Path, splits: list[str], out: str | None) -> list[Job]:
@@ -128,114 +95,33 @@ def jobs_of_config(path: Path, splits: list[str], out: str | None) -> list[Job]:
     return list(jobs.values())
 
 
-def run_job(job: Job, settings: dict) -> Outcome:
-    """Make one photo's proposals, unless they lie there already.
-
-    Args:
-        job: The photo.
-        settings: Arguments of :func:`make_proposals`.
-
-    Returns:
-        What is worth telling.
-
-    Raises:
-        UserError: If the photo can't be read.
-    """
-    cv2.setNumThreads(1)
-    start = time.perf_counter()
-    try:
-        photo = Path(job.img_path).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f'The photo {job.img_path} cannot be read ({error.strerror}): restore it.'
-        ) from None
-    crc = zlib.crc32(photo)
-    proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
-    made = proposals is None
-    if proposals is None:
-        img = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR) if photo else None
-        if img is None:
-            raise UserError(
-                f'The photo {job.img_path} is damaged or no photo: replace or remove it.'
-            )
-        proposals = make_proposals(img, **settings)
-        proposals.photo_crc = crc
-        write_proposals(job.out, proposals)
-    gt = job.gt_bboxes
-    overlaps = None if gt is None else best_overlaps(proposals.bboxes, gt)
-    return Outcome(len(proposals), time.perf_counter() - start, made, overlaps)
-
-
-def _read_valid(path: Path, origin: tuple[str, str, int]):  # noqa: ANN202
-    """The stored proposals if they are of this generator, version and photo, else None."""
-    if not path.exists():
-        return None
-    try:
-        proposals = read_proposals(path)
-    except UserError:
-        return None
-    found = (proposals.generator, proposals.version, proposals.photo_crc)
-    return proposals if found == origin else None
-
-
-def run_jobs(jobs: list[Job], args: argparse.Namespace) -> list[Outcome]:
-    """Work on all cores, with a progress bar."""
-    settings = {name: getattr(args, name) for name in ('quality', 'max_num', 'max_side')}
-    work = partial(run_job, settings=settings)
-    bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
-    workers = min(args.workers, len(jobs))
-    if workers <= 1:
-        return list(bar(map(work, jobs)))
-    # Not forked: a fork of a process that runs torch's or OpenCV's threads may hang.
-    with multiprocessing.get_context('spawn').Pool(workers) as pool:
-        return list(bar(pool.imap(work, jobs, chunksize=2)))
-
-
-def report(outcomes: list[Outcome]) -> str:
-    """Time, count and, where the truth is known, recall, in a few lines."""
-    made = [outcome for outcome in outcomes if outcome.made]
-    boxes = np.array([outcome.num_boxes for outcome in outcomes])
-    lines = [
-        f'{len(made)} photos done, {len(outcomes) - len(made)} were there already',
-        f'boxes a photo: {boxes.mean():.0f} on average, {boxes.min()} to {boxes.max()}',
-    ]
-    if made:
-        seconds = np.mean([outcome.seconds for outcome in made])
-        lines.append(f'seconds a photo and process: {seconds:.2f}')
-    known = [outcome.overlaps for outcome in outcomes if outcome.overlaps is not None]
-    if known:
-        summary = summarize_overlaps(known)
-        figures = ', '.join(f'{name} {value:.3f}' for name, value in summary.items())
-        lines.append(f'on the {len(known)} photos with boxes: {figures}')
-    return '\n'.join(lines)
-
-
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Make the proposals and tell how they are.
 
-    Returns:
-        The exit code: 0, or 2 after a sentence about bad input.
+    Args:
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+
+    Raises:
+        UserError: On bad input.
     """
-    args = parse_args()
+    args = parse_args(argv)
+    if min(args.workers, args.max_side, 1 if args.max_num is None else args.max_num) < 1:
+        raise UserError('--workers, --max-num and --max-side must be at least 1.')
     source = Path(args.source)
-    try:
-        if min(args.workers, args.max_side, 1 if args.max_num is None else args.max_num) < 1:
-            raise UserError('--workers, --max-num and --max-side must be at least 1.')
-        if source.is_dir():
-            jobs = jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
-        elif source.is_file():
-            jobs = jobs_of_config(source, args.split, args.out)
-        else:
-            raise UserError(f'There is no config and no folder at {source}: check the path.')
-        if not jobs:
-            raise UserError(f'The data sets of {source} are empty: check its split lists.')
-        outcomes = run_jobs(jobs, args)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(report(outcomes))
-    return 0
+    if source.is_dir():
+        jobs = jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
+    elif source.is_file():
+        jobs = jobs_of_config(source, args.split, args.out)
+    else:
+        raise UserError(f'There is no config and no folder at {source}: check the path.')
+    if not jobs:
+        raise UserError(f'The data sets of {source} are empty: check its split lists.')
+    settings = {name: getattr(args, name) for name in ('quality', 'max_num', 'max_side')}
+    print(summarize_outcomes(run_jobs(jobs, settings, args.workers)))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    # Not at the top: worker processes import this file too and need no models.
+    from mmlabelpenet.apis import run_command
+
+    run_command(main)

@@ -66,6 +66,6 @@ corloc_dataloader = dict(
         pipeline=test_pipeline))
 
 # Masks exist for 632 of the 4,952 test photos only, so only boxes are measured.
-val_evaluator = [dict(type='VOCDetectionMetric')]
+val_evaluator = [dict(type='VOCDetectionMetric', eval_mode='11points')]
 test_evaluator = val_evaluator
 corloc_evaluator = dict(type='CorLocMetric')

@@ -1,0 +1,132 @@
+"""Making the proposals of many photos: on all cores, resumable, with a summary."""
+
+import multiprocessing
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from mmlabelpenet.utils import UserError
+
+from .recall import best_overlaps, summarize_overlaps
+from .selective_search import generator_tag, make_proposals
+from .store import Proposals, read_proposals, write_proposals
+
+
+@dataclass
+class Job:
+    """One photo, and where its proposals shall lie."""
+
+    img_path: str
+    out: Path
+    # [G, 4] xyxy, x2 and y2 exclusive; None where only tags are known.
+    gt_bboxes: np.ndarray | None = None
+
+
+@dataclass
+class Outcome:
+    """What is worth telling of one photo."""
+
+    num_boxes: int
+    seconds: float
+    made: bool
+    overlaps: np.ndarray | None
+
+
+def run_job(job: Job, settings: dict) -> Outcome:
+    """Make one photo's proposals, unless they lie there already.
+
+    Args:
+        job: The photo.
+        settings: Arguments of :func:`make_proposals`.
+
+    Returns:
+        What is worth telling.
+
+    Raises:
+        UserError: If the photo can't be read.
+    """
+    cv2.setNumThreads(1)
+    start = time.perf_counter()
+    try:
+        photo = Path(job.img_path).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f'The photo {job.img_path} cannot be read ({error.strerror}): restore it.'
+        ) from None
+    crc = zlib.crc32(photo)
+    proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
+    made = proposals is None
+    if proposals is None:
+        img = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR) if photo else None
+        if img is None:
+            raise UserError(
+                f'The photo {job.img_path} is damaged or no photo: replace or remove it.'
+            )
+        proposals = make_proposals(img, **settings)
+        proposals.photo_crc = crc
+        write_proposals(job.out, proposals)
+    gt = job.gt_bboxes
+    overlaps = None if gt is None else best_overlaps(proposals.bboxes, gt)
+    return Outcome(len(proposals), time.perf_counter() - start, made, overlaps)
+
+
+def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
+    """The stored proposals if they are of this generator, version and photo, else None."""
+    if not path.exists():
+        return None
+    try:
+        proposals = read_proposals(path)
+    except UserError:
+        return None
+    found = (proposals.generator, proposals.version, proposals.photo_crc)
+    return proposals if found == origin else None
+
+
+def run_jobs(jobs: Sequence[Job], settings: dict, workers: int = 1) -> list[Outcome]:
+    """Make the proposals of many photos, with a progress bar.
+
+    Args:
+        jobs: The photos.
+        settings: Arguments of :func:`make_proposals`.
+        workers: Processes; 1 works in this one.
+
+    Returns:
+        One outcome per photo, in their order.
+
+    Raises:
+        UserError: As :func:`run_job`; the photos that are done stay done.
+    """
+    work = partial(run_job, settings=settings)
+    bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        return list(bar(map(work, jobs)))
+    # Not forked: a fork of a process that runs torch's or OpenCV's threads may hang.
+    with multiprocessing.get_context('spawn').Pool(workers) as pool:
+        return list(bar(pool.imap(work, jobs, chunksize=2)))
+
+
+def summarize_outcomes(outcomes: Sequence[Outcome]) -> str:
+    """Time, count and, where the truth is known, recall, in a few lines."""
+    made = [outcome for outcome in outcomes if outcome.made]
+    boxes = np.array([outcome.num_boxes for outcome in outcomes])
+    lines = [
+        f'{len(made)} photos done, {len(outcomes) - len(made)} were there already',
+        f'boxes a photo: {boxes.mean():.0f} on average, {boxes.min()} to {boxes.max()}',
+    ]
+    if made:
+        seconds = np.mean([outcome.seconds for outcome in made])
+        lines.append(f'seconds a photo and process: {seconds:.2f}')
+    known = [outcome.overlaps for outcome in outcomes if outcome.overlaps is not None]
+    if known:
+        summary = summarize_overlaps(known)
+        figures = ', '.join(f'{name} {value:.3f}' for name, value in summary.items())
+        lines.append(f'on the {len(known)} photos with boxes: {figures}')
+    return '\n'.join(lines)
