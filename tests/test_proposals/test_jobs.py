@@ -1,0 +1,89 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmlabelpenet.proposals import (
+    Job,
+    Outcome,
+    read_proposals,
+    run_job,
+    run_jobs,
+    summarize_outcomes,
+)
+from mmlabelpenet.utils import UserError
+
+FAST = {'quality': 'fast', 'max_num': None}
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    rng = np.random.default_rng(0)
+    made = []
+    for index in range(3):
+        img = np.kron(rng.integers(0, 255, (3, 4, 3)), np.ones((20, 20, 1))).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f'{index}.png'), img)
+        made.append(Job(str(tmp_path / f'{index}.png'), tmp_path / 'out' / f'{index}.npz'))
+    return made
+
+
+def test_number_of_processes_does_not_change_the_files(jobs):
+    run_jobs(jobs, FAST, workers=1)
+    alone = [job.out.read_bytes() for job in jobs]
+    for job in jobs:
+        job.out.unlink()
+    run_jobs(jobs[::-1], FAST, workers=2)
+    assert [job.out.read_bytes() for job in jobs] == alone
+
+
+def test_finished_photos_are_skipped_and_damaged_files_made_anew(jobs):
+    assert [outcome.made for outcome in run_jobs(jobs[:2], FAST)] == [True, True]
+    whole = jobs[1].out.read_bytes()
+    jobs[1].out.write_bytes(whole[:50])
+    assert [outcome.made for outcome in run_jobs(jobs, FAST)] == [False, True, True]
+    assert jobs[1].out.read_bytes() == whole
+
+
+def test_other_settings_make_other_files(jobs):
+    run_job(jobs[0], FAST)
+    outcome = run_job(jobs[0], {**FAST, 'max_num': 2})
+    assert outcome.made
+    assert outcome.num_boxes == len(read_proposals(jobs[0].out)) == 2
+
+
+def test_a_replaced_photo_of_the_same_size_is_searched_again(jobs):
+    run_job(jobs[0], FAST)
+    cv2.imwrite(jobs[0].img_path, np.full((60, 80, 3), 90, np.uint8))
+    assert run_job(jobs[0], FAST).made
+    assert len(read_proposals(jobs[0].out)) == 1
+
+
+def test_overlaps_are_measured_where_the_truth_is_known(jobs):
+    jobs[0].gt_bboxes = np.array([[0, 0, 80, 60]])
+    np.testing.assert_allclose(run_job(jobs[0], FAST).overlaps, [1])
+    assert run_job(jobs[1], FAST).overlaps is None
+
+
+@pytest.mark.parametrize('content', [b'', b'no photo'])
+def test_a_damaged_photo_is_named_also_by_a_worker(jobs, content):
+    with open(jobs[1].img_path, 'wb') as file:
+        file.write(content)
+    with pytest.raises(UserError, match=r'1\.png is damaged'):
+        run_jobs(jobs, FAST)
+    assert not jobs[1].out.exists()
+
+
+def test_a_missing_photo_is_named(jobs, tmp_path):
+    with pytest.raises(UserError, match=r'gone\.jpg cannot be read'):
+        run_job(Job(str(tmp_path / 'gone.jpg'), jobs[0].out), FAST)
+
+
+def test_summary_tells_time_of_new_photos_only():
+    outcomes = [
+        Outcome(10, 2.0, True, np.array([0.6])),
+        Outcome(30, 0.0, False, np.array([0.4])),
+    ]
+    text = summarize_outcomes(outcomes)
+    assert '1 photos done, 1 were there already' in text
+    assert '20 on average, 10 to 30' in text
+    assert 'process: 2.00' in text
+    assert 'recall_50 0.500' in text

@@ -1,0 +1,102 @@
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.proposals import read_proposals
+from mmlabelpenet.utils import UserError
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools' / 'proposals'))
+
+import make_proposals as tool  # noqa: E402
+
+
+@pytest.fixture(scope='module')
+def shapes(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data') / 'Shapes'
+    make_shapes(root, num_train=2, num_val=1, seed=4, image_size=(64, 80))
+    return root
+
+
+def write_config(path, root):
+    path.write_text(
+        f"""
+def loader(split, supervision):
+    return dict(dataset=dict(
+        type='ShapesDataset', data_root={str(root)!r}, supervision=supervision,
+        ann_file=f'ImageSets/Main/{{split}}.txt', pipeline=[dict(type='NoSuchTransform')]))
+train_dataloader = dict(
+    dataset=dict(type='RepeatDataset', times=3, dataset=loader('train', 'tags')['dataset']))
+val_dataloader = loader('val', 'full')
+del loader
+"""
+    )
+    return str(path)
+
+
+def test_a_config_gives_one_file_per_photo(shapes, tmp_path, capsys):
+    config = write_config(tmp_path / 'config.py', shapes)
+    tool.main([config, '--out', str(tmp_path / 'out'), '--workers', '1'])
+    files = sorted(p.name for p in (tmp_path / 'out' / 'Shapes').iterdir())
+    assert files == ['train_00000.npz', 'train_00001.npz', 'val_00000.npz']
+    said = capsys.readouterr().out
+    assert '3 photos done' in said
+    assert 'on the 1 photos with boxes' in said
+
+
+def test_split_chooses_the_photos(shapes, tmp_path):
+    config = write_config(tmp_path / 'config.py', shapes)
+    tool.main([config, '--out', str(tmp_path / 'out'), '--workers', '1', '--split', 'val'])
+    assert [p.name for p in (tmp_path / 'out' / 'Shapes').iterdir()] == ['val_00000.npz']
+
+
+def test_a_folder_of_photos_is_enough(shapes, tmp_path):
+    tool.main(
+        [str(shapes / 'JPEGImages'), '--out', str(tmp_path), '--workers', '1', '--max-num', '5']
+    )
+    files = sorted((tmp_path / 'JPEGImages').iterdir())
+    assert len(files) == 3
+    assert all(len(read_proposals(file)) <= 5 for file in files)
+
+
+def test_inclusive_true_boxes_become_exclusive_and_difficult_ones_go():
+    objects = [
+        {'bbox': [1.0, 2.0, 4.0, 6.0], 'ignore_flag': 0},
+        {'bbox': [0.0, 0.0, 9.0, 9.0], 'ignore_flag': 1},
+    ]
+    np.testing.assert_array_equal(tool._gt_bboxes({'instances': objects}), [[1, 2, 5, 7]])
+    assert tool._gt_bboxes({'tags': [1]}) is None
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match='no config and no folder at nowhere'):
+        tool.main(['nowhere'])
+    with pytest.raises(UserError, match='holds no photos'):
+        tool.main([str(tmp_path)])
+    (tmp_path / 'broken.py').write_text('train_dataloader = dict(')
+    with pytest.raises(UserError, match=r'broken\.py is not a readable config'):
+        tool.main([str(tmp_path / 'broken.py')])
+    (tmp_path / 'empty.py').write_text('a = 1')
+    with pytest.raises(UserError, match='no dataloader of train, val'):
+        tool.main([str(tmp_path / 'empty.py')])
+    with pytest.raises(UserError, match='at least 1'):
+        tool.main(['nowhere', '--workers', '0'])
+
+
+@pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
+def test_real_photos_are_covered(tmp_path, capsys):
+    config = tmp_path / 'few.py'
+    config.write_text(
+        f"_base_ = {str(ROOT / 'configs/_base_/datasets/voc12_mini.py')!r}\n"
+        'val_dataloader = dict(dataset=dict(indices=4))\n'
+    )
+    tool.main([str(config), '--out', str(tmp_path), '--workers', '1', '--split', 'val'])
+    said = capsys.readouterr().out
+    figures = dict(part.split() for part in said.strip().rsplit(': ', 1)[1].split(', '))
+    assert len(list((tmp_path / 'VOC2012').iterdir())) == 4
+    assert float(figures['recall_50']) >= 0.9
+    assert float(figures['ABO']) >= 0.75

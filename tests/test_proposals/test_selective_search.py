@@ -1,0 +1,88 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmlabelpenet.proposals import (
+    best_overlaps,
+    make_proposals,
+    pairwise_iou,
+    selective_search,
+    suppress_duplicates,
+)
+from mmlabelpenet.proposals.selective_search import MIN_SIZE
+from mmlabelpenet.utils import UserError
+
+SQUARE = np.array([[20, 30, 60, 70]])
+
+
+def photo(height=90, width=120):
+    """A bright square on dark noise."""
+    rng = np.random.default_rng(3)
+    img = rng.integers(0, 40, (height, width, 3), dtype=np.uint8)
+    img[30:70, 20:60] += 180
+    return img
+
+
+def test_the_object_is_among_the_proposals():
+    assert best_overlaps(make_proposals(photo()).bboxes, SQUARE) > 0.9
+
+
+def test_same_photo_same_boxes_in_the_same_order():
+    first = selective_search(photo())
+    cv2.setRNGSeed(99)
+    np.testing.assert_array_equal(first, selective_search(photo()))
+
+
+def test_boxes_lie_in_the_photo_without_near_repeats_and_fall_in_area():
+    proposals = make_proposals(photo())
+    boxes = proposals.bboxes
+    sides = boxes[:, 2:] - boxes[:, :2]
+    assert len(proposals) > 3
+    assert boxes.min() >= 0
+    assert (boxes[:, 2:] <= (120, 90)).all()
+    assert sides.min() >= MIN_SIZE
+    assert (np.diff(sides.prod(axis=1)) <= 0).all()
+    assert np.triu(pairwise_iou(boxes, boxes), 1).max() <= 0.85
+
+
+def test_max_num_keeps_the_largest():
+    np.testing.assert_array_equal(
+        make_proposals(photo(), max_num=3).bboxes, make_proposals(photo()).bboxes[:3]
+    )
+
+
+def test_a_large_photo_is_searched_small_and_answered_in_its_own_pixels():
+    large = cv2.resize(photo(), None, fx=5, fy=5, interpolation=cv2.INTER_NEAREST)
+    proposals = make_proposals(large, max_side=120)
+    assert (proposals.width, proposals.height) == (600, 450)
+    assert best_overlaps(proposals.bboxes, SQUARE * 5) > 0.9
+    assert proposals.bboxes[0].tolist() == [0, 0, 600, 450]
+
+
+@pytest.mark.parametrize('shape', [(6, 8), (1, 1), (100, 100), (3, 200)])
+def test_grey_and_tiny_photos_have_one_proposal_the_whole(shape):
+    grey = np.full((*shape, 3), 128, dtype=np.uint8)
+    assert make_proposals(grey).bboxes.tolist() == [[0, 0, shape[1], shape[0]]]
+
+
+def test_suppression_keeps_the_earlier_of_two_that_overlap():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 5], [20, 0, 30, 10]])
+    kept = suppress_duplicates(boxes, iou_thr=0.85)
+    np.testing.assert_array_equal(kept, boxes[[0, 2, 3]])
+
+
+def test_suppression_lets_only_kept_boxes_suppress():
+    # .8 between neighbours, .64 between the ends: the middle one falls and saves the last.
+    boxes = np.array([[0, 0, 100, 10], [0, 0, 80, 10], [0, 0, 64, 10]])
+    np.testing.assert_array_equal(suppress_duplicates(boxes, iou_thr=0.7), boxes[[0, 2]])
+
+
+def test_opencv_without_contrib_is_told_what_to_install(monkeypatch):
+    monkeypatch.delattr(cv2, 'ximgproc')
+    with pytest.raises(UserError, match='opencv-contrib-python-headless'):
+        selective_search(photo())
+
+
+def test_unknown_quality_lists_the_known_ones():
+    with pytest.raises(UserError, match='fast, quality'):
+        selective_search(photo(), 'best')
