@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmlabelpenet.apis.testing import format_metrics, write_metrics
+
+from .test_train_tool import expect_error
+from .toy_model import ToyDetector
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / 'toy.pth'
+    torch.save({'meta': {}, 'state_dict': ToyDetector().state_dict()}, path)
+    return path
+
+
+def read_metrics(tmp_path):
+    return json.loads((tmp_path / 'work' / 'metrics.json').read_text())
+
+
+def test_without_eval_the_config_says_what_is_measured(tool, config, checkpoint, tmp_path):
+    tool('test', config, checkpoint)
+    assert read_metrics(tmp_path) == {'bbox_mAP_50': 1.0}
+
+
+def test_eval_merges_test_and_training_photos(tool, config, checkpoint, tmp_path):
+    tool('test', config, checkpoint, '--eval', 'corloc', 'bbox')
+    assert read_metrics(tmp_path) == {'bbox_mAP_50': 1.0, 'corloc': 1.0}
+
+
+def test_show_dir_gets_one_picture_per_test_photo(tool, config, checkpoint, tmp_path):
+    pictures = tmp_path / 'pictures'
+    tool('test', config, checkpoint, '--eval', 'bbox', 'corloc', '--show-dir', pictures)
+    assert sorted(path.name for path in pictures.iterdir()) == [
+        f'val_{index:05d}.png' for index in range(3)
+    ]
+    # photo, result and ground truth: the toy's evidence has nothing else to paint
+    picture = np.asarray(Image.open(pictures / 'val_00000.png'))
+    assert picture.shape[1] == 14 + 3 * (320 + 14)
+
+
+def test_predictions_are_dumped(tool, config, checkpoint, tmp_path):
+    import pickle
+
+    tool('test', config, checkpoint, '--out', tmp_path / 'out.pkl')
+    dumped = pickle.loads((tmp_path / 'out.pkl').read_bytes())
+    assert [sample['img_id'] for sample in dumped] == [f'val_{index:05d}' for index in range(3)]
+    assert 'pred_instances' in dumped[0]
+
+
+def test_an_unknown_metric_lists_the_known_ones(tool, capsys, config, checkpoint):
+    error = expect_error(capsys, tool, 'test', config, checkpoint, '--eval', 'boxes')
+    assert 'bbox, segm, corloc, semseg, proposal, image' in error
+
+
+def test_a_stage_without_masks_is_told(tool, capsys, config, checkpoint):
+    error = expect_error(capsys, tool, 'test', config, checkpoint, '--eval', 'segm')
+    assert 'leave segm out of --eval' in error
+
+
+def test_a_missing_checkpoint_is_told(tool, capsys, config):
+    assert 'no checkpoint gone.pth' in expect_error(capsys, tool, 'test', config, 'gone.pth')
+
+
+def test_a_cut_checkpoint_is_told(tool, capsys, config, checkpoint):
+    checkpoint.write_bytes(checkpoint.read_bytes()[:300])
+    error = expect_error(capsys, tool, 'test', config, checkpoint)
+    assert 'can not be read as a checkpoint' in error
+
+
+@pytest.mark.parametrize(
+    ('weights', 'told'),
+    [
+        ({'backbone.weight': torch.zeros(1)}, '1 weights unknown (such as backbone.weight)'),
+        ({'layer.weight': torch.zeros(2, 3)}, '1 weights of another shape'),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_told(tool, capsys, config, checkpoint, weights, told):
+    state = {**ToyDetector().state_dict(), **weights}
+    torch.save({'meta': {}, 'state_dict': state}, checkpoint)
+    error = expect_error(capsys, tool, 'test', config, checkpoint)
+    assert 'another model than the ToyDetector' in error
+    assert told in error
+
+
+def test_a_checkpoint_that_lacks_weights_is_told(tool, capsys, config, checkpoint):
+    torch.save({'meta': {}, 'state_dict': {}}, checkpoint)
+    error = expect_error(capsys, tool, 'test', config, checkpoint)
+    assert '2 weights missing (such as layer.bias)' in error
+
+
+def test_what_is_not_measurable_is_null_in_json(tmp_path):
+    write_metrics({'a': float('nan'), 'b': np.float32(0.5)}, tmp_path / 'metrics.json')
+    assert json.loads((tmp_path / 'metrics.json').read_text()) == {'a': None, 'b': 0.5}
+
+
+def test_the_table_has_a_line_per_figure():
+    lines = format_metrics({'corloc': 0.51239}).splitlines()
+    assert any(line.split() == ['|', 'corloc', '|', '0.5124', '|'] for line in lines)

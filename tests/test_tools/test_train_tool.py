@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from mmlabelpenet.apis import BFloat16OptimWrapper
+from mmlabelpenet.apis.training import train_detector
+from mmlabelpenet.utils import UserError
+
+
+def expect_error(capsys, run, *args):
+    """Run a tool that must fail; return its one sentence."""
+    with pytest.raises(SystemExit) as exit_info:
+        run(*args)
+    assert exit_info.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith('error: ')
+    return last
+
+
+def test_training_writes_a_checkpoint_and_resumes_from_it(tool, config, tmp_path):
+    tool('train', config, '--seed', '3')
+    first = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)
+    assert first['meta']['seed'] == 3
+    tool('train', config, '--resume', '--cfg-options', 'train_cfg.max_epochs=2')
+    second = torch.load(tmp_path / 'work' / 'epoch_2.pth', weights_only=False)
+    assert second['meta']['iter'] == 6
+    weights = [part['state_dict']['layer.weight'] for part in (first, second)]
+    assert not torch.equal(*weights)
+
+
+def test_the_work_folder_is_named_after_the_config(tool, config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config.write_text(config.read_text().replace('work_dir =', 'elsewhere ='))
+    tool('train', config)
+    assert (tmp_path / 'work_dirs' / 'toy' / 'epoch_1.pth').is_file()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='with CUDA --amp means float16')
+def test_amp_trains_in_bfloat16_on_the_cpu(config, tmp_path):
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(config)
+    cfg.launcher = 'none'
+    runner = train_detector(cfg, amp=True)
+    assert isinstance(runner.optim_wrapper, BFloat16OptimWrapper)
+    assert runner.model.dtypes == {torch.bfloat16}
+    assert runner.model.layer.weight.dtype == torch.float32
+
+
+def test_auto_scale_lr_needs_to_know_the_batch_size(config):
+    from mmengine.config import Config
+
+    with pytest.raises(UserError, match='base_batch_size'):
+        train_detector(Config.fromfile(config), auto_scale_lr=True)
+
+
+def test_a_missing_config_is_told(tool, capsys):
+    assert 'no config nope.py' in expect_error(capsys, tool, 'train', 'nope.py')
+
+
+def test_a_broken_config_is_told(tool, capsys, tmp_path):
+    path = tmp_path / 'broken.py'
+    path.write_text('model = dict(')
+    assert 'broken.py can not be read' in expect_error(capsys, tool, 'train', path)
+
+
+def test_a_missing_devkit_is_told(tool, capsys, config, tmp_path):
+    nowhere = tmp_path / 'nowhere'
+    error = expect_error(
+        capsys,
+        tool,
+        'train',
+        config,
+        '--cfg-options',
+        f'train_dataloader.dataset.data_root={nowhere}',
+    )
+    assert f'no data set at {nowhere}' in error
+
+
+def test_missing_proposals_are_told_from_a_worker(tool, capsys, config, tmp_path):
+    text = config.read_text().replace(
+        "    dict(type='LoadAnnotations', with_bbox=True),\n",
+        f"    dict(type='LoadRegionProposals', proposal_root={str(tmp_path)!r}),\n",
+    )
+    config.write_text(text.replace('num_workers=0', 'num_workers=1'))
+    error = expect_error(capsys, tool, 'train', config)
+    assert str(tmp_path / 'Shapes' / 'train_00000.npz') in error
+
+
+def test_a_missing_checkpoint_to_resume_from_is_told(tool, capsys, config):
+    error = expect_error(capsys, tool, 'train', config, '--resume', 'gone.pth')
+    assert 'no checkpoint gone.pth' in error

@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from PIL import Image
+from pycocotools import mask as mask_api
+
+from mmlabelpenet.structures import Evidence
+from mmlabelpenet.visualization import Canvas, Look, compose_panels, save_picture
+from mmlabelpenet.visualization.canvas import OVERSAMPLING, ink_on
+from mmlabelpenet.visualization.panels import GAP, HEADER, shown_classes
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+LOOK = Look(('cat', 'dog'), (RED, BLUE), panel_width=80)
+WHITE = np.full((40, 80, 3), 255, dtype=np.uint8)
+
+
+def make_instances(score=0.9, masks=True, label=0):
+    made = InstanceData(
+        bboxes=torch.tensor([[10.0, 10.0, 39.0, 29.0]]),
+        labels=torch.tensor([label]),
+        scores=torch.tensor([score]),
+    )
+    if masks:
+        mask = torch.zeros(1, 40, 80, dtype=torch.bool)
+        mask[:, 10:30, 10:40] = True
+        made.masks = mask
+    return made
+
+
+def make_evidence(**fields):
+    return Evidence(metainfo={'img_shape': (40, 80), 'attention_stride': 8}, **fields)
+
+
+def make_full_evidence():
+    # the input is padded from 80 to 96 pixels in width
+    attention = torch.zeros(2, 5, 12)
+    attention[0, 2, 2] = 1
+    attention[1, :, 10:] = 1
+    pseudo = make_instances(masks=False)
+    pseudo.masks = attention[:1]
+    return make_evidence(
+        tags=torch.tensor([1.0, 0.0]),
+        proposals=InstanceData(
+            bboxes=torch.tensor([[0.0, 0.0, 20.0, 20.0]]).repeat(7, 1), scores=torch.rand(7, 2)
+        ),
+        attention=attention,
+        pseudo_instances=pseudo,
+    )
+
+
+def panel_of(picture, index):
+    left = GAP + index * (80 + GAP)
+    return picture[HEADER : HEADER + 40, left : left + 80].astype(int)
+
+
+def test_all_panels_stand_side_by_side_with_equal_widths():
+    picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence(), make_instances())
+    assert picture.shape == (HEADER + 40 + GAP, GAP + 7 * (80 + GAP), 3)
+    assert np.array_equal(panel_of(picture, 0), WHITE)
+
+
+def test_panels_can_stand_in_rows():
+    look = Look(LOOK.classes, LOOK.palette, panel_width=80, columns=4)
+    picture = compose_panels(WHITE, make_instances(), look, make_full_evidence(), make_instances())
+    assert picture.shape == (2 * (HEADER + 40 + GAP), GAP + 4 * (80 + GAP), 3)
+
+
+def test_without_evidence_photo_and_result_remain():
+    picture = compose_panels(WHITE, make_instances(), LOOK)
+    assert picture.shape[1] == GAP + 2 * (80 + GAP)
+
+
+def test_attention_is_cut_to_the_photo_and_to_tagged_classes():
+    picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence())
+    attention = panel_of(picture, 2)
+    redness = attention[..., 0] - attention[..., 2]
+    # cell (2, 2) of stride 8 is centred on (20, 20); class 1 is warm but not tagged
+    assert np.unravel_index(redness.argmax(), redness.shape) == pytest.approx((20, 20), abs=1)
+    assert redness[20, 20] > 100
+    assert np.abs(redness[:, 60:]).max() == 0
+
+
+@pytest.mark.parametrize('as_rles', [False, True])
+def test_a_mask_is_painted_where_it_is(as_rles):
+    instances = make_instances()
+    if as_rles:
+        columns = np.asfortranarray(instances.masks.numpy().transpose(1, 2, 0).astype(np.uint8))
+        instances = make_instances(masks=False)
+        instances.masks = mask_api.encode(columns)
+    result = panel_of(compose_panels(WHITE, instances, LOOK), 1)
+    assert result[24, 25, 0] - result[24, 25, 2] > 100
+    assert result[36, 60].tolist() == [255, 255, 255]
+
+
+def test_predictions_below_the_threshold_stay_away():
+    result = panel_of(compose_panels(WHITE, make_instances(score=0.29), LOOK), 1)
+    assert np.array_equal(result, WHITE)
+
+
+@pytest.mark.parametrize('masks', [True, False])
+def test_no_instances_no_proposals_no_tags(masks):
+    nothing = make_instances(masks=masks)[:0]
+    evidence = make_evidence(
+        tags=torch.zeros(2),
+        proposals=InstanceData(bboxes=torch.zeros(0, 4), scores=torch.zeros(0, 2)),
+        attention=torch.zeros(2, 5, 10),
+        pseudo_instances=nothing,
+    )
+    picture = compose_panels(WHITE, nothing, LOOK, evidence, nothing)
+    assert np.array_equal(panel_of(picture, 0), WHITE)
+
+
+def test_boxes_beyond_the_photo_and_labels_in_corners_are_kept_inside():
+    instances = make_instances(masks=False)
+    instances.bboxes = torch.tensor([[70.0, -5.0, 500.0, 500.0]])
+    result = panel_of(compose_panels(WHITE, instances, LOOK), 1)
+    assert (result[2, :, 2] < 128).sum() > 10
+
+
+def test_only_the_tagged_classes_are_shown():
+    assert shown_classes(make_evidence(tags=torch.tensor([0.0, 1.0]))) == [1]
+    scores = torch.tensor([0.2, 0.4])
+    assert shown_classes(make_evidence(image_scores=scores)) == [1]
+    assert shown_classes(make_evidence(image_scores=scores + 0.4)) == [1, 0]
+    assert shown_classes(make_evidence()) == []
+
+
+def test_heat_maps_mix_their_colours():
+    canvas = Canvas(WHITE, width=80)
+    canvas.paint_heat(np.ones((2, 5, 10)), [RED, BLUE], strength=1)
+    assert np.asarray(canvas.finish())[20, 40].tolist() == pytest.approx([127, 0, 127], abs=1)
+
+
+def test_a_canvas_paints_larger_and_shrinks():
+    canvas = Canvas(WHITE, width=100)
+    assert canvas.image.size == (100 * OVERSAMPLING, 50 * OVERSAMPLING)
+    assert canvas.finish().size == (100, 50)
+
+
+def test_text_is_readable_on_any_colour():
+    assert ink_on((255, 255, 0)) == (20, 20, 20)
+    assert ink_on((0, 0, 128)) == (255, 255, 255)
+
+
+def test_a_picture_is_written_whole(tmp_path):
+    save_picture(WHITE, tmp_path / 'new' / 'picture.png')
+    assert np.array_equal(np.asarray(Image.open(tmp_path / 'new' / 'picture.png')), WHITE)
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['picture.png']
