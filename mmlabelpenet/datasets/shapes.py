@@ -148,7 +148,7 @@ def _write_scene(root: Path, img_id: str, scene: Scene) -> None:
 def voc_palette() -> list[int]:
     """VOC's colour map, 256 x RGB: the bits of an index spread over the three channels."""
     index = np.arange(256)
-    rgb = np.zeros((256, 3), dtype=np.int64)
+    rgb: np.ndarray = np.zeros((256, 3), dtype=np.int64)
     for bit in range(8):
         for channel in range(3):
             rgb[:, channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)

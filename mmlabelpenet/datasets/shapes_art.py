@@ -119,7 +119,7 @@ def draw_coverage(
         [H, W] float32 in 0..1, the share of each pixel that the object covers.
     """
     height, width = size
-    canvas = np.zeros((height * _OVERSAMPLING, width * _OVERSAMPLING), dtype=np.uint8)
+    canvas: np.ndarray = np.zeros((height * _OVERSAMPLING, width * _OVERSAMPLING), dtype=np.uint8)
     points = [np.rint((p + centre) * _OVERSAMPLING).astype(np.int32) for p in polygons]
     cv2.fillPoly(canvas, points, 255)
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)

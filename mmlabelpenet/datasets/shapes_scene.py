@@ -43,14 +43,14 @@ def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -
 
 
 def _random_colour(rng: np.random.Generator) -> tuple[float, ...]:
-    return tuple(float(value) for value in rng.uniform(20, 235, 3))
+    return tuple(rng.uniform(20, 235, 3).tolist())
 
 
 def _draw_distractors(img: np.ndarray, rng: np.random.Generator) -> None:
     """Blobs, lines and polygons of random colour that belong to no class, in place."""
     side = max(img.shape[:2])
     for _ in range(rng.integers(6, 16)):
-        x, y = (int(value) for value in rng.uniform(0, img.shape[1::-1]))
+        x, y = (rng.uniform(size=2) * img.shape[1::-1]).astype(int).tolist()
         colour = _random_colour(rng)
         kind = rng.integers(3)
         if kind == 0:
@@ -75,8 +75,8 @@ def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarr
         [H, W, 3] float32 BGR, about 0..255.
     """
     height, width = size
-    x = np.arange(width, dtype=np.float32)[None]
-    y = np.arange(height, dtype=np.float32)[:, None]
+    x: np.ndarray = np.arange(width, dtype=np.float32)[None]
+    y: np.ndarray = np.arange(height, dtype=np.float32)[:, None]
     direction = rng.uniform(0, 2 * np.pi)
     ramp = float(np.cos(direction)) / width * x + float(np.sin(direction)) / height * y
     grey, tint = rng.uniform(60, 190), rng.normal(0, 22, (2, 3)).astype(np.float32)
@@ -169,7 +169,7 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
         for _ in range(_PLACEMENTS):
             # At most an eighth of the diameter lies outside the photo.
             margin = diameter * 3 / 8
-            centre = rng.uniform(margin, np.array(size[::-1]) - margin)
+            centre = margin + rng.uniform(size=2) * (np.array(size[::-1]) - 2 * margin)
             coverage = draw_coverage(polygons, centre, size)
             if _visible_shares([*coverages, coverage], [*areas, area]).min() >= MIN_VISIBLE:
                 break
@@ -179,7 +179,7 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
         coverages.append(coverage)
         areas.append(area)
         _paint(img, label, diameter, centre, coverage, rng)
-    instance_map = np.zeros(size, dtype=np.uint8)
+    instance_map: np.ndarray = np.zeros(size, dtype=np.uint8)
     for index, coverage in enumerate(coverages):
         instance_map[coverage > 0.5] = index + 1
     img = _light(img, rng)

@@ -78,7 +78,7 @@ def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarr
     """
     # Boxes of N by N bits: 4,000 boxes cost 16 MB, and 64 MB while the IoU is at hand.
     overlaps = pairwise_iou(boxes, boxes) > iou_thr
-    alive = np.ones(len(boxes), dtype=bool)
+    alive: np.ndarray = np.ones(len(boxes), dtype=bool)
     for index in range(len(boxes)):
         if alive[index]:
             alive[index + 1 :] &= ~overlaps[index, index + 1 :]

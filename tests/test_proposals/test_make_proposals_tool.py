@@ -91,7 +91,7 @@ def test_bad_input_is_one_sentence(tmp_path):
 def test_real_photos_are_covered(tmp_path, capsys):
     config = tmp_path / 'few.py'
     config.write_text(
-        f"_base_ = {str(ROOT / 'configs/_base_/datasets/voc12_mini.py')!r}\n"
+        f'_base_ = {str(ROOT / "configs/_base_/datasets/voc12_mini.py")!r}\n'
         'val_dataloader = dict(dataset=dict(indices=4))\n'
     )
     tool.main([str(config), '--out', str(tmp_path), '--workers', '1', '--split', 'val'])

@@ -93,7 +93,7 @@ class LoadInstanceMasks(BaseTransform):
                 f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '
                 'unpack the data set again.'
             )
-        lookup = np.zeros(256, dtype=np.uint8)
+        lookup: np.ndarray = np.zeros(256, dtype=np.uint8)
         label_map = results['seg_label_map']
         lookup[: len(label_map)] = label_map
         lookup[VOID] = VOID

@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmlabelpenet.datasets import ShapesDataset, make_shapes, shapes_scene
+from mmlabelpenet.datasets.shapes import MARKER, make_scene, voc_palette
+from mmlabelpenet.datasets.shapes_art import CLASSES, draw_coverage, random_outline
+from mmlabelpenet.datasets.shapes_scene import DIAMETERS, _visible_shares, draw_scene
+from mmlabelpenet.utils import UserError
+
+SIZES = (96, 112)
+
+
+@pytest.fixture(scope='module')
+def scenes():
+    return [make_scene(0, 'train', index, SIZES) for index in range(60)]
+
+
+def files_of(root):
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob('*.*')}
+
+
+def test_the_seed_alone_decides(shapes, tmp_path):
+    again, other = tmp_path / 'b', tmp_path / 'c'
+    make_shapes(again, num_train=4, num_val=2, seed=1, image_size=(64, 80))
+    make_shapes(other, num_train=4, num_val=2, seed=2, image_size=(64, 80))
+    photo = 'JPEGImages/train_00000.jpg'
+    assert files_of(shapes) == files_of(again)
+    assert (shapes / photo).read_bytes() != (other / photo).read_bytes()
+
+
+def test_more_photos_leave_the_first_ones_alone(shapes, tmp_path):
+    make_shapes(tmp_path / 'more', num_train=5, num_val=2, seed=1, image_size=(64, 80))
+    for name in ('JPEGImages/train_00003.jpg', 'SegmentationObject/val_00001.png'):
+        assert (tmp_path / 'more' / name).read_bytes() == (shapes / name).read_bytes()
+
+
+def test_a_finished_data_set_is_kept_and_a_cut_one_is_made_anew(shapes):
+    photo = shapes / 'JPEGImages' / 'train_00000.jpg'
+    whole = photo.read_bytes()
+    photo.write_bytes(b'touched')
+    assert not make_shapes(shapes, 4, 2, seed=1, image_size=(64, 80))
+    assert photo.read_bytes() == b'touched'
+    (shapes / MARKER).unlink()
+    assert make_shapes(shapes, 4, 2, seed=1, image_size=(64, 80))
+    assert photo.read_bytes() == whole
+    assert make_shapes(shapes, 4, 2, seed=3, image_size=(64, 80))
+
+
+def test_a_filled_box_is_no_mask(scenes):
+    ratios = []
+    for scene in scenes:
+        for index, (x1, y1, x2, y2) in enumerate(scene.boxes()):
+            ratios.append((scene.instance_map == index + 1).sum() / ((x2 - x1) * (y2 - y1)))
+    assert 0.4 < np.mean(ratios) < 0.6
+
+
+def test_photos_hold_one_to_four_objects_of_few_classes(scenes):
+    counts = [len(scene.labels) for scene in scenes]
+    num_classes = [len(set(scene.labels)) for scene in scenes]
+    assert set(counts) == {1, 2, 3, 4}
+    assert 1.4 < np.mean(num_classes) < 2
+    assert max(num_classes) <= 3
+    assert {label for scene in scenes for label in scene.labels} == set(range(len(CLASSES)))
+
+
+def test_every_object_is_in_sight_and_some_hide_others(scenes):
+    touching = 0
+    for scene in scenes:
+        visible = np.bincount(scene.instance_map.ravel(), minlength=len(scene.labels) + 1)[1:]
+        assert (visible >= 15).all()
+        boxes = scene.boxes()
+        first, second = boxes[:, None], boxes[None]
+        sides = np.minimum(first, second)[..., 2:] - np.maximum(first, second)[..., :2]
+        touching += bool(np.triu((sides > 0).all(axis=-1), 1).any())
+    assert touching >= 10
+
+
+def test_sizes_differ_within_their_range(scenes):
+    sides = []
+    for scene in scenes:
+        boxes = scene.boxes()
+        longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+        sides.extend(longer / min(scene.img.shape[:2]))
+    assert min(sides) < 0.25
+    assert 0.5 < max(sides) < DIAMETERS[1] + 0.03
+
+
+@pytest.mark.parametrize('name', CLASSES)
+def test_outlines_have_the_diameter_they_are_asked_for(name):
+    polygons = random_outline(name, 50, np.random.default_rng(5))
+    extent = polygons[0].max(axis=0) - polygons[0].min(axis=0)
+    assert extent.max() == pytest.approx(50)
+    coverage = draw_coverage(polygons, np.array([40, 40]), (80, 80))
+    assert coverage.max() == 1
+    assert ((coverage > 0) & (coverage < 1)).any()
+
+
+def test_a_ring_has_a_hole():
+    polygons = random_outline('ring', 50, np.random.default_rng(5))
+    assert draw_coverage(polygons, np.array([40, 40]), (80, 80))[40, 40] == 0
+
+
+def test_masks_follow_the_order_of_the_xml_and_carry_vocs_colours(shapes):
+    dataset = ShapesDataset(data_root=str(shapes), supervision='full')
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        with Image.open(info['instance_map_path']) as image:
+            assert image.mode == 'P'
+            assert image.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+            ids = np.asarray(image)
+        with Image.open(info['seg_map_path']) as image:
+            classes = np.asarray(image)
+        for number, instance in enumerate(info['instances'], start=1):
+            rows, columns = np.nonzero(ids == number)
+            tight = [columns.min(), rows.min(), columns.max(), rows.max()]
+            assert instance['bbox'] == tight
+            assert set(classes[ids == number]) == {instance['bbox_label'] + 1}
+
+
+def test_the_palette_is_vocs():
+    palette = np.array(voc_palette()).reshape(256, 3)
+    assert palette[[1, 15, 20, 255]].tolist() == [
+        [128, 0, 0],
+        [192, 128, 128],
+        [0, 64, 128],
+        [224, 224, 192],
+    ]
+
+
+def test_later_objects_and_the_border_hide():
+    whole, right = np.zeros((2, 10, 10))
+    whole[:, :] = 1
+    right[:, 6:] = 1
+    # The first loses four columns of ten; half of the second lies outside the photo.
+    np.testing.assert_allclose(_visible_shares([whole, right], [100, 80]), [0.6, 0.5])
+
+
+def test_an_object_that_would_hide_another_is_left_out(monkeypatch):
+    everywhere = np.ones(SIZES, dtype=np.float32)
+    monkeypatch.setattr(shapes_scene, 'draw_coverage', lambda *args: everywhere)
+    monkeypatch.setattr(shapes_scene, '_full_area', lambda polygons: float(everywhere.size))
+    for seed in range(5):
+        scene = draw_scene(SIZES, np.random.default_rng(seed))
+        assert len(scene.labels) == 1
+        assert (scene.instance_map == 1).all()
+
+
+@pytest.mark.parametrize(
+    'wrong', [{'num_train': -1}, {'seed': -1}, {'image_size': (80, 64)}, {'image_size': (8, 8)}]
+)
+def test_numbers_out_of_range_are_refused(tmp_path, wrong):
+    with pytest.raises(UserError, match='Shapes needs counts'):
+        make_shapes(tmp_path, **{'num_train': 1, 'num_val': 1, **wrong})

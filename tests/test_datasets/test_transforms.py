@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import TRANSFORMS
+from PIL import Image
+from pycocotools import mask as mask_utils
+
+from mmlabelpenet.datasets import (
+    LoadInstanceMasks,
+    LoadRegionProposals,
+    PackWeakInputs,
+    ShapesDataset,
+)
+from mmlabelpenet.datasets.transforms.loading import split_instances
+from mmlabelpenet.utils import UserError
+
+from .conftest import store_boxes
+
+BOXES = np.array([[0, 0, 40, 20], [10, 4, 30, 16]])
+
+
+def load_photo(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40)):
+    """Run a photo and its proposals through the pipeline of the configs."""
+    info = {'img_id': 'p', 'dataset_name': 'Set', 'img_path': str(tmp_path / 'p.png')}
+    info.update(num_classes=3, tags=[2], ignored_tags=[0])
+    img = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(img).save(info['img_path'])
+    store_boxes(tmp_path, info, (height, width), boxes)
+    pipeline = [
+        {'type': 'LoadImageFromFile'},
+        {'type': 'LoadRegionProposals', 'proposal_root': str(tmp_path)},
+        {
+            'type': 'ProposalBroadcaster',
+            'transforms': [
+                {'type': 'Resize', 'scale': scale, 'keep_ratio': True},
+                {'type': 'RandomFlip', 'prob': flip},
+            ],
+        },
+        {'type': 'PackWeakInputs'},
+    ]
+    for transform in pipeline:
+        info = TRANSFORMS.build(transform)(info)
+    return info
+
+
+def test_proposals_follow_the_photo_through_resize_and_flip(tmp_path):
+    packed = load_photo(tmp_path)
+    sample = packed['data_samples']
+    assert packed['inputs'].shape == (3, 40, 80)
+    # Twice as large, then x -> 80 - x.
+    expected = torch.tensor([[0.0, 0, 80, 40], [20, 8, 60, 32]])
+    torch.testing.assert_close(sample.proposals.bboxes, expected)
+    assert sample.proposals.scores.tolist() == [0, 0]
+    assert (sample.flip, sample.img_id, sample.dataset_name) == (True, 'p', 'Set')
+
+
+def test_tags_become_multi_hot(tmp_path):
+    sample = load_photo(tmp_path)['data_samples']
+    assert sample.tags.tolist() == [0, 0, 1]
+    assert sample.ignored_tags.tolist() == [1, 0, 0]
+    assert sample.tags.dtype == torch.float32
+
+
+@pytest.mark.parametrize('boxes', [BOXES[:1], np.zeros((0, 4))])
+def test_one_proposal_and_none(tmp_path, boxes):
+    bboxes = load_photo(tmp_path, boxes)['data_samples'].proposals.bboxes
+    assert bboxes.shape == (len(boxes), 4)
+    assert bboxes.dtype == torch.float32
+
+
+def test_a_tiny_photo_is_enlarged_with_its_proposal(tmp_path):
+    packed = load_photo(tmp_path, np.array([[0, 0, 8, 6]]), 6, 8, flip=0.0, scale=(64, 48))
+    assert packed['inputs'].shape == (3, 48, 64)
+    assert packed['data_samples'].proposals.bboxes.tolist() == [[0, 0, 64, 48]]
+
+
+def test_a_grey_photo_has_three_channels(tmp_path):
+    info = {'img_path': str(tmp_path / 'g.png'), 'img_id': 'g', 'dataset_name': 'Set'}
+    Image.fromarray(np.full((20, 40), 77, np.uint8)).save(info['img_path'])
+    packed = PackWeakInputs(num_classes=2)(TRANSFORMS.build({'type': 'LoadImageFromFile'})(info))
+    assert packed['inputs'].shape == (3, 20, 40)
+    assert packed['inputs'].unique().tolist() == [77]
+    assert packed['data_samples'].tags.tolist() == [0, 0]
+
+
+def test_max_num_takes_the_first(tmp_path):
+    info = {'img_id': 'p', 'dataset_name': 'Set', 'ori_shape': (20, 40)}
+    store_boxes(tmp_path, info, (20, 40), BOXES)
+    loaded = LoadRegionProposals(str(tmp_path), max_num=1)(info)
+    np.testing.assert_array_equal(loaded['proposals'], BOXES[:1])
+
+
+def test_proposals_of_another_size_or_none_are_refused(tmp_path):
+    info = {'img_id': 'p', 'dataset_name': 'Set', 'ori_shape': (40, 20)}
+    with pytest.raises(UserError, match=r'no proposals at .*Set/p\.npz'):
+        LoadRegionProposals(str(tmp_path))(info)
+    store_boxes(tmp_path, info, (20, 40), BOXES)
+    with pytest.raises(UserError, match='made for a photo of 40 x 20'):
+        LoadRegionProposals(str(tmp_path))(info)
+
+
+def test_instances_are_split_by_id_and_classed_by_majority():
+    instance_map = np.zeros((6, 8), np.uint8)
+    instance_map[1:4, 2:5] = 7
+    instance_map[4:6, 6:8] = 2
+    instance_map[0, :] = 255
+    seg_map = np.zeros((6, 8), np.uint8)
+    seg_map[1:4, 2:5] = 3
+    seg_map[1, 2:5] = 255
+    seg_map[2, 2] = 1
+    seg_map[4:6, 6:8] = 2
+    found = split_instances(instance_map, seg_map)
+    assert found.labels.tolist() == [1, 2]
+    # x2 and y2 are exclusive, so that the boxes' areas are those of the squares.
+    assert found.bboxes.tolist() == [[6, 4, 8, 6], [2, 1, 5, 4]]
+    np.testing.assert_array_equal(mask_utils.decode(found.masks[1]), instance_map == 7)
+
+
+def test_instances_of_dropped_classes_and_empty_maps_give_none():
+    ones = np.ones((4, 4), np.uint8)
+    for found in (split_instances(ones, 0 * ones), split_instances(0 * ones, 0 * ones)):
+        assert found.labels.shape == (0,)
+        assert found.bboxes.shape == (0, 4)
+        assert len(found.masks) == 0
+
+
+def test_class_values_are_mapped_and_void_stays(tmp_path):
+    Image.fromarray(np.array([[0, 1, 2, 255]], np.uint8)).save(tmp_path / 'class.png')
+    Image.fromarray(np.array([[0, 1, 2, 255]], np.uint8)).save(tmp_path / 'object.png')
+    results = {
+        'seg_map_path': str(tmp_path / 'class.png'),
+        'instance_map_path': str(tmp_path / 'object.png'),
+        'seg_label_map': [0, 0, 1],
+    }
+    loaded = LoadInstanceMasks()(dict(results))
+    assert loaded['gt_seg_map'].tolist() == [[0, 0, 1, 255]]
+    assert loaded['gt_mask_instances'].labels.tolist() == [0]
+    (tmp_path / 'object.png').write_bytes(b'nonsense')
+    with pytest.raises(UserError, match=r'object\.png is not a readable mask'):
+        LoadInstanceMasks()(dict(results))
+
+
+def test_ground_truth_of_shapes_stays_in_pixels_of_the_photo(shapes, tmp_path):
+    pipeline = [
+        {'type': 'LoadImageFromFile'},
+        {'type': 'Resize', 'scale': (200, 200), 'keep_ratio': True},
+        {'type': 'LoadAnnotations', 'with_bbox': True},
+        {'type': 'LoadInstanceMasks'},
+        {'type': 'PackWeakInputs'},
+    ]
+    dataset = ShapesDataset(data_root=str(shapes), supervision='full', pipeline=pipeline)
+    for packed in dataset:
+        sample = packed['data_samples']
+        masks = sample.gt_mask_instances
+        boxes = sample.gt_instances.bboxes.tensor
+        # XML boxes are inclusive, tight boxes of masks are not; ids follow the XML.
+        torch.testing.assert_close(boxes + torch.tensor([0, 0, 1, 1]), masks.bboxes)
+        assert masks.labels.tolist() == sample.gt_instances.labels.tolist()
+        assert masks.masks[0]['size'] == list(sample.ori_shape)
+        assert sample.gt_sem_seg.sem_seg.shape == (1, *sample.ori_shape)
+        classes = {label + 1 for label in masks.labels.tolist()}
+        assert set(sample.gt_sem_seg.sem_seg.unique().tolist()) == {0} | classes
+        assert sample.tags.nonzero().flatten().tolist() == sorted(c - 1 for c in classes)

@@ -1,0 +1,146 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmlabelpenet.datasets import VOCInstanceDataset
+from mmlabelpenet.utils import UserError
+
+XML = """<annotation><size><width>30</width><height>20</height><depth>3</depth></size>
+<object><name>cat</name><difficult>0</difficult>
+<bndbox><xmin>1</xmin><ymin>3</ymin><xmax>10.4</xmax><ymax>20</ymax></bndbox></object>
+<object><name>dog</name><difficult>1</difficult>
+<bndbox><xmin>5</xmin><ymin>5</ymin><xmax>6</xmax><ymax>6</ymax></bndbox></object>
+</annotation>"""
+CAT, DOG = 7, 11
+
+
+@pytest.fixture
+def devkit(tmp_path):
+    """Three photos: a cat with a difficult dog, a dog, and one without any tag."""
+    root = tmp_path / 'VOCdevkit' / 'VOC2007'
+    lists = root / 'ImageSets' / 'Main'
+    lists.mkdir(parents=True)
+    (root / 'JPEGImages').mkdir()
+    (root / 'Annotations').mkdir()
+    ids = ['000005', '000007', '000009']
+    (lists / 'trainval.txt').write_text('\n'.join(ids) + '\n\n')
+    marks = {'cat': (1, -1, -1), 'dog': (0, 1, -1)}
+    for name in VOCInstanceDataset.METAINFO['classes']:
+        rows = zip(ids, marks.get(name, (-1, -1, -1)))
+        (lists / f'{name}_trainval.txt').write_text(''.join(f'{i} {m:2d}\n' for i, m in rows))
+    for img_id in ids:
+        Image.new('RGB', (30, 20)).save(root / 'JPEGImages' / f'{img_id}.jpg')
+        (root / 'Annotations' / f'{img_id}.xml').write_text(XML)
+    return root
+
+
+def load(root, **kwargs):
+    return VOCInstanceDataset(
+        data_root=str(root), ann_file='ImageSets/Main/trainval.txt', **kwargs
+    )
+
+
+def test_tags_come_from_the_class_lists_and_no_photo_is_dropped(devkit):
+    dataset = load(devkit)
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    assert [info['img_id'] for info in infos] == ['000005', '000007', '000009']
+    assert [info['tags'] for info in infos] == [[CAT], [DOG], []]
+    assert [info['ignored_tags'] for info in infos] == [[DOG], [], []]
+    assert dataset.get_cat_ids(1) == [DOG]
+
+
+def test_tag_supervision_knows_nothing_finer(devkit):
+    known = {'img_id', 'img_path', 'dataset_name', 'num_classes', 'tags', 'ignored_tags'}
+    assert set(load(devkit, serialize_data=False).data_list[0]) == known
+
+
+def test_the_folder_names_the_data_set_also_with_a_trailing_slash(devkit):
+    assert load(f'{devkit}/').get_data_info(0)['dataset_name'] == 'VOC2007'
+
+
+def test_boxes_become_zero_based_and_difficult_ones_are_flagged(devkit):
+    info = load(devkit, supervision='full').get_data_info(0)
+    assert (info['width'], info['height']) == (30, 20)
+    assert info['instances'] == [
+        {'bbox': [0.0, 2.0, pytest.approx(9.4), 19.0], 'bbox_label': CAT, 'ignore_flag': 0},
+        {'bbox': [4.0, 4.0, 5.0, 5.0], 'bbox_label': DOG, 'ignore_flag': 1},
+    ]
+    assert 'seg_map_path' not in info
+
+
+def test_mask_paths_where_both_pngs_exist(devkit):
+    for folder in ('SegmentationClass', 'SegmentationObject'):
+        (devkit / folder).mkdir()
+        Image.fromarray(np.zeros((20, 30), np.uint8)).save(devkit / folder / '000005.png')
+    Image.fromarray(np.zeros((20, 30), np.uint8)).save(devkit / 'SegmentationClass/000007.png')
+    dataset = load(devkit, supervision='full')
+    info = dataset.get_data_info(0)
+    assert info['instance_map_path'].endswith('SegmentationObject/000005.png')
+    assert info['seg_map_path'].endswith('SegmentationClass/000005.png')
+    assert info['seg_label_map'] == list(range(21))
+    assert 'instance_map_path' not in dataset.get_data_info(1)
+
+
+def test_a_subset_of_classes_renumbers_labels_and_palette(devkit):
+    dataset = load(devkit, supervision='full', metainfo={'classes': ('dog', 'bus')})
+    info = dataset.get_data_info(0)
+    palette = dict(zip(*(VOCInstanceDataset.METAINFO[key] for key in ('classes', 'palette'))))
+    assert dataset.metainfo['palette'] == [palette['dog'], palette['bus']]
+    assert dataset.get_data_info(1)['tags'] == [0]
+    assert (info['tags'], info['ignored_tags'], info['num_classes']) == ([], [0], 2)
+    assert [obj['bbox_label'] for obj in info['instances']] == [0]
+    assert len(dataset) == 3
+
+
+def test_a_photo_that_no_class_list_names_has_no_tags(devkit):
+    Image.new('RGB', (30, 20)).save(devkit / 'JPEGImages' / '000010.jpg')
+    with open(devkit / 'ImageSets' / 'Main' / 'trainval.txt', 'a') as file:
+        file.write('000010\n')
+    assert load(devkit).get_data_info(3)['tags'] == []
+
+
+@pytest.mark.parametrize(
+    ('missing', 'message'),
+    [
+        ('', r'no data set at .*VOC2007: unpack'),
+        ('ImageSets/Main/trainval.txt', r'list .*trainval\.txt is missing: unpack'),
+        ('ImageSets/Main/cat_trainval.txt', r'list .*cat_trainval\.txt is missing'),
+        ('JPEGImages/000007.jpg', r'photo .*000007\.jpg is missing \(1 of 3'),
+        ('Annotations/000007.xml', r'annotation .*000007\.xml is missing'),
+    ],
+)
+def test_what_is_missing_is_named(devkit, missing, message):
+    os.rename(devkit / missing, devkit.parent / 'elsewhere')
+    with pytest.raises(UserError, match=message):
+        load(devkit, supervision='full')
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['<annotation', '<annotation></annotation>', XML.replace('<xmin>5</xmin>', ''), '\x01\x02'],
+)
+def test_a_damaged_annotation_is_named(devkit, text):
+    (devkit / 'Annotations' / '000007.xml').write_text(text)
+    with pytest.raises(UserError, match=r'000007\.xml is no VOC annotation'):
+        load(devkit, supervision='full')
+
+
+def test_unknown_supervision_and_class_are_refused(devkit):
+    with pytest.raises(UserError, match='tags, full'):
+        load(devkit, supervision='boxes')
+    with pytest.raises(UserError, match="no class 'unicorn'"):
+        load(devkit, metainfo={'classes': ('cat', 'unicorn')})
+
+
+@pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
+def test_real_devkit_counts():
+    root = os.path.join(os.environ['VOC12MINI_ROOT'], 'VOCdevkit', 'VOC2012')
+    train = VOCInstanceDataset(data_root=root)
+    val = VOCInstanceDataset(data_root=root, ann_file='ImageSets/Main/val.txt', supervision='full')
+    assert (len(train), len(val)) == (1009, 240)
+    infos = [val.get_data_info(index) for index in range(len(val))]
+    for info in infos:
+        assert info['tags'] == sorted({obj['bbox_label'] for obj in info['instances']})
+        assert 'instance_map_path' in info
