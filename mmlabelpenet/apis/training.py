@@ -70,9 +70,10 @@ def train_detector(
     if seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
     latest = _resume(cfg, resume) if resume is not None else None
-    checkpoint = read_checkpoint(latest) if latest is not None else None
+    # read before the runner is built: a wrong path is told at once
+    checkpoint = read_checkpoint(latest) if latest is not None else {}
     runner = build_runner(cfg)
-    if checkpoint is not None:
+    if latest is not None:
         require_same_model(runner.model, checkpoint, latest)
     runner.train()
     return runner

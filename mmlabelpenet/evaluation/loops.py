@@ -33,9 +33,8 @@ class MultiSetTestLoop(TestLoop):
         fp16: bool = False,
     ) -> None:
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
-        loops = [TestLoop(runner, **part, fp16=fp16) for part in further]
-        self.sets = [(self.dataloader, self.evaluator)]
-        self.sets += [(loop.dataloader, loop.evaluator) for loop in loops]
+        loops = [self, *(TestLoop(runner, **part, fp16=fp16) for part in further)]
+        self.sets = [(loop.dataloader, loop.evaluator) for loop in loops]
 
     def run(self) -> dict[str, float]:
         """Test on each set in turn.

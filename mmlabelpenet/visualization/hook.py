@@ -81,8 +81,8 @@ class CascadeVisualizationHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence[DetDataSample] | None = None,
+        data_batch: dict,
+        outputs: Sequence[DetDataSample],
     ) -> None:
         """Paint the photos of a batch.
 

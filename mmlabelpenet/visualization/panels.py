@@ -140,7 +140,7 @@ def _instance_panel(
     look: Look,
 ) -> Image.Image:
     """Paint instances with masks, boxes, names and scores, the best on top."""
-    labels = _array(instances.labels).astype(int)
+    labels = [int(label) for label in instances.labels]
     boxes = _array(instances.bboxes).reshape(-1, 4)
     scores = _array(instances.scores) if 'scores' in instances else None
     order = range(len(labels)) if scores is None else np.argsort(scores, kind='stable')

@@ -87,12 +87,12 @@ def _judge(pooled: PhotoMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray
     """Tell which ranked predictions [N] are true positives, and which count at all."""
     near = np.flatnonzero(pooled.overlaps >= iou_thr)
     on_difficult = pooled.difficult[pooled.targets[near]]
-    counted = np.ones(len(pooled.labels), dtype=bool)
+    counted: np.ndarray = np.ones(len(pooled.labels), dtype=bool)
     counted[near[on_difficult]] = False
     claims = near[~on_difficult]
     # each object goes to the first that claims it, any later claim is a false positive
     _, first = np.unique(pooled.targets[claims], return_index=True)
-    hits = np.zeros(len(pooled.labels), dtype=bool)
+    hits: np.ndarray = np.zeros(len(pooled.labels), dtype=bool)
     hits[claims[first]] = True
     return hits, counted
 
@@ -124,7 +124,7 @@ def per_class_average_precision(
     ap = np.full((len(iou_thrs), num_classes), np.nan)
     recall = ap.copy()
     if not photos:
-        zeros = np.zeros(num_classes, dtype=int)
+        zeros: np.ndarray = np.zeros(num_classes, dtype=int)
         return {'ap': ap, 'recall': recall, 'num_true': zeros, 'num_predictions': zeros}
     pooled = _pool(photos)
     num_true = np.bincount(pooled.true_labels[~pooled.difficult], minlength=num_classes)

@@ -1,12 +1,13 @@
 """Intersection over union of boxes and of masks."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from pycocotools import mask as mask_api
 
-Masks = torch.Tensor | np.ndarray | Sequence[dict]
+Masks: TypeAlias = torch.Tensor | np.ndarray | Sequence[dict]
 
 
 def box_iou(boxes: np.ndarray, others: np.ndarray, inclusive: bool = True) -> np.ndarray:

@@ -57,7 +57,7 @@ class PhotoMetric(BaseMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the named figures from the records of all photos."""
 
-    def log_table(self, title: str, columns: Mapping[str, Sequence[float]]) -> None:
+    def log_table(self, title: str, columns: Mapping[str, np.ndarray | Sequence[float]]) -> None:
         """Log one line per class, and the mean of the columns of fractions below.
 
         Args:

@@ -61,7 +61,7 @@ class ProposalMetric(PhotoMetric):
         labels = np.concatenate([np.zeros(0, dtype=int), *(record.labels for record in results)])
         best = np.concatenate([np.zeros(0), *(record.overlaps for record in results)])
         of_class = [best[labels == label] for label in range(len(self.classes))]
-        columns = {'objects': [len(values) for values in of_class]}
+        columns: dict[str, list[float]] = {'objects': [len(values) for values in of_class]}
         columns |= {
             f'recall@{thr:g}': [mean_over_valid(values >= thr) for values in of_class]
             for thr in self.iou_thrs

@@ -40,10 +40,8 @@ class SemSegMetric(PhotoMetric):
         """Count the pixels of each (true, predicted) pair of classes: [C + 1, C + 1]."""
         size = len(self.classes)
         remedy = 'test photos with masks and a stage that makes masks, or leave semseg out'
-        true, predicted = (
-            to_numpy(require(data_sample, name, remedy)['sem_seg']).ravel().astype(np.int64)
-            for name in ('gt_sem_seg', 'pred_sem_seg')
-        )
+        true = _pixels(require(data_sample, 'gt_sem_seg', remedy))
+        predicted = _pixels(require(data_sample, 'pred_sem_seg', remedy))
         valid = true != self.ignore_index
         pairs = true[valid] * size + predicted[valid]
         return np.bincount(pairs, minlength=size * size).reshape(size, size)
@@ -51,9 +49,13 @@ class SemSegMetric(PhotoMetric):
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Compute the IoU per class and its mean."""
         size = len(self.classes)
-        confusion = sum(results, start=np.zeros((size, size), dtype=np.int64))
+        confusion = np.sum([np.zeros((size, size), dtype=np.int64), *results], axis=0)
         common = np.diag(confusion)
         union = confusion.sum(axis=0) + confusion.sum(axis=1) - common
         iou = np.divide(common, union, out=np.full(size, np.nan), where=union > 0)
         self.log_table('pixels', {'IoU': iou})
         return {'semseg_mIoU': mean_over_valid(iou)}
+
+
+def _pixels(segmentation: Mapping[str, Any]) -> np.ndarray:
+    return to_numpy(segmentation['sem_seg']).ravel().astype(np.int64)
