@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from pycocotools import mask as mask_api
 
 from mmlabelpenet.evaluation import VOCInstanceMetric, mask_iou, to_rles
 from mmlabelpenet.utils import UserError
@@ -41,6 +42,15 @@ def test_overlap_of_masks_counts_pixels():
     assert overlaps == pytest.approx(np.array([[5 / 15, 0]]))
     assert mask_iou(np.stack([strip(0, 0)]), np.stack([strip(0, 0)])) == 0
     assert mask_iou([], np.stack([strip(0, 5)])).shape == (0, 1)
+
+
+@pytest.mark.parametrize('dtype', [bool, np.uint8, np.float32])
+def test_run_lengths_hold_the_very_pixels(dtype):
+    masks = np.random.default_rng(0).random((3, 7, 5)) > 0.5
+    rles = to_rles(torch.from_numpy(masks.astype(dtype)))
+    assert np.array_equal(mask_api.decode(rles).transpose(2, 0, 1), masks)
+    assert to_rles(rles) == rles
+    assert to_rles(torch.zeros(0, 7, 5)) == []
 
 
 @pytest.mark.parametrize('as_rles', [False, True])
