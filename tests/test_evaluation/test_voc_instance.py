@@ -98,6 +98,15 @@ def test_photos_without_objects_or_predictions():
     assert figures['segm_ABO'] == 0
 
 
+def test_void_counts_as_outside_unless_it_is_ignored():
+    # 10 columns of object, 5 of void, and a prediction that covers both: IoU 10 / 15 or 1
+    sample = mask_sample([(0, 0.9, strip(0, 15))], [(0, strip(0, 10))])
+    classes = np.where(strip(10, 15), 255, strip(0, 10).astype(np.uint8))
+    sample['gt_sem_seg'] = {'sem_seg': torch.from_numpy(classes[None])}
+    assert run(VOCInstanceMetric(), [sample])['segm_ABO'] == pytest.approx(2 / 3)
+    assert run(VOCInstanceMetric(ignore_void=True), [sample])['segm_ABO'] == 1
+
+
 def test_missing_masks_are_told():
     no_prediction = mask_sample([], [])
     del no_prediction['pred_instances']['masks']

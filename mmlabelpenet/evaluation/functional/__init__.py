@@ -7,12 +7,13 @@ from .matching import (
     per_class_average_precision,
     per_class_best_overlap,
 )
-from .overlap import box_iou, mask_iou, to_rles
+from .overlap import box_iou, intersect_masks, mask_iou, to_rles
 
 __all__ = [
     'PhotoMatches',
     'average_precision',
     'box_iou',
+    'intersect_masks',
     'mask_iou',
     'match_photo',
     'mean_over_valid',

@@ -74,3 +74,17 @@ def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
     overlaps = mask_api.iou(first, second, [0] * len(second))
     # pycocotools answers nan (0 / 0) for two empty masks in some versions
     return np.nan_to_num(np.asarray(overlaps, dtype=np.float64))
+
+
+def intersect_masks(masks: Masks, region: np.ndarray) -> list[dict]:
+    """Cut masks to a region.
+
+    Args:
+        masks: M masks, see :func:`to_rles`.
+        region: [H, W] bool, what to keep.
+
+    Returns:
+        M masks as RLE dicts.
+    """
+    (kept,) = to_rles(region[None])
+    return [mask_api.merge([mask, kept], intersect=True) for mask in to_rles(masks)]
