@@ -11,8 +11,8 @@ from .store import Proposals
 QUALITIES = ('fast', 'quality')
 # Raised whenever the same photo would give other boxes than before.
 VERSION = '1'
-MIN_SIZE = 10
-NMS_IOU = 0.85
+MIN_SIZE = 12
+NMS_IOU = 0.9
 # A photo of VOC is never longer than this; larger ones are searched at this size.
 MAX_SIDE = 500
 

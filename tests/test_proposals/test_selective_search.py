@@ -9,7 +9,7 @@ from mmlabelpenet.proposals import (
     selective_search,
     suppress_duplicates,
 )
-from mmlabelpenet.proposals.selective_search import MIN_SIZE
+from mmlabelpenet.proposals.selective_search import MIN_SIZE, NMS_IOU
 from mmlabelpenet.utils import UserError
 
 SQUARE = np.array([[20, 30, 60, 70]])
@@ -42,7 +42,7 @@ def test_boxes_lie_in_the_photo_without_near_repeats_and_fall_in_area():
     assert (boxes[:, 2:] <= (120, 90)).all()
     assert sides.min() >= MIN_SIZE
     assert (np.diff(sides.prod(axis=1)) <= 0).all()
-    assert np.triu(pairwise_iou(boxes, boxes), 1).max() <= 0.85
+    assert np.triu(pairwise_iou(boxes, boxes), 1).max() <= NMS_IOU
 
 
 def test_max_num_keeps_the_largest():
