@@ -2,7 +2,7 @@
 
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, pairwise_iou, summarize_overlaps
-from .selective_search import make_proposals, selective_search, suppress_duplicates
+from .selective_search import make_proposals, search_regions, suppress_duplicates
 from .store import Proposals, proposal_path, read_proposals, write_proposals
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     'read_proposals',
     'run_job',
     'run_jobs',
-    'selective_search',
+    'search_regions',
     'summarize_outcomes',
     'summarize_overlaps',
     'suppress_duplicates',

@@ -17,7 +17,7 @@ NMS_IOU = 0.9
 MAX_SIDE = 500
 
 
-def selective_search(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
+def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
     """Search one photo for regions that may be objects.
 
     OpenCV gives the boxes in an order drawn from C's ``rand``, which differs from call to
@@ -90,11 +90,11 @@ def _search_bounded(img: np.ndarray, quality: str, max_side: int) -> np.ndarray:
     height, width = img.shape[:2]
     scale = max_side / max(height, width)
     if scale >= 1:
-        return selective_search(img, quality)
+        return search_regions(img, quality)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(img, small_size, interpolation=cv2.INTER_AREA)
     factor = np.array([width / small_size[0], height / small_size[1]] * 2)
-    return np.rint(selective_search(small, quality) * factor).astype(np.int64)
+    return np.rint(search_regions(small, quality) * factor).astype(np.int64)
 
 
 def generator_tag(
@@ -126,7 +126,7 @@ def make_proposals(
         Proposals without near-repeats, largest first.
 
     Raises:
-        UserError: As :func:`selective_search`.
+        UserError: As :func:`search_regions`.
     """
     height, width = img.shape[:2]
     whole = np.array([[0, 0, width, height]])

@@ -6,7 +6,7 @@ from mmlabelpenet.proposals import (
     best_overlaps,
     make_proposals,
     pairwise_iou,
-    selective_search,
+    search_regions,
     suppress_duplicates,
 )
 from mmlabelpenet.proposals.selective_search import MIN_SIZE, NMS_IOU
@@ -28,9 +28,9 @@ def test_the_object_is_among_the_proposals():
 
 
 def test_same_photo_same_boxes_in_the_same_order():
-    first = selective_search(photo())
+    first = search_regions(photo())
     cv2.setRNGSeed(99)
-    np.testing.assert_array_equal(first, selective_search(photo()))
+    np.testing.assert_array_equal(first, search_regions(photo()))
 
 
 def test_boxes_lie_in_the_photo_without_near_repeats_and_fall_in_area():
@@ -80,9 +80,9 @@ def test_suppression_lets_only_kept_boxes_suppress():
 def test_opencv_without_contrib_is_told_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, 'ximgproc')
     with pytest.raises(UserError, match='opencv-contrib-python-headless'):
-        selective_search(photo())
+        search_regions(photo())
 
 
 def test_unknown_quality_lists_the_known_ones():
     with pytest.raises(UserError, match='fast, quality'):
-        selective_search(photo(), 'best')
+        search_regions(photo(), 'best')
