@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def write_proposals(path: str | Path, proposals: Proposals) -> None:
             f'{path}: the photo measures {proposals.width} x {proposals.height} pixels, more '
             f'than the {_INT16_MAX} that proposals are stored with; make it smaller first.'
         )
-    fields = {
+    fields: dict[str, Any] = {
         'bboxes': np.asarray(proposals.bboxes).reshape(-1, 4).astype(np.int16),
         'width': np.int32(proposals.width),
         'height': np.int32(proposals.height),
