@@ -1,0 +1,5 @@
+"""Training loops."""
+
+from .loops import CurriculumTrainLoop, Phase
+
+__all__ = ['CurriculumTrainLoop', 'Phase']
