@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -89,12 +90,11 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
 
     def phase_at(self, epoch: int) -> tuple[str, Phase, int]:
         """Name and phase of an epoch, and the first epoch of that phase."""
-        begin = 0
-        for name, phase in self.phases.items():
-            if epoch < begin + phase.epochs:
-                break
-            begin += phase.epochs
-        return name, phase, begin
+        ends = accumulate(phase.epochs for phase in self.phases.values())
+        for (name, phase), end in zip(self.phases.items(), ends):
+            if epoch < end:
+                return name, phase, end - phase.epochs
+        raise IndexError(f'epoch {epoch} lies beyond the last of {self.max_epochs}')
 
     def run_epoch(self) -> None:
         """Let the phase's stages learn for an epoch."""

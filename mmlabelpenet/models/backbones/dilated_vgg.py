@@ -20,7 +20,9 @@ class DilatedVGG(VGG):
         init_cfg: mmengine's initialisation, kept for :meth:`init_weights`.
     """
 
-    def __init__(self, depth: int = 16, frozen_stages: int = 2, init_cfg: dict | None = None):
+    def __init__(
+        self, depth: int = 16, frozen_stages: int = 2, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(
             depth,
             dilations=(1, 1, 1, 1, 2),

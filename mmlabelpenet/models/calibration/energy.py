@@ -24,7 +24,9 @@ def box_sums(maps: Tensor, bboxes: Tensor) -> Tensor:
     table = integral_image(maps)
     x1, y1, x2, y2 = bboxes.unbind(1)
     return (
-        _lookup(table, x2, y2) - _lookup(table, x1, y2) - _lookup(table, x2, y1)
+        _lookup(table, x2, y2)
+        - _lookup(table, x1, y2)
+        - _lookup(table, x2, y1)
         + _lookup(table, x1, y1)
     ).t()
 

@@ -56,10 +56,9 @@ def paste_maps(maps: Tensor, bboxes: Tensor, size: tuple[int, int]) -> Tensor:
     x1, y1, x2, y2 = bboxes[:, :, None].unbind(1)
     x = (torch.arange(width, device=maps.device) + 0.5 - x1) / (x2 - x1).clamp(min=1e-3)
     y = (torch.arange(height, device=maps.device) + 0.5 - y1) / (y2 - y1).clamp(min=1e-3)
-    x, y = 2 * x[:, None, :].expand(-1, height, -1) - 1, 2 * y[:, :, None].expand(-1, -1, width) - 1
-    return F.grid_sample(
-        maps[:, None].float(), torch.stack([x, y], dim=-1).float(), align_corners=False
-    )[:, 0]
+    x, y = x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)
+    grid = 2 * torch.stack([x, y], dim=-1).float() - 1
+    return F.grid_sample(maps[:, None].float(), grid, align_corners=False)[:, 0]
 
 
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:

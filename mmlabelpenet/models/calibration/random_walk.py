@@ -82,9 +82,7 @@ class RandomWalk(BaseModule):
             maps = flat.view_as(maps)
         return normalise(maps)
 
-    def _features(
-        self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int]
-    ) -> Tensor:
+    def _features(self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int]) -> Tensor:
         size = valid_cells(img_shape, self.stride)
         levels = []
         for level in self.levels:

@@ -142,7 +142,7 @@ class LabelPEnet(BaseDetector):
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], last: str
     ) -> tuple[list[Evidence], dict[str, Tensor]]:
         """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
-        losses = {}
+        losses: dict[str, Tensor] = {}
         for name, stage in self.cascade.items():
             if name in self.active and self.training:
                 found = stage.loss(feats, evidence)

@@ -52,7 +52,8 @@ class WeakBoxHead(BaseModule):
         self.num_branches = num_branches
         self.num_samples = num_samples
         self.pos_fraction = pos_fraction
-        self.thresholds = dict(pos_iou=pos_iou, neg_iou=tuple(neg_iou))
+        self.pos_iou = pos_iou
+        self.neg_iou = neg_iou
         self.regression_weight = regression_weight
         self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
         width = self.roi_features.out_channels
@@ -87,6 +88,12 @@ class WeakBoxHead(BaseModule):
         logits = self.fc_cls(vectors).view(-1, self.num_branches, self.num_classes + 1)
         return logits, None if self.fc_reg is None else self.fc_reg(vectors)
 
+    def assign(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
+        """:func:`assign_pseudo_labels` with this head's thresholds."""
+        return assign_pseudo_labels(
+            bboxes, pseudo_instances, self.num_classes, self.pos_iou, self.neg_iou
+        )
+
     def sample(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
         """Assign the regions of one image and draw those that learn.
 
@@ -97,10 +104,7 @@ class WeakBoxHead(BaseModule):
         Returns:
             Regions as :func:`assign_pseudo_labels` describes them.
         """
-        bboxes = torch.cat([pseudo_instances.bboxes, bboxes])
-        assigned = assign_pseudo_labels(
-            bboxes, pseudo_instances, self.num_classes, **self.thresholds
-        )
+        assigned = self.assign(torch.cat([pseudo_instances.bboxes, bboxes]), pseudo_instances)
         if self.num_samples is None:
             return assigned
         return sample_rois(assigned, self.num_classes, self.num_samples, self.pos_fraction)

@@ -1,6 +1,7 @@
 """From a pyramid of backbone maps to one vector or one small map for each region."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -111,7 +112,7 @@ class RoIFeatures(BaseModule):
         self.out_channels = fc_channels
         widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
         layers: list[nn.Module] = []
-        for width, next_width in zip(widths, widths[1:]):
+        for width, next_width in pairwise(widths):
             layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
         self.fcs = nn.Sequential(*layers)
 

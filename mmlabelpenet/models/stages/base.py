@@ -40,9 +40,7 @@ class Stage(BaseModule, metaclass=ABCMeta):
         """Evidence made finer (labels travel down), detached."""
 
     @abstractmethod
-    def predict(
-        self, feats: Sequence[Tensor], evidence: list[Evidence]
-    ) -> list[InstanceData]:
+    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """This stage's own result.
 
         Returns:

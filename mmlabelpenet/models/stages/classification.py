@@ -54,7 +54,7 @@ class ClassificationStage(Stage):
         self.score_proposals = score_proposals and roi_features is not None
         self.test_cfg = test_cfg or {}
         self.attention = MODELS.build(dict(num_classes=num_classes, **attention))
-        self.roi_features = None
+        self.has_streams = roi_features is not None
         if roi_features is not None:
             self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
             self.fc_class = nn.Linear(self.roi_features.out_channels, num_classes)
@@ -67,7 +67,7 @@ class ClassificationStage(Stage):
         logits = self.attention.image_logits(feats, [e.img_shape for e in evidence])
         loss_image = F.binary_cross_entropy_with_logits(logits.float(), tags, reduction='sum')
         losses = dict(loss_image=self.loss_image_weight * loss_image / len(evidence))
-        if self.roi_features is not None:
+        if self.has_streams:
             scores = self.proposal_scores(feats, [self._draw(e.proposals) for e in evidence])
             streams = [self.loss_cls(s, e.tags) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
@@ -79,9 +79,7 @@ class ClassificationStage(Stage):
             return bboxes
         return bboxes[torch.randperm(len(bboxes), device=bboxes.device)[: self.num_samples]]
 
-    def proposal_scores(
-        self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]
-    ) -> list[Tensor]:
+    def proposal_scores(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> list[Tensor]:
         """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""
         vectors = self.roi_features(feats, bbox2roi(list(bboxes)))
         sizes = [len(boxes) for boxes in bboxes]
@@ -108,9 +106,7 @@ class ClassificationStage(Stage):
             one.image_scores = image_score
             one.attention = attention
             one.set_metainfo(dict(attention_stride=self.attention.stride))
-            one.proposals = InstanceData(
-                bboxes=one.proposals.bboxes, scores=score.clamp(min=0)
-            )
+            one.proposals = InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0))
             finer.append(one)
         return finer
 

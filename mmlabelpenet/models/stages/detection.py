@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..task_modules import assign_pseudo_labels, mine_pseudo_instances, select_detections
+from ..task_modules import mine_pseudo_instances, select_detections
 from .base import Stage
 
 
@@ -59,7 +59,7 @@ class DetectionStage(Stage):
         regions = [self.box_head.sample(e.proposals.bboxes, e.pseudo_instances) for e in evidence]
         logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
         last = self.box_head.num_branches - 1
-        losses = {}
+        losses: dict[str, Tensor] = {}
         for branch in range(last + 1):
             if branch > 0:
                 regions = self._refine(regions, logits[:, branch - 1], evidence)
@@ -79,11 +79,7 @@ class DetectionStage(Stage):
         for region, score, one in zip(regions, scores, evidence):
             pseudo = mine_pseudo_instances(region.bboxes, score, one.tags, **self.mining)
             pseudo.weights = pseudo.scores
-            refined.append(
-                assign_pseudo_labels(
-                    region.bboxes, pseudo, self.num_classes, **self.box_head.thresholds
-                )
-            )
+            refined.append(self.box_head.assign(region.bboxes, pseudo))
         return refined
 
     def _detect(
