@@ -5,7 +5,7 @@ levels = dict(in_channels=in_channels, strides=strides)
 roi_features = dict(
     fusion=dict(**levels, levels=(1, 2), out_channels=160),
     roi_size=5,
-    fc_channels=512)
+    fc_channels=1024)
 box_head = dict(roi_features=roi_features, num_samples=128, neg_iou=(0.0, 0.5))
 mask_head = dict(
     fusion=dict(**levels, out_channels=96),
