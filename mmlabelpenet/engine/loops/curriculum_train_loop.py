@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
 from mmlabelpenet.registry import LOOPS
@@ -63,9 +63,10 @@ def build_phases(phases: dict) -> dict[str, Phase]:
 class CurriculumTrainLoop(EpochBasedTrainLoop):
     """Trains the cascade phase by phase (METHOD 6).
 
-    Which stages learn, and at what rate, follows from the iteration alone, so resuming needs
-    no state of its own. Freezing happens after the model was wrapped for distributed training:
-    a parameter frozen at wrapping time would never be synchronised later.
+    Which stages learn, at what rate and with what random numbers follows from the iteration
+    alone, so resuming needs no state of its own. Freezing happens after the model was wrapped
+    for distributed training: a parameter frozen at wrapping time would never be synchronised
+    later.
 
     Args:
         runner: The runner.
@@ -103,6 +104,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         model = model.module if is_model_wrapper(model) else model
         model.set_active(phase.stages, phase.backbone)
         self.runner.message_hub.update_info('phase', name)
+        # A resumed run draws what the uninterrupted one draws in this epoch.
+        set_random_seed(self.runner.seed + self._epoch)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
         print_log(
             f'Phase {name}, epoch {self._epoch - begin + 1} of {phase.epochs}: {learns} learn',

@@ -1,5 +1,6 @@
 """Sources of attention: where in a photo the evidence of a class lies."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +15,30 @@ from mmlabelpenet.structures import Evidence
 def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
     """Rows and columns of a map of ``stride`` that the unpadded photo (h, w) covers."""
     return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
+
+
+def resample(maps: Tensor, stride: int, new_stride: int, size: tuple[int, int]) -> Tensor:
+    """Bring maps from the grid of one stride onto that of another, pixel for pixel.
+
+    The last cells of a coarse grid reach farther beyond the photo than those of a fine one, so
+    that fitting one grid into the other would shift what it shows: cells are scaled, then cut.
+
+    Args:
+        maps: [B, C, h, w], the cells that cover a photo.
+        stride: Their stride.
+        new_stride: The stride wanted.
+        size: Rows and columns of the new grid that cover the photo.
+
+    Returns:
+        [B, C, rows, columns], bilinear.
+    """
+    ratio = new_stride / stride
+    if ratio == 1:
+        return maps
+    below, right = (max(0, math.ceil(n * ratio) - m) for n, m in zip(size, maps.shape[-2:]))
+    maps = F.pad(maps, (0, right, 0, below), mode='replicate')
+    maps = F.interpolate(maps, scale_factor=1 / ratio, mode='bilinear', align_corners=False)
+    return maps[..., : size[0], : size[1]]
 
 
 @MODELS.register_module()
@@ -95,9 +120,7 @@ class CAMAttention(BaseModule):
             for level, stride, classifier in self._levels():
                 rows, columns = valid_cells(one.img_shape, stride)
                 cam = classifier(feats[level][index : index + 1, :, :rows, :columns]).float()
-                if cam.shape[-2:] != size:
-                    cam = F.interpolate(cam, size=size, mode='bilinear', align_corners=False)
-                total = total + cam[0]
+                total = total + resample(cam, stride, self.stride, size)[0]
             maps.append(normalise(F.relu(total)))
         return maps
 

@@ -79,7 +79,9 @@ class ProposalCalibration(BaseModule):
         for index, one in enumerate(evidence):
             one = one.clone()
             if self.sharpen is not None:
-                one.attention = self.sharpen(feats, index, one.attention, one.img_shape)
+                one.attention = self.sharpen(
+                    feats, index, one.attention, one.attention_stride, one.img_shape
+                )
                 one.set_metainfo(dict(attention_stride=self.sharpen.stride))
             bboxes = one.proposals.bboxes
             energy = self.box_energy(one.attention, bboxes / one.attention_stride)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 
-from .attention import normalise, valid_cells
+from .attention import normalise, resample, valid_cells
 
 
 def feature_affinity(features: Tensor, power: float) -> Tensor:
@@ -20,14 +20,17 @@ def feature_affinity(features: Tensor, power: float) -> Tensor:
         power: Exponent of the cosine; the higher, the fewer cells are alike.
 
     Returns:
-        [h * w, h * w], relu(cos)^power of the centred features, rows summing to 1.
+        [h * w, h * w], relu(cos)^power of the centred features, rows summing to 1; where
+        nothing tells cells apart, all are alike.
     """
     vectors = features.flatten(1).t().float()
     vectors = F.normalize(vectors - vectors.mean(0), dim=1)
     affinity = F.relu(vectors @ vectors.t())
     # Squaring twice is ten times faster than a general power on a CPU.
     affinity = affinity.square_().square_() if power == 4 else affinity.pow_(power)
-    return affinity.div_(affinity.sum(1, keepdim=True).clamp(min=1e-6))
+    # The least bit for every pair: a cell without features of its own resembles all others.
+    affinity.add_(1e-8)
+    return affinity.div_(affinity.sum(1, keepdim=True))
 
 
 @MODELS.register_module()
@@ -59,26 +62,34 @@ class RandomWalk(BaseModule):
         self.steps = steps
 
     def forward(
-        self, feats: Sequence[Tensor], index: int, attention: Tensor, img_shape: Sequence[int]
+        self,
+        feats: Sequence[Tensor],
+        index: int,
+        attention: Tensor,
+        stride: int,
+        img_shape: Sequence[int],
     ) -> Tensor:
         """Sharpen the maps of one photo.
 
         Args:
             feats: Backbone maps of the batch.
             index: Which photo of the batch it is.
-            attention: [C, h, w] on any grid.
+            attention: [C, h, w].
+            stride: Of its grid.
             img_shape: (h, w) of the unpadded photo.
 
         Returns:
             [C, h', w'] in 0..1 on the grid of :attr:`stride`, each class divided by its maximum.
         """
         size = valid_cells(img_shape, self.stride)
-        maps = F.interpolate(attention[None], size=size, mode='bilinear', align_corners=False)[0]
+        maps = resample(attention[None].float(), stride, self.stride, size)[0]
         if self.steps:
-            affinity = feature_affinity(self._features(feats, index, img_shape), self.power)
-            flat = maps.flatten(1)
-            for _ in range(self.steps):
-                flat = flat @ affinity.t()
+            # Half precision would spoil the sums over cells, here and in all that follows.
+            with torch.autocast(maps.device.type, enabled=False):
+                affinity = feature_affinity(self._features(feats, index, img_shape), self.power)
+                flat = maps.flatten(1)
+                for _ in range(self.steps):
+                    flat = flat @ affinity.t()
             maps = flat.view_as(maps)
         return normalise(maps)
 
@@ -90,5 +101,5 @@ class RandomWalk(BaseModule):
             x = feats[level][index : index + 1, :, :rows, :columns].float()
             # Levels count alike, however many channels and whatever scale they have.
             x = F.normalize(x - x.mean((2, 3), keepdim=True), dim=1)
-            levels.append(F.interpolate(x, size=size, mode='bilinear', align_corners=False)[0])
+            levels.append(resample(x, self.strides[level], self.stride, size)[0])
         return torch.cat(levels)

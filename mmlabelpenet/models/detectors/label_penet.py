@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
+from mmengine.model import ModuleDict
 from mmengine.structures import InstanceData, PixelData
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
@@ -59,7 +60,8 @@ class LabelPEnet(BaseDetector):
             )
         self.backbone = MODELS.build(backbone)
         self.calibration = MODELS.build(calibration)
-        self.cascade = nn.ModuleDict(
+        # mmengine's, since torch's own would keep init_weights from reaching the stages
+        self.cascade = ModuleDict(
             {name: MODELS.build(dict(num_classes=num_classes, **cascade[name])) for name in names}
         )
         self.tested = (test_cfg or {}).get('stage', names[-1])
@@ -212,11 +214,8 @@ class LabelPEnet(BaseDetector):
         return stage.predict(feats, evidence)
 
     def _explain(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
-        names = list(self.cascade)
-        evidence = self._walk(feats, evidence, last=names[min(len(names) - 1, 2)])[0]
-        if 'refinement' in self.cascade:
-            evidence = self.cascade['refinement'].propagate(feats, evidence)
-        return evidence
+        # Segmentation adds nothing to the evidence; every stage before it does.
+        return self._walk(feats, evidence, last='segmentation')[0]
 
     @torch.no_grad()
     def explain(self, data: dict) -> list[Evidence]:

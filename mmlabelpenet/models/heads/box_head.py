@@ -132,7 +132,9 @@ class WeakBoxHead(BaseModule):
         losses = dict(loss_cls=(cross_entropy * region.weights).sum() / count)
         if deltas is not None:
             foreground = valid & (region.labels < self.num_classes)
+            # Only foreground surely has an area, without which deltas are not finite.
             targets = self.coder.encode(region.bboxes, region.targets)
+            targets = targets.masked_fill(~foreground[:, None], 0)
             distance = F.smooth_l1_loss(deltas.float(), targets, reduction='none').sum(1)
             weights = region.weights * foreground
             losses['loss_bbox'] = self.regression_weight * (distance * weights).sum() / count

@@ -144,4 +144,6 @@ class WeakMaskHead(BaseModule):
         logits = self(feats, [result.bboxes for result in results])
         split = logits.float().split([len(result) for result in results])
         copies = [result.clone() for result in results]
+        for copy in copies:
+            copy.bboxes = copy.bboxes.clone()  # mmdet scales them in place
         return self.fcn.predict_by_feat(split, copies, list(metas), self.paste_cfg, rescale=True)

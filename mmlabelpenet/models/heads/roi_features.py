@@ -34,7 +34,8 @@ class LevelFusion(BaseModule):
         init_cfg: mmengine's initialisation.
 
     Raises:
-        ValueError: If several levels shall be passed on without a projection.
+        ValueError: If several levels, or one at another stride, shall be passed on without a
+            projection.
     """
 
     def __init__(
@@ -49,10 +50,10 @@ class LevelFusion(BaseModule):
         super().__init__(init_cfg)
         self.levels = tuple(range(len(in_channels)) if levels is None else levels)
         used = [in_channels[level] for level in self.levels]
-        if out_channels is None and len(used) > 1:
-            raise ValueError(f'levels {self.levels} need out_channels to be summed')
         self.stride = out_stride or min(strides[level] for level in self.levels)
         self.scales = tuple(strides[level] / self.stride for level in self.levels)
+        if out_channels is None and self.scales != (1,):
+            raise ValueError(f'levels {self.levels} need out_channels to be summed or resized')
         self.out_channels = out_channels or used[0]
         self.projections = nn.ModuleList()
         if out_channels is not None:
