@@ -22,13 +22,12 @@ def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
     return [evaluator] if isinstance(evaluator, dict) else list(evaluator)
 
 
-def _pick(configured: list[dict], name: str) -> dict:
-    """Take the config's settings of a metric where it has any, else the defaults."""
+def _pick(configured: list[dict], name: str) -> list[dict]:
+    """Take all that the config says of a kind of metric, else its defaults."""
     type_name = METRICS_BY_NAME[name]
-    for metric in configured:
-        if metric['type'] in (type_name, f'mmlabelpenet.{type_name}'):
-            return metric
-    return {'type': type_name}
+    types = (type_name, f'mmlabelpenet.{type_name}')
+    found = [metric for metric in configured if metric['type'] in types]
+    return found or [{'type': type_name}]
 
 
 def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
@@ -55,10 +54,10 @@ def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
     here = [name for name in names if not (elsewhere and name == 'corloc')]
     sets = []
     if here:
-        evaluator = [_pick(configured, name) for name in here]
+        evaluator = [metric for name in here for metric in _pick(configured, name)]
         sets.append({'dataloader': cfg.test_dataloader, 'evaluator': evaluator})
     if elsewhere:
-        evaluator = [_pick(configured, 'corloc')]
+        evaluator = _pick(configured, 'corloc')
         sets.append({'dataloader': cfg.corloc_dataloader, 'evaluator': evaluator})
     cfg.test_dataloader = sets[0]['dataloader']
     cfg.test_evaluator = sets[0]['evaluator']

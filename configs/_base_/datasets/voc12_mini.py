@@ -68,6 +68,11 @@ corloc_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 
-val_evaluator = [dict(type='VOCDetectionMetric'), dict(type='VOCInstanceMetric')]
+val_evaluator = [
+    dict(type='VOCDetectionMetric'),
+    dict(type='VOCInstanceMetric'),
+    # The yardsticks beside this data set leave void pixels out.
+    dict(type='VOCInstanceMetric', ignore_void=True, prefix='no_void'),
+]
 test_evaluator = val_evaluator
 corloc_evaluator = dict(type='CorLocMetric')

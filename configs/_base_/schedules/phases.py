@@ -22,7 +22,7 @@ optim_wrapper = dict(
         custom_keys={
             'backbone': dict(lr_mult=0.1),
             # A linear classifier from zero: it takes larger steps.
-            'classification.attention': dict(lr_mult=10.0),
+            'classification.attention': dict(lr_mult=25.0),
         }),
     clip_grad=dict(max_norm=10.0))
 auto_scale_lr = dict(enable=False, base_batch_size=4)
