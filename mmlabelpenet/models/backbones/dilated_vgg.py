@@ -33,7 +33,7 @@ class DilatedVGG(VGG):
         self.init_cfg = init_cfg
         features = getattr(self, self.module_name)
         pools = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-        # A pool of stride 1 keeps both the resolution and the numbering of the layers.
+        # Nothing in its place keeps the resolution, and the numbering of the layers.
         features[pools[3]] = nn.Identity()
 
     def init_weights(self) -> None:
@@ -45,3 +45,8 @@ class DilatedVGG(VGG):
         """Map images [B, 3, H, W] to one feature map ([B, 512, H / 8, W / 8],)."""
         out = super().forward(x)
         return out if isinstance(out, tuple) else (out,)
+
+    def train(self, mode: bool = True) -> 'DilatedVGG':
+        """Switch to training mode; unlike mmcv's own, it returns the module as torch's do."""
+        super().train(mode)
+        return self

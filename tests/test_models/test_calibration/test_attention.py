@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from mmlabelpenet.models import CAMAttention
+from mmlabelpenet.models.calibration.attention import normalise, resample, valid_cells
+
+from ..tiny import evidence_of
+
+
+@pytest.mark.parametrize(
+    ('shape', 'stride', 'cells'),
+    [((64, 96), 16, (4, 6)), ((65, 97), 16, (5, 7)), ((6, 8), 32, (1, 1))],
+)
+def test_cells_that_cover_a_photo(shape, stride, cells):
+    assert valid_cells(shape, stride) == cells
+
+
+def test_normalise_divides_by_the_maximum_and_leaves_empty_maps():
+    maps = torch.tensor([[[1.0, 4.0]], [[0.0, 0.0]]])
+    assert normalise(maps).tolist() == [[[0.25, 1.0]], [[0.0, 0.0]]]
+
+
+@pytest.mark.parametrize(('stride', 'new_stride'), [(32, 16), (32, 8), (16, 16), (8, 16), (8, 32)])
+def test_resampling_keeps_places_also_where_grids_end_differently(stride, new_stride):
+    shape = (100, 72)
+    rows, columns = valid_cells(shape, stride)
+    # each cell holds the x of its centre, which bilinear reading keeps
+    ramp = ((torch.arange(columns) + 0.5) * stride).expand(1, 1, rows, columns)
+    size = valid_cells(shape, new_stride)
+    found = resample(ramp, stride, new_stride, size)
+    assert found.shape[-2:] == size
+    expected = (torch.arange(size[1]) + 0.5) * new_stride
+    within = (expected > stride / 2) & (expected < columns * stride - stride / 2)
+    assert within.any()
+    torch.testing.assert_close(found[0, 0, 0][within], expected[within])
+
+
+@pytest.fixture
+def cam():
+    return CAMAttention(2, in_channels=(1, 2), strides=(8, 16), levels=(1,))
+
+
+def test_the_map_is_the_weighted_sum_of_channels(cam):
+    cam.classifiers[0].weight.data = torch.tensor([[1.0, 0.0], [-1.0, 2.0]])[:, :, None, None]
+    coarse = torch.tensor([[[[1.0, 2.0]], [[1.0, 0.0]]]])
+    maps = cam((None, coarse), [evidence_of(16, 32)])[0]
+    # class 0: 1, 2; class 1: -1 + 2 = 1, -2 -> 0
+    assert maps.tolist() == [[[0.5, 1.0]], [[1.0, 0.0]]]
+
+
+def test_logits_are_the_mean_of_the_map_plus_bias(cam):
+    torch.nn.init.normal_(cam.classifiers[0].weight)
+    cam.bias.data = torch.tensor([0.3, -0.2])
+    coarse = torch.rand(1, 2, 2, 3)
+    logits = cam.image_logits((None, coarse), [(32, 48)])
+    expected = cam.classifiers[0](coarse).mean((2, 3)) + cam.bias
+    torch.testing.assert_close(logits, expected)
+
+
+def test_padding_counts_nothing(cam):
+    torch.nn.init.normal_(cam.classifiers[0].weight)
+    coarse = torch.rand(1, 2, 2, 3)
+    other = torch.nn.functional.pad(coarse, (0, 2, 0, 1), value=100.0)
+    one, two = (cam.image_logits((None, maps), [(32, 48)]) for maps in (coarse, other))
+    torch.testing.assert_close(one, two)
+    one, two = (cam((None, maps), [evidence_of(32, 48)])[0] for maps in (coarse, other))
+    torch.testing.assert_close(one, two)
+
+
+def test_levels_add_up_on_the_finest_grid():
+    cam = CAMAttention(1, in_channels=(1, 1), strides=(8, 16), levels=(0, 1))
+    for classifier in cam.classifiers:
+        torch.nn.init.ones_(classifier.weight)
+    fine, coarse = torch.zeros(1, 1, 2, 4), torch.full((1, 1, 1, 2), 1.0)
+    fine[0, 0, 0, 0] = 1.0
+    maps = cam((fine, coarse), [evidence_of(16, 32)])[0]
+    assert cam.stride == 8
+    expected = torch.full((1, 2, 4), 0.5)
+    expected[0, 0, 0] = 1.0
+    torch.testing.assert_close(maps, expected)
+
+
+def test_the_classifier_starts_from_zero(cam):
+    cam.init_weights()
+    assert (cam.classifiers[0].weight == 0).all()
+    assert (cam.image_logits((None, torch.rand(1, 2, 1, 1)), [(16, 16)]) == 0).all()

@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from mmlabelpenet.models import RandomWalk
+from mmlabelpenet.models.calibration import feature_affinity
+
+
+def clusters():
+    """Features [4, 2, 6] of two kinds: the left half and the right half."""
+    features = torch.zeros(4, 2, 6)
+    features[0, :, :3] = 1.0
+    features[1, :, 3:] = 1.0
+    return features
+
+
+def test_rows_of_the_affinity_sum_to_one():
+    affinity = feature_affinity(torch.randn(5, 3, 4), power=4)
+    assert affinity.shape == (12, 12)
+    assert (affinity >= 0).all()
+    torch.testing.assert_close(affinity.sum(1), torch.ones(12))
+
+
+def test_any_power_works_and_higher_ones_tell_more_apart():
+    features = torch.randn(5, 3, 4)
+    vectors = features.flatten(1).t()
+    cosine = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=1)
+    for power in (1, 3, 4):
+        raw = (cosine @ cosine.t()).clamp(min=0) ** power
+        expected = raw / raw.sum(1, keepdim=True)
+        torch.testing.assert_close(feature_affinity(features, power), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('value', [0.0, 0.7])
+def test_constant_features_average_the_map(value):
+    walk = RandomWalk(strides=(8,), levels=(0,), steps=1)
+    attention = torch.rand(2, 3, 4)
+    maps = walk((torch.full((1, 6, 3, 4), value),), 0, attention, 8, (24, 32))
+    # all cells alike, so each class is even, and then divided by its maximum
+    torch.testing.assert_close(maps, torch.ones(2, 3, 4))
+    affinity = feature_affinity(torch.full((6, 3, 4), value), 4)
+    torch.testing.assert_close(affinity, torch.full((12, 12), 1 / 12))
+
+
+def test_attention_fills_its_cluster_and_does_not_cross_to_the_other():
+    walk = RandomWalk(strides=(8,), levels=(0,), steps=3)
+    attention = torch.zeros(1, 2, 6)
+    attention[0, 0, 1] = 1.0
+    maps = walk((clusters()[None],), 0, attention, 8, (16, 48))
+    torch.testing.assert_close(maps[0, :, :3], torch.ones(2, 3))
+    assert maps[0, :, 3:].max() < 1e-5
+
+
+def test_no_step_leaves_the_map_and_brings_it_to_the_grid():
+    walk = RandomWalk(strides=(8, 16), levels=(0, 1), steps=0)
+    attention = torch.tensor([[[0.5, 1.0]]])
+    maps = walk((None, None), 0, attention, 16, (16, 32))
+    assert maps.shape == (1, 2, 4)
+    torch.testing.assert_close(maps[0, 0], torch.tensor([0.5, 0.625, 0.875, 1.0]))
+
+
+def test_a_photo_of_one_cell_keeps_its_attention():
+    walk = RandomWalk(strides=(32,), levels=(0,))
+    maps = walk((torch.rand(1, 4, 1, 1),), 0, torch.ones(2, 1, 1), 32, (6, 8))
+    assert maps.flatten().tolist() == [1, 1]
+
+
+def test_padding_and_other_photos_are_not_looked_at():
+    walk = RandomWalk(strides=(8, 16), levels=(0, 1))
+    fine, coarse, attention = torch.rand(1, 3, 4, 6), torch.rand(1, 5, 2, 3), torch.rand(2, 2, 3)
+    alone = walk((fine, coarse), 0, attention, 16, (32, 48))
+    padded = [torch.nn.functional.pad(x, (0, 3, 0, 2), value=9.0) for x in (fine, coarse)]
+    batch = [torch.cat([torch.rand_like(x), x]) for x in padded]
+    torch.testing.assert_close(walk(batch, 1, attention, 16, (32, 48)), alone)
+
+
+def test_mixed_precision_leaves_the_sums_exact():
+    walk = RandomWalk(strides=(8,), levels=(0,))
+    feats, attention = (torch.rand(1, 8, 8, 8),), torch.rand(2, 8, 8)
+    plain = walk(feats, 0, attention, 8, (64, 64))
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = walk(feats, 0, attention, 8, (64, 64))
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, plain)

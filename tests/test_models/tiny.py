@@ -1,0 +1,138 @@
+"""Small models and fabricated photos for the tests of models."""
+
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+NUM_CLASSES = 3
+CHANNELS, STRIDES = (24, 40, 112), (4, 8, 16)
+LEVELS = dict(in_channels=CHANNELS, strides=STRIDES)
+FUSION = dict(**LEVELS, levels=(1, 2), out_channels=8)
+ROI_FEATURES = dict(fusion=FUSION, roi_size=3, fc_channels=8)
+BOX_HEAD = dict(roi_features=ROI_FEATURES, num_samples=8)
+MASK_HEAD = dict(fusion=dict(**LEVELS, out_channels=8), roi_size=7, num_convs=1, channels=8)
+
+
+def model_cfg(**changes):
+    """Config of the whole cascade in small, random weights; ``changes`` replace its parts."""
+    cascade = dict(
+        classification=dict(
+            type='ClassificationStage',
+            attention=dict(type='CAMAttention', **LEVELS),
+            roi_features=ROI_FEATURES,
+            num_samples=6,
+            score_proposals=False,
+        ),
+        detection=dict(type='DetectionStage', box_head=BOX_HEAD),
+        refinement=dict(type='RefinementStage', mask_head=MASK_HEAD),
+        segmentation=dict(type='SegmentationStage', box_head=BOX_HEAD, mask_head=MASK_HEAD),
+    )
+    calibration = dict(
+        type='ProposalCalibration',
+        sharpen=dict(type='RandomWalk', strides=STRIDES, levels=(1,), steps=1),
+        tighten=dict(threshold=0.5),
+    )
+    return dict(
+        type='LabelPEnet',
+        num_classes=NUM_CLASSES,
+        data_preprocessor=dict(
+            type='DetDataPreprocessor', mean=[127.0] * 3, std=[128.0] * 3, pad_size_divisor=32
+        ),
+        backbone=dict(type='EfficientNetLite', out_indices=(1, 2, 4), frozen_stages=0),
+        cascade=cascade | changes.pop('cascade', {}),
+        calibration=calibration | changes.pop('calibration', {}),
+        **changes,
+    )
+
+
+def build_model(seed=0, **changes):
+    """The small model; its classifier draws random maps, so that attention is not empty."""
+    torch.manual_seed(seed)
+    model = MODELS.build(model_cfg(**changes))
+    for classifier in model.cascade['classification'].attention.classifiers:
+        torch.nn.init.normal_(classifier.weight)
+    return model
+
+
+def boxes_in(height, width, count, seed=0):
+    """Random boxes [count, 4] of at least a third of the photo's sides."""
+    generator = torch.Generator().manual_seed(seed)
+    near = torch.rand(count, 2, generator=generator) / 3
+    far = 2 / 3 + torch.rand(count, 2, generator=generator) / 3
+    return torch.cat([near, far], dim=1) * torch.tensor([width, height] * 2)
+
+
+def photo(height=64, width=96, tags=(1, 0, 1), count=8, seed=0, bboxes=None, img=None):
+    """One photo as a data loader gives it: (inputs [3, H, W] uint8, data sample)."""
+    generator = torch.Generator().manual_seed(seed)
+    if img is None:
+        img = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
+    sample = DetDataSample(
+        metainfo=dict(
+            img_id=f'photo_{seed}',
+            ori_shape=(height * 2, width * 2),
+            img_shape=(height, width),
+            scale_factor=(0.5, 0.5),
+        )
+    )
+    if bboxes is None:
+        bboxes = boxes_in(height, width, count, seed)
+    sample.proposals = InstanceData(bboxes=bboxes)
+    sample.tags = torch.tensor(tags, dtype=torch.float32)
+    return img, sample
+
+
+def collate(*photos):
+    """A batch of photos, before the data preprocessor."""
+    return dict(
+        inputs=[img for img, _ in photos], data_samples=[sample.clone() for _, sample in photos]
+    )
+
+
+def losses_of(model, *photos, seed=0):
+    """Losses of a batch with the random numbers of ``seed``."""
+    torch.manual_seed(seed)
+    data = model.data_preprocessor(collate(*photos), True)
+    return model(**data, mode='loss')
+
+
+def predictions_of(model, *photos):
+    """Results of a batch."""
+    model.eval()
+    return model.test_step(collate(*photos))
+
+
+def pseudo_of(bboxes, labels, weights=None):
+    """Pseudo instances of given boxes and labels, of weight 1 unless told."""
+    labels = torch.as_tensor(labels, dtype=torch.long)
+    weights = torch.ones(len(labels)) if weights is None else torch.tensor(weights)
+    return InstanceData(
+        bboxes=torch.as_tensor(bboxes, dtype=torch.float32).view(-1, 4),
+        labels=labels,
+        scores=weights.clone(),
+        weights=weights,
+    )
+
+
+def evidence_of(height, width, **fields):
+    """Evidence of a photo of one size that was not resized."""
+    evidence = Evidence(
+        metainfo=dict(
+            img_shape=(height, width), ori_shape=(height, width), scale_factor=(1.0, 1.0)
+        )
+    )
+    evidence.set_metainfo(fields.pop('metainfo', {}))
+    evidence.set_data(fields)
+    return evidence
+
+
+def random_feats(height=64, width=96, batch=1, seed=0):
+    """Backbone maps of the small model's shapes, not negative."""
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(
+        torch.rand(batch, channels, height // stride, width // stride, generator=generator)
+        for channels, stride in zip(CHANNELS, STRIDES)
+    )
