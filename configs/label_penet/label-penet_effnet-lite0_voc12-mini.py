@@ -6,8 +6,6 @@ _base_ = [
 ]
 train_cfg = dict(
     phases=dict(
-        classification=dict(epochs=2),
-        detection=dict(epochs=4),
-        refinement=dict(epochs=2),
-        segmentation=dict(epochs=4),
-        joint=dict(epochs=1)))
+        detection=dict(epochs=3),
+        refinement=dict(epochs=1),
+        segmentation=dict(epochs=3)))

@@ -3,7 +3,7 @@ in_channels = (40, 112, 1280)
 strides = (8, 16, 32)
 levels = dict(in_channels=in_channels, strides=strides)
 roi_features = dict(
-    fusion=dict(**levels, levels=(1, 2), out_channels=160),
+    fusion=dict(**levels, levels=(1, 2), out_channels=128),
     roi_size=5,
     fc_channels=1024)
 box_head = dict(roi_features=roi_features, num_samples=128, neg_iou=(0.0, 0.5))
@@ -34,7 +34,7 @@ model = dict(
             attention=dict(type='CAMAttention', **levels),
             roi_features=roi_features,
             loss_cls=dict(type='WSDDNLoss'),
-            num_samples=256,
+            num_samples=128,
             # On this backbone proposal scores localise nothing: energy alone decides.
             score_proposals=False,
             test_cfg=selection),

@@ -64,8 +64,8 @@ def paste_maps(maps: Tensor, bboxes: Tensor, size: tuple[int, int]) -> Tensor:
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
     """The component of {map >= threshold * maximum} that holds the maximum, for each map.
 
-    A flood that grows by one cell in a step, for as many steps as the grid is high and wide,
-    which reaches every component but a labyrinth; no size is read back from the device.
+    A flood that grows by one cell in a step, for as many steps as the longer side has cells:
+    enough for all but the most winding shapes, and no size is read back from the device.
 
     Args:
         maps: [M, h, w], not negative.
@@ -77,7 +77,7 @@ def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
     peak = maps.amax((1, 2), keepdim=True)
     allowed = ((maps >= threshold * peak) & (peak > 0)).float()[:, None]
     flood = ((maps == peak) & (peak > 0)).float()[:, None]
-    for _ in range(sum(maps.shape[1:])):
+    for _ in range(max(maps.shape[1:])):
         flood = F.max_pool2d(flood, 3, stride=1, padding=1) * allowed
     return flood[:, 0] > 0
 
