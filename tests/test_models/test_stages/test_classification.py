@@ -1,0 +1,111 @@
+import math
+
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+from mmlabelpenet.models import ClassificationStage
+
+from ..tiny import LEVELS, NUM_CLASSES, ROI_FEATURES, boxes_in, evidence_of, random_feats
+
+
+def build_stage(**changes):
+    stage = ClassificationStage(
+        NUM_CLASSES,
+        attention=dict(type='CAMAttention', **LEVELS),
+        **(dict(roi_features=ROI_FEATURES) | changes),
+    )
+    torch.nn.init.normal_(stage.attention.classifiers[0].weight)
+    return stage
+
+
+def photo_evidence(tags=(1.0, 0.0, 0.0), count=9):
+    return evidence_of(
+        64,
+        96,
+        tags=torch.tensor(tags),
+        proposals=InstanceData(bboxes=boxes_in(64, 96, count)),
+    )
+
+
+def test_proposal_scores_sum_to_image_scores_within_0_and_1():
+    stage = build_stage()
+    boxes = [boxes_in(64, 96, 5), boxes_in(64, 96, 3)]
+    scores = stage.proposal_scores(random_feats(batch=2), boxes)
+    assert [tuple(s.shape) for s in scores] == [(5, NUM_CLASSES), (3, NUM_CLASSES)]
+    for one in scores:
+        assert (one.sum(0) > 0).all()
+        assert (one.sum(0) < 1).all()
+
+
+def test_the_loss_of_the_photo_is_summed_over_classes_and_meant_over_photos():
+    stage = build_stage(roi_features=None, loss_image_weight=2.0)
+    torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
+    losses = stage.loss(random_feats(batch=2), [photo_evidence(), photo_evidence((0, 0, 0.0))])
+    assert losses.keys() == {'loss_image'}
+    assert losses['loss_image'].item() == pytest.approx(2 * NUM_CLASSES * math.log(2))
+
+
+def test_steps_on_the_loss_make_the_tagged_class_believed():
+    stage, feats, evidence = build_stage(), random_feats(), [photo_evidence()]
+    optimizer = torch.optim.SGD(stage.parameters(), lr=0.05)
+    first = stage.image_scores(feats, [(64, 96)])[0]
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = sum(stage.loss(feats, evidence).values())
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    last = stage.image_scores(feats, [(64, 96)])[0]
+    assert losses[-1] < losses[0]
+    assert last[0] > max(first[0], 0.5)
+    assert last[1] < 0.5
+    assert last[2] < 0.5
+
+
+@pytest.mark.parametrize('loss', ['WSDDNLoss', 'SoftmaxTagLoss'])
+@pytest.mark.parametrize('count', [1, 9])
+def test_streams_learn_from_any_number_of_proposals(loss, count):
+    stage = build_stage(loss_cls=dict(type=loss), num_samples=4)
+    losses = stage.loss(random_feats(), [photo_evidence(count=count)])
+    assert losses['loss_proposals'].isfinite()
+    losses['loss_proposals'].backward()
+    assert stage.fc_class.weight.grad.abs().sum() > 0
+
+
+def test_at_most_the_wanted_proposals_are_drawn():
+    stage = build_stage(num_samples=4)
+    boxes = boxes_in(64, 96, 9)
+    drawn = stage._draw(InstanceData(bboxes=boxes))
+    assert len(drawn) == 4
+    assert (drawn[:, None] == boxes[None]).all(2).any(1).all()
+    assert len(drawn.unique(dim=0)) == 4
+    assert stage._draw(InstanceData(bboxes=boxes[:3])).equal(boxes[:3])
+
+
+def test_evidence_is_added_and_the_given_one_left():
+    stage, before = build_stage().eval(), photo_evidence()
+    after = stage.propagate(random_feats(), [before])[0]
+    assert tuple(after.attention.shape) == (NUM_CLASSES, 4, 6)
+    assert after.attention_stride == 16
+    # divided by its maximum, or empty
+    assert set(after.attention.amax((1, 2)).tolist()) == {0.0, 1.0}
+    assert tuple(after.proposals.scores.shape) == (9, NUM_CLASSES)
+    assert not after.proposals.scores.requires_grad
+    assert not after.attention.requires_grad
+    assert 'attention' not in before
+    assert 'scores' not in before.proposals
+
+
+def test_without_scores_of_the_streams_all_proposals_score_as_the_photo():
+    for changes in (dict(roi_features=None), dict(score_proposals=False)):
+        after = build_stage(**changes).propagate(random_feats(), [photo_evidence()])[0]
+        assert after.proposals.scores.equal(after.image_scores.expand(9, -1))
+
+
+def test_scores_of_the_softmax_loss_are_handed_on_without_negative_ones():
+    stage = build_stage(loss_cls=dict(type='SoftmaxTagLoss'))
+    torch.nn.init.constant_(stage.fc_class.bias, -5.0)
+    after = stage.propagate(random_feats(), [photo_evidence()])[0]
+    assert (after.proposals.scores == 0).all()

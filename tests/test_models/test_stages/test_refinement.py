@@ -1,0 +1,126 @@
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+from mmlabelpenet.models import RefinementStage, SegmentationStage
+from mmlabelpenet.models.stages import MaskTeaching
+
+from ..tiny import (
+    BOX_HEAD,
+    MASK_HEAD,
+    NUM_CLASSES,
+    boxes_in,
+    evidence_of,
+    pseudo_of,
+    random_feats,
+)
+
+PSEUDO = pseudo_of([[16.0, 16, 64, 48], [48, 0, 96, 32]], [1, 2], [0.8, 0.3])
+NONE = pseudo_of([], [])
+
+
+def photo_evidence(pseudo=PSEUDO, **fields):
+    return evidence_of(
+        64,
+        96,
+        metainfo=dict(attention_stride=16),
+        attention=torch.rand(NUM_CLASSES, 4, 6),
+        proposals=InstanceData(bboxes=boxes_in(64, 96, 9)),
+        pseudo_instances=pseudo,
+        **fields,
+    )
+
+
+def test_regions_learn_from_the_instance_that_they_overlap():
+    regions = MaskTeaching(num_samples=6).regions(photo_evidence(), NUM_CLASSES)
+    assert len(regions) == 6
+    # the pseudo boxes themselves are among them and learn
+    for box, label, weight in zip(PSEUDO.bboxes, PSEUDO.labels, PSEUDO.weights):
+        place = (regions.bboxes == box).all(1).nonzero().item()
+        assert regions.labels[place] == label
+        assert regions.weights[place] == weight
+    assert (regions.weights[regions.labels < 0] == 0).all()
+    assert NUM_CLASSES not in regions.labels.tolist()
+
+
+def test_without_pseudo_instances_regions_count_nothing():
+    teaching = MaskTeaching(num_samples=6)
+    regions = teaching.regions(photo_evidence(NONE), NUM_CLASSES)
+    assert len(regions) == 6
+    assert (regions.weights == 0).all()
+    targets, decided = teaching.targets(torch.zeros(0, 4, 6), 16, regions, 14)
+    assert tuple(targets.shape) == (6, 14, 14)
+    assert not decided.any()
+
+
+def test_trimaps_leave_what_lies_between_open():
+    ramp = torch.linspace(0, 1, 12).expand(1, 4, 12)
+    regions = InstanceData(bboxes=torch.tensor([[0.0, 0, 96, 32]]), assigned=torch.tensor([0]))
+    targets, decided = MaskTeaching(0.6, 0.2).targets(ramp, 8, regions, 12)
+    row, sure = targets[0, 5], decided[0, 5]
+    values = ramp[0, 0]
+    assert row.bool().equal(values >= 0.6)
+    assert sure.equal((values >= 0.6) | (values <= 0.2))
+
+
+def build_refinement(**changes):
+    return RefinementStage(NUM_CLASSES, MASK_HEAD, teaching=dict(num_samples=6), **changes)
+
+
+@pytest.mark.parametrize('pseudo', [[PSEUDO], [PSEUDO, NONE], [NONE], [NONE, NONE]])
+def test_any_number_of_pseudo_instances_trains_and_propagates(pseudo):
+    stage, feats = build_refinement(), random_feats(batch=len(pseudo))
+    evidence = [photo_evidence(one) for one in pseudo]
+    loss = stage.loss(feats, evidence)['loss_mask']
+    loss.backward()
+    assert loss.isfinite()
+    assert (loss > 0) == any(len(one) for one in pseudo)
+    for one, after in zip(pseudo, stage.propagate(feats, evidence)):
+        masks = after.pseudo_instances.masks
+        assert tuple(masks.shape) == (len(one), 4, 6)
+        assert not masks.requires_grad
+
+
+def test_a_propagated_mask_lies_in_its_box():
+    stage = build_refinement()
+    torch.nn.init.constant_(stage.mask_head.fcn.conv_logits.bias, 20.0)
+    after = stage.propagate(random_feats(), [photo_evidence()])[0]
+    expected = torch.zeros(2, 4, 6)
+    expected[0, 1:3, 1:4] = 1
+    expected[1, 0:2, 3:6] = 1
+    torch.testing.assert_close(after.pseudo_instances.masks, expected, atol=1e-3, rtol=0)
+    assert 'masks' not in PSEUDO
+
+
+def test_steps_on_the_loss_teach_the_attention():
+    stage, feats = build_refinement(), random_feats()
+    evidence = photo_evidence(PSEUDO[:1])
+    evidence.attention = torch.zeros(NUM_CLASSES, 4, 6)
+    evidence.attention[1, 1:3, 1:3] = 1.0  # two thirds of the box
+    optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        stage.loss(feats, [evidence])['loss_mask'].backward()
+        optimizer.step()
+    masks = stage.propagate(feats, [evidence])[0].pseudo_instances.masks[0]
+    assert masks[1:3, 1:3].min() > 0.5
+    assert masks[1:3, 3].max() < 0.5
+
+
+def test_segmentation_learns_boxes_and_masks():
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD)
+    evidence = photo_evidence(PSEUDO.clone())
+    evidence.pseudo_instances.masks = torch.rand(2, 4, 6)
+    losses = stage.loss(random_feats(), [evidence])
+    assert losses.keys() == {'loss_cls', 'loss_bbox', 'loss_mask'}
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in stage.parameters())
+
+
+def test_segmentation_gives_masks_in_photo_pixels():
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD).eval()
+    evidence = photo_evidence()
+    evidence.set_metainfo(dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5)))
+    result = stage.predict(random_feats(), [evidence])[0]
+    assert tuple(result.masks.shape) == (len(result), 128, 192)
+    assert result.bboxes.max() > 96
