@@ -33,13 +33,13 @@ def load(name):
 
 
 def give_attention(model):
-    """Let the classifier find the mean of all features, so that no class's map is empty."""
+    """Let the classifier find what all photos have in common, so that no map is empty."""
     attention = model.cascade['classification'].attention
     with torch.no_grad():
         maps = model.eval().backbone(torch.randn(1, 3, 64, 96))
     for level, classifier in zip(attention.levels, attention.classifiers):
         mean = maps[level].mean((0, 2, 3))[None, :, None, None]
-        classifier.weight.data.copy_(mean.expand_as(classifier.weight))
+        classifier.weight.data.copy_(mean.sign().expand_as(classifier.weight))
 
 
 def test_there_are_configs():

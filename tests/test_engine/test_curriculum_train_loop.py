@@ -1,0 +1,129 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+from mmlabelpenet.engine import CurriculumTrainLoop
+from mmlabelpenet.engine.loops import Phase
+from mmlabelpenet.engine.loops.curriculum_train_loop import build_phases
+from mmlabelpenet.utils import register_all_modules
+
+PHASES = dict(
+    first=dict(epochs=2, stages=['a'], warmup=0),
+    dropped=None,
+    empty=dict(epochs=0, stages=['a']),
+    second=dict(epochs=1, stages=['b'], lr_factor=0.5, warmup=0),
+    joint=dict(epochs=1, stages=['a', 'b'], backbone=True, warmup=0),
+)
+PHOTOS = 3
+
+
+class TwoStages(BaseModel):
+    """A model that only records who learns, at what rate, with what random number."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.record = []
+
+    def set_active(self, stages, backbone_learns):
+        self.active = (tuple(stages), backbone_learns)
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        self.record.append((*self.active, torch.rand(1).item()))
+        return dict(loss=(self.weight - 1).square().sum())
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    register_all_modules()
+
+
+def run_training(work_dir, phases=PHASES, **changes):
+    """Train; return the recording model and the rate of every iteration."""
+    rates = []
+
+    class Rates(Runner):
+        def call_hook(self, name, **kwargs):
+            if name == 'after_train_iter':
+                rates.append(self.optim_wrapper.get_lr()['lr'][0])
+            super().call_hook(name, **kwargs)
+
+    model = TwoStages()
+    Rates(
+        model=model,
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            dataset=[dict(inputs=torch.zeros(1))] * PHOTOS,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+        ),
+        train_cfg=dict(type='CurriculumTrainLoop', phases=phases),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
+        default_scope='mmlabelpenet',
+        randomness=dict(seed=5),
+        experiment_name=f'{work_dir.name}_{len(rates)}',
+        log_level='ERROR',
+        **changes,
+    ).train()
+    return model, rates
+
+
+def test_phases_of_no_epoch_and_none_are_dropped():
+    assert list(build_phases(PHASES)) == ['first', 'second', 'joint']
+    with pytest.raises(ValueError, match='no phase'):
+        build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
+
+
+def test_phases_follow_from_the_epoch():
+    loop = SimpleNamespace(phases=build_phases(PHASES), max_epochs=4)
+    found = [CurriculumTrainLoop.phase_at(loop, epoch) for epoch in range(4)]
+    assert [name for name, _, _ in found] == ['first', 'first', 'second', 'joint']
+    assert [begin for _, _, begin in found] == [0, 0, 2, 3]
+    with pytest.raises(IndexError, match='epoch 4'):
+        CurriculumTrainLoop.phase_at(loop, 4)
+
+
+def test_the_rate_rises_then_falls():
+    phase = Phase(2, ('a',), lr_factor=2.0, warmup=10, final_factor=0.05)
+    assert phase.rate(0, 100) == pytest.approx(2 * 0.1)
+    assert phase.rate(9, 100) == pytest.approx(2 * (0.05 + 0.95 * 0.9801), rel=1e-3)
+    assert phase.rate(50, 100) == pytest.approx(2 * 0.525)
+    assert phase.rate(100, 100) == pytest.approx(2 * 0.05)
+    warm = [phase.rate(i, 100) for i in range(10)]
+    assert warm == sorted(warm)
+    falling = [phase.rate(i, 100) for i in range(10, 101)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_stages_learn_by_phase_at_the_phase_s_rate(tmp_path):
+    model, rates = run_training(tmp_path)
+    assert [entry[:2] for entry in model.record] == [
+        *[(('a',), False)] * 2 * PHOTOS,
+        *[(('b',), False)] * PHOTOS,
+        *[(('a', 'b'), True)] * PHOTOS,
+    ]
+    firsts = [rates[0], rates[2 * PHOTOS], rates[3 * PHOTOS]]
+    assert firsts == pytest.approx([0.1, 0.05, 0.1])
+    # one step before the end of each cosine
+    assert rates[2 * PHOTOS - 1] == pytest.approx(0.1 * Phase(2, (), warmup=0).rate(5, 6))
+    assert rates[2 * PHOTOS - 1] < rates[0]
+    assert rates[-1] < rates[3 * PHOTOS]
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
+    hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
+    whole, rates = run_training(tmp_path / 'whole', default_hooks=hooks)
+    resumed, later_rates = run_training(
+        tmp_path / 'resumed',
+        load_from=str(tmp_path / 'whole' / 'epoch_2.pth'),
+        resume=True,
+    )
+    assert later_rates == rates[2 * PHOTOS :]
+    assert resumed.record == whole.record[2 * PHOTOS :]
+    assert resumed.weight.equal(whole.weight)
+    assert len({entry[2] for entry in whole.record}) == len(whole.record)
