@@ -55,7 +55,7 @@ def test_the_component_of_the_peak_is_kept_alone():
 
 def test_a_hooked_component_is_followed_and_empty_maps_stay_empty():
     hook = torch.zeros(1, 5, 5)
-    hook[0, 0] = hook[0, 4] = hook[0, :, 4] = 0.8
+    hook[0, 0, :3] = hook[0, 2, :3] = hook[0, :3, 2] = 0.8
     hook[0, 0, 0] = 1.0
     assert connected_to_peak(hook, 0.5).equal(hook > 0)
     assert not connected_to_peak(torch.zeros(1, 3, 3), 0.5).any()
