@@ -3,6 +3,7 @@
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
@@ -53,8 +54,20 @@ def build_model(seed=0, **changes):
     torch.manual_seed(seed)
     model = MODELS.build(model_cfg(**changes))
     for classifier in model.cascade['classification'].attention.classifiers:
-        torch.nn.init.normal_(classifier.weight)
+        torch.nn.init.normal_(classifier.weight, std=0.3)
+    settle_statistics(model.backbone)
     return model
+
+
+@torch.no_grad()
+def settle_statistics(backbone):
+    """Give batch norm the statistics of noise, or features of random weights fade to nothing."""
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    backbone(torch.randn(2, 3, 96, 96))
+    backbone.eval()
 
 
 def boxes_in(height, width, count, seed=0):

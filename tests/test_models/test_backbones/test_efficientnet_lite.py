@@ -63,6 +63,11 @@ def test_padding_of_kernel_5():
     torch.testing.assert_close(layer(x), expected)
 
 
+def test_batch_norm_adds_what_tensorflow_adds():
+    norms = [m for m in EfficientNetLite().modules() if isinstance(m, _BatchNorm)]
+    assert {norm.eps for norm in norms} == {1e-3}
+
+
 def test_channels_are_rounded_to_eights_and_never_far_down():
     assert [round_channels(c) for c in (16 * 1.1, 24 * 1.1, 40 * 1.1, 320 * 1.1, 11)] == [
         16, 24, 48, 352, 16,

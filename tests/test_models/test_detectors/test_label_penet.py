@@ -70,6 +70,7 @@ def test_only_the_active_stage_gets_gradient_and_loss(model, name):
     others = [part for part in STAGES if part != name]
     assert not any(model.cascade[other].training for other in others)
     assert not model.backbone.training
+    assert not any(p.requires_grad for p in model.backbone.parameters())
 
 
 def test_the_backbone_learns_with_a_stage_but_for_its_frozen_blocks(model):
@@ -165,6 +166,7 @@ def test_a_batch_gives_what_its_photos_give_alone(model, stage):
     photos = [photo(64, 96), photo(96, 64, seed=1), photo(50, 70, seed=2), photo(64, 96, seed=3)]
     model.tested = stage
     together = predictions_of(model, *photos)
+    assert not torch.allclose(together[0].pred_image_scores, together[1].pred_image_scores)
     for one, result in zip(photos, together):
         assert_same_result(result, predictions_of(model, one)[0])
 
