@@ -4,8 +4,3 @@ _base_ = [
     '../_base_/schedules/phases.py',
     '../_base_/default_runtime.py',
 ]
-train_cfg = dict(
-    phases=dict(
-        detection=dict(epochs=3),
-        refinement=dict(epochs=1),
-        segmentation=dict(epochs=3)))

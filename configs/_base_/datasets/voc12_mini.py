@@ -2,8 +2,8 @@ dataset_type = 'VOCInstanceDataset'
 # The folder that holds VOCdevkit/ may be named by the environment.
 data_root = '{{$VOC12MINI_ROOT:../shared/voc12mini}}/VOCdevkit/VOC2012'
 proposal_root = 'data/proposals'
-# Short side 448, but no side above 747.
-scale = (747, 448)
+# Short side 384, but no side above 640.
+scale = (640, 384)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -5,7 +5,14 @@ train_cfg = dict(
         classification=dict(epochs=2, stages=['classification']),
         detection=dict(epochs=3, stages=['detection']),
         refinement=dict(epochs=1, stages=['refinement']),
-        segmentation=dict(epochs=2, stages=['segmentation']),
+        segmentation=dict(
+            epochs=2,
+            stages=['segmentation'],
+            # The finer module begins with what the coarser ones have learnt.
+            start_from={
+                'segmentation.box_head': 'detection.box_head',
+                'segmentation.mask_head': 'refinement.mask_head',
+            }),
         joint=dict(
             epochs=1,
             stages=['classification', 'detection', 'refinement', 'segmentation'],

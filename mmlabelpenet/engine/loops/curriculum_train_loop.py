@@ -1,7 +1,7 @@
 """The training loop: phases that follow from the epoch alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from mmengine.logging import print_log
@@ -23,6 +23,8 @@ class Phase:
         lr_factor: Factor of the base learning rates.
         warmup: Iterations over which the rate rises from nearly zero.
         final_factor: Factor of the rate at the end of its cosine.
+        start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
+            ``{'segmentation.box_head': 'detection.box_head'}``.
     """
 
     epochs: int
@@ -31,6 +33,7 @@ class Phase:
     lr_factor: float = 1.0
     warmup: int = 50
     final_factor: float = 0.05
+    start_from: dict[str, str] = field(default_factory=dict)
 
     def rate(self, iteration: int, total: int) -> float:
         """Factor of the learning rate at an iteration of ``total`` in this phase."""
@@ -103,6 +106,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         model.set_active(phase.stages, phase.backbone)
+        if self._epoch == begin:
+            model.copy_parts(phase.start_from)
         self.runner.message_hub.update_info('phase', name)
         # A resumed run draws what the uninterrupted one draws in this epoch.
         set_random_seed(self.runner.seed + self._epoch)

@@ -88,6 +88,16 @@ class LabelPEnet(BaseDetector):
         # Entering training mode, a backbone freezes its own first blocks again.
         self.train(self.training)
 
+    def copy_parts(self, parts: dict[str, str]) -> None:
+        """Let parts of the cascade begin with what others have learnt.
+
+        Args:
+            parts: For each part by its name in the cascade the part that it copies.
+        """
+        for part, source in parts.items():
+            weights = self.cascade.get_submodule(source).state_dict()
+            self.cascade.get_submodule(part).load_state_dict(weights)
+
     def train(self, mode: bool = True) -> 'LabelPEnet':
         """Switch to training mode; what is frozen stays in evaluation."""
         super().train(mode)
