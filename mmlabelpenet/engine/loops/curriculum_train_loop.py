@@ -106,7 +106,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         model.set_active(phase.stages, phase.backbone)
-        if self._epoch == begin:
+        if self._epoch == begin and phase.start_from:
             model.copy_parts(phase.start_from)
         self.runner.message_hub.update_info('phase', name)
         # A resumed run draws what the uninterrupted one draws in this epoch.
