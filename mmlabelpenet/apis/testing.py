@@ -39,12 +39,16 @@ def format_metrics(metrics: Mapping[str, float]) -> str:
     return table.table
 
 
-def _dump_predictions(cfg: Config, out: str) -> None:
+def _dump_predictions(cfg: Config, out: str) -> Path:
+    """Let predictions be written beside ``out``; return where."""
     if not out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out {out} must end with .pkl or .pickle.')
     evaluator = cfg.test_evaluator
     evaluator = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
-    cfg.test_evaluator = [*evaluator, {'type': 'DumpDetResults', 'out_file_path': out}]
+    temporary = Path(out).with_name(f'.{Path(out).stem}.tmp{Path(out).suffix}')
+    dump = {'type': 'DumpDetResults', 'out_file_path': str(temporary)}
+    cfg.test_evaluator = [*evaluator, dump]
+    return temporary
 
 
 def _paint(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
@@ -93,8 +97,7 @@ def evaluate_detector(
     """
     if eval_names is not None:
         select_evaluation(cfg, eval_names)
-    if out is not None:
-        _dump_predictions(cfg, out)
+    temporary = None if out is None else _dump_predictions(cfg, out)
     if show or show_dir is not None:
         _paint(cfg, show, show_dir, wait_time)
     weights = read_checkpoint(checkpoint)
@@ -105,6 +108,8 @@ def evaluate_detector(
     runner.load_checkpoint(checkpoint)
     metrics = runner.test()
     if is_main_process():
+        if temporary is not None and out is not None:
+            temporary.replace(out)
         print_log('\n' + format_metrics(metrics), logger='current')
         write_metrics(metrics, Path(cfg.work_dir) / 'metrics.json')
     return metrics

@@ -1,8 +1,11 @@
 """Training by a config."""
 
+import re
+from pathlib import Path
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mmlabelpenet.utils import UserError, register_all_modules
 
@@ -32,11 +35,35 @@ def _scale_learning_rate(cfg: Config) -> None:
     cfg.auto_scale_lr.enable = True
 
 
+def latest_checkpoint(work_dir: str) -> str | None:
+    """Find the checkpoint to go on from: the one that ``last_checkpoint`` names.
+
+    Where a cut run left that file empty, or its checkpoint is gone, it is the one of the latest
+    epoch or iteration.
+
+    Args:
+        work_dir: Folder of the run.
+
+    Returns:
+        Its path; None where there is none.
+    """
+    note = Path(work_dir) / 'last_checkpoint'
+    named = note.read_text().strip() if note.is_file() else ''
+    if named and Path(named).is_file():
+        return named
+    counted = {
+        int(found[1]): str(path)
+        for path in Path(work_dir).glob('*.pth')
+        if (found := re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem))
+    }
+    return counted[max(counted)] if counted else None
+
+
 def _resume(cfg: Config, resume: str) -> str | None:
     """Set the config to resume; return the checkpoint, None where there is none yet."""
-    cfg.resume = True
-    cfg.load_from = None if resume == 'auto' else resume
-    return cfg.load_from or find_latest_checkpoint(cfg.work_dir)
+    latest = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
+    cfg.resume, cfg.load_from = latest is not None, latest
+    return latest
 
 
 def train_detector(

@@ -2,7 +2,7 @@
 
 from .backbones import DilatedVGG, EfficientNetLite
 from .calibration import CAMAttention, ProposalCalibration, RandomWalk
-from .detectors import LabelPEnet
+from .detectors import FeatureCache, LabelPEnet, require_known_transforms
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .stages import (
@@ -19,6 +19,7 @@ __all__ = [
     'DetectionStage',
     'DilatedVGG',
     'EfficientNetLite',
+    'FeatureCache',
     'LabelPEnet',
     'LevelFusion',
     'ProposalCalibration',
@@ -31,4 +32,5 @@ __all__ = [
     'WSDDNLoss',
     'WeakBoxHead',
     'WeakMaskHead',
+    'require_known_transforms',
 ]

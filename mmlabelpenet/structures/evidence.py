@@ -11,6 +11,8 @@ class Evidence(BaseDataElement):
     that makes it has run:
 
     - ``tags`` (Tensor): [C] in {0, 1}, the image-level labels; at test time absent or unused.
+    - ``known`` (Tensor): [C] in {0, 1}, beside ``tags``: 0 where a class is only there as a
+      difficult object, so that its tag of 0 does not tell that it is absent.
     - ``image_scores`` (Tensor): [C] in 0..1, stage 1's belief that a class is in the photo.
     - ``proposals`` (InstanceData): ``bboxes`` [N, 4] xyxy in pixels; after stage 1 also
       ``scores`` [N, C], the score of each proposal for each class.

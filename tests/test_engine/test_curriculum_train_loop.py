@@ -42,7 +42,7 @@ def scope():
     register_all_modules()
 
 
-def run_training(work_dir, phases=PHASES, **changes):
+def run_training(work_dir, phases=PHASES, model=None, **changes):
     """Train; return the recording model and the rate of every iteration."""
     rates = []
 
@@ -52,7 +52,7 @@ def run_training(work_dir, phases=PHASES, **changes):
                 rates.append(self.optim_wrapper.get_lr()['lr'][0])
             super().call_hook(name, **kwargs)
 
-    model = TwoStages()
+    model = model or TwoStages()
     Rates(
         model=model,
         work_dir=str(work_dir),
@@ -77,6 +77,31 @@ def test_phases_of_no_epoch_and_none_are_dropped():
     assert list(build_phases(PHASES)) == ['first', 'second', 'joint']
     with pytest.raises(ValueError, match='no phase'):
         build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
+
+
+def test_a_phase_without_stages_is_told():
+    with pytest.raises(ValueError, match="'idle' has no stages"):
+        build_phases(dict(idle=dict(epochs=1, stages=[])))
+
+
+def test_a_phase_shows_no_loss_of_the_phase_before(tmp_path):
+    seen = []
+
+    class Parts(TwoStages):
+        def forward(self, inputs, data_samples=None, mode='loss'):
+            loss = super().forward(inputs)['loss']
+            return {f'loss_{name}': loss for name in self.active[0]}
+
+        def train_step(self, data, optim_wrapper):
+            from mmengine.logging import MessageHub
+
+            seen.append({k for k in MessageHub.get_current_instance().log_scalars if 'loss' in k})
+            return super().train_step(data, optim_wrapper)
+
+    run_training(tmp_path, model=Parts())
+    assert seen[2 * PHOTOS - 1] == {'train/loss', 'train/loss_a'}
+    assert seen[2 * PHOTOS] == set()
+    assert seen[2 * PHOTOS + 1] == {'train/loss', 'train/loss_b'}
 
 
 def test_phases_follow_from_the_epoch():

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from mmlabelpenet.apis import BFloat16OptimWrapper
-from mmlabelpenet.apis.training import train_detector
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.apis.training import latest_checkpoint, train_detector
+from mmlabelpenet.utils import AtomicBackend, UserError
 
 
 def expect_error(capsys, run, *args):
@@ -25,6 +25,29 @@ def test_training_writes_a_checkpoint_and_resumes_from_it(tool, config, tmp_path
     assert second['meta']['iter'] == 6
     weights = [part['state_dict']['layer.weight'] for part in (first, second)]
     assert not torch.equal(*weights)
+
+
+def test_a_cut_run_goes_on_from_the_latest_whole_checkpoint(tmp_path):
+    assert latest_checkpoint(str(tmp_path)) is None
+    for epoch in (2, 9, 10):
+        (tmp_path / f'epoch_{epoch}.pth').touch()
+    (tmp_path / 'pretrained_12.pth').touch()
+    last, note = str(tmp_path / 'epoch_10.pth'), tmp_path / 'last_checkpoint'
+    assert latest_checkpoint(str(tmp_path)) == last
+    for text in ('', str(tmp_path / 'epoch_11.pth')):
+        note.write_text(text)
+        assert latest_checkpoint(str(tmp_path)) == last
+    note.write_text(str(tmp_path / 'epoch_9.pth'))
+    assert latest_checkpoint(str(tmp_path)) == str(tmp_path / 'epoch_9.pth')
+
+
+def test_a_checkpoint_that_can_not_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / 'new_folder' / 'epoch_1.pth'
+    AtomicBackend().put(b'whole', path)
+    with pytest.raises(TypeError):
+        AtomicBackend().put('not bytes', path)
+    assert path.read_bytes() == b'whole'
+    assert [file.name for file in path.parent.iterdir()] == ['epoch_1.pth']
 
 
 def test_the_work_folder_is_named_after_the_config(tool, config, tmp_path, monkeypatch):

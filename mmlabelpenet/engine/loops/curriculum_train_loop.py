@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
+from mmlabelpenet.models import FeatureCache, require_known_transforms
 from mmlabelpenet.registry import LOOPS
 
 
@@ -59,6 +60,9 @@ def build_phases(phases: dict) -> dict[str, Phase]:
     built = {name: phase for name, phase in built.items() if phase.epochs > 0}
     if not built:
         raise ValueError('train_cfg.phases holds no phase with at least one epoch')
+    for name, phase in built.items():
+        if not phase.stages:
+            raise ValueError(f'phase {name!r} has no stages: None leaves a phase out')
     return built
 
 
@@ -76,6 +80,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         dataloader: Data loader of the training photos, or its config.
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
+        feature_cache: Arguments of :class:`FeatureCache`, which keeps the maps of a frozen
+            backbone on disk; None computes them anew in every epoch.
         val_begin: First epoch after which validation may run.
         val_interval: Epochs between validations.
     """
@@ -85,12 +91,16 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         runner: Runner,
         dataloader: DataLoader | dict,
         phases: dict,
+        feature_cache: dict | None = None,
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
+        self.feature_cache = None if feature_cache is None else FeatureCache(**feature_cache)
         self.phases = build_phases(phases)
         epochs = sum(phase.epochs for phase in self.phases.values())
         super().__init__(runner, dataloader, epochs, val_begin, val_interval)
+        if self.feature_cache is not None:
+            require_known_transforms(self.dataloader.dataset)
 
     def phase_at(self, epoch: int) -> tuple[str, Phase, int]:
         """Name and phase of an epoch, and the first epoch of that phase."""
@@ -106,8 +116,13 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         model.set_active(phase.stages, phase.backbone)
-        if self._epoch == begin and phase.start_from:
-            model.copy_parts(phase.start_from)
+        if self._epoch == begin:
+            if phase.start_from:
+                model.copy_parts(phase.start_from)
+            self._forget_losses()
+        if self.feature_cache is not None and not phase.backbone:
+            self.feature_cache.open(model.backbone)
+            model.feature_cache = self.feature_cache
         self.runner.message_hub.update_info('phase', name)
         # A resumed run draws what the uninterrupted one draws in this epoch.
         set_random_seed(self.runner.seed + self._epoch)
@@ -117,6 +132,12 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             logger='current',
         )
         super().run_epoch()
+
+    def _forget_losses(self) -> None:
+        """Take the losses of the phase before out of the log's running means."""
+        scalars = self.runner.message_hub.log_scalars
+        for name in [name for name in scalars if name.startswith('train/') and 'loss' in name]:
+            del scalars[name]
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """Set the phase's learning rate, then train on one batch."""

@@ -1,6 +1,7 @@
 """The detector."""
 
+from .feature_cache import FeatureCache, require_known_transforms
 from .label_penet import LabelPEnet
 from .painting import paint_semantic_map
 
-__all__ = ['LabelPEnet', 'paint_semantic_map']
+__all__ = ['FeatureCache', 'LabelPEnet', 'paint_semantic_map', 'require_known_transforms']

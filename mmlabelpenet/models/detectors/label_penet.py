@@ -13,6 +13,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
+from .feature_cache import FeatureCache
 from .painting import paint_semantic_map
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
@@ -69,6 +70,7 @@ class LabelPEnet(BaseDetector):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, PSEUDO)}')
         self.active = tuple(names)
         self.backbone_learns = True
+        self.feature_cache: FeatureCache | None = None
 
     def set_active(self, stages: Sequence[str], backbone_learns: bool) -> None:
         """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
@@ -132,6 +134,23 @@ class LabelPEnet(BaseDetector):
             ]
             return tuple(_stack(maps) for maps in zip(*singles))
 
+    def _training_feat(
+        self, batch_inputs: Tensor, evidence: Sequence[Evidence]
+    ) -> tuple[Tensor, ...]:
+        """Backbone maps, those of a frozen backbone from the cache where there is one."""
+        cache = None if self.backbone_learns else self.feature_cache
+        if cache is None:
+            return self.extract_feat(batch_inputs, [e.img_shape for e in evidence])
+        kept = []
+        for index, one in enumerate(evidence):
+            maps = cache.load(one.metainfo, batch_inputs.device)
+            if maps is None:
+                height, width = self._padded(one.img_shape)
+                maps = self.extract_feat(batch_inputs[index : index + 1, :, :height, :width])
+                maps = cache.store(one.metainfo, maps)
+            kept.append(maps)
+        return tuple(_stack(maps) for maps in zip(*kept))
+
     def _padded(self, shape: tuple) -> tuple[int, int]:
         divisor = self.data_preprocessor.pad_size_divisor
         return -(-shape[0] // divisor) * divisor, -(-shape[1] // divisor) * divisor
@@ -147,6 +166,8 @@ class LabelPEnet(BaseDetector):
             one.proposals = InstanceData(bboxes=bboxes)
             if 'tags' in sample:
                 one.tags = sample.tags
+                ignored = sample.get('ignored_tags')
+                one.known = torch.ones_like(one.tags) if ignored is None else 1 - ignored
             collected.append(one)
         return collected
 
@@ -177,7 +198,7 @@ class LabelPEnet(BaseDetector):
             Scalars by name.
         """
         evidence = self._evidence(batch_data_samples)
-        feats = self.extract_feat(batch_inputs, [e.img_shape for e in evidence])
+        feats = self._training_feat(batch_inputs, evidence)
         return self._walk(feats, evidence, last=self.active[-1])[1]
 
     @torch.no_grad()

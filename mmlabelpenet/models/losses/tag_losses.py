@@ -32,12 +32,16 @@ class WSDDNLoss(nn.Module):
         """
         return class_logits.softmax(1) * weight_logits.softmax(0)
 
-    def forward(self, proposal_scores: Tensor, tags: Tensor) -> Tensor:
+    def forward(
+        self, proposal_scores: Tensor, tags: Tensor, known: Tensor | None = None
+    ) -> Tensor:
         """Binary cross entropy between the image scores and the tags, summed over classes.
 
         Args:
             proposal_scores: [N, C] of one image.
             tags: [C] in {0, 1}.
+            known: [C] in {0, 1}, 0 where a class neither is tagged nor known to be absent;
+                None takes all as known.
 
         Returns:
             The loss, a scalar.
@@ -45,6 +49,8 @@ class WSDDNLoss(nn.Module):
         image_scores = proposal_scores.sum(0).clamp(self.eps, 1 - self.eps)
         # Written out: torch forbids its own under CUDA's autocast.
         likelihood = tags * image_scores.log() + (1 - tags) * (-image_scores).log1p()
+        if known is not None:
+            likelihood = likelihood * known
         return -self.loss_weight * likelihood.sum()
 
 
@@ -64,16 +70,24 @@ class SoftmaxTagLoss(nn.Module):
         """Class scores [N, C] times a softmax over proposals of the weights [N, C]."""
         return class_logits * weight_logits.softmax(0)
 
-    def forward(self, proposal_scores: Tensor, tags: Tensor) -> Tensor:
+    def forward(
+        self, proposal_scores: Tensor, tags: Tensor, known: Tensor | None = None
+    ) -> Tensor:
         """-sum_c y_c / |y| log softmax(s)_c; zero for an image without tags.
 
         Args:
             proposal_scores: x^1, [N, C] of one image.
             tags: y, [C] in {0, 1}.
+            known: [C] in {0, 1}, 0 where a class neither is tagged nor known to be absent: the
+                softmax leaves it out. None takes all as known.
 
         Returns:
             The loss, a scalar.
         """
-        log_probabilities = torch.log_softmax(proposal_scores.sum(0), dim=0)
+        logits = proposal_scores.sum(0)
+        if known is not None:
+            # finite, since infinity times a share of zero is not a number
+            logits = logits.masked_fill(known == 0, torch.finfo(logits.dtype).min / 2)
+        log_probabilities = torch.log_softmax(logits, dim=0)
         shares = tags / tags.sum().clamp(min=1)
         return -self.loss_weight * (shares * log_probabilities).sum()

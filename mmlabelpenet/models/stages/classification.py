@@ -64,12 +64,15 @@ class ClassificationStage(Stage):
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``."""
         tags = torch.stack([e.tags for e in evidence])
+        known = torch.stack([e.known for e in evidence])
         logits = self.attention.image_logits(feats, [e.img_shape for e in evidence])
-        loss_image = F.binary_cross_entropy_with_logits(logits.float(), tags, reduction='sum')
+        loss_image = F.binary_cross_entropy_with_logits(
+            logits.float(), tags, weight=known, reduction='sum'
+        )
         losses = dict(loss_image=self.loss_image_weight * loss_image / len(evidence))
         if self.has_streams:
             scores = self.proposal_scores(feats, [self._draw(e.proposals) for e in evidence])
-            streams = [self.loss_cls(s, e.tags) for s, e in zip(scores, evidence)]
+            streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
         return losses
 

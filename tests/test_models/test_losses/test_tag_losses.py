@@ -66,3 +66,14 @@ def test_softmax_loss_shares_one_unit_among_the_tags():
     up = torch.tensor([[2.0, 0.0, 0.0]])
     tags = torch.tensor([1.0, 0.0, 0.0])
     assert SoftmaxTagLoss()(up, tags) < SoftmaxTagLoss()(torch.zeros(1, 3), tags)
+
+
+@pytest.mark.parametrize('loss', [WSDDNLoss(), SoftmaxTagLoss()])
+def test_a_class_that_is_not_known_has_no_part_in_the_loss(loss):
+    logits = torch.randn(4, 3, requires_grad=True)
+    scores = loss.proposal_scores(logits, torch.randn(4, 3)).detach().requires_grad_()
+    tags, known = torch.tensor([1.0, 0, 0]), torch.tensor([1.0, 0, 1])
+    loss(scores, tags, known).backward()
+    assert (scores.grad[:, 1] == 0).all()
+    assert (scores.grad[:, [0, 2]] != 0).all()
+    assert loss(scores, tags, torch.ones(3)) == loss(scores, tags)

@@ -19,11 +19,12 @@ def build_stage(**changes):
     return stage
 
 
-def photo_evidence(tags=(1.0, 0.0, 0.0), count=9):
+def photo_evidence(tags=(1.0, 0.0, 0.0), count=9, known=(1.0, 1.0, 1.0)):
     return evidence_of(
         64,
         96,
         tags=torch.tensor(tags),
+        known=torch.tensor(known),
         proposals=InstanceData(bboxes=boxes_in(64, 96, count)),
     )
 
@@ -44,6 +45,15 @@ def test_the_loss_of_the_photo_is_summed_over_classes_and_meant_over_photos():
     losses = stage.loss(random_feats(batch=2), [photo_evidence(), photo_evidence((0, 0, 0.0))])
     assert losses.keys() == {'loss_image'}
     assert losses['loss_image'].item() == pytest.approx(2 * NUM_CLASSES * math.log(2))
+
+
+def test_a_class_whose_absence_is_not_known_costs_nothing():
+    stage, feats = build_stage(), random_feats()
+    unsure = (1.0, 0.0, 1.0)
+    stage.loss(feats, [photo_evidence(known=unsure)])['loss_image'].backward()
+    gradient = stage.attention.bias.grad
+    assert gradient[1] == 0
+    assert gradient[0] < 0 < gradient[2]
 
 
 def test_steps_on_the_loss_make_the_tagged_class_believed():
