@@ -11,3 +11,5 @@ model = dict(
     cascade=dict(classification=dict(attention=dict(levels=(1, 2)))),
     calibration=dict(sharpen=dict(levels=(0, 1), steps=1)))
 
+# Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
+train_cfg = dict(feature_cache=dict(root='work_dirs/feature_cache'))

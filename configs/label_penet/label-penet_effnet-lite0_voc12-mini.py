@@ -4,3 +4,6 @@ _base_ = [
     '../_base_/schedules/phases.py',
     '../_base_/default_runtime.py',
 ]
+
+# Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
+train_cfg = dict(feature_cache=dict(root='work_dirs/feature_cache'))

@@ -32,10 +32,8 @@ model = dict(
         classification=dict(
             type='ClassificationStage',
             attention=dict(type='CAMAttention', **levels),
-            roi_features=roi_features,
-            loss_cls=dict(type='WSDDNLoss'),
-            num_samples=128,
-            # On this backbone proposal scores localise nothing: energy alone decides.
+            # On this backbone WSDDN's proposal streams localise nothing: the photo's own
+            # classifier gives attention, and energy alone scores proposals.
             score_proposals=False,
             test_cfg=selection),
         detection=dict(

@@ -21,7 +21,15 @@ model = dict(
             type='Pretrained',
             checkpoint='https://download.pytorch.org/models/resnet50-11ad3fa6.pth')),
     cascade=dict(
-        classification=dict(attention=levels, score_proposals=True, **box_features),
+        classification=dict(
+            attention=levels,
+            roi_features=dict(
+                fusion=dict(**levels, levels=(1, 2), out_channels=128),
+                roi_size=5,
+                fc_channels=1024),
+            loss_cls=dict(type='WSDDNLoss'),
+            num_samples=128,
+            score_proposals=True),
         detection=dict(box_head=box_features),
         refinement=dict(mask_head=dict(fusion=levels)),
         segmentation=dict(box_head=box_features, mask_head=dict(fusion=levels))),
