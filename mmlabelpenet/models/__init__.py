@@ -1,7 +1,7 @@
 """Detector, stages, heads, losses, calibration and backbones."""
 
 from .backbones import DilatedVGG, EfficientNetLite
-from .calibration import CAMAttention, ProposalCalibration, RandomWalk
+from .calibration import CAMAttention, PixelAffinity, ProposalCalibration, RandomWalk
 from .detectors import FeatureCache, LabelPEnet, require_known_transforms
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
@@ -22,6 +22,7 @@ __all__ = [
     'FeatureCache',
     'LabelPEnet',
     'LevelFusion',
+    'PixelAffinity',
     'ProposalCalibration',
     'RandomWalk',
     'RefinementStage',

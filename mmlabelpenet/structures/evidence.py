@@ -10,6 +10,7 @@ class Evidence(BaseDataElement):
     device of the features and none carries a gradient. A field is absent until the stage
     that makes it has run:
 
+    - ``photo`` (Tensor): [3, H, W], what the network sees, normalised, without padding.
     - ``tags`` (Tensor): [C] in {0, 1}, the image-level labels; at test time absent or unused.
     - ``known`` (Tensor): [C] in {0, 1}, beside ``tags``: 0 where a class is only there as a
       difficult object, so that its tag of 0 does not tell that it is absent.
@@ -20,8 +21,9 @@ class Evidence(BaseDataElement):
       the grid of the stride that ``metainfo['attention_stride']`` tells.
     - ``pseudo_instances`` (InstanceData): M pseudo instances of tagged classes with
       ``bboxes`` [M, 4], ``labels`` [M], ``scores`` [M], ``weights`` [M] (the factor of
-      their losses) and, after stage 3, ``masks`` [M, h, w]: the instance attention in 0..1
-      on the grid of ``attention``.
+      their losses) and ``attention`` [M, h', w'], each instance's own in 0..1, on the grid of
+      the stride that ``metainfo['instance_stride']`` tells; after stage 3 also ``masks``
+      [M, h', w']: the mask in 0..1 on that grid.
 
     Metainfo: ``img_shape`` (h, w) of the unpadded input, ``batch_input_shape``.
     """

@@ -90,9 +90,9 @@ def shown_classes(evidence: Evidence, at_most: int = 4) -> list[int]:
     return [int(label) for label in likely if scores[label] >= 0.5] or [int(likely[0])]
 
 
-def _crop_to_photo(maps: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Bring maps [K, h, w] from the stride grid of the padded input to the unpadded photo."""
-    stride = evidence.get('attention_stride')
+def _crop_to_photo(maps: np.ndarray, evidence: Evidence, grid: str) -> np.ndarray:
+    """Bring maps [K, h, w] from the grid of a stride to the unpadded photo."""
+    stride = evidence.get(grid)
     if stride is None or len(maps) == 0:
         return maps
     size = (maps.shape[2] * stride, maps.shape[1] * stride)
@@ -125,7 +125,7 @@ def _proposal_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
 
 def _attention_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
     labels = shown_classes(evidence)
-    maps = _crop_to_photo(_array(evidence.attention)[labels], evidence)
+    maps = _crop_to_photo(_array(evidence.attention)[labels], evidence, 'attention_stride')
     canvas = Canvas(photo, look.panel_width)
     canvas.fade(grey=0.9, white=0.15)
     canvas.paint_heat(maps, [look.colour(label) for label in labels])
@@ -164,7 +164,7 @@ def _pseudo_panels(photo: np.ndarray, evidence: Evidence, look: Look) -> list[Pa
     boxes = _instance_panel(photo, pseudo, None, shape, look)
     panels = [Panel('pseudo boxes', f'{len(pseudo)} from the attention', boxes)]
     if 'masks' in pseudo:
-        masks = _crop_to_photo(_array(pseudo.masks), evidence)
+        masks = _crop_to_photo(_array(pseudo.masks), evidence, 'instance_stride')
         painted = _instance_panel(photo, pseudo, masks, shape, look)
         panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
     return panels

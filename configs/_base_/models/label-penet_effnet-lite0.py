@@ -43,7 +43,7 @@ model = dict(
         refinement=dict(
             type='RefinementStage',
             mask_head=mask_head,
-            teaching=dict(foreground=0.5, background=0.3)),
+            teaching=dict(foreground=0.6, background=0.4)),
         segmentation=dict(
             type='SegmentationStage',
             box_head=box_head,
@@ -54,5 +54,6 @@ model = dict(
         mode='forward',
         sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
         threshold=0.4,
+        refine=dict(type='PixelAffinity'),
         tighten=dict(threshold=0.5)),
     test_cfg=dict(stage='segmentation'))

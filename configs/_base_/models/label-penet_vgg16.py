@@ -37,7 +37,7 @@ model = dict(
         refinement=dict(
             type='RefinementStage',
             mask_head=mask_head,
-            teaching=dict(foreground=0.5, background=0.3)),
+            teaching=dict(foreground=0.6, background=0.4)),
         segmentation=dict(
             type='SegmentationStage',
             box_head=box_head,
@@ -49,5 +49,6 @@ model = dict(
         sharpen=dict(type='RandomWalk', strides=(8, ), levels=(0, ), steps=3),
         threshold=0.4,
         score_power=0.5,
+        refine=dict(type='PixelAffinity'),
         tighten=dict(threshold=0.5)),
     test_cfg=dict(stage='segmentation'))

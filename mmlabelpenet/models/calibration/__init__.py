@@ -9,20 +9,24 @@ from .instance_attention import (
     paste_maps,
     tight_boxes,
 )
+from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .proposal_calibration import ProposalCalibration
 from .random_walk import RandomWalk, feature_affinity
 
 __all__ = [
     'CAMAttention',
+    'PixelAffinity',
     'ProposalCalibration',
     'RandomWalk',
     'box_sums',
+    'colour_affinity',
     'connected_to_peak',
     'contrast_energy',
     'energy_share',
     'feature_affinity',
     'inside_boxes',
     'instance_attention',
+    'neighbours',
     'paste_maps',
     'scale_boxes',
     'tight_boxes',

@@ -12,8 +12,8 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
 from ..task_modules import mine_pseudo_instances
-from .energy import contrast_energy, energy_share, scale_boxes
-from .instance_attention import connected_to_peak, inside_boxes, tight_boxes
+from .energy import contrast_energy, energy_share
+from .instance_attention import connected_to_peak, instance_attention, tight_boxes
 
 MODES = ('off', 'forward')
 ENERGIES = ('contrast', 'share')
@@ -34,6 +34,10 @@ class ProposalCalibration(BaseModule):
         threshold: Of the contrast energy.
         score_power: Exponent of stage 1's proposal scores in the calibrated score; 0 lets the
             energy alone decide.
+        dilation: Factor of the sides of a pseudo box, within which its instance attention is
+            read off the attention of its class.
+        refine: Config of the module that sharpens instance attention by the photo itself, e.g.
+            ``PixelAffinity``; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
         mining: Arguments of :func:`mine_pseudo_instances`.
 
@@ -48,6 +52,8 @@ class ProposalCalibration(BaseModule):
         energy: str = 'contrast',
         threshold: float = 0.3,
         score_power: float = 0.0,
+        dilation: float = 1.3,
+        refine: dict | None = None,
         tighten: dict | None = None,
         mining: dict | None = None,
     ) -> None:
@@ -58,9 +64,11 @@ class ProposalCalibration(BaseModule):
         self.energy = energy
         self.threshold = threshold
         self.score_power = score_power
+        self.dilation = dilation
         self.tighten_cfg = tighten
         self.mining = mining or {}
         self.sharpen = None if sharpen is None or mode == 'off' else MODELS.build(sharpen)
+        self.refine = None if refine is None or mode == 'off' else MODELS.build(refine)
 
     @torch.no_grad()
     def rescore(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
@@ -108,9 +116,9 @@ class ProposalCalibration(BaseModule):
             evidence: What stage 1 hands on, with tags.
 
         Returns:
-            The evidence with ``pseudo_instances`` of tagged classes; their weights are the
-            image score of the class times the score's share of the class's best, or, with
-            mode ``'off'``, the score itself as in OICR.
+            The evidence with ``pseudo_instances`` of tagged classes and their instance
+            attention; their weights are the image score of the class times the score's share
+            of the class's best, or, with mode ``'off'``, the score itself as in OICR.
         """
         finer = []
         for one in self.rescore(feats, evidence):
@@ -119,6 +127,8 @@ class ProposalCalibration(BaseModule):
                 one.proposals.bboxes, one.proposals.scores, one.tags, **self.mining
             )
             pseudo.weights = pseudo.scores
+            pseudo.attention, stride = self._instance_attention(one, pseudo)
+            one.set_metainfo(dict(instance_stride=stride))
             if self.mode != 'off':
                 best = one.proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
                 pseudo.weights = one.image_scores[pseudo.labels] * pseudo.scores / best
@@ -128,32 +138,34 @@ class ProposalCalibration(BaseModule):
             finer.append(one)
         return finer
 
+    def _instance_attention(self, one: Evidence, pseudo: InstanceData) -> tuple[Tensor, int]:
+        """Maps [M, h, w] of pseudo instances, and the stride of their grid."""
+        stride = one.attention_stride
+        boxes = pseudo.bboxes / stride
+        maps = instance_attention(one.attention, boxes, pseudo.labels, self.dilation)
+        if self.refine is None:
+            return maps, stride
+        return self.refine(one.photo, maps, stride), self.refine.stride
+
     @staticmethod
     def tighten(
-        evidence: Evidence,
-        pseudo: InstanceData,
-        threshold: float = 0.5,
-        min_iou: float = 0.5,
-        dilation: float = 1.3,
+        evidence: Evidence, pseudo: InstanceData, threshold: float = 0.5, min_iou: float = 0.5
     ) -> InstanceData:
         """Move each pseudo box onto the attention that it stands on.
 
         Args:
-            evidence: With ``attention`` [C, h, w].
-            pseudo: M instances with ``bboxes`` [M, 4] in input pixels and ``labels``.
-            threshold: Share of the attention's peak in the box that belongs to the object.
+            evidence: With ``img_shape`` and ``instance_stride``.
+            pseudo: M instances with ``bboxes`` [M, 4] in input pixels and ``attention``
+                [M, h, w].
+            threshold: Share of the attention's peak that belongs to the object.
             min_iou: A tight box that agrees less with the old one is not taken.
-            dilation: Factor of the box's sides within which attention is read.
 
         Returns:
             The instances with new ``bboxes``, within the photo.
         """
-        stride = evidence.attention_stride
         height, width = evidence.img_shape[:2]
-        maps = evidence.attention[pseudo.labels]
-        cells = scale_boxes(pseudo.bboxes / stride, dilation)
-        component = connected_to_peak(maps * inside_boxes(cells, *maps.shape[1:]), threshold)
-        tight = tight_boxes(component) * stride
+        component = connected_to_peak(pseudo.attention, threshold)
+        tight = tight_boxes(component) * evidence.instance_stride
         limit = tight.new_tensor([width, height, width, height])
         tight = tight.minimum(limit)
         agree = bbox_overlaps(pseudo.bboxes, tight, is_aligned=True) >= min_iou

@@ -155,11 +155,14 @@ class LabelPEnet(BaseDetector):
         divisor = self.data_preprocessor.pad_size_divisor
         return -(-shape[0] // divisor) * divisor, -(-shape[1] // divisor) * divisor
 
-    def _evidence(self, data_samples: Sequence[DetDataSample]) -> list[Evidence]:
+    def _evidence(
+        self, batch_inputs: Tensor, data_samples: Sequence[DetDataSample]
+    ) -> list[Evidence]:
         collected = []
-        for sample in data_samples:
+        for inputs, sample in zip(batch_inputs, data_samples):
             one = Evidence(metainfo=dict(sample.metainfo))
             height, width = sample.img_shape[:2]
+            one.photo = inputs[:, :height, :width]
             bboxes = sample.proposals.bboxes
             if len(bboxes) == 0:  # the whole photo is the one proposal that is always there
                 bboxes = bboxes.new_tensor([[0, 0, width, height]])
@@ -197,7 +200,7 @@ class LabelPEnet(BaseDetector):
         Returns:
             Scalars by name.
         """
-        evidence = self._evidence(batch_data_samples)
+        evidence = self._evidence(batch_inputs, batch_data_samples)
         feats = self._training_feat(batch_inputs, evidence)
         return self._walk(feats, evidence, last=self.active[-1])[1]
 
@@ -217,7 +220,7 @@ class LabelPEnet(BaseDetector):
             [M, H, W] where the stage makes them), ``pred_image_scores`` [C] and, with masks,
             ``pred_sem_seg``.
         """
-        evidence = self._evidence(batch_data_samples)
+        evidence = self._evidence(batch_inputs, batch_data_samples)
         img_shapes = [e.img_shape for e in evidence]
         feats = self.extract_feat(batch_inputs, img_shapes)
         image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
@@ -259,7 +262,7 @@ class LabelPEnet(BaseDetector):
             For each photo its evidence after all stages that make some, in input pixels.
         """
         data = self.data_preprocessor(data, False)
-        evidence = self._evidence(data['data_samples'])
+        evidence = self._evidence(data['inputs'], data['data_samples'])
         feats = self.extract_feat(data['inputs'], [e.img_shape for e in evidence])
         return self._explain(feats, evidence)
 
@@ -290,7 +293,7 @@ def _pseudo_result(evidence: Evidence) -> InstanceData:
         result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
         return result
     # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
-    stride = evidence.attention_stride
+    stride = evidence.instance_stride
     rows = round(pseudo.masks.shape[1] * stride / evidence.scale_factor[1])
     columns = round(pseudo.masks.shape[2] * stride / evidence.scale_factor[0])
     masks = F.interpolate(pseudo.masks[None], size=(rows, columns), mode='bilinear')[0]

@@ -10,6 +10,8 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
+from ..calibration.attention import resample
+from ..calibration.instance_attention import instance_attention
 from ..task_modules import mine_pseudo_instances, select_detections
 from .base import Stage
 
@@ -98,6 +100,10 @@ class DetectionStage(Stage):
         for one, (scores, bboxes) in zip(evidence, self._detect(feats, evidence)):
             found = mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
             one = one.clone()
+            size = one.pseudo_instances.attention.shape[-2:]
+            boxes = found.bboxes / one.attention_stride
+            maps = instance_attention(one.attention, boxes, found.labels)[None]
+            found.attention = resample(maps, one.attention_stride, one.instance_stride, size)[0]
             one.pseudo_instances = self._extend(one.pseudo_instances, found)
             finer.append(one)
         return finer

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..calibration.instance_attention import instance_attention, paste_maps
+from ..calibration.instance_attention import paste_maps
 from ..heads import mask_targets
 from ..task_modules import assign_pseudo_labels, sample_rois
 from .base import Stage
@@ -71,7 +71,6 @@ class RefinementStage(Stage):
         num_classes: C.
         mask_head: Arguments of :class:`WeakMaskHead`.
         teaching: Arguments of :class:`MaskTeaching`: the trimap's thresholds.
-        dilation: Factor of a box's sides, within which its instance attention is read.
         init_cfg: mmengine's initialisation.
     """
 
@@ -83,25 +82,13 @@ class RefinementStage(Stage):
         num_classes: int,
         mask_head: dict,
         teaching: dict | None = None,
-        dilation: float = 1.1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
-        self.dilation = dilation
         self.teaching = MaskTeaching(**(teaching or {}))
         self.mask_head = MODELS.build(
             dict(type='WeakMaskHead', num_classes=num_classes, **mask_head)
-        )
-
-    def instance_attention(self, evidence: Evidence) -> Tensor:
-        """Instance attention maps [M, h, w] in 0..1 of the pseudo instances of one photo."""
-        pseudo = evidence.pseudo_instances
-        return instance_attention(
-            evidence.attention,
-            pseudo.bboxes / evidence.attention_stride,
-            pseudo.labels,
-            dilation=self.dilation,
         )
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
@@ -109,7 +96,7 @@ class RefinementStage(Stage):
         regions = [self.teaching.regions(e, self.num_classes) for e in evidence]
         pairs = [
             self.teaching.targets(
-                self.instance_attention(e), e.attention_stride, region, self.mask_head.size
+                e.pseudo_instances.attention, e.instance_stride, region, self.mask_head.size
             )
             for e, region in zip(evidence, regions)
         ]
@@ -127,8 +114,8 @@ class RefinementStage(Stage):
         for one, masks in zip(evidence, logits.sigmoid().split(counts)):
             one = one.clone()
             pseudo = one.pseudo_instances.clone()
-            size = one.attention.shape[-2:]
-            pseudo.masks = paste_maps(masks, pseudo.bboxes / one.attention_stride, size)
+            size = pseudo.attention.shape[-2:]
+            pseudo.masks = paste_maps(masks, pseudo.bboxes / one.instance_stride, size)
             one.pseudo_instances = pseudo
             finer.append(one)
         return finer

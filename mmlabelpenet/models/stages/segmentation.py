@@ -55,7 +55,7 @@ class SegmentationStage(Stage):
         regions = [self.teaching.regions(e, self.num_classes) for e in evidence]
         pairs = [
             self.teaching.targets(
-                e.pseudo_instances.masks, e.attention_stride, region, self.mask_head.size
+                e.pseudo_instances.masks, e.instance_stride, region, self.mask_head.size
             )
             for e, region in zip(evidence, regions)
         ]

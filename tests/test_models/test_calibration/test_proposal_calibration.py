@@ -3,6 +3,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import ProposalCalibration
+from mmlabelpenet.models.calibration import scale_boxes
 from mmlabelpenet.models.task_modules import mine_pseudo_instances
 
 from ..tiny import STRIDES, boxes_in, evidence_of, pseudo_of, random_feats
@@ -91,28 +92,48 @@ def test_without_tags_nothing_is_mined():
     [
         # the object covers [32, 16, 64, 48]
         ([32.0, 16, 64, 64], True),  # IoU 2/3
-        ([32.0, 16, 48, 48], True),  # IoU .5, its rest within the dilated box
+        ([32.0, 16, 48, 48], True),  # IoU .5
         ([32.0, 16, 96, 64], False),  # IoU 1/3
         ([0.0, 0, 96, 64], False),
     ],
 )
 def test_tightening_moves_boxes_only_where_they_agree(old, moves):
     evidence = stage_one_evidence()
-    evidence.attention = torch.zeros(3, 4, 6)
-    evidence.attention[1, 1:3, 2:4] = 0.8
+    evidence.set_metainfo(dict(instance_stride=16))
     pseudo = pseudo_of([old], [1])
-    moved = ProposalCalibration.tighten(evidence, pseudo, threshold=0.5, dilation=2.2)
+    pseudo.attention = torch.zeros(1, 4, 6)
+    pseudo.attention[0, 1:3, 2:4] = 0.8
+    moved = ProposalCalibration.tighten(evidence, pseudo, threshold=0.5)
     assert moved.bboxes.tolist() == [[32.0, 16, 64, 48] if moves else old]
     assert pseudo.bboxes.tolist() == [old]
 
 
 def test_tight_boxes_stay_within_the_photo():
     evidence = stage_one_evidence()
-    evidence.set_metainfo(dict(img_shape=(60, 90)))
-    evidence.attention = torch.ones(3, 4, 6)
+    evidence.set_metainfo(dict(img_shape=(60, 90), instance_stride=16))
     pseudo = pseudo_of([[0.0, 0, 90, 55]], [0])
+    pseudo.attention = torch.ones(1, 4, 6)
     moved = ProposalCalibration.tighten(evidence, pseudo)
     assert moved.bboxes.tolist() == [[0, 0, 90, 60]]
+
+
+def test_refined_instances_lie_on_a_finer_grid_and_stay_in_their_boxes():
+    evidence = stage_one_evidence()
+    evidence.photo = torch.rand(3, 64, 96)
+    plain, refined = (
+        ProposalCalibration(refine=refine)(random_feats(), [evidence])[0]
+        for refine in (None, dict(type='PixelAffinity', stride=4, steps=0))
+    )
+    assert plain.instance_stride == 16
+    assert refined.instance_stride == 4
+    assert len(refined.pseudo_instances) == len(plain.pseudo_instances) > 0
+    assert tuple(refined.pseudo_instances.attention.shape[1:]) == (16, 24)
+    near = scale_boxes(refined.pseudo_instances.bboxes, 1.3) / 4
+    for attention, (x1, y1, x2, y2) in zip(refined.pseudo_instances.attention, near.tolist()):
+        rows, columns = (attention > 0).nonzero(as_tuple=True)
+        # no farther than a coarse cell spreads when it is interpolated
+        assert x1 - 4 <= columns.min() <= columns.max() <= x2 + 4
+        assert y1 - 4 <= rows.min() <= rows.max() <= y2 + 4
 
 
 def test_unknown_modes_and_energies_are_refused():

@@ -85,8 +85,14 @@ def test_nothing_extends_where_nothing_is_known():
 
 def test_propagate_adds_only_tagged_classes():
     stage = DetectionStage(NUM_CLASSES, BOX_HEAD, extend_score=0.0, extend_iou=1.0).eval()
-    after = stage.propagate(random_feats(), [photo_evidence()])[0]
+    pseudo = PSEUDO.clone()
+    pseudo.attention = torch.rand(1, 16, 24)
+    evidence = photo_evidence(pseudo)
+    evidence.set_metainfo(dict(attention_stride=16, instance_stride=4))
+    evidence.attention = torch.rand(NUM_CLASSES, 4, 6)
+    after = stage.propagate(random_feats(), [evidence])[0]
     assert len(after.pseudo_instances) > 1
+    assert tuple(after.pseudo_instances.attention.shape[1:]) == (16, 24)
     assert set(after.pseudo_instances.labels.tolist()) == {1}
     assert not after.pseudo_instances.bboxes.requires_grad
 

@@ -16,15 +16,16 @@ from ..tiny import (
 )
 
 PSEUDO = pseudo_of([[16.0, 16, 64, 48], [48, 0, 96, 32]], [1, 2], [0.8, 0.3])
+PSEUDO.attention = torch.rand(2, 4, 6, generator=torch.Generator().manual_seed(0))
 NONE = pseudo_of([], [])
+NONE.attention = torch.zeros(0, 4, 6)
 
 
 def photo_evidence(pseudo=PSEUDO, **fields):
     return evidence_of(
         64,
         96,
-        metainfo=dict(attention_stride=16),
-        attention=torch.rand(NUM_CLASSES, 4, 6),
+        metainfo=dict(instance_stride=16),
         proposals=InstanceData(bboxes=boxes_in(64, 96, 9)),
         pseudo_instances=pseudo,
         **fields,
@@ -32,8 +33,8 @@ def photo_evidence(pseudo=PSEUDO, **fields):
 
 
 def test_regions_learn_from_the_instance_that_they_overlap():
-    regions = MaskTeaching(num_samples=6).regions(photo_evidence(), NUM_CLASSES)
-    assert len(regions) == 6
+    regions = MaskTeaching(num_samples=20).regions(photo_evidence(), NUM_CLASSES)
+    assert len(regions) == 2 + 9
     # the pseudo boxes themselves are among them and learn
     for box, label, weight in zip(PSEUDO.bboxes, PSEUDO.labels, PSEUDO.weights):
         place = (regions.bboxes == box).all(1).nonzero().item()
@@ -95,8 +96,8 @@ def test_a_propagated_mask_lies_in_its_box():
 def test_steps_on_the_loss_teach_the_attention():
     stage, feats = build_refinement(), random_feats()
     evidence = photo_evidence(PSEUDO[:1])
-    evidence.attention = torch.zeros(NUM_CLASSES, 4, 6)
-    evidence.attention[1, 1:3, 1:3] = 1.0  # two thirds of the box
+    evidence.pseudo_instances.attention = torch.zeros(1, 4, 6)
+    evidence.pseudo_instances.attention[0, 1:3, 1:3] = 1.0  # two thirds of the box
     optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
     for _ in range(60):
         optimizer.zero_grad()

@@ -1,0 +1,112 @@
+"""Sharpening of maps by the colours of neighbouring pixels."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+
+from .attention import normalise, resample, valid_cells
+
+
+def neighbours(maps: Tensor, dilations: Sequence[int]) -> Tensor:
+    """The eight neighbours of every cell at each distance, borders repeated.
+
+    Args:
+        maps: [M, h, w].
+        dilations: Distances in cells.
+
+    Returns:
+        [M, 8 * len(dilations), h, w].
+    """
+    height, width = maps.shape[1:]
+    found = []
+    for distance in dilations:
+        padded = F.pad(maps[:, None], (distance,) * 4, mode='replicate')[:, 0]
+        found += [
+            padded[:, top : top + height, left : left + width]
+            for top in (0, distance, 2 * distance)
+            for left in (0, distance, 2 * distance)
+            if not top == left == distance
+        ]
+    return torch.stack(found, dim=1)
+
+
+def colour_affinity(photo: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
+    """How much each neighbour's colour resembles a cell's own, summing to 1 over neighbours.
+
+    Differences count in units of the colours' own spread around the cell, so that edges tell
+    apart in dull and in lively parts of a photo alike.
+
+    Args:
+        photo: [3, h, w], in any unit.
+        dilations: As of :func:`neighbours`.
+        tolerance: Share of the spread that counts as one unit.
+
+    Returns:
+        [8 * len(dilations), h, w].
+    """
+    around = neighbours(photo, dilations)
+    centre = photo[:, None]
+    spread = torch.cat([around, centre], dim=1).std(1, keepdim=True)
+    difference = (around - centre).abs() / (tolerance * spread + 1e-8)
+    return (-difference.mean(0)).softmax(0)
+
+
+@MODELS.register_module()
+class PixelAffinity(BaseModule):
+    """Lets maps run up to the edges of colour (after PAMR: Araslanov and Roth, CVPR 2020).
+
+    In each step a pixel takes the mean of its neighbours, weighed by how alike their colours
+    are. Local like the pairwise term of a CRF, but a few operations on the device.
+
+    Args:
+        stride: Of the grid on which maps are sharpened, in pixels of the network input.
+        dilations: Distances of neighbours in cells.
+        steps: Number of steps.
+        tolerance: See :func:`colour_affinity`.
+    """
+
+    def __init__(
+        self,
+        stride: int = 4,
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        steps: int = 10,
+        tolerance: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.dilations = tuple(dilations)
+        self.steps = steps
+        self.tolerance = tolerance
+
+    @torch.no_grad()
+    def forward(self, photo: Tensor, maps: Tensor, stride: int) -> Tensor:
+        """Sharpen maps of one photo.
+
+        Args:
+            photo: [3, h, w] as the network sees it, without padding.
+            maps: [M, h / stride, w / stride], not negative.
+            stride: Of their grid.
+
+        Returns:
+            [M, h', w'] in 0..1 on the grid of :attr:`stride`, each divided by its maximum.
+        """
+        size = valid_cells(photo.shape[1:], self.stride)
+        if len(maps) == 0:
+            return maps.new_zeros(0, *size)
+        with torch.autocast(photo.device.type, enabled=False):
+            maps = resample(maps[None].float(), stride, self.stride, size)[0]
+            affinity = colour_affinity(self._shrink(photo), self.dilations, self.tolerance)
+            for _ in range(self.steps):
+                maps = (neighbours(maps, self.dilations) * affinity).sum(1)
+        return normalise(maps)
+
+    def _shrink(self, photo: Tensor) -> Tensor:
+        """Mean colours of the cells: [3, h', w']; the last ones repeat the border."""
+        below, right = (-side % self.stride for side in photo.shape[1:])
+        padded = F.pad(photo[None].float(), (0, right, 0, below), mode='replicate')
+        return F.avg_pool2d(padded, self.stride)[0]

@@ -1,0 +1,54 @@
+import torch
+
+from mmlabelpenet.models import PixelAffinity
+from mmlabelpenet.models.calibration import colour_affinity, neighbours
+
+
+def two_colours(height=48, width=64, edge=40):
+    """A photo of two colours with a vertical edge between them."""
+    photo = torch.zeros(3, height, width)
+    photo[0, :, :edge] = 1.0
+    photo[2, :, edge:] = 1.0
+    return photo + 0.02 * torch.rand(3, height, width)
+
+
+def test_neighbours_of_a_cell():
+    around = neighbours(torch.arange(25.0).view(1, 5, 5), (1, 2))
+    assert tuple(around.shape) == (1, 16, 5, 5)
+    assert around[0, :8, 2, 2].tolist() == [6, 7, 8, 11, 13, 16, 17, 18]
+    assert around[0, 8:, 2, 2].tolist() == [0, 2, 4, 10, 14, 20, 22, 24]
+    assert around[0, :8, 0, 0].tolist() == [0, 0, 1, 0, 1, 5, 5, 6]
+
+
+def test_affinity_is_shared_out_among_neighbours_of_like_colour():
+    affinity = colour_affinity(two_colours()[:, ::4, ::4], (1,), 0.1)
+    torch.testing.assert_close(affinity.sum(0), torch.ones(12, 16))
+    # left of the edge, which lies between columns 9 and 10, nothing comes from the right
+    from_right = affinity[[2, 4, 7], 2:-2, 9].sum(0)
+    assert from_right.max() < 0.01
+
+
+def test_affinity_knows_no_unit_of_colour():
+    photo = torch.rand(3, 8, 9)
+    one, other = (colour_affinity(p, (1, 2), 0.1) for p in (photo, 40 * photo - 7))
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_map_runs_up_to_the_edge_of_colour():
+    # attention reaches two coarse cells, 8 and 16 pixels, beyond the edge at column 40
+    maps = torch.zeros(1, 6, 8)
+    maps[0, :, :5], maps[0, :, 5], maps[0, :, 6] = 1.0, 0.7, 0.5
+    sharp = PixelAffinity(stride=4, steps=20)(two_colours(), maps, 8)
+    assert tuple(sharp.shape) == (1, 12, 16)
+    plain = PixelAffinity(stride=4, steps=0)(two_colours(), maps, 8)
+    assert sharp[0, 4:8, 9].mean() > 0.9
+    drop = [one[0, :, 9].mean() - one[0, :, 10].mean() for one in (plain, sharp)]
+    assert drop[1] > drop[0]
+
+
+def test_no_colours_and_no_maps_do_no_harm():
+    refine = PixelAffinity(stride=4)
+    flat = refine(torch.zeros(3, 30, 50), torch.rand(2, 4, 7), 8)
+    assert tuple(flat.shape) == (2, 8, 13)
+    assert flat.isfinite().all()
+    assert tuple(refine(torch.rand(3, 30, 50), torch.zeros(0, 4, 7), 8).shape) == (0, 8, 13)
