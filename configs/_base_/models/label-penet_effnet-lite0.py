@@ -31,7 +31,7 @@ model = dict(
     cascade=dict(
         classification=dict(
             type='ClassificationStage',
-            attention=dict(type='CAMAttention', **levels),
+            attention=dict(type='CAMAttention', **levels, levels=(1, 2)),
             # On this backbone WSDDN's proposal streams localise nothing: the photo's own
             # classifier gives attention, and energy alone scores proposals.
             score_proposals=False,
@@ -53,7 +53,7 @@ model = dict(
         type='ProposalCalibration',
         mode='forward',
         sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
-        threshold=0.4,
+        threshold=0.3,
         refine=dict(type='PixelAffinity'),
         tighten=dict(threshold=0.5)),
     test_cfg=dict(stage='segmentation'))

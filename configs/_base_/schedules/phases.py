@@ -6,7 +6,7 @@ train_cfg = dict(
         detection=dict(epochs=3, stages=['detection']),
         refinement=dict(epochs=1, stages=['refinement']),
         segmentation=dict(
-            epochs=2,
+            epochs=1,
             stages=['segmentation'],
             # The finer module begins with what the coarser ones have learnt.
             start_from={
