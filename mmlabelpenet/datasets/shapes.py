@@ -46,7 +46,7 @@ class ShapesDataset(VOCInstanceDataset):
 
 def make_shapes(
     root: str | Path,
-    num_train: int = 240,
+    num_train: int = 160,
     num_val: int = 60,
     seed: int = 0,
     image_size: tuple[int, int] = (240, 288),

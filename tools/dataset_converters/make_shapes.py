@@ -11,7 +11,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', default='data/shapes/Shapes', help='folder to make')
-    parser.add_argument('--num-train', type=int, default=240, help='photos to train on')
+    parser.add_argument('--num-train', type=int, default=160, help='photos to train on')
     parser.add_argument('--num-val', type=int, default=60, help='photos to test on')
     parser.add_argument('--seed', type=int, default=0, help='another seed, other photos')
     parser.add_argument(

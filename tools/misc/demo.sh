@@ -34,19 +34,31 @@ train() {
     echo "$sources" >$work_dir/finished
 }
 
-# Without a GPU two processes of one thread each are faster than one of two.
+# Without a GPU two processes of half the threads each are faster than one of all.
+on_cpu=()
+if [ "$(nproc)" -ge 2 ] && ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+    export PATH="$PWD/$venv/bin:$PATH" OMP_NUM_THREADS=$(($(nproc) / 2))
+    on_cpu=(train_dataloader.batch_size=2)
+    for loader in train val corloc; do on_cpu+=("${loader}_dataloader.num_workers=1"); done
+fi
+
 run_training() {
-    if [ "$("$python" -c 'import torch; print(torch.cuda.is_available())')" = True ] || [ "$(nproc)" -lt 2 ]; then
+    if [ ${#on_cpu[@]} -gt 0 ]; then
+        tools/dist_train.sh $config 2 --work-dir $work_dir --resume --cfg-options "${on_cpu[@]}"
+    else
         "$python" tools/train.py $config --work-dir $work_dir --resume
-        return
     fi
-    OMP_NUM_THREADS=$(($(nproc) / 2)) PATH="$PWD/$venv/bin:$PATH" tools/dist_train.sh $config 2 \
-        --work-dir $work_dir --resume --cfg-options train_dataloader.batch_size=2 train_dataloader.num_workers=1
 }
 
 test_model() {
-    "$python" tools/test.py $config "$(cat $work_dir/last_checkpoint)" --work-dir $work_dir \
-        --eval bbox segm corloc semseg image proposal --show-dir $work_dir/pictures
+    local checkpoint arguments
+    checkpoint=$(cat $work_dir/last_checkpoint)
+    arguments=(--work-dir $work_dir --eval bbox segm corloc semseg image proposal --show-dir $work_dir/pictures)
+    if [ ${#on_cpu[@]} -gt 0 ]; then
+        tools/dist_test.sh $config "$checkpoint" 2 "${arguments[@]}" --cfg-options "${on_cpu[@]}"
+    else
+        "$python" tools/test.py $config "$checkpoint" "${arguments[@]}"
+    fi
 }
 
 step photos "$python" tools/dataset_converters/make_shapes.py
