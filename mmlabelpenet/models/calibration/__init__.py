@@ -2,6 +2,7 @@
 
 from .attention import CAMAttention
 from .energy import box_sums, contrast_energy, energy_share, scale_boxes
+from .excitation import Excitation
 from .instance_attention import (
     connected_to_peak,
     inside_boxes,
@@ -15,6 +16,7 @@ from .random_walk import RandomWalk, feature_affinity
 
 __all__ = [
     'CAMAttention',
+    'Excitation',
     'PixelAffinity',
     'ProposalCalibration',
     'RandomWalk',

@@ -1,0 +1,196 @@
+"""Excitation Backpropagation: which cells a unit of evidence was made of.
+
+Zhang et al., Top-down Neural Attention by Excitation Backprop (ECCV 2016). A winner of a layer
+hands its probability to its inputs in proportion to a_i max(w_ij, 0). With z = W+ a this is
+
+    P_in = a * (W+)^T (P_out / z),
+
+one vector-Jacobian product of the layer with its negative weights cut, so that all maps that
+are wanted of a photo walk down through a layer at once.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+from torch.func import functional_call, vjp, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
+
+# Added to inputs and weights: where nothing excites, all inputs share the mass alike.
+TINY = 1e-9
+LINEAR = (nn.Conv2d, nn.Linear)
+AVERAGES = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
+# These hand on the mass of an element to the one element that it was made of.
+ELEMENTWISE = (_BatchNorm, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout)
+RESHAPING = (nn.Flatten,)
+LEAVES = (*LINEAR, *AVERAGES, *MAXIMA, *ELEMENTWISE, *RESHAPING)
+FUNCTIONS = {
+    'elementwise': {F.relu, F.relu6, torch.relu, F.dropout},
+    'reshaping': {torch.flatten},
+    'sum': {operator.add, operator.iadd, torch.add},
+    'cat': {torch.cat},
+}
+METHODS = {
+    'elementwise': {'relu', 'relu_', 'contiguous', 'clone'},
+    'reshaping': {'flatten', 'view', 'reshape'},
+    'sum': {'add', 'add_'},
+}
+Masses = list[tuple[fx.Node, Tensor]]
+
+
+def excite_linear(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: Tensor) -> Tensor:
+    """Hand mass down through a linear layer without bias and without negative weights.
+
+    Args:
+        layer: Maps [1, ...] to [1, ...].
+        activation: Its input [1, ...]; what is negative excites nothing.
+        mass: [K, ...] at its output.
+
+    Returns:
+        [K, ...] at its input, each of the K with the sum that it came with.
+    """
+    activation = activation.clamp(min=0) + TINY
+    total, pull = vjp(layer, activation)
+    shares = mass / total.clamp(min=torch.finfo(total.dtype).tiny)
+    return activation * vmap(lambda share: pull(share[None])[0][0])(shares)
+
+
+def excite_maximum(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: Tensor) -> Tensor:
+    """Hand mass down to the elements that won a max pooling; shapes as in excite_linear."""
+    _, pull = vjp(layer, activation)
+    return vmap(lambda one: pull(one[None])[0][0])(mass)
+
+
+def excite_sum(first: Tensor, second: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:
+    """Split mass [K, ...] between two summands [1, ...] by what each contributed."""
+    first, second = (part.clamp(min=0) + TINY for part in (first, second))
+    share = first / (first + second)
+    return mass * share, mass * (1 - share)
+
+
+def positive_layer(layer: nn.Module, scale: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+    """The layer with the weights that excite alone, and no bias.
+
+    Args:
+        layer: A linear layer or a convolution of any geometry.
+        scale: [out_channels], the factor of a batch norm that follows, which is folded in.
+    """
+    weight = layer.weight.detach().float()
+    if scale is not None:
+        weight = weight * scale.view(-1, *[1] * (weight.dim() - 1))
+    changed = {'weight': weight.clamp(min=0) + TINY}
+    if layer.bias is not None:
+        changed['bias'] = torch.zeros_like(layer.bias, dtype=torch.float32)
+    return lambda x: functional_call(layer, changed, (x,))
+
+
+class _Tracer(fx.Tracer):
+    """Keeps whole the layers that a rule is known for, whatever their forward looks like."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, LEAVES)
+
+
+class _Recorder(fx.Interpreter):
+    """Runs a graph in evaluation, whatever mode its modules are in, and keeps all values."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph, garbage_collect_values=False)
+
+    def call_module(self, target: Any, args: tuple, kwargs: dict) -> Any:
+        layer = self.fetch_attr(target)
+        if isinstance(layer, nn.Dropout):
+            return args[0]
+        if isinstance(layer, _BatchNorm):
+            parts = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+            return F.batch_norm(args[0], *parts, training=False, eps=layer.eps)
+        return super().call_module(target, args, kwargs)
+
+
+class Excitation:
+    """A forward pass of a module, kept so that mass can walk back through it.
+
+    The module's own code is read once (torch.fx) and run without gradient, in float32 and in
+    evaluation mode; nothing of it is changed. Batch norm is folded into the layer before it.
+
+    Args:
+        module: From one tensor to one tensor, made of convolutions, linear layers, batch norm,
+            ReLU or ReLU6, pooling, residual sums and concatenations.
+        x: Its input [1, ...] of one photo.
+
+    Raises:
+        NotImplementedError: From :meth:`back`, for an operation without a rule.
+    """
+
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        module = nn.Sequential(module) if isinstance(module, LEAVES) else module
+        self.graph = fx.GraphModule(module, _Tracer().trace(module))
+        recorder = _Recorder(self.graph)
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            self.output = recorder.run(x.detach().float())
+        self.values = recorder.env
+        # Factors of batch norm, by the node that it follows.
+        self.scales: dict[fx.Node, Tensor] = {}
+
+    @torch.no_grad()
+    def back(self, mass: Tensor) -> Tensor:
+        """Walk mass from the module's output to its input.
+
+        Args:
+            mass: [K, ...], each of the K over the output's elements; differences of two masses
+                serve as well, since the walk is linear in it.
+
+        Returns:
+            [K, ...] over the input's elements.
+        """
+        nodes = list(self.graph.graph.nodes)
+        found: dict[fx.Node, Tensor] = {nodes[-1].args[0]: mass.float()}
+        with torch.autocast(mass.device.type, enabled=False):
+            for node in reversed(nodes[1:-1]):
+                if node not in found:
+                    continue
+                for source, part in self._hand_down(node, found.pop(node)):
+                    found[source] = found[source] + part if source in found else part
+        return found[nodes[0]]
+
+    def _hand_down(self, node: fx.Node, mass: Tensor) -> Masses:
+        source = node.args[0]
+        if node.op == 'call_module':
+            layer = self.graph.get_submodule(node.target)
+            return [(source, self._through_layer(layer, node, self.values[source], mass))]
+        known = FUNCTIONS if node.op == 'call_function' else METHODS
+        kind = next((name for name, members in known.items() if node.target in members), None)
+        if kind == 'elementwise':
+            return [(source, mass)]
+        if kind == 'reshaping':
+            return [(source, mass.reshape(len(mass), *self.values[source].shape[1:]))]
+        if kind == 'sum':
+            pair = node.args[:2]
+            first, second = (self.values[part] for part in pair)
+            return list(zip(pair, excite_sum(first, second, mass)))
+        if kind == 'cat':
+            dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
+            sizes = [self.values[part].shape[dim] for part in source]
+            return list(zip(source, mass.split(sizes, dim)))
+        raise NotImplementedError(f'no excitation rule for {node.op} {node.target}')
+
+    def _through_layer(
+        self, layer: nn.Module, node: fx.Node, activation: Tensor, mass: Tensor
+    ) -> Tensor:
+        if isinstance(layer, LINEAR):
+            return excite_linear(positive_layer(layer, self.scales.get(node)), activation, mass)
+        if isinstance(layer, AVERAGES):
+            return excite_linear(layer, activation, mass)
+        if isinstance(layer, MAXIMA):
+            return excite_maximum(layer, activation, mass)
+        if isinstance(layer, RESHAPING):
+            return mass.reshape(len(mass), *activation.shape[1:])
+        if isinstance(layer, _BatchNorm):
+            # The layer before, if there is one, learns by what factor it is seen.
+            factor = (layer.running_var + layer.eps).rsqrt()
+            self.scales[node.args[0]] = factor if layer.weight is None else factor * layer.weight
+        return mass
