@@ -1,7 +1,13 @@
 """Detector, stages, heads, losses, calibration and backbones."""
 
 from .backbones import DilatedVGG, EfficientNetLite
-from .calibration import CAMAttention, PixelAffinity, ProposalCalibration, RandomWalk
+from .calibration import (
+    CAMAttention,
+    ExcitationAttention,
+    PixelAffinity,
+    ProposalCalibration,
+    RandomWalk,
+)
 from .detectors import FeatureCache, LabelPEnet, require_known_transforms
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
@@ -19,6 +25,7 @@ __all__ = [
     'DetectionStage',
     'DilatedVGG',
     'EfficientNetLite',
+    'ExcitationAttention',
     'FeatureCache',
     'LabelPEnet',
     'LevelFusion',

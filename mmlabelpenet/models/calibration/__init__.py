@@ -3,6 +3,7 @@
 from .attention import CAMAttention
 from .energy import box_sums, contrast_energy, energy_share, scale_boxes
 from .excitation import Excitation
+from .excitation_attention import ExcitationAttention
 from .instance_attention import (
     connected_to_peak,
     inside_boxes,
@@ -17,6 +18,7 @@ from .random_walk import RandomWalk, feature_affinity
 __all__ = [
     'CAMAttention',
     'Excitation',
+    'ExcitationAttention',
     'PixelAffinity',
     'ProposalCalibration',
     'RandomWalk',

@@ -65,6 +65,9 @@ class LabelPEnet(BaseDetector):
         self.cascade = ModuleDict(
             {name: MODELS.build(dict(num_classes=num_classes, **cascade[name])) for name in names}
         )
+        attention = self.cascade['classification'].attention
+        if hasattr(attention, 'use_backbone'):
+            attention.use_backbone(self.backbone)
         self.tested = (test_cfg or {}).get('stage', names[-1])
         if self.tested not in (*names, PSEUDO):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, PSEUDO)}')

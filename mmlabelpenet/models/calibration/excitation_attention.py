@@ -1,0 +1,124 @@
+"""Attention of classes by Excitation Backpropagation."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
+
+from .attention import CAMAttention, normalise, valid_cells
+from .excitation import TINY, Excitation
+
+
+def backbone_tail(backbone: nn.Module, start: int, end: int) -> nn.Sequential:
+    """The part of a backbone between two of its outputs, the same modules, not copies.
+
+    Args:
+        backbone: With a list ``stages`` whose modules follow one another, as EfficientNetLite
+            has, or mmdet's ResNet.
+        start: Position in ``out_indices`` of the output that the part begins with.
+        end: Position of the output that it ends with.
+    """
+    first, last = backbone.out_indices[start] + 1, backbone.out_indices[end] + 1
+    if hasattr(backbone, 'res_layers'):
+        names = backbone.res_layers[first:last]
+        return nn.Sequential(*(backbone.get_submodule(name) for name in names))
+    return nn.Sequential(*backbone.stages[first:last])
+
+
+@MODELS.register_module()
+class ExcitationAttention(CAMAttention):
+    """Where the evidence of a class comes from, walked down to a finer level (METHOD 4).
+
+    The linear classifier of :class:`CAMAttention` gives each class a unit of mass over the
+    levels that it reads; what lies on coarser levels walks down through the backbone to the
+    grid of ``level`` by :class:`Excitation`.
+
+    Args:
+        num_classes: C.
+        in_channels: Channels of every backbone level.
+        strides: Stride of every backbone level.
+        levels: Levels that the classifier reads, none finer than ``level``.
+        level: Level whose grid carries the maps.
+        contrastive: Whether to take away what speaks for the opposite: the same walk from the
+            classifier with its weights negated.
+        init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If the classifier reads a finer level than that of the maps.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        levels: Sequence[int] = (-1,),
+        level: int = 0,
+        contrastive: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        count = len(in_channels)
+        levels, level = [index % count for index in levels], level % count
+        if min(levels) < level:
+            raise ValueError(f'the classifier reads levels {levels}, finer than level {level}')
+        super().__init__(num_classes, in_channels, strides, levels, init_cfg)
+        self.level = level
+        self.stride = strides[level]
+        self.contrastive = contrastive
+        self.tails: dict[int, nn.Sequential] = {}
+
+    def use_backbone(self, backbone: nn.Module) -> None:
+        """Learn the way down: the parts of the backbone below the levels that are read.
+
+        Args:
+            backbone: Whose maps :meth:`forward` is given; its modules stay its own.
+        """
+        coarser = [level for level in self.levels if level != self.level]
+        self.tails = {level: backbone_tail(backbone, self.level, level) for level in coarser}
+
+    @torch.no_grad()
+    def forward(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[Tensor]:
+        """Attention maps [C, h, w] of a batch, as CAMAttention gives them.
+
+        Classes that are known not to be tagged get empty maps: no walk is spent on them.
+        """
+        maps = []
+        for index, one in enumerate(evidence):
+            wanted = torch.arange(len(self.bias), device=feats[0].device)
+            if 'tags' in one:
+                wanted = wanted[one.tags > 0]
+            rows, columns = valid_cells(one.img_shape, self.stride)
+            start = feats[self.level][index : index + 1, :, :rows, :columns]
+            found = start.new_zeros(len(self.bias), rows, columns)
+            if len(wanted) > 0:
+                found[wanted] = self._walk(start, wanted)
+            maps.append(normalise(found))
+        return maps
+
+    def _walk(self, start: Tensor, wanted: Tensor) -> Tensor:
+        """Maps [K, h, w] of the wanted classes from the map [1, c, h, w] of the finest level."""
+        tails = {level: Excitation(tail, start) for level, tail in self.tails.items()}
+        tops = [tails[level].output if level in tails else start for level in self.levels]
+        mass = self._top(tops, wanted, 1.0)
+        if self.contrastive:
+            opposite = self._top(tops, wanted, -1.0)
+            mass = [part - other for part, other in zip(mass, opposite)]
+        landed = [
+            tails[level].back(part) if level in tails else part
+            for level, part in zip(self.levels, mass)
+        ]
+        return F.relu(torch.stack(landed).sum((0, 2)))
+
+    def _top(self, tops: list[Tensor], wanted: Tensor, sign: float) -> list[Tensor]:
+        """A unit of mass for each class over the cells that the classifier reads: [K, c, h, w]."""
+        parts = []
+        for top, classifier in zip(tops, self.classifiers):
+            weight = (sign * classifier.weight.detach()[wanted].float()).clamp(min=0) + TINY
+            # The classifier reads means, so a cell of a smaller map counts more.
+            parts.append((top.float().clamp(min=0) + TINY) * weight / top[0, 0].numel())
+        total = sum(part.sum((1, 2, 3), keepdim=True) for part in parts)
+        return [part / total for part in parts]

@@ -1,0 +1,71 @@
+import copy
+
+import pytest
+import torch
+
+from mmlabelpenet.models import ExcitationAttention
+
+from ..tiny import LEVELS, NUM_CLASSES, build_model, evidence_of, losses_of, photo, predictions_of
+
+EXCITATION = dict(type='ExcitationAttention', levels=(1, 2), level=1)
+
+
+@pytest.fixture(scope='module')
+def model():
+    """The small model with excitation in place of class activation."""
+    return build_model(cascade=dict(classification=classification(EXCITATION)))
+
+
+def classification(attention):
+    return dict(type='ClassificationStage', attention=LEVELS | attention, score_proposals=False)
+
+
+@pytest.mark.parametrize('contrastive', [False, True])
+def test_maps_lie_on_the_grid_of_their_level_within_0_and_1(model, contrastive):
+    attention = model.cascade['classification'].attention
+    attention.contrastive = contrastive
+    feats = model.backbone(torch.randn(1, 3, 64, 96))
+    maps = attention(feats, [evidence_of(64, 96)])[0]
+    assert attention.stride == 8
+    assert tuple(maps.shape) == (NUM_CLASSES, 8, 12)
+    assert maps.min() >= 0
+    torch.testing.assert_close(maps.amax((1, 2)), torch.ones(NUM_CLASSES))
+
+
+def test_classes_without_tag_get_no_map(model):
+    attention = model.cascade['classification'].attention
+    feats = model.backbone(torch.randn(1, 3, 64, 96))
+    full = attention(feats, [evidence_of(64, 96)])[0]
+    tagged = attention(feats, [evidence_of(64, 96, tags=torch.tensor([0.0, 1, 0]))])[0]
+    assert tagged[[0, 2]].eq(0).all()
+    torch.testing.assert_close(tagged[1], full[1])
+    none = attention(feats, [evidence_of(64, 96, tags=torch.zeros(3))])[0]
+    assert none.eq(0).all()
+
+
+def test_a_photo_s_maps_do_not_depend_on_the_batch(model):
+    attention = model.cascade['classification'].attention
+    feats = model.backbone(torch.randn(2, 3, 64, 96))
+    both = attention(feats, [evidence_of(64, 96)] * 2)
+    alone = attention([f[1:] for f in feats], [evidence_of(64, 96)])[0]
+    torch.testing.assert_close(both[1], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_cascade_trains_and_predicts_and_owns_no_weight_twice(model):
+    model.train()
+    losses = losses_of(model, photo(), photo(48, 80, seed=1))
+    sum(losses.values()).backward()
+    assert all(loss.isfinite() for loss in losses.values())
+    classifier = model.cascade['classification'].attention.classifiers[0]
+    assert classifier.weight.grad is not None
+    model.eval()
+    assert len(predictions_of(model, photo())) == 1
+    assert not [name for name in model.state_dict() if 'tail' in name]
+    twin = copy.deepcopy(model)
+    tail = twin.cascade['classification'].attention.tails[2]
+    assert next(tail.parameters()) is next(twin.backbone.stages[3].parameters())
+
+
+def test_a_classifier_may_not_read_finer_than_its_maps():
+    with pytest.raises(ValueError, match='finer'):
+        ExcitationAttention(NUM_CLASSES, **LEVELS, levels=(0, 2), level=1)
