@@ -38,7 +38,9 @@ train() {
 on_cpu=()
 if [ "$(nproc)" -ge 2 ] && ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     export PATH="$PWD/$venv/bin:$PATH" OMP_NUM_THREADS=$(($(nproc) / 2))
-    on_cpu=(train_dataloader.batch_size=2)
+    on_cpu=(train_dataloader.batch_size=1)
+    # The test follows at once, so training ends without one.
+    on_cpu+=(train_cfg.val_begin=1000)
     for loader in train val corloc; do on_cpu+=("${loader}_dataloader.num_workers=1"); done
 fi
 
@@ -53,9 +55,11 @@ run_training() {
 test_model() {
     local checkpoint arguments
     checkpoint=$(cat $work_dir/last_checkpoint)
-    arguments=(--work-dir $work_dir --eval bbox segm corloc semseg image proposal --show-dir $work_dir/pictures)
+    arguments=(--work-dir $work_dir --eval bbox segm corloc semseg image proposal
+        --show-dir $work_dir/pictures
+        --cfg-options default_hooks.visualization.max_photos=12)
     if [ ${#on_cpu[@]} -gt 0 ]; then
-        tools/dist_test.sh $config "$checkpoint" 2 "${arguments[@]}" --cfg-options "${on_cpu[@]}"
+        tools/dist_test.sh $config "$checkpoint" 2 "${arguments[@]}" "${on_cpu[@]}"
     else
         "$python" tools/test.py $config "$checkpoint" "${arguments[@]}"
     fi

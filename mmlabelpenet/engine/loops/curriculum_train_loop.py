@@ -22,7 +22,8 @@ class Phase:
         stages: Names of the stages that learn.
         backbone: Whether the backbone learns.
         lr_factor: Factor of the base learning rates.
-        warmup: Iterations over which the rate rises from nearly zero.
+        warmup: Iterations over which the rate rises from nearly zero; at most a quarter of the
+            phase.
         final_factor: Factor of the rate at the end of its cosine.
         start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
             ``{'segmentation.box_head': 'detection.box_head'}``.
@@ -40,7 +41,8 @@ class Phase:
         """Factor of the learning rate at an iteration of ``total`` in this phase."""
         cosine = (1 + math.cos(math.pi * iteration / max(total, 1))) / 2
         decay = self.final_factor + (1 - self.final_factor) * cosine
-        return self.lr_factor * decay * min(1.0, (iteration + 1) / max(self.warmup, 1))
+        warmup = max(min(self.warmup, total // 4), 1)
+        return self.lr_factor * decay * min(1.0, (iteration + 1) / warmup)
 
 
 def build_phases(phases: dict) -> dict[str, Phase]:
