@@ -1,5 +1,6 @@
 """Data sets of weakly labelled photos, and their transforms."""
 
+from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
 from .transforms import LoadInstanceMasks, LoadRegionProposals, PackWeakInputs
 from .voc import VOCInstanceDataset
@@ -8,7 +9,11 @@ __all__ = [
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'PackWeakInputs',
+    'SeededBatchSampler',
+    'SeededDataset',
     'ShapesDataset',
     'VOCInstanceDataset',
+    'derived_seed',
     'make_shapes',
+    'reproducible',
 ]

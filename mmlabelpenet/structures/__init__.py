@@ -1,5 +1,6 @@
-"""Data structures of the cascade."""
+"""Values that travel through the cascade."""
 
+from .curriculum import Curriculum
 from .evidence import Evidence
 
-__all__ = ['Evidence']
+__all__ = ['Curriculum', 'Evidence']

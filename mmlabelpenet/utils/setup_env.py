@@ -1,8 +1,11 @@
 """Making the package's modules known to OpenMMLab's registries."""
 
 import importlib
+from typing import Any
 
+import torch
 from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader, checkpoint
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:
@@ -17,5 +20,20 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     register_mmdet(init_default_scope=False)
     for part in ('datasets', 'engine', 'evaluation', 'models', 'visualization'):
         importlib.import_module(f'mmlabelpenet.{part}')
+    let_checkpoints_be_read()
     if init_default_scope and DefaultScope.get_current_instance() is None:
         DefaultScope.get_instance('mmlabelpenet', scope_name='mmlabelpenet')
+
+
+def let_checkpoints_be_read() -> None:
+    """Read whole checkpoints with OpenMMLab's own mmengine too.
+
+    Up to 0.10.7 it leaves ``weights_only`` of ``torch.load`` to torch, which since 2.6 refuses
+    the log that a checkpoint holds beside the weights. The forks read checkpoints whole.
+    """
+    if not hasattr(checkpoint, '_safe_torch_load'):
+        CheckpointLoader.register_scheme('', loader=_load_from_local, force=True)
+
+
+def _load_from_local(filename: str, map_location: Any = None) -> Any:
+    return torch.load(filename, map_location=map_location, weights_only=False)

@@ -7,8 +7,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmlabelpenet.engine import CurriculumTrainLoop
-from mmlabelpenet.engine.loops import Phase
-from mmlabelpenet.engine.loops.curriculum_train_loop import build_phases
+from mmlabelpenet.engine.loops import Phase, build_phases
 from mmlabelpenet.utils import register_all_modules
 
 PHASES = dict(
@@ -31,6 +30,9 @@ class TwoStages(BaseModel):
 
     def set_active(self, stages, backbone_learns):
         self.active = (tuple(stages), backbone_learns)
+
+    def set_curriculum(self, curriculum):
+        self.curriculum = curriculum
 
     def forward(self, inputs, data_samples=None, mode='loss'):
         self.record.append((*self.active, torch.rand(1).item()))
@@ -104,13 +106,52 @@ def test_a_phase_shows_no_loss_of_the_phase_before(tmp_path):
     assert seen[2 * PHOTOS + 1] == {'train/loss', 'train/loss_b'}
 
 
-def test_phases_follow_from_the_epoch():
-    loop = SimpleNamespace(phases=build_phases(PHASES), max_epochs=4)
-    found = [CurriculumTrainLoop.phase_at(loop, epoch) for epoch in range(4)]
-    assert [name for name, _, _ in found] == ['first', 'first', 'second', 'joint']
-    assert [begin for _, _, begin in found] == [0, 0, 2, 3]
-    with pytest.raises(IndexError, match='epoch 4'):
-        CurriculumTrainLoop.phase_at(loop, 4)
+def test_phases_follow_from_the_iteration():
+    loop = SimpleNamespace(
+        phases=build_phases(PHASES), ends=dict(first=6, second=9, joint=12), max_iters=12
+    )
+    found = [CurriculumTrainLoop.phase_at(loop, iteration) for iteration in (0, 5, 6, 11)]
+    assert [name for name, *_ in found] == ['first', 'first', 'second', 'joint']
+    assert [begin for *_, begin, _ in found] == [0, 0, 6, 9]
+    assert [length for *_, length in found] == [6, 6, 3, 3]
+    with pytest.raises(IndexError, match='iteration 12'):
+        CurriculumTrainLoop.phase_at(loop, 12)
+
+
+def test_a_phase_is_as_long_as_its_epochs_or_iterations_in_whole_updates():
+    assert Phase(2, ('a',)).length(5) == 10
+    assert Phase(0.5, ('a',)).length(5) == 2
+    assert Phase(2, ('a',), iterations=7).length(5) == 7
+    assert Phase(1, ('a',)).length(5, accumulation=2) == 4
+    assert Phase(1, ('a',)).length(1, accumulation=2) == 2
+    assert Phase(0, ('a',)).length(5) == 0
+
+
+def test_stages_fade_in_in_the_order_of_the_task():
+    phase = Phase(1, ('a', 'b', 'c'), ramp=0.5, weights=dict(c=2.0))
+    weights = [phase.curriculum(update, 8).weights for update in range(8)]
+    assert [w['a'] for w in weights] == [1] * 8
+    assert [w['b'] for w in weights] == [0, 0.5, 1, 1, 1, 1, 1, 1]
+    assert [w['c'] for w in weights] == [0, 0, 0, 1, 2, 2, 2, 2]
+    assert Phase(1, ('a', 'b')).curriculum(0, 8).weights == dict(a=1, b=1)
+
+
+def test_the_threshold_moves_and_directions_alternate():
+    phase = Phase(1, ('a',), threshold=(0.7, 0.3), alternate=2)
+    steps = [phase.curriculum(update, 8) for update in range(8)]
+    assert [step.threshold for step in steps[::2]] == pytest.approx([0.7, 0.6, 0.5, 0.4])
+    assert [step.direction[0] for step in steps] == list('ffbbffbb')
+    assert {Phase(1, ('a',)).curriculum(i, 8).direction for i in range(8)} == {'forward'}
+    assert Phase(1, ('a',), threshold=0.2).curriculum(3, 8).threshold == 0.2
+
+
+@pytest.mark.parametrize(
+    ('phase', 'words'),
+    [(dict(stages=['a'], epoch=1), 'unknown'), (dict(stages=['a'], weights=dict(b=1)), "'b'")],
+)
+def test_a_setting_that_would_do_nothing_is_told(phase, words):
+    with pytest.raises(ValueError, match=words):
+        build_phases(dict(first=dict(epochs=1, **phase)))
 
 
 def test_the_rate_rises_then_falls():

@@ -1,5 +1,6 @@
 """Loops of the runner."""
 
-from .curriculum_train_loop import CurriculumTrainLoop, Phase
+from .curriculum_train_loop import CurriculumTrainLoop
+from .phases import Phase, build_phases
 
-__all__ = ['CurriculumTrainLoop', 'Phase']
+__all__ = ['CurriculumTrainLoop', 'Phase', 'build_phases']

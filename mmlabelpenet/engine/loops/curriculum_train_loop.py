@@ -1,85 +1,39 @@
-"""The training loop: phases that follow from the epoch alone."""
+"""The training loop: phases that follow from the iteration alone."""
 
-import math
-from dataclasses import dataclass, field
 from itertools import accumulate
 
+from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
-from mmlabelpenet.models import FeatureCache, require_known_transforms
+from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
+from mmlabelpenet.models import FeatureCache, LabelPEnet, require_known_transforms
 from mmlabelpenet.registry import LOOPS
 
+from .phases import Phase, build_phases
 
-@dataclass(frozen=True)
-class Phase:
-    """A piece of training.
-
-    Attributes:
-        epochs: Its length.
-        stages: Names of the stages that learn.
-        backbone: Whether the backbone learns.
-        lr_factor: Factor of the base learning rates.
-        warmup: Iterations over which the rate rises from nearly zero; at most a quarter of the
-            phase.
-        final_factor: Factor of the rate at the end of its cosine.
-        start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
-            ``{'segmentation.box_head': 'detection.box_head'}``.
-    """
-
-    epochs: int
-    stages: tuple[str, ...]
-    backbone: bool = False
-    lr_factor: float = 1.0
-    warmup: int = 50
-    final_factor: float = 0.05
-    start_from: dict[str, str] = field(default_factory=dict)
-
-    def rate(self, iteration: int, total: int) -> float:
-        """Factor of the learning rate at an iteration of ``total`` in this phase."""
-        cosine = (1 + math.cos(math.pi * iteration / max(total, 1))) / 2
-        decay = self.final_factor + (1 - self.final_factor) * cosine
-        warmup = max(min(self.warmup, total // 4), 1)
-        return self.lr_factor * decay * min(1.0, (iteration + 1) / warmup)
-
-
-def build_phases(phases: dict) -> dict[str, Phase]:
-    """Phases by name, in order, those that a config set to None or to no epoch left out.
-
-    Args:
-        phases: For each name the arguments of :class:`Phase`.
-
-    Raises:
-        ValueError: If no phase is left.
-    """
-    built = {
-        name: Phase(**{**phase, 'stages': tuple(phase['stages'])})
-        for name, phase in phases.items()
-        if phase is not None
-    }
-    built = {name: phase for name, phase in built.items() if phase.epochs > 0}
-    if not built:
-        raise ValueError('train_cfg.phases holds no phase with at least one epoch')
-    for name, phase in built.items():
-        if not phase.stages:
-            raise ValueError(f'phase {name!r} has no stages: None leaves a phase out')
-    return built
+# Parts of the names of what a phase logs, and which the next one may not have.
+OF_A_PHASE = ('loss', 'lambda', 'pseudo', 'threshold')
 
 
 @LOOPS.register_module()
 class CurriculumTrainLoop(EpochBasedTrainLoop):
     """Trains the cascade phase by phase (METHOD 6).
 
-    Which stages learn, at what rate and with what random numbers follows from the iteration
-    alone, so resuming needs no state of its own. Freezing happens after the model was wrapped
+    Which stages learn, at what rate, on which photos and with what random numbers follows from
+    the iteration alone, so that a run resumed at any iteration gives the weights of one that
+    was not cut. A run cut between two updates of the weights goes back to the first of the
+    iterations that the next update is made of. Freezing happens after the model was wrapped
     for distributed training: a parameter frozen at wrapping time would never be synchronised
     later.
 
     Args:
         runner: The runner.
-        dataloader: Data loader of the training photos, or its config.
+        dataloader: Config of the data loader of the training photos. A loader that is built
+            already serves too, but then random transforms are not repeated on resuming.
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
         feature_cache: Arguments of :class:`FeatureCache`, which keeps the maps of a frozen
@@ -99,55 +53,117 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
     ) -> None:
         self.feature_cache = None if feature_cache is None else FeatureCache(**feature_cache)
         self.phases = build_phases(phases)
-        epochs = sum(phase.epochs for phase in self.phases.values())
-        super().__init__(runner, dataloader, epochs, val_begin, val_interval)
+        if isinstance(dataloader, dict):
+            dataloader = reproducible(dataloader, runner.seed)
+        super().__init__(runner, dataloader, 1, val_begin, val_interval)
+        self.accumulation = _accumulative_counts(runner.optim_wrapper)
+        lengths = [p.length(len(self.dataloader), self.accumulation) for p in self.phases.values()]
+        self.ends = dict(zip(self.phases, accumulate(lengths)))
+        self._max_iters = sum(lengths)
+        self._max_epochs = -(-self._max_iters // len(self.dataloader))
+        self._phase: str | None = None
         if self.feature_cache is not None:
             require_known_transforms(self.dataloader.dataset)
 
-    def phase_at(self, epoch: int) -> tuple[str, Phase, int]:
-        """Name and phase of an epoch, and the first epoch of that phase."""
-        ends = accumulate(phase.epochs for phase in self.phases.values())
-        for (name, phase), end in zip(self.phases.items(), ends):
-            if epoch < end:
-                return name, phase, end - phase.epochs
-        raise IndexError(f'epoch {epoch} lies beyond the last of {self.max_epochs}')
+    @property
+    def model(self) -> LabelPEnet:
+        """The model, out of its wrapper."""
+        model = self.runner.model
+        return model.module if is_model_wrapper(model) else model
+
+    def phase_at(self, iteration: int) -> tuple[str, Phase, int, int]:
+        """Name and phase of an iteration, its first iteration and its length."""
+        begin = 0
+        for name, end in self.ends.items():
+            if iteration < end:
+                return name, self.phases[name], begin, end - begin
+            begin = end
+        raise IndexError(f'iteration {iteration} lies beyond the last of {self.max_iters}')
+
+    def run(self) -> LabelPEnet:
+        """Launch training, from where the runner's checkpoint left it."""
+        self._iter -= self._iter % self.accumulation
+        if self._iter < self.max_iters:
+            self._epoch = self._iter // len(self.dataloader)
+        self.runner.optim_wrapper.initialize_count_status(
+            self.runner.model, self._iter, self.max_iters
+        )
+        return super().run()
 
     def run_epoch(self) -> None:
-        """Let the phase's stages learn for an epoch."""
-        name, phase, begin = self.phase_at(self._epoch)
-        model = self.runner.model
-        model = model.module if is_model_wrapper(model) else model
-        model.set_active(phase.stages, phase.backbone)
-        if self._epoch == begin:
-            if phase.start_from:
-                model.copy_parts(phase.start_from)
-            self._forget_losses()
-        if self.feature_cache is not None and not phase.backbone:
-            self.feature_cache.open(model.backbone)
-            model.feature_cache = self.feature_cache
-        self.runner.message_hub.update_info('phase', name)
-        # A resumed run draws what the uninterrupted one draws in this epoch.
-        set_random_seed(self.runner.seed + self._epoch)
-        learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
-        print_log(
-            f'Phase {name}, epoch {self._epoch - begin + 1} of {phase.epochs}: {learns} learn',
-            logger='current',
-        )
-        super().run_epoch()
-
-    def _forget_losses(self) -> None:
-        """Take the losses of the phase before out of the log's running means."""
-        scalars = self.runner.message_hub.log_scalars
-        for name in [name for name in scalars if name.startswith('train/') and 'loss' in name]:
-            del scalars[name]
+        """Pass over the photos, or over what is left of the pass."""
+        length = len(self.dataloader)
+        start = self._iter - self._epoch * length
+        sampler = self.dataloader.batch_sampler
+        if isinstance(sampler, SeededBatchSampler):
+            sampler.seek(self._epoch, start)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        # The range comes first: it ends without asking for another batch.
+        stop = min(length, self.max_iters - self._epoch * length)
+        batches = self.dataloader
+        if not isinstance(sampler, SeededBatchSampler):
+            batches = (batch for number, batch in enumerate(batches) if number >= start)
+        for idx, data_batch in zip(range(start, stop), batches):
+            self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
-        """Set the phase's learning rate, then train on one batch."""
-        _, phase, begin = self.phase_at(self._epoch)
-        length = len(self.dataloader)
-        factor = phase.rate(self._iter - begin * length, phase.epochs * length)
+        """Do what the phase says, and train on one batch."""
+        name, phase, begin, length = self.phase_at(self._iter)
+        if name != self._phase:
+            self._enter(name, phase, begin, length)
+        update = (self._iter - begin) // self.accumulation
+        total = length // self.accumulation
+        self._set_rate(phase.rate(update, total))
+        curriculum = phase.curriculum(update, total)
+        self.model.set_curriculum(curriculum)
+        hub = self.runner.message_hub
+        for stage, weight in curriculum.weights.items():
+            hub.update_scalar(f'train/{stage}.lambda', weight)
+        hub.update_scalar('train/threshold', curriculum.threshold)
+        hub.update_scalar('train/phase', list(self.phases).index(name))
+        # What the model draws depends on the photo's place in the pass, not on who trains on it.
+        place = idx * get_world_size() + get_rank()
+        set_random_seed(derived_seed(self.runner.seed, self._epoch, place))
+        super().run_iter(idx, data_batch)
+
+    def _enter(self, name: str, phase: Phase, begin: int, length: int) -> None:
+        self._phase = name
+        self.model.set_active(phase.stages, phase.backbone)
+        if self._iter == begin:
+            if phase.start_from:
+                self.model.copy_parts(phase.start_from)
+            self._forget_scalars()
+        if self.feature_cache is not None and not phase.backbone:
+            self.feature_cache.open(self.model.backbone)
+            self.model.feature_cache = self.feature_cache
+        self.runner.message_hub.update_info('phase', name)
+        learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
+        print_log(
+            f'Phase {name} ({list(self.phases).index(name) + 1} of {len(self.phases)}), '
+            f'iterations {begin + 1} to {begin + length} of {self.max_iters}, '
+            f'from {self._iter + 1}: {learns} learn',
+            logger='current',
+        )
+
+    def _set_rate(self, factor: float) -> None:
         for group in self.runner.optim_wrapper.param_groups:
             # Saved with the optimiser's state, so a resumed run scales the same base rate.
             group.setdefault('initial_lr', group['lr'])
             group['lr'] = group['initial_lr'] * factor
-        super().run_iter(idx, data_batch)
+
+    def _forget_scalars(self) -> None:
+        """Take what the phase before logged out of the log's running means."""
+        scalars = self.runner.message_hub.log_scalars
+        old = [name for name in scalars if any(part in name for part in OF_A_PHASE)]
+        for name in old:
+            del scalars[name]
+
+
+def _accumulative_counts(optim_wrapper: OptimWrapper | dict) -> int:
+    """Iterations that an update of the weights is made of."""
+    if isinstance(optim_wrapper, dict):
+        return optim_wrapper.get('accumulative_counts', 1)
+    return getattr(optim_wrapper, '_accumulative_counts', 1)

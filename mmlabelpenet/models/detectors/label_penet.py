@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache
 from .painting import paint_semantic_map
@@ -73,6 +73,7 @@ class LabelPEnet(BaseDetector):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, PSEUDO)}')
         self.active = tuple(names)
         self.backbone_learns = True
+        self.curriculum = Curriculum()
         self.feature_cache: FeatureCache | None = None
 
     def set_active(self, stages: Sequence[str], backbone_learns: bool) -> None:
@@ -92,6 +93,10 @@ class LabelPEnet(BaseDetector):
         self.backbone.requires_grad_(backbone_learns)
         # Entering training mode, a backbone freezes its own first blocks again.
         self.train(self.training)
+
+    def set_curriculum(self, curriculum: Curriculum) -> None:
+        """Say what the next training steps ask for, see :class:`Curriculum`."""
+        self.curriculum = curriculum
 
     def copy_parts(self, parts: dict[str, str]) -> None:
         """Let parts of the cascade begin with what others have learnt.
@@ -184,13 +189,17 @@ class LabelPEnet(BaseDetector):
         losses: dict[str, Tensor] = {}
         for name, stage in self.cascade.items():
             if name in self.active and self.training:
+                weight = self.curriculum.weights.get(name, 1.0)
                 found = stage.loss(feats, evidence)
-                losses |= {f'{name}.{key}': value for key, value in found.items()}
+                losses |= {f'{name}.{key}': value * weight for key, value in found.items()}
+                losses |= {f'{name}.{key}': value for key, value in _supervision(evidence).items()}
             if name == last:
                 break
             evidence = stage.propagate(feats, evidence)
             if name == 'classification':
                 evidence = self.calibration(feats, evidence)
+            if self.training:
+                evidence = [_above(one, self.curriculum.threshold) for one in evidence]
         return evidence, losses
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
@@ -201,7 +210,9 @@ class LabelPEnet(BaseDetector):
             batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read.
 
         Returns:
-            Scalars by name.
+            Scalars by name; beside the losses, for each stage that learns from pseudo instances,
+            how many a photo has that count (``<stage>.pseudo``) and their mean weight
+            (``<stage>.pseudo_v``).
         """
         evidence = self._evidence(batch_inputs, batch_data_samples)
         feats = self._training_feat(batch_inputs, evidence)
@@ -282,6 +293,26 @@ def _stack(maps: Sequence[Tensor]) -> Tensor:
         F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
     ]
     return torch.cat(padded)
+
+
+def _above(evidence: Evidence, threshold: float) -> Evidence:
+    """The evidence, its pseudo instances of a lower weight than ``threshold`` teaching nothing."""
+    if threshold <= 0 or 'pseudo_instances' not in evidence:
+        return evidence
+    evidence = evidence.clone()
+    pseudo = evidence.pseudo_instances.clone()
+    pseudo.weights = pseudo.weights * (pseudo.weights >= threshold)
+    evidence.pseudo_instances = pseudo
+    return evidence
+
+
+def _supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
+    """For the log: pseudo instances a photo that count, and their mean weight."""
+    if 'pseudo_instances' not in evidence[0]:
+        return {}
+    weights = torch.cat([one.pseudo_instances.weights for one in evidence]).float()
+    count = (weights > 0).sum()
+    return dict(pseudo=count / len(evidence), pseudo_v=weights.sum() / count.clamp(min=1))
 
 
 def _pseudo_result(evidence: Evidence) -> InstanceData:

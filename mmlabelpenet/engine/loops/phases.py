@@ -1,0 +1,121 @@
+"""The phases that a training is made of."""
+
+import math
+from dataclasses import dataclass, field, fields
+
+from mmlabelpenet.structures import Curriculum
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A piece of training.
+
+    All that changes within a phase follows from the share of it that lies behind, counted in
+    updates of the weights.
+
+    Attributes:
+        epochs: Its length in passes over the photos; it may be a fraction.
+        stages: Names of the stages that learn, in the order of the task.
+        iterations: Its length in iterations, in place of ``epochs``.
+        backbone: Whether the backbone learns.
+        lr_factor: Factor of the base learning rates.
+        warmup: Updates over which the rate rises from nearly zero; at most a quarter of the
+            phase.
+        final_factor: Factor of the rate at the end of its cosine.
+        start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
+            ``{'segmentation.box_head': 'detection.box_head'}``.
+        weights: lambda_k of stages by name, 1 where it is absent.
+        ramp: Share of the phase over which the stages fade in, one after the other in the order
+            of the task: the first one counts from the start, each further one rises from 0 to
+            its lambda while the one before has arrived. 0 lets all count at once.
+        threshold: Least weight of a pseudo instance that teaches; two values fall or rise from
+            the first to the second over the phase.
+        alternate: Updates after which learning turns from forward to backward and back; 0 only
+            goes forward.
+    """
+
+    epochs: float = 0
+    stages: tuple[str, ...] = ()
+    iterations: int | None = None
+    backbone: bool = False
+    lr_factor: float = 1.0
+    warmup: int = 50
+    final_factor: float = 0.05
+    start_from: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    ramp: float = 0.0
+    threshold: float | tuple[float, float] = 0.0
+    alternate: int = 0
+
+    def length(self, epoch_length: int, accumulation: int = 1) -> int:
+        """Length in iterations: whole updates of ``accumulation`` iterations each, at least one.
+
+        Args:
+            epoch_length: Iterations of a pass.
+            accumulation: Iterations of an update.
+        """
+        wanted = round(self.epochs * epoch_length) if self.iterations is None else self.iterations
+        if wanted <= 0:
+            return 0
+        return max(wanted // accumulation, 1) * accumulation
+
+    def rate(self, update: int, total: int) -> float:
+        """Factor of the learning rate at an update of ``total`` in this phase."""
+        cosine = (1 + math.cos(math.pi * update / max(total, 1))) / 2
+        decay = self.final_factor + (1 - self.final_factor) * cosine
+        warmup = max(min(self.warmup, total // 4), 1)
+        return self.lr_factor * decay * min(1.0, (update + 1) / warmup)
+
+    def curriculum(self, update: int, total: int) -> Curriculum:
+        """What an update of ``total`` in this phase asks of the model."""
+        share = update / max(total, 1)
+        first, last = self._thresholds()
+        rising = max(len(self.stages) - 1, 1)
+        weights = {}
+        for index, stage in enumerate(self.stages):
+            risen = share * rising / self.ramp - (index - 1) if self.ramp and index else 1.0
+            weights[stage] = self.weights.get(stage, 1.0) * min(max(risen, 0.0), 1.0)
+        backward = self.alternate and update // self.alternate % 2 == 1
+        return Curriculum(
+            direction='backward' if backward else 'forward',
+            weights=weights,
+            threshold=first + (last - first) * share,
+        )
+
+    def _thresholds(self) -> tuple[float, float]:
+        if isinstance(self.threshold, int | float):
+            return float(self.threshold), float(self.threshold)
+        first, last = self.threshold
+        return first, last
+
+
+def build_phases(phases: dict) -> dict[str, Phase]:
+    """Phases by name, in order, those that a config set to None or to no length left out.
+
+    Args:
+        phases: For each name the arguments of :class:`Phase`.
+
+    Raises:
+        ValueError: If no phase is left, or one has no stages or an argument that is unknown.
+    """
+    known = {one.name for one in fields(Phase)}
+    built = {}
+    for name, phase in phases.items():
+        if phase is None:
+            continue
+        unknown = sorted(set(phase) - known)
+        if unknown:
+            raise ValueError(f'phase {name!r} has unknown settings {unknown}: {sorted(known)} are')
+        built[name] = Phase(**{**phase, 'stages': tuple(phase.get('stages', ()))})
+    built = {
+        name: phase for name, phase in built.items() if (phase.iterations or phase.epochs) > 0
+    }
+    if not built:
+        raise ValueError('train_cfg.phases holds no phase of any length')
+    for name, phase in built.items():
+        if not phase.stages:
+            raise ValueError(f'phase {name!r} has no stages: None leaves a phase out')
+        astray = sorted((set(phase.weights)) - set(phase.stages))
+        if astray:
+            raise ValueError(f'phase {name!r} weighs stages {astray} that do not learn in it')
+    return built
