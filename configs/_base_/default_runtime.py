@@ -10,6 +10,8 @@ default_hooks = dict(
         max_keep_ckpts=2,
         backend_args=dict(backend='atomic')),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    projections=dict(type='PrincipalProjectionHook'),
+    finite_loss=dict(type='FiniteLossHook'),
     visualization=dict(type='CascadeVisualizationHook'))
 
 env_cfg = dict(

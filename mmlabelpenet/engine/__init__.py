@@ -1,5 +1,6 @@
-"""Training loops."""
+"""Training loops and hooks."""
 
+from .hooks import FiniteLossHook, PrincipalProjectionHook
 from .loops import CurriculumTrainLoop, Phase
 
-__all__ = ['CurriculumTrainLoop', 'Phase']
+__all__ = ['CurriculumTrainLoop', 'FiniteLossHook', 'Phase', 'PrincipalProjectionHook']

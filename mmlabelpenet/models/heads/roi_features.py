@@ -51,7 +51,8 @@ class LevelFusion(BaseModule):
         self.levels = tuple(range(len(in_channels)) if levels is None else levels)
         used = [in_channels[level] for level in self.levels]
         self.stride = out_stride or min(strides[level] for level in self.levels)
-        self.scales = tuple(strides[level] / self.stride for level in self.levels)
+        self.level_strides = tuple(strides[level] for level in self.levels)
+        self.scales = tuple(stride / self.stride for stride in self.level_strides)
         if out_channels is None and self.scales != (1,):
             raise ValueError(f'levels {self.levels} need out_channels to be summed or resized')
         self.out_channels = out_channels or used[0]
@@ -74,11 +75,40 @@ class LevelFusion(BaseModule):
             return feats[self.levels[0]].float().contiguous()
         fused: Tensor | None = None
         for level, scale, projection in zip(self.levels, self.scales, self.projections):
-            x = projection(feats[level])
-            if scale != 1:
-                x = F.interpolate(x, scale_factor=scale, mode='bilinear', align_corners=False)
+            x = self.resize(projection(feats[level]), scale)
             fused = x if fused is None else fused + x
         return F.relu(self.norm(fused)).float().contiguous()
+
+    @torch.no_grad()
+    def start_from(self, moments: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Let the projections begin at principal components.
+
+        Each level has a share of the output channels to itself, so that a component of one does
+        not blur that of another, and its first component has unit variance.
+
+        Args:
+            moments: For each used level the mean [c] and the covariance [c, c] of its cells.
+        """
+        begin = 0
+        for index, (projection, (mean, covariance)) in enumerate(zip(self.projections, moments)):
+            left = len(self.projections) - index
+            count = min((self.out_channels - begin) // left, len(mean))
+            values, vectors = torch.linalg.eigh(covariance)
+            components = vectors.flip(1)[:, :count].t() / values[-1].clamp(min=1e-12).sqrt()
+            # The sign of a component is the solver's choice.
+            components *= components.sum(1, keepdim=True).sign()
+            weight = projection.weight.new_zeros(self.out_channels, len(mean))
+            weight[begin : begin + count] = components.to(weight)
+            projection.weight.copy_(weight[:, :, None, None])
+            projection.bias.copy_(-weight @ mean.to(weight))
+            begin += count
+
+    @staticmethod
+    def resize(x: Tensor, scale: float) -> Tensor:
+        """Bring a map [B, c, h, w] to the common stride, bilinearly."""
+        if scale == 1:
+            return x
+        return F.interpolate(x, scale_factor=scale, mode='bilinear', align_corners=False)
 
 
 @MODELS.register_module()
@@ -88,6 +118,7 @@ class RoIFeatures(BaseModule):
     Args:
         fusion: Arguments of :class:`LevelFusion`.
         roi_size: Side of the RoIAlign grid.
+        roi_layer: Config of mmcv's region pooling, without its size.
         fc_channels: Width of each fully connected layer (fc6 and fc7 of VGG16 are 4096 wide).
         num_fcs: Number of fully connected layers.
         dropout: Dropout after each of them.
@@ -100,6 +131,7 @@ class RoIFeatures(BaseModule):
         self,
         fusion: dict,
         roi_size: int = 5,
+        roi_layer: dict | None = None,
         fc_channels: int = 1024,
         num_fcs: int = 2,
         dropout: float = 0.0,
@@ -108,7 +140,7 @@ class RoIFeatures(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.fusion = LevelFusion(**fusion)
-        self.extractor = build_extractor(self.fusion, roi_size)
+        self.extractor = build_extractor(self.fusion, roi_size, roi_layer)
         self.chunk_size = chunk_size
         self.out_channels = fc_channels
         widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
@@ -136,12 +168,15 @@ class RoIFeatures(BaseModule):
         return self.fcs(self.extractor((fused,), rois).flatten(1))
 
 
-def build_extractor(fusion: LevelFusion, roi_size: int) -> nn.Module:
-    """Mmdet's RoIAlign extractor for the one map that ``fusion`` gives."""
+def build_extractor(
+    fusion: LevelFusion, roi_size: int, roi_layer: dict | None = None
+) -> nn.Module:
+    """Mmdet's region extractor, RoIAlign by default, for the one map that ``fusion`` gives."""
+    layer = roi_layer or dict(type='RoIAlign', sampling_ratio=2)
     return MODELS.build(
         dict(
             type='mmdet.SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=roi_size, sampling_ratio=2),
+            roi_layer=dict(layer, output_size=roi_size),
             out_channels=fusion.out_channels,
             featmap_strides=[fusion.stride],
         )

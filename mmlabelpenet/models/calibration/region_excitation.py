@@ -1,0 +1,175 @@
+"""Key pixels of regions: excitation from a class unit of one region down to the maps.
+
+The way down is classifier, fully connected layers, region pooling, fusion of levels. The
+normaliser of a layer depends on the region alone, so that all (region, class) pairs of a photo
+take each layer together; only the pooling gives each pair a map of its own.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops import RoIPool
+from torch import Tensor, nn
+
+from ..heads import RoIFeatures
+from .excitation import TINY, excite_linear, excite_sum, positive_layer
+
+RoILayer = Callable[[Tensor, Tensor], Tensor]
+
+
+def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor) -> Tensor:
+    """Hand mass down through a fully connected layer, for each pair by its own region.
+
+    Args:
+        weight: [out, in] of the layer; negative weights excite nothing.
+        activations: [N, in], input of the layer for each region.
+        regions: [K], the region of each pair.
+        mass: [K, out].
+
+    Returns:
+        [K, in], each of the K with the sum that it came with.
+    """
+    weight = weight.detach().float().clamp(min=0) + TINY
+    activations = activations.float().clamp(min=0) + TINY
+    shares = mass / (activations @ weight.t())[regions]
+    return (shares @ weight) * activations[regions]
+
+
+def excite_pooling(
+    layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
+) -> Tensor:
+    """Hand mass down from the cells of pooled regions to the map that they were pooled from.
+
+    Args:
+        layer: Region pooling of a map [B, c, h, w] over rois [K, 5].
+        fused: The map [1, c, h, w].
+        bboxes: [K, 4] xyxy in input pixels, the region of each pair.
+        mass: [K, c, s, s].
+        maximum: Whether the pooling chooses single cells, which then take all (the ordinary
+            adjoint); an average shares the mass out by what the cells hold.
+
+    Returns:
+        [K, c, h, w], each with the sum that it came with.
+    """
+    count = len(mass)
+    indices = torch.arange(count, device=bboxes.device, dtype=bboxes.dtype)
+    rois = torch.cat([indices[:, None], bboxes], dim=1).float()
+    start = fused.detach().float()
+    if not maximum:
+        start = start.clamp(min=0) + TINY
+    # Each pair has a copy of the map as its own photo of a batch, so that the one backward
+    # pass keeps the pairs apart.
+    with torch.enable_grad():
+        maps = start.expand(count, -1, -1, -1).contiguous().requires_grad_()
+        pooled = layer(maps, rois)
+        shares = mass
+        if not maximum:
+            shares = mass / pooled.detach().clamp(min=torch.finfo(pooled.dtype).tiny)
+        (pulled,) = torch.autograd.grad(pooled, maps, shares.contiguous())
+    return pulled if maximum else start * pulled
+
+
+class RegionExcitation:
+    """A forward pass of regions, kept so that mass can walk back to the maps.
+
+    Args:
+        roi_features: The way from maps to region vectors.
+        feats: Backbone maps of one photo, each [1, c, h, w].
+        bboxes: [N, 4] xyxy in input pixels.
+        chunk_size: Pairs that have a map of their own at a time.
+    """
+
+    def __init__(
+        self,
+        roi_features: RoIFeatures,
+        feats: Sequence[Tensor],
+        bboxes: Tensor,
+        chunk_size: int = 64,
+    ) -> None:
+        self.fusion = roi_features.fusion
+        self.layer = roi_features.extractor.roi_layers[0]
+        self.maximum = isinstance(self.layer, RoIPool) or getattr(
+            self.layer, 'pool_mode', 'avg'
+        ) == 'max'
+        self.feats = [one.detach().float() for one in feats]
+        self.bboxes = bboxes
+        self.chunk_size = chunk_size
+        self.linears = [layer for layer in roi_features.fcs if isinstance(layer, nn.Linear)]
+        with torch.no_grad(), torch.autocast(bboxes.device.type, enabled=False):
+            self.fused = self.fusion(self.feats)
+            rois = F.pad(bboxes.float(), (1, 0))
+            self.pooled = self.layer(self.fused, rois)
+            self.activations = [self.pooled.flatten(1)]
+            for linear in self.linears:
+                self.activations.append(F.relu(linear(self.activations[-1])))
+
+    @property
+    def vectors(self) -> Tensor:
+        """What the classifier of regions reads, [N, D]."""
+        return self.activations[-1]
+
+    @torch.no_grad()
+    def key_pixels(
+        self, weights: Tensor, regions: Tensor, contrastive: bool = False, to_levels: bool = False
+    ) -> Tensor | list[Tensor]:
+        """Where the evidence of (region, class) pairs lies.
+
+        Args:
+            weights: [K, D], the classifier's weights of each pair's class.
+            regions: [K], each pair's region.
+            contrastive: Whether to take away, at the vectors, the mass of the opposite: of the
+                classifier with its weights negated.
+            to_levels: Whether to walk on through the fusion.
+
+        Returns:
+            Maps [K, h, w] on the grid of the fusion, each of sum 1 (0 where contrastive, negative
+            cells left in: clamp them last); or, for each level that the fusion reads, a mass
+            [K, c, h', w'].
+        """
+        with torch.autocast(weights.device.type, enabled=False):
+            mass = self._top(weights.float(), regions)
+            if contrastive:
+                mass = mass - self._top(-weights.float(), regions)
+            for linear, below in zip(reversed(self.linears), reversed(self.activations[:-1])):
+                mass = excite_fc(linear.weight, below, regions, mass)
+            mass = mass.view(-1, *self.pooled.shape[1:])
+            found = [
+                self._to_maps(*part, to_levels)
+                for part in zip(
+                    mass.split(self.chunk_size), self.bboxes[regions].split(self.chunk_size)
+                )
+            ]
+            if to_levels:
+                return [torch.cat(level) for level in zip(*found)]
+            return torch.cat(found)  # type: ignore[arg-type]
+
+    def _top(self, weights: Tensor, regions: Tensor) -> Tensor:
+        mass = (self.vectors + TINY)[regions] * (weights.clamp(min=0) + TINY)
+        return mass / mass.sum(1, keepdim=True)
+
+    def _to_maps(self, mass: Tensor, bboxes: Tensor, to_levels: bool) -> Tensor | list[Tensor]:
+        landed = excite_pooling(self.layer, self.fused, bboxes, mass, self.maximum)
+        return self._to_levels(landed) if to_levels else landed.sum(1)
+
+    def _to_levels(self, mass: Tensor) -> list[Tensor]:
+        """Split mass [K, c, h, w] at the fused map among the levels; its norm is folded in."""
+        if len(self.fusion.projections) == 0:
+            return [mass]
+        layers = [positive_layer(conv, self.fusion.norm.weight) for conv in self.fusion.projections]
+        inputs = [self.feats[level].clamp(min=0) + TINY for level in self.fusion.levels]
+        grids = [layer(x) for layer, x in zip(layers, inputs)]
+        resized = [self.fusion.resize(x, scale) for x, scale in zip(grids, self.fusion.scales)]
+        landed = []
+        left, rest = mass, sum(resized)
+        for index, (layer, x, scale) in enumerate(zip(layers, inputs, self.fusion.scales)):
+            part = left
+            if index < len(layers) - 1:
+                rest = rest - resized[index]
+                part, left = excite_sum(resized[index], rest, left)
+            if scale != 1:
+                part = excite_linear(
+                    lambda y, scale=scale: self.fusion.resize(y, scale), grids[index], part
+                )
+            landed.append(excite_linear(layer, x, part))
+        return landed

@@ -1,0 +1,111 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmengine.structures import BaseDataElement
+
+from mmlabelpenet.engine import FiniteLossHook, PrincipalProjectionHook
+from mmlabelpenet.models import LevelFusion
+from mmlabelpenet.utils import UserError, register_all_modules
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    register_all_modules()
+
+
+def runner_at(work_dir, iteration=0, **fields):
+    return SimpleNamespace(work_dir=str(work_dir), iter=iteration, **fields)
+
+
+def step(hook, runner, value, photo='a.jpg'):
+    sample = BaseDataElement(metainfo=dict(img_path=photo))
+    outputs = dict(loss=torch.tensor(value), **{'detection.loss_cls': torch.tensor(value)})
+    hook.after_train_iter(runner, 0, dict(data_samples=[sample]), outputs)
+    runner.iter += 1
+
+
+def test_a_loss_that_is_not_finite_stops_naming_loss_photo_and_checkpoint(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('work/epoch_3.pth')
+    hook, runner = FiniteLossHook(), runner_at(tmp_path, 7)
+    step(hook, runner, 1.0)
+    with pytest.raises(UserError, match=r'detection.loss_cls is nan .* 9, on b.jpg.*epoch_3.pth'):
+        step(hook, runner, float('nan'), 'b.jpg')
+
+
+def test_steps_wait_for_the_interval_but_no_checkpoint_is_saved_before_a_look(tmp_path):
+    hook, runner = FiniteLossHook(interval=3), runner_at(tmp_path)
+    step(hook, runner, 1.0)
+    step(hook, runner, float('inf'), 'b.jpg')
+    with pytest.raises(UserError, match=r'is inf at iteration 2, on b.jpg; no checkpoint was'):
+        hook.before_save_checkpoint(runner, {})
+    step(hook, runner, float('inf'))
+    step(hook, runner, 1.0)
+    with pytest.raises(UserError, match='iteration 3'):
+        step(hook, runner, 1.0)
+
+
+def test_other_outputs_are_not_looked_at(tmp_path):
+    hook = FiniteLossHook()
+    outputs = {'detection.pseudo_v': torch.tensor(float('nan'))}
+    hook.after_train_iter(runner_at(tmp_path), 0, {}, outputs)
+    hook.check(runner_at(tmp_path))
+
+
+class Maps(torch.nn.Module):
+    """Hands its photo on as two levels, the second one at half the size."""
+
+    def __init__(self):
+        super().__init__()
+        fusion = dict(in_channels=(6, 6), strides=(1, 2), out_channels=4)
+        self.fusion = LevelFusion(**fusion)
+        self.data_preprocessor = lambda batch, training: batch
+
+    def extract_feat(self, inputs, shapes):
+        return inputs, inputs[..., ::2, ::2]
+
+
+@pytest.fixture
+def photos():
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(6, 6, generator=generator)
+    batches = [torch.rand(1, 6, 9, 7, generator=generator) for _ in range(6)]
+    return [torch.einsum('dc,bchw->bdhw', mixing, batch) + 3 for batch in batches]
+
+
+def run_hook(model, photos, tmp_path, **changes):
+    loader = [
+        dict(inputs=photo, data_samples=[SimpleNamespace(img_shape=(8, 7))]) for photo in photos
+    ]
+
+    class Loader(list):
+        batch_size = 1
+
+    fields = dict(model=model, cfg={}, train_dataloader=Loader(loader), logger=MMLogger('x'))
+    PrincipalProjectionHook(num_photos=4).before_train(runner_at(tmp_path, **(fields | changes)))
+
+
+def test_projections_start_at_principal_components_of_the_first_photos(photos, tmp_path):
+    model = Maps()
+    run_hook(model, photos, tmp_path)
+    for level, (projection, begin) in enumerate(zip(model.fusion.projections, (0, 2))):
+        # what lies beyond the photo's 8 rows is padding
+        cells = torch.cat([photo[0, :, :8][:, :: level + 1, :: level + 1].flatten(1) for photo in photos[:4]], 1)  # fmt: skip
+        projected = projection(cells[None, :, None])[0, :, 0]
+        covariance = projected @ projected.t() / cells.shape[1]
+        assert projected.mean(1).abs().max() < 1e-4
+        used = slice(begin, begin + 2)
+        values = torch.linalg.eigvalsh(torch.cov(cells, correction=0)).flip(0)
+        expected = torch.diag(values[:2] / values[0])
+        assert torch.allclose(covariance[used, used], expected, atol=1e-3)
+        rest = [i for i in range(4) if not begin <= i < begin + 2]
+        assert projected[rest].abs().max() == 0
+
+
+@pytest.mark.parametrize('changes', [dict(iteration=1), dict(cfg=dict(load_from='x.pth'))])
+def test_weights_that_were_loaded_stay(photos, tmp_path, changes):
+    model = Maps()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    run_hook(model, photos, tmp_path, **changes)
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
