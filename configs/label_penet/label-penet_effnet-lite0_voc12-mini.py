@@ -5,6 +5,19 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+# Few photos: one mask head for all classes, and larger steps for all heads.
+mask_head = dict(class_agnostic=True)
+model = dict(
+    cascade=dict(
+        refinement=dict(mask_head=mask_head),
+        segmentation=dict(mask_head=mask_head)))
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            'box_head': dict(lr_mult=2.5),
+            'mask_head': dict(lr_mult=5.0),
+        }))
+
 # Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
+from .energy import box_sums
+
 
 def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
     """Rows and columns of a map of ``stride`` that the unpadded photo (h, w) covers."""
@@ -99,6 +101,37 @@ class CAMAttention(BaseModule):
             logits.append(total + self.bias)
         return torch.stack(logits)
 
+    def region_logits(
+        self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int], bboxes: Tensor
+    ) -> Tensor:
+        """Logits of regions of one photo, from the mean of the maps inside each.
+
+        Args:
+            feats: Backbone maps of a batch.
+            index: Which photo of the batch it is.
+            img_shape: Its (h, w) without padding.
+            bboxes: [M, 4] xyxy in input pixels.
+
+        Returns:
+            [M, C] in float32.
+        """
+        size = valid_cells(img_shape, self.stride)
+        maps = self._maps(feats, index, img_shape, size).float()
+        boxes = bboxes / self.stride
+        area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1e-3).prod(1, keepdim=True)
+        return box_sums(maps, boxes) / area + self.bias
+
+    def _maps(
+        self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int], size: tuple[int, int]
+    ) -> Tensor:
+        """Class maps [C, h, w] of one photo, signed and without bias."""
+        total: Tensor | float = 0.0
+        for level, stride, classifier in self._levels():
+            rows, columns = valid_cells(img_shape, stride)
+            cam = classifier(feats[level][index : index + 1, :, :rows, :columns]).float()
+            total = total + resample(cam, stride, self.stride, size)[0]
+        return total
+
     def _levels(self) -> zip:
         return zip(self.levels, self.level_strides, self.classifiers)
 
@@ -116,12 +149,7 @@ class CAMAttention(BaseModule):
         maps = []
         for index, one in enumerate(evidence):
             size = valid_cells(one.img_shape, self.stride)
-            total: Tensor | float = 0.0
-            for level, stride, classifier in self._levels():
-                rows, columns = valid_cells(one.img_shape, stride)
-                cam = classifier(feats[level][index : index + 1, :, :rows, :columns]).float()
-                total = total + resample(cam, stride, self.stride, size)[0]
-            maps.append(normalise(F.relu(total)))
+            maps.append(normalise(F.relu(self._maps(feats, index, one.img_shape, size))))
         return maps
 
 

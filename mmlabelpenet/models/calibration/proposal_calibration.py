@@ -12,10 +12,12 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
 from ..task_modules import mine_pseudo_instances
+from .attention import normalise
 from .energy import contrast_energy, energy_share
 from .instance_attention import connected_to_peak, instance_attention, tight_boxes
+from .validation import merge_validated
 
-MODES = ('off', 'forward')
+MODES = ('off', 'forward', 'full')
 ENERGIES = ('contrast', 'share')
 
 
@@ -25,7 +27,8 @@ class ProposalCalibration(BaseModule):
 
     Args:
         mode: ``'off'`` mines the proposal scores of stage 1 as they are; ``'forward'`` sharpens
-            attention, re-scores proposals by it and moves pseudo boxes onto it.
+            attention, re-scores proposals by it and moves pseudo boxes onto it; ``'full'`` also
+            feeds back what the last stage finds, once the stages before it agree.
         sharpen: Config of the module that sharpens attention, e.g. ``RandomWalk``; None leaves
             the attention of stage 1.
         energy: ``'contrast'`` (:func:`contrast_energy`) or ``'share'`` (:func:`energy_share`,
@@ -40,6 +43,8 @@ class ProposalCalibration(BaseModule):
             ``PixelAffinity``; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
         mining: Arguments of :func:`mine_pseudo_instances`.
+        validation: Least agreement v of an instance that is fed back.
+        merging: Arguments of :func:`merge_validated`.
 
     Raises:
         ValueError: For an unknown mode or energy.
@@ -56,6 +61,8 @@ class ProposalCalibration(BaseModule):
         refine: dict | None = None,
         tighten: dict | None = None,
         mining: dict | None = None,
+        validation: float = 0.3,
+        merging: dict | None = None,
     ) -> None:
         super().__init__()
         if mode not in MODES or energy not in ENERGIES:
@@ -67,6 +74,8 @@ class ProposalCalibration(BaseModule):
         self.dilation = dilation
         self.tighten_cfg = tighten
         self.mining = mining or {}
+        self.validation = validation
+        self.merging = merging or {}
         self.sharpen = None if sharpen is None or mode == 'off' else MODELS.build(sharpen)
         self.refine = None if refine is None or mode == 'off' else MODELS.build(refine)
 
@@ -135,6 +144,32 @@ class ProposalCalibration(BaseModule):
                 if self.tighten_cfg is not None:
                     pseudo = self.tighten(one, pseudo, **self.tighten_cfg)
             one.pseudo_instances = pseudo
+            finer.append(one)
+        return finer
+
+    @torch.no_grad()
+    def feedback(self, evidence: list[Evidence]) -> list[Evidence]:
+        """Let validated instances of tagged classes replace or extend the pseudo instances.
+
+        Args:
+            evidence: On its way back: with ``found`` and with the agreement of both ``found``
+                and ``pseudo_instances``, as :meth:`DetectionStage.validate` gives it.
+
+        Returns:
+            The evidence with new ``pseudo_instances``; those that are fed back are weighted by
+            their agreement.
+        """
+        finer = []
+        for one in evidence:
+            one = one.clone()
+            found = one.found
+            tagged = one.tags[found.labels] > 0
+            found = found[tagged & (found.agreement >= self.validation)]
+            found.weights = found.agreement
+            found.attention = normalise(found.masks)
+            pseudo = one.pseudo_instances
+            shared = InstanceData(**{key: found[key] for key in pseudo.keys()})
+            one.pseudo_instances = merge_validated(pseudo, shared, **self.merging)
             finer.append(one)
         return finer
 

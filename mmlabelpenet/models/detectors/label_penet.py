@@ -183,16 +183,17 @@ class LabelPEnet(BaseDetector):
         return collected
 
     def _walk(
-        self, feats: tuple[Tensor, ...], evidence: list[Evidence], last: str
+        self,
+        feats: tuple[Tensor, ...],
+        evidence: list[Evidence],
+        last: str,
+        learning: Sequence[str] = (),
     ) -> tuple[list[Evidence], dict[str, Tensor]]:
         """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
         losses: dict[str, Tensor] = {}
         for name, stage in self.cascade.items():
-            if name in self.active and self.training:
-                weight = self.curriculum.weights.get(name, 1.0)
-                found = stage.loss(feats, evidence)
-                losses |= {f'{name}.{key}': value * weight for key, value in found.items()}
-                losses |= {f'{name}.{key}': value for key, value in _supervision(evidence).items()}
+            if name in learning:
+                losses |= self._stage_loss(name, feats, evidence)
             if name == last:
                 break
             evidence = stage.propagate(feats, evidence)
@@ -201,6 +202,44 @@ class LabelPEnet(BaseDetector):
             if self.training:
                 evidence = [_above(one, self.curriculum.threshold) for one in evidence]
         return evidence, losses
+
+    def _stage_loss(
+        self, name: str, feats: tuple[Tensor, ...], evidence: list[Evidence]
+    ) -> dict[str, Tensor]:
+        weight = self.curriculum.weights.get(name, 1.0)
+        losses = self.cascade[name].loss(feats, evidence)
+        losses = {f'{name}.{key}': value * weight for key, value in losses.items()}
+        if name == 'classification':
+            return losses
+        counts = _supervision(evidence)
+        return losses | {f'{name}.{key}': value for key, value in counts.items()}
+
+    @torch.no_grad()
+    def _validate(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
+        """Walk the evidence back up: what the last stage finds is weighed by those before."""
+        for stage in reversed(self.cascade.values()):
+            evidence = stage.validate(feats, evidence)
+        return self.calibration.feedback(evidence)
+
+    @property
+    def can_validate(self) -> bool:
+        """Whether there is a way back: a full calibration, and a last stage to begin it."""
+        return self.calibration.mode == 'full' and 'segmentation' in self.cascade
+
+    def _backward_loss(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence]
+    ) -> dict[str, Tensor]:
+        """Losses of the stages before the last one on validated labels (METHOD 6)."""
+        self.cascade.eval()
+        with torch.no_grad():
+            evidence = self._validate(feats, self._explain(feats, evidence))
+        self.train(self.training)
+        evidence = [_above(one, self.curriculum.threshold) for one in evidence]
+        losses: dict[str, Tensor] = {}
+        for name in reversed(self.active):
+            if name != 'segmentation':
+                losses |= self._stage_loss(name, feats, evidence)
+        return losses
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Losses of the stages that learn, named ``<stage>.<loss>``.
@@ -216,7 +255,9 @@ class LabelPEnet(BaseDetector):
         """
         evidence = self._evidence(batch_inputs, batch_data_samples)
         feats = self._training_feat(batch_inputs, evidence)
-        return self._walk(feats, evidence, last=self.active[-1])[1]
+        if self.curriculum.direction == 'backward' and self.can_validate:
+            return self._backward_loss(feats, evidence)
+        return self._walk(feats, evidence, self.active[-1], learning=self.active)[1]
 
     @torch.no_grad()
     def predict(
@@ -252,7 +293,10 @@ class LabelPEnet(BaseDetector):
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
     ) -> list[InstanceData]:
         if name == PSEUDO:
-            return [_pseudo_result(e) for e in self._explain(feats, evidence)]
+            evidence = self._explain(feats, evidence)
+            if self.can_validate:
+                evidence = self._validate(feats, evidence)
+            return [_pseudo_result(e) for e in evidence]
         stage = self.cascade[name]
         if name == 'classification':
             evidence = self.calibration.rescore(feats, stage.propagate(feats, evidence))

@@ -9,7 +9,8 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..task_modules import select_detections
+from ..calibration.instance_attention import paste_maps, tight_boxes
+from ..task_modules import mine_pseudo_instances, select_detections
 from .base import Stage
 from .refinement import MaskTeaching
 
@@ -23,6 +24,7 @@ class SegmentationStage(Stage):
         box_head: Arguments of :class:`WeakBoxHead`.
         mask_head: Arguments of :class:`WeakMaskHead`.
         teaching: Arguments of :class:`MaskTeaching` for the refined masks.
+        mining: Arguments of :func:`mine_pseudo_instances` for what :meth:`validate` hands up.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
     """
@@ -35,11 +37,13 @@ class SegmentationStage(Stage):
         box_head: dict,
         mask_head: dict,
         teaching: dict | None = None,
+        mining: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
+        self.mining = mining or {}
         self.test_cfg = test_cfg or {}
         self.teaching = MaskTeaching(**(teaching or dict(foreground=0.5, background=0.5)))
         self.box_head = MODELS.build(dict(type='WeakBoxHead', num_classes=num_classes, **box_head))
@@ -64,6 +68,41 @@ class SegmentationStage(Stage):
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Nothing lies below: the evidence as it is."""
         return evidence
+
+    @torch.no_grad()
+    def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Begin the way back: add what this stage finds of the tagged classes.
+
+        Returns:
+            The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
+            ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
+        """
+        pairs = self.box_head.scores_and_boxes(
+            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
+        )
+        found = [
+            mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
+            for one, (scores, bboxes) in zip(evidence, pairs)
+        ]
+        logits = self.mask_head.label_logits(
+            feats, [f.bboxes for f in found], torch.cat([f.labels for f in found])
+        )
+        finer = []
+        for one, instances, masks in zip(
+            evidence, found, logits.sigmoid().split([len(f) for f in found])
+        ):
+            one = one.clone()
+            stride = one.instance_stride
+            size = one.pseudo_instances.attention.shape[-2:]
+            instances.masks = paste_maps(masks, instances.bboxes / stride, size)
+            height, width = one.img_shape[:2]
+            tight = tight_boxes(instances.masks >= 0.5) * stride
+            tight = tight.minimum(tight.new_tensor([width, height, width, height]))
+            filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
+            instances.bboxes = torch.where(filled, tight, instances.bboxes)
+            one.found = instances
+            finer.append(one)
+        return finer
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
