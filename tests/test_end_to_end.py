@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,8 +33,38 @@ from mmlabelpenet.registry import HOOKS
 @HOOKS.register_module()
 class SaveRank(Hook):
     def after_train(self, runner):
-        weights = runner.model.module.state_dict()
+        model = getattr(runner.model, 'module', runner.model)
+        weights = model.state_dict()
         torch.save(weights, f'{runner.work_dir}/rank_{get_rank()}.pth')
+"""
+KILLING = """
+import os
+from mmengine.hooks import Hook
+from mmlabelpenet.registry import HOOKS
+from mmlabelpenet.utils import AtomicBackend
+
+
+@HOOKS.register_module()
+class KillHook(Hook):
+    priority = 'LOWEST'
+
+    def __init__(self, iteration=None, checkpoint=None):
+        self.iteration = iteration
+        if checkpoint is not None:
+            put = AtomicBackend.put
+
+            def put_half(self, obj, filepath, put=put):
+                if str(filepath).endswith(checkpoint):
+                    put(self, obj[: len(obj) // 2], str(filepath) + '.half')
+                    os.rename(str(filepath) + '.half', str(filepath)[:-4] + '.tmp.pth')
+                    os.kill(os.getpid(), 9)
+                put(self, obj, filepath)
+
+            AtomicBackend.put = put_half
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == self.iteration:
+            os.kill(os.getpid(), 9)
 """
 
 
@@ -64,6 +97,22 @@ def small_config():
         score_proposals=False,
     )
     cfg.default_hooks.checkpoint.max_keep_ckpts = -1
+    return cfg
+
+
+def backward_config():
+    """The small config, its joint phase alternating, of photos that draw at random."""
+    cfg = small_config()
+    cfg.model.calibration.update(mode='full', validation=0.0)
+    for phase in list(cfg.train_cfg.phases)[1:-1]:
+        cfg.train_cfg.phases[phase] = None
+    cfg.train_cfg.phases.classification.update(iterations=2)
+    cfg.train_cfg.phases.joint.update(
+        iterations=8, alternate=2, ramp=0.5, threshold=(0.1, 0.0), final_factor=1.0
+    )
+    cfg.train_cfg.feature_cache = None
+    cfg.train_cfg.val_begin = 100
+    cfg.train_dataloader.batch_size = 1
     return cfg
 
 
@@ -168,8 +217,93 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(tmp_path)
         result = run_script('dist_train.sh', tmp_path / 'two.py', 2, cwd=place)
-    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.returncode == 0, result.stderr[-6000:]
     one, other = (torch.load(tmp_path / f'rank_{rank}.pth') for rank in (0, 1))
     assert all(value.equal(other[name]) for name, value in one.items())
     start = weights_of(tmp_path / 'epoch_1.pth')
     assert not one['backbone.stages.7.conv.weight'].equal(start['backbone.stages.7.conv.weight'])
+
+
+def run_in_own_process(cfg, work_dir, *args):
+    """Train in a process of its own, where it may be killed; return its exit code and words."""
+    cfg.work_dir = str(work_dir)
+    config = work_dir.with_suffix('.py')
+    cfg.dump(str(config))
+    result = subprocess.run(
+        [sys.executable, str(REPOSITORY / 'tools/train.py'), str(config), *args],
+        env={
+            **os.environ,
+            'OMP_NUM_THREADS': '1',
+            'PYTHONPATH': os.pathsep.join([str(REPOSITORY), str(config.parent)]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return result.returncode, result.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights_at_any_iteration(place, tmp_path):
+    (tmp_path / 'killing.py').write_text(KILLING)
+
+    def config(**kill):
+        cfg = backward_config()
+        cfg.custom_imports = dict(imports=['killing'])
+        cfg.custom_hooks = [dict(type='KillHook', **kill)] if kill else []
+        cfg.default_hooks.checkpoint.update(interval=3, by_epoch=False)
+        # Workers live on between passes, and pass one ends within the joint phase.
+        cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
+        return cfg
+
+    assert run_in_own_process(config(), tmp_path / 'whole')[0] == 0
+    cut = tmp_path / 'cut'
+    code, words = run_in_own_process(config(iteration=5), cut)
+    assert code == -9, words[-2000:]
+    assert (cut / 'last_checkpoint').read_text().endswith('iter_3.pth')
+    code, words = run_in_own_process(config(checkpoint='iter_9.pth'), cut, '--resume')
+    assert code == -9, words[-2000:]
+    assert (cut / 'last_checkpoint').read_text().endswith('iter_6.pth')
+    assert not (cut / 'iter_9.pth').exists()
+    code, words = run_in_own_process(config(), cut, '--resume')
+    assert code == 0, words[-2000:]
+
+    whole, resumed = (weights_of(tmp_path / name / 'iter_9.pth') for name in ('whole', 'cut'))
+    assert all(value.equal(resumed[name]) for name, value in whole.items())
+    start = weights_of(tmp_path / 'whole/iter_3.pth')
+    assert any(not value.equal(whole[name]) for name, value in start.items())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason='two processes need two GPUs')
+def test_two_processes_equal_one_that_accumulates(place, tmp_path):
+    (tmp_path / 'rank_hook.py').write_text(RANK_HOOK)
+    cfg = backward_config()
+    cfg.custom_imports = dict(imports=['rank_hook'])
+    cfg.custom_hooks = [dict(type='SaveRank')]
+    # Adam divides by the size of a gradient: where that is noise, so is its step.
+    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
+    cfg.optim_wrapper.paramwise_cfg = None
+    cfg.default_hooks.projections.num_photos = 0
+    for iterations, name in ((16, 'one'), (8, 'two')):
+        for phase in ('classification', 'joint'):
+            cfg.train_cfg.phases[phase].iterations = (
+                iterations if phase == 'joint' else iterations // 4
+            )
+        cfg.optim_wrapper.accumulative_counts = 2 if name == 'one' else 1
+        cfg.work_dir = str(tmp_path / name)
+        cfg.dump(str(tmp_path / f'{name}.py'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        result = run_script('dist_train.sh', tmp_path / 'two.py', 2, cwd=place)
+        assert result.returncode == 0, result.stderr[-6000:]
+        run_tool('train', tmp_path / 'one.py')
+    one, other = (torch.load(tmp_path / f'two/rank_{rank}.pth') for rank in (0, 1))
+    single = torch.load(tmp_path / 'one/rank_0.pth')
+    assert all(value.equal(other[name]) for name, value in one.items())
+    before = weights_of(tmp_path / 'two/epoch_1.pth')
+    for part in ('backbone', 'classification', 'detection', 'refinement', 'segmentation'):
+        moved = [(one[name] - before[name]).abs().max() for name in one if part in name]
+        assert max(moved) > 1e-3, part
+    for name, value in single.items():
+        torch.testing.assert_close(one[name], value, rtol=0, atol=1e-4, msg=name)

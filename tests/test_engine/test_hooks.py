@@ -91,7 +91,9 @@ def test_projections_start_at_principal_components_of_the_first_photos(photos, t
     run_hook(model, photos, tmp_path)
     for level, (projection, begin) in enumerate(zip(model.fusion.projections, (0, 2))):
         # what lies beyond the photo's 8 rows is padding
-        cells = torch.cat([photo[0, :, :8][:, :: level + 1, :: level + 1].flatten(1) for photo in photos[:4]], 1)  # fmt: skip
+        step = level + 1
+        seen = [photo[0, :, :8][:, ::step, ::step].flatten(1) for photo in photos[:4]]
+        cells = torch.cat(seen, dim=1)
         projected = projection(cells[None, :, None])[0, :, 0]
         covariance = projected @ projected.t() / cells.shape[1]
         assert projected.mean(1).abs().max() < 1e-4

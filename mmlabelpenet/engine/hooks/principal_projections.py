@@ -24,7 +24,7 @@ class PrincipalProjectionHook(Hook):
     any label. A run that begins with the weights of a checkpoint keeps those.
 
     Args:
-        num_photos: Photos that are looked at, over all processes.
+        num_photos: Photos that are looked at, over all processes; 0 leaves the projections random.
     """
 
     def __init__(self, num_photos: int = 64) -> None:
@@ -35,7 +35,8 @@ class PrincipalProjectionHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         fusions = [module for module in model.modules() if isinstance(module, LevelFusion)]
         fusions = [fusion for fusion in fusions if len(fusion.projections) > 0]
-        if runner.iter > 0 or runner.cfg.get('load_from') or not fusions:
+        loaded = runner.iter > 0 or runner.cfg.get('load_from')
+        if loaded or not fusions or self.num_photos == 0:
             return
         strides = {
             level: stride

@@ -14,6 +14,8 @@ from .instance_attention import (
 from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .proposal_calibration import ProposalCalibration
 from .random_walk import RandomWalk, feature_affinity
+from .region_excitation import RegionExcitation
+from .validation import key_share, merge_validated
 
 __all__ = [
     'CAMAttention',
@@ -22,6 +24,7 @@ __all__ = [
     'PixelAffinity',
     'ProposalCalibration',
     'RandomWalk',
+    'RegionExcitation',
     'box_sums',
     'colour_affinity',
     'connected_to_peak',
@@ -30,6 +33,8 @@ __all__ = [
     'feature_affinity',
     'inside_boxes',
     'instance_attention',
+    'key_share',
+    'merge_validated',
     'neighbours',
     'paste_maps',
     'scale_boxes',

@@ -168,7 +168,7 @@ class ProposalCalibration(BaseModule):
             found.weights = found.agreement
             found.attention = normalise(found.masks)
             pseudo = one.pseudo_instances
-            shared = InstanceData(**{key: found[key] for key in pseudo.keys()})
+            shared = InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
             one.pseudo_instances = merge_validated(pseudo, shared, **self.merging)
             finer.append(one)
         return finer

@@ -6,6 +6,7 @@ take each layer together; only the pooling gives each pair a map of its own.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -89,9 +90,9 @@ class RegionExcitation:
     ) -> None:
         self.fusion = roi_features.fusion
         self.layer = roi_features.extractor.roi_layers[0]
-        self.maximum = isinstance(self.layer, RoIPool) or getattr(
-            self.layer, 'pool_mode', 'avg'
-        ) == 'max'
+        self.maximum = (
+            isinstance(self.layer, RoIPool) or getattr(self.layer, 'pool_mode', 'avg') == 'max'
+        )
         self.feats = [one.detach().float() for one in feats]
         self.bboxes = bboxes
         self.chunk_size = chunk_size
@@ -142,7 +143,7 @@ class RegionExcitation:
             ]
             if to_levels:
                 return [torch.cat(level) for level in zip(*found)]
-            return torch.cat(found)  # type: ignore[arg-type]
+            return torch.cat(found)
 
     def _top(self, weights: Tensor, regions: Tensor) -> Tensor:
         mass = (self.vectors + TINY)[regions] * (weights.clamp(min=0) + TINY)
@@ -156,7 +157,9 @@ class RegionExcitation:
         """Split mass [K, c, h, w] at the fused map among the levels; its norm is folded in."""
         if len(self.fusion.projections) == 0:
             return [mass]
-        layers = [positive_layer(conv, self.fusion.norm.weight) for conv in self.fusion.projections]
+        layers = [
+            positive_layer(conv, self.fusion.norm.weight) for conv in self.fusion.projections
+        ]
         inputs = [self.feats[level].clamp(min=0) + TINY for level in self.fusion.levels]
         grids = [layer(x) for layer, x in zip(layers, inputs)]
         resized = [self.fusion.resize(x, scale) for x, scale in zip(grids, self.fusion.scales)]
@@ -168,8 +171,6 @@ class RegionExcitation:
                 rest = rest - resized[index]
                 part, left = excite_sum(resized[index], rest, left)
             if scale != 1:
-                part = excite_linear(
-                    lambda y, scale=scale: self.fusion.resize(y, scale), grids[index], part
-                )
+                part = excite_linear(partial(self.fusion.resize, scale=scale), grids[index], part)
             landed.append(excite_linear(layer, x, part))
         return landed

@@ -4,6 +4,8 @@ import pytest
 import torch
 from mmengine.structures import InstanceData, PixelData
 
+from mmlabelpenet.structures import Curriculum
+
 from ..tiny import (
     BOX_HEAD,
     NUM_CLASSES,
@@ -337,3 +339,80 @@ def test_samples_given_are_not_changed_by_the_loss(model):
     losses_of(model, (img, sample))
     assert sample.proposals.bboxes.equal(before.proposals.bboxes)
     assert set(sample.keys()) == set(before.keys())
+
+
+BACKWARD = Curriculum(direction='backward', weights=dict(detection=0.5))
+
+
+@pytest.fixture(scope='module')
+def full_model():
+    """Validates whatever the last stage finds."""
+    return build_model(calibration=dict(mode='full', validation=0.0))
+
+
+def set_curriculum(model, curriculum):
+    model.set_active(STAGES, True)
+    model.zero_grad()
+    model.set_curriculum(curriculum)
+
+
+def test_backward_teaches_the_stages_before_the_last_on_validated_labels(full_model):
+    set_curriculum(full_model, BACKWARD)
+    losses = losses_of(full_model, photo(), photo(seed=1))
+    assert {name.split('.')[0] for name in losses} == {'classification', 'detection', 'refinement'}
+    assert losses['classification.loss_region'] > 0
+    assert full_model.training
+    assert all(stage.training for stage in full_model.cascade.values())
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    assert learning_parts(full_model) == {'backbone', *STAGES[:-1]}
+
+
+def test_weights_of_the_curriculum_scale_the_losses_of_their_stage(full_model):
+    plain, weighed = ({}, {})
+    for losses, weights in ((plain, {}), (weighed, dict(detection=0.5, refinement=0.0))):
+        set_curriculum(full_model, Curriculum(weights=weights))
+        losses |= losses_of(full_model, photo())
+    assert weighed['detection.loss_cls'] == 0.5 * plain['detection.loss_cls']
+    assert weighed['refinement.loss_mask'] == 0
+    assert weighed['segmentation.loss_cls'] == plain['segmentation.loss_cls']
+
+
+def test_pseudo_instances_below_the_threshold_teach_nothing(full_model):
+    set_curriculum(full_model, Curriculum(threshold=1.1))
+    losses = losses_of(full_model, photo())
+    assert losses['detection.pseudo'] == 0
+    assert losses['detection.loss_cls'] == 0
+    assert losses['refinement.loss_mask'] == 0
+    assert losses['classification.loss_image'] > 0
+
+
+def test_forward_of_a_full_calibration_is_that_of_a_forward_one(full_model):
+    set_curriculum(full_model, Curriculum())
+    forward = build_model(calibration=dict(mode='forward'))
+    forward.set_active(STAGES, True)
+    losses, expected = losses_of(full_model, photo()), losses_of(forward, photo())
+    assert losses.keys() == expected.keys()
+    assert all(value.equal(losses[name]) for name, value in expected.items())
+
+
+def test_without_calibration_a_backward_step_is_a_forward_one():
+    model = build_model(calibration=dict(mode='off'))
+    found = []
+    for curriculum in (Curriculum(), Curriculum(direction='backward')):
+        set_curriculum(model, curriculum)
+        found.append(losses_of(model, photo()))
+    assert found[0].keys() == found[1].keys()
+    assert all(value.equal(found[1][name]) for name, value in found[0].items())
+
+
+def test_pseudo_instances_of_a_full_calibration_are_the_validated_ones(full_model):
+    evidence = full_model.explain(collate(photo()))[0]
+    before = len(evidence.pseudo_instances)
+    full_model.tested = 'calibration'
+    try:
+        result = predictions_of(full_model, photo())[0].pred_instances
+    finally:
+        full_model.tested = 'segmentation'
+    assert len(result) >= before
+    assert set(result.labels.tolist()) <= {0, 2}
+    assert result.scores.max() <= 1
