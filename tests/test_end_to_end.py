@@ -176,6 +176,25 @@ def test_a_cut_run_resumes_to_the_same_weights_which_can_be_tested(place, monkey
     assert all(0 <= value <= 1 for value in metrics.values())
 
 
+def test_watching_pseudo_labels_does_not_touch_the_training(place, tmp_path):
+    cfg = backward_config()
+    cfg.train_dataloader.dataset.pipeline[2].transforms[1].prob = 0.5
+    for name in ('plain', 'watched'):
+        cfg.work_dir = str(tmp_path / name)
+        cfg.dump(str(tmp_path / f'{name}.py'))
+        run_tool('train', tmp_path / f'{name}.py')
+        cfg.custom_hooks = [dict(type='PseudoLabelHook', max_photos=4, num_pictures=1)]
+    plain, watched = (weights_of(tmp_path / name / 'epoch_2.pth') for name in ('plain', 'watched'))
+    assert all(value.equal(watched[name]) for name, value in plain.items())
+
+    lines = (tmp_path / 'watched/pseudo_labels.jsonl').read_text().splitlines()
+    looks = [json.loads(line) for line in lines]
+    assert [look['epoch'] for look in looks] == [1, 2]
+    assert looks[-1]['phase'] == 'joint'
+    assert all(0 <= look[name] <= 1 for look in looks for name in ('corloc', 'pseudo_mask_iou'))
+    assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 2
+
+
 def training_losses(cfg):
     """Losses of the first batch, everything learning, all random numbers fixed."""
     torch.manual_seed(0)

@@ -13,7 +13,10 @@ METRICS_BY_NAME = {
     'semseg': 'SemSegMetric',
     'proposal': 'ProposalMetric',
     'image': 'ImageClassificationMetric',
+    'pseudo': 'PseudoMaskMetric',
 }
+# Measured on the training photos.
+ON_TRAINING = ('corloc', 'pseudo')
 
 
 def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
@@ -33,8 +36,8 @@ def _pick(configured: list[dict], name: str) -> list[dict]:
 def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
     """Set a config's test so that it measures the named things and nothing else.
 
-    ``corloc`` is measured on the photos of ``cfg.corloc_dataloader`` (the training photos)
-    where the config has one, the rest on those of ``cfg.test_dataloader``.
+    ``corloc`` and ``pseudo`` are measured on the photos of ``cfg.corloc_dataloader`` (the training
+    photos) where the config has one, the rest on those of ``cfg.test_dataloader``.
 
     Args:
         cfg: Changed in place: its ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
@@ -50,14 +53,15 @@ def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
         )
     configured = _as_list(cfg.get('test_evaluator')) + _as_list(cfg.get('corloc_evaluator'))
     names = list(dict.fromkeys(names))
-    elsewhere = 'corloc' in names and cfg.get('corloc_dataloader') is not None
-    here = [name for name in names if not (elsewhere and name == 'corloc')]
+    apart = ON_TRAINING if cfg.get('corloc_dataloader') is not None else ()
+    here = [name for name in names if name not in apart]
+    elsewhere = [name for name in names if name in apart]
     sets = []
     if here:
         evaluator = [metric for name in here for metric in _pick(configured, name)]
         sets.append({'dataloader': cfg.test_dataloader, 'evaluator': evaluator})
     if elsewhere:
-        evaluator = _pick(configured, 'corloc')
+        evaluator = [metric for name in elsewhere for metric in _pick(configured, name)]
         sets.append({'dataloader': cfg.corloc_dataloader, 'evaluator': evaluator})
     cfg.test_dataloader = sets[0]['dataloader']
     cfg.test_evaluator = sets[0]['evaluator']

@@ -26,6 +26,14 @@ def test_the_config_s_settings_of_a_metric_are_kept():
     assert cfg.test_dataloader == {'photos': 'val'}
 
 
+def test_pseudo_masks_are_measured_on_the_training_photos_beside_corloc():
+    cfg = config(corloc_dataloader={'photos': 'train'})
+    select_evaluation(cfg, ['pseudo', 'corloc'])
+    assert cfg.test_dataloader == {'photos': 'train'}
+    assert cfg.test_evaluator == [{'type': 'PseudoMaskMetric'}, {'type': 'CorLocMetric'}]
+    assert cfg.test_cfg['further'] == []
+
+
 def test_corloc_is_measured_on_the_training_photos():
     cfg = config(corloc_dataloader={'photos': 'train'})
     select_evaluation(cfg, ['corloc', 'bbox'])

@@ -2,5 +2,6 @@
 
 from .finite_loss import FiniteLossHook
 from .principal_projections import PrincipalProjectionHook
+from .pseudo_labels import PseudoLabelHook
 
-__all__ = ['FiniteLossHook', 'PrincipalProjectionHook']
+__all__ = ['FiniteLossHook', 'PrincipalProjectionHook', 'PseudoLabelHook']

@@ -3,6 +3,7 @@
 from .corloc import CorLocMetric
 from .image_classification import ImageClassificationMetric
 from .proposal import ProposalMetric
+from .pseudo_mask import PseudoMaskMetric
 from .semseg import SemSegMetric
 from .voc_detection import VOCDetectionMetric
 from .voc_instance import VOCInstanceMetric
@@ -11,6 +12,7 @@ __all__ = [
     'CorLocMetric',
     'ImageClassificationMetric',
     'ProposalMetric',
+    'PseudoMaskMetric',
     'SemSegMetric',
     'VOCDetectionMetric',
     'VOCInstanceMetric',

@@ -17,8 +17,9 @@ from .feature_cache import FeatureCache
 from .painting import paint_semantic_map
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
-# Tested like a stage, on photos whose tags are known: the pseudo instances themselves.
-PSEUDO = 'calibration'
+# Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
+# attention that teaches stage 3 as masks, or with stage 3's own masks and validated.
+PSEUDO = ('attention', 'calibration')
 
 
 @MODELS.register_module()
@@ -33,7 +34,9 @@ class LabelPEnet(BaseDetector):
         calibration: Config of the proposal calibration.
         train_cfg: Unused, as mmdet's detectors take it.
         test_cfg: ``stage``: whose result :meth:`predict` gives, the last one by default;
-            ``'calibration'`` gives the pseudo instances of photos whose tags are known.
+            of photos whose tags are known, ``'attention'`` gives the pseudo instances that teach
+            stages 2 and 3, and ``'calibration'`` those that teach stage 4, with stage 3's masks
+            and, in a full calibration, validated.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: mmengine's initialisation.
 
@@ -69,8 +72,8 @@ class LabelPEnet(BaseDetector):
         if hasattr(attention, 'use_backbone'):
             attention.use_backbone(self.backbone)
         self.tested = (test_cfg or {}).get('stage', names[-1])
-        if self.tested not in (*names, PSEUDO):
-            raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, PSEUDO)}')
+        if self.tested not in (*names, *PSEUDO):
+            raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, *PSEUDO)}')
         self.active = tuple(names)
         self.backbone_learns = True
         self.curriculum = Curriculum()
@@ -280,7 +283,7 @@ class LabelPEnet(BaseDetector):
         feats = self.extract_feat(batch_inputs, img_shapes)
         image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
         results = self._results(feats, evidence, self.tested)
-        masks = self.tested == PSEUDO or self.cascade[self.tested].makes_masks
+        masks = self.tested in PSEUDO or self.cascade[self.tested].makes_masks
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
             if not masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
@@ -292,11 +295,14 @@ class LabelPEnet(BaseDetector):
     def _results(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
     ) -> list[InstanceData]:
-        if name == PSEUDO:
+        if name == 'attention':
+            evidence = self._walk(feats, evidence, last='detection')[0]
+            return [_pseudo_result(e, 'attention') for e in evidence]
+        if name == 'calibration':
             evidence = self._explain(feats, evidence)
             if self.can_validate:
                 evidence = self._validate(feats, evidence)
-            return [_pseudo_result(e) for e in evidence]
+            return [_pseudo_result(e, 'masks') for e in evidence]
         stage = self.cascade[name]
         if name == 'classification':
             evidence = self.calibration.rescore(feats, stage.propagate(feats, evidence))
@@ -359,21 +365,21 @@ def _supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
     return dict(pseudo=count / len(evidence), pseudo_v=weights.sum() / count.clamp(min=1))
 
 
-def _pseudo_result(evidence: Evidence) -> InstanceData:
-    """Pseudo instances as a result in photo pixels, for measuring them like one."""
+def _pseudo_result(evidence: Evidence, maps: str) -> InstanceData:
+    """Pseudo instances in photo pixels, for measuring them like a result; masks are ``maps``."""
     pseudo = evidence.pseudo_instances
     scale = pseudo.bboxes.new_tensor(evidence.scale_factor * 2)
     result = InstanceData(
         bboxes=pseudo.bboxes / scale, scores=pseudo.weights, labels=pseudo.labels
     )
     height, width = evidence.ori_shape[:2]
-    if len(pseudo) == 0 or 'masks' not in pseudo:
+    if len(pseudo) == 0 or maps not in pseudo:
         result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
         return result
     # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
     stride = evidence.instance_stride
-    rows = round(pseudo.masks.shape[1] * stride / evidence.scale_factor[1])
-    columns = round(pseudo.masks.shape[2] * stride / evidence.scale_factor[0])
-    masks = F.interpolate(pseudo.masks[None], size=(rows, columns), mode='bilinear')[0]
+    rows = round(pseudo[maps].shape[1] * stride / evidence.scale_factor[1])
+    columns = round(pseudo[maps].shape[2] * stride / evidence.scale_factor[0])
+    masks = F.interpolate(pseudo[maps][None], size=(rows, columns), mode='bilinear')[0]
     result.masks = masks[:, :height, :width] >= 0.5
     return result
