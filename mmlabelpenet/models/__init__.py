@@ -3,6 +3,7 @@
 from .backbones import DilatedVGG, EfficientNetLite
 from .calibration import (
     CAMAttention,
+    DenseCRF,
     ExcitationAttention,
     PixelAffinity,
     ProposalCalibration,
@@ -22,6 +23,7 @@ from .stages import (
 __all__ = [
     'CAMAttention',
     'ClassificationStage',
+    'DenseCRF',
     'DetectionStage',
     'DilatedVGG',
     'EfficientNetLite',

@@ -1,6 +1,7 @@
 """Attention, its sharpening, and the calibration of proposals by it."""
 
 from .attention import CAMAttention
+from .dense_crf import DenseCRF
 from .energy import box_sums, contrast_energy, energy_share, scale_boxes
 from .excitation import Excitation
 from .excitation_attention import ExcitationAttention
@@ -19,6 +20,7 @@ from .validation import key_share, merge_validated
 
 __all__ = [
     'CAMAttention',
+    'DenseCRF',
     'Excitation',
     'ExcitationAttention',
     'PixelAffinity',

@@ -45,6 +45,8 @@ class RandomWalk(BaseModule):
         levels: Levels whose features, brought to the first one's grid, tell what is alike.
         power: Exponent of the cosine similarity.
         steps: Number of steps; 0 leaves the maps as they are but for the grid.
+        scales: Sizes of the grid relative to that of the first level; the maps after a walk on
+            each of them are averaged.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class RandomWalk(BaseModule):
         levels: Sequence[int] = (1,),
         power: float = 4.0,
         steps: int = 3,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
@@ -60,6 +63,7 @@ class RandomWalk(BaseModule):
         self.stride = strides[self.levels[0]]
         self.power = power
         self.steps = steps
+        self.scales = tuple(scales)
 
     def forward(
         self,
@@ -86,12 +90,29 @@ class RandomWalk(BaseModule):
         if self.steps:
             # Half precision would spoil the sums over cells, here and in all that follows.
             with torch.autocast(maps.device.type, enabled=False):
-                affinity = feature_affinity(self._features(feats, index, img_shape), self.power)
-                flat = maps.flatten(1)
-                for _ in range(self.steps):
-                    flat = flat @ affinity.t()
-            maps = flat.view_as(maps)
+                features = self._features(feats, index, img_shape)
+                maps = torch.stack([self._walk(features, maps, s) for s in self.scales]).mean(0)
         return normalise(maps)
+
+    def _walk(self, features: Tensor, maps: Tensor, scale: float) -> Tensor:
+        """Walk on a grid of another size, and come back."""
+        height, width = maps.shape[1:]
+        if scale != 1:
+            size = (max(round(height * scale), 1), max(round(width * scale), 1))
+            features, maps = (
+                F.interpolate(x[None], size, mode='bilinear', align_corners=False)[0]
+                for x in (features, maps)
+            )
+        affinity = feature_affinity(features, self.power)
+        flat = maps.flatten(1)
+        for _ in range(self.steps):
+            flat = flat @ affinity.t()
+        walked = normalise(flat.view_as(maps))
+        if scale == 1:
+            return walked
+        return F.interpolate(walked[None], (height, width), mode='bilinear', align_corners=False)[
+            0
+        ]
 
     def _features(self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int]) -> Tensor:
         size = valid_cells(img_shape, self.stride)

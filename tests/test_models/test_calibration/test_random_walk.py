@@ -4,6 +4,8 @@ import torch
 from mmlabelpenet.models import RandomWalk
 from mmlabelpenet.models.calibration import feature_affinity
 
+from ..tiny import STRIDES, random_feats
+
 
 def clusters():
     """Features [4, 2, 6] of two kinds: the left half and the right half."""
@@ -81,3 +83,15 @@ def test_mixed_precision_leaves_the_sums_exact():
         mixed = walk(feats, 0, attention, 8, (64, 64))
     assert mixed.dtype == torch.float32
     assert torch.equal(mixed, plain)
+
+
+def test_several_scales_are_averaged():
+    feats, maps = random_feats(), torch.rand(2, 4, 6)
+    walks = [
+        RandomWalk(STRIDES, levels=(2,), steps=2, scales=scales)(feats, 0, maps, 16, (64, 96))
+        for scales in ((1.0,), (0.5,), (1.0, 0.5))
+    ]
+    assert all(tuple(walk.shape) == (2, 4, 6) for walk in walks)
+    assert not torch.allclose(walks[0], walks[1], atol=1e-3)
+    mean = (walks[0] + walks[1]) / 2
+    assert torch.allclose(walks[2], mean / mean.amax((1, 2), keepdim=True), atol=0.05)
