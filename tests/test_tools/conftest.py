@@ -67,16 +67,25 @@ def config(tmp_path, shapes):
 
 
 @pytest.fixture
-def tool(monkeypatch):
+def tool_module():
+    """Import a tool by name."""
+
+    def load(name):
+        path = REPOSITORY / 'tools' / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def tool(monkeypatch, tool_module):
     """Run a tool by name within this process."""
     monkeypatch.delenv('LOCAL_RANK', raising=False)
 
     def run(name, *args):
-        spec = importlib.util.spec_from_file_location(
-            f'{name}_tool', REPOSITORY / 'tools' / f'{name}.py'
-        )
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        run_command(module.main, [str(arg) for arg in args])
+        run_command(tool_module(name).main, [str(arg) for arg in args])
 
     return run
