@@ -84,3 +84,17 @@ def test_the_classifier_starts_from_zero(cam):
     cam.init_weights()
     assert (cam.classifiers[0].weight == 0).all()
     assert (cam.image_logits((None, torch.rand(1, 2, 1, 1)), [(16, 16)]) == 0).all()
+
+
+def test_a_region_that_is_the_whole_photo_scores_as_the_photo_does(cam):
+    torch.manual_seed(0)
+    torch.nn.init.normal_(cam.classifiers[0].weight)
+    torch.nn.init.normal_(cam.bias)
+    feats = (torch.rand(1, 1, 8, 12), torch.rand(1, 2, 4, 6))
+    whole = torch.tensor([[0.0, 0, 96, 64], [16.0, 16, 48, 32]])
+    logits = cam.region_logits(feats, 0, (64, 96), whole)
+    assert torch.allclose(logits[:1], cam.image_logits(feats, [(64, 96)]), atol=1e-5)
+    inside = feats[1][:, :, 1:2, 1:3]
+    assert torch.allclose(
+        logits[1:], cam.classifiers[0](inside).mean((2, 3)) + cam.bias, atol=1e-5
+    )

@@ -6,7 +6,15 @@ from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import ClassificationStage
 
-from ..tiny import LEVELS, NUM_CLASSES, ROI_FEATURES, boxes_in, evidence_of, random_feats
+from ..tiny import (
+    LEVELS,
+    NUM_CLASSES,
+    ROI_FEATURES,
+    boxes_in,
+    evidence_of,
+    pseudo_of,
+    random_feats,
+)
 
 
 def build_stage(**changes):
@@ -119,3 +127,17 @@ def test_scores_of_the_softmax_loss_are_handed_on_without_negative_ones():
     torch.nn.init.constant_(stage.fc_class.bias, -5.0)
     after = stage.propagate(random_feats(), [photo_evidence()])[0]
     assert (after.proposals.scores == 0).all()
+
+
+def test_on_the_way_back_each_pseudo_instance_is_learned_from():
+    stage = build_stage(roi_features=None)
+    torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
+    evidence = photo_evidence((1.0, 1.0, 0.0))
+    evidence.pseudo_instances = pseudo_of([[0.0, 0, 40, 40], [20, 20, 60, 60]], [0, 1], [0.9, 0.3])
+    losses = stage.loss(random_feats(), [evidence])
+    # its own class and the untagged one count, the other tagged class does not; a weighted mean
+    assert losses['loss_region'].item() == pytest.approx(2 * math.log(2), rel=1e-5)
+    evidence.pseudo_instances.weights = torch.zeros(2)
+    assert stage.loss(random_feats(), [evidence])['loss_region'] == 0
+    evidence.pseudo_instances = evidence.pseudo_instances[:0]
+    assert stage.loss(random_feats(), [evidence])['loss_region'] == 0

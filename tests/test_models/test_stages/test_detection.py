@@ -106,3 +106,70 @@ def test_every_class_has_a_detection():
     stage = DetectionStage(NUM_CLASSES, BOX_HEAD, test_cfg=dict(score_threshold=1.0)).eval()
     result = stage.predict(random_feats(), [photo_evidence()])[0]
     assert sorted(result.labels.tolist()) == [0, 1, 2]
+
+
+@pytest.fixture
+def seeing():
+    """A stage that sees class 1 in channel 0 of one map, and a photo with an object there."""
+    roi_features = dict(
+        fusion=dict(in_channels=(2,), strides=(8,), out_channels=None),
+        roi_size=4,
+        fc_channels=2,
+        num_fcs=1,
+    )
+    stage = DetectionStage(NUM_CLASSES, dict(roi_features=roi_features))
+    layer, head = stage.box_head.roi_features.fcs[0], stage.box_head.fc_cls
+    with torch.no_grad():
+        for part in (layer.weight, layer.bias, head.weight, head.bias):
+            part.zero_()
+        layer.weight[0, :16] = 1.0  # channel 0
+        layer.weight[1, 16:] = 1.0
+        head.weight[1, 0] = 1.0
+        head.weight[NUM_CLASSES, 1] = 0.2
+    feats = torch.full((1, 2, 8, 12), 0.01)
+    feats[0, 1] = 0.3
+    feats[0, 0, 2:6, 2:6] = 1.0
+    return stage.eval(), (feats,)
+
+
+def agreement_with(seeing, bbox, rows, columns, label=1):
+    stage, feats = seeing
+    instances = pseudo_of([bbox], [label])
+    instances.masks = torch.zeros(1, 16, 24)
+    instances.masks[0, slice(*rows), slice(*columns)] = 0.9
+    return stage.agreement(feats, instances, 4).item()
+
+
+def test_the_mask_of_an_object_agrees_more_than_the_same_mask_moved_away(seeing):
+    box = [8.0, 8, 56, 56]
+    right = agreement_with(seeing, box, (4, 12), (4, 12))
+    assert right > 0.8
+    assert agreement_with(seeing, box, (4, 12), (9, 17)) < 0.6 * right
+    assert agreement_with(seeing, [64.0, 8, 96, 56], (4, 12), (16, 24)) < 0.3 * right
+
+
+def test_another_class_does_not_agree(seeing):
+    assert agreement_with(seeing, [8.0, 8, 56, 56], (4, 12), (4, 12), label=2) < 0.1
+
+
+def test_validating_weighs_what_was_found_and_what_was_there(seeing):
+    stage, feats = seeing
+    pseudo, found = pseudo_of([[8.0, 8, 56, 56]], [1]), pseudo_of([[64.0, 8, 96, 56]] * 2, [1, 1])
+    pseudo.attention = torch.rand(1, 16, 24)
+    found.masks = torch.rand(2, 16, 24)
+    evidence = photo_evidence(pseudo)
+    evidence.found = found
+    evidence.set_metainfo(dict(instance_stride=4))
+    after = stage.validate(feats, [evidence])[0]
+    assert after.found.agreement.shape == (2,)
+    assert after.pseudo_instances.agreement.shape == (1,)
+    assert 'agreement' not in evidence.found
+    evidence.found = found[:0]
+    assert stage.validate(feats, [evidence])[0].found.agreement.shape == (0,)
+
+
+def test_agreement_is_the_same_under_autocast(seeing):
+    plain = agreement_with(seeing, [8.0, 8, 56, 56], (4, 12), (4, 12))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        mixed = agreement_with(seeing, [8.0, 8, 56, 56], (4, 12), (4, 12))
+    assert mixed == pytest.approx(plain, abs=0.02)
