@@ -9,6 +9,9 @@ if [ $# -lt 2 ]; then
     exit 2
 fi
 
+# mmengine writes configs with yapf, whose first use fills a cache in the home folder: several
+# processes that do so at once read one another's half files.
+python -c 'import yapf.yapflib.yapf_api'
 python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \

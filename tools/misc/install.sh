@@ -144,6 +144,7 @@ pip_step 'mmdet, mmengine and the rest' install -c "$constraints" -r "$mminstall
     -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt
 install_opencv
 pip_step 'mmlabelpenet' install --no-deps --no-build-isolation -e .
-"$venv/bin/python" -c 'import mmlabelpenet.registry' || fail 'mmlabelpenet does not import.'
+# yapf, with which mmengine writes configs, fills its cache here, before several processes would at once.
+"$venv/bin/python" -c 'import yapf.yapflib.yapf_api, mmlabelpenet.registry' || fail 'mmlabelpenet does not import.'
 touch "$venv/.mmlabelpenet-$(fingerprint)"
 echo "install: $venv is ready after $SECONDS s"
