@@ -2,12 +2,18 @@
 
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
-from .transforms import LoadInstanceMasks, LoadRegionProposals, PackWeakInputs
+from .transforms import (
+    LoadInstanceMasks,
+    LoadRegionProposals,
+    LoadTrueInstances,
+    PackWeakInputs,
+)
 from .voc import VOCInstanceDataset
 
 __all__ = [
     'LoadInstanceMasks',
     'LoadRegionProposals',
+    'LoadTrueInstances',
     'PackWeakInputs',
     'SeededBatchSampler',
     'SeededDataset',

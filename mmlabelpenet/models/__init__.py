@@ -8,6 +8,7 @@ from .calibration import (
     PixelAffinity,
     ProposalCalibration,
     RandomWalk,
+    TrueInstances,
 )
 from .detectors import FeatureCache, LabelPEnet, require_known_transforms
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
@@ -39,6 +40,7 @@ __all__ = [
     'SegmentationStage',
     'SoftmaxTagLoss',
     'Stage',
+    'TrueInstances',
     'WSDDNLoss',
     'WeakBoxHead',
     'WeakMaskHead',

@@ -27,6 +27,8 @@ class Evidence(BaseDataElement):
     - ``found`` (InstanceData), on the way back: what the last stage finds of tagged classes, with
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
       ``agreement`` [F] in 0..1, as the pseudo instances have it then.
+    - ``truth`` (InstanceData), only in an upper bound's training: true ``bboxes``, ``labels``
+      and, where known, ``masks``.
 
     Metainfo: ``img_shape`` (h, w) of the unpadded input, ``batch_input_shape``.
     """

@@ -2,5 +2,6 @@
 
 from .formatting import PackWeakInputs
 from .loading import LoadInstanceMasks, LoadRegionProposals
+from .truth import LoadTrueInstances
 
-__all__ = ['LoadInstanceMasks', 'LoadRegionProposals', 'PackWeakInputs']
+__all__ = ['LoadInstanceMasks', 'LoadRegionProposals', 'LoadTrueInstances', 'PackWeakInputs']

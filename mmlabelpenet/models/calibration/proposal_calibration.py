@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..task_modules import mine_pseudo_instances
+from ..task_modules import mine
 from .attention import normalise
 from .energy import contrast_energy, energy_share
 from .instance_attention import connected_to_peak, instance_attention, tight_boxes
@@ -42,7 +42,7 @@ class ProposalCalibration(BaseModule):
         refine: Config of the module that sharpens instance attention by the photo itself, e.g.
             ``PixelAffinity``; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
-        mining: Arguments of :func:`mine_pseudo_instances`.
+        mining: Arguments of :func:`mine`.
         validation: Least agreement v of an instance that is fed back.
         merging: Arguments of :func:`merge_validated`.
 
@@ -132,9 +132,8 @@ class ProposalCalibration(BaseModule):
         finer = []
         for one in self.rescore(feats, evidence):
             one = one.clone()
-            pseudo = mine_pseudo_instances(
-                one.proposals.bboxes, one.proposals.scores, one.tags, **self.mining
-            )
+            proposals = one.proposals
+            pseudo = mine(proposals.bboxes, proposals.scores, one.tags, **self.mining)
             pseudo.weights = pseudo.scores
             pseudo.attention, stride = self._instance_attention(one, pseudo)
             one.set_metainfo(dict(instance_stride=stride))

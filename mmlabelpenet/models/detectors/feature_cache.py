@@ -16,6 +16,7 @@ KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction')
 TOLD_APART = {
     'LoadImageFromFile',
     'LoadRegionProposals',
+    'LoadTrueInstances',
     'PackWeakInputs',
     'ProposalBroadcaster',
     'RandomChoiceResize',

@@ -182,6 +182,8 @@ class LabelPEnet(BaseDetector):
                 one.tags = sample.tags
                 ignored = sample.get('ignored_tags')
                 one.known = torch.ones_like(one.tags) if ignored is None else 1 - ignored
+            if self.training and getattr(self.calibration, 'reads_truth', False):
+                one.truth = sample.gt_instances
             collected.append(one)
         return collected
 
@@ -249,7 +251,8 @@ class LabelPEnet(BaseDetector):
 
         Args:
             batch_inputs: [B, 3, H, W].
-            batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read.
+            batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read, but by the
+                ``TrueInstances`` of an upper bound.
 
         Returns:
             Scalars by name; beside the losses, for each stage that learns from pseudo instances,
