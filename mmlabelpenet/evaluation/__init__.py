@@ -15,6 +15,7 @@ from .functional import (
 from .loops import MultiSetTestLoop
 from .metrics import (
     CorLocMetric,
+    ErrorTaxonomyMetric,
     ImageClassificationMetric,
     ProposalMetric,
     PseudoMaskMetric,
@@ -27,6 +28,7 @@ from .select import METRICS_BY_NAME, select_evaluation
 __all__ = [
     'METRICS_BY_NAME',
     'CorLocMetric',
+    'ErrorTaxonomyMetric',
     'ImageClassificationMetric',
     'MultiSetTestLoop',
     'PhotoMatches',

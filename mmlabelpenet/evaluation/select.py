@@ -14,6 +14,7 @@ METRICS_BY_NAME = {
     'proposal': 'ProposalMetric',
     'image': 'ImageClassificationMetric',
     'pseudo': 'PseudoMaskMetric',
+    'errors': 'ErrorTaxonomyMetric',
 }
 # Measured on the training photos.
 ON_TRAINING = ('corloc', 'pseudo')

@@ -1,6 +1,7 @@
 """Metrics for mmengine's evaluator, with flat names and no prefix."""
 
 from .corloc import CorLocMetric
+from .errors import ErrorTaxonomyMetric
 from .image_classification import ImageClassificationMetric
 from .proposal import ProposalMetric
 from .pseudo_mask import PseudoMaskMetric
@@ -10,6 +11,7 @@ from .voc_instance import VOCInstanceMetric
 
 __all__ = [
     'CorLocMetric',
+    'ErrorTaxonomyMetric',
     'ImageClassificationMetric',
     'ProposalMetric',
     'PseudoMaskMetric',
