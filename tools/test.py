@@ -27,6 +27,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--show', action='store_true', help='show each painted photo')
     parser.add_argument('--show-dir', help='write painted photos into this folder')
     parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="average over the config's scales and flips",
+    )
+    parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds that each shown photo stays'
     )
     add_common_arguments(parser)
@@ -44,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         show=args.show,
         show_dir=args.show_dir,
         wait_time=args.wait_time,
+        tta=args.tta,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.hooks import PrepareTTAHook
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
@@ -67,6 +68,18 @@ def _paint(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> N
     }
 
 
+def _see_all_views(cfg: Config) -> None:
+    """Let the photos that are tested come in all views of the config."""
+    if cfg.get('tta_pipeline') is None or cfg.get('tta_model') is None:
+        raise UserError(
+            '--tta needs tta_model and tta_pipeline in the config, as those of the full VOC in '
+            'configs/label_penet have them.'
+        )
+    for name in ('test_dataloader', 'corloc_dataloader'):
+        if cfg.get(name) is not None:
+            cfg[name].dataset.pipeline = cfg.tta_pipeline
+
+
 def evaluate_detector(
     cfg: Config,
     checkpoint: str,
@@ -75,6 +88,7 @@ def evaluate_detector(
     show: bool = False,
     show_dir: str | None = None,
     wait_time: float = 2.0,
+    tta: bool = False,
 ) -> dict[str, float]:
     """Test a checkpoint, log the figures as a table and write ``{work_dir}/metrics.json``.
 
@@ -87,14 +101,17 @@ def evaluate_detector(
         show: Whether to show each painted photo in a window.
         show_dir: Folder for the painted photos.
         wait_time: Seconds that each window stays.
+        tta: Whether to average over the views that the config's ``tta_pipeline`` makes.
 
     Returns:
         The figures by name.
 
     Raises:
-        UserError: If a name is unknown, the checkpoint does not exist or does not fit, or a
-            part of the data is missing.
+        UserError: If a name is unknown, the checkpoint does not exist or does not fit, a
+            part of the data is missing, or the config has no views to average over.
     """
+    if tta:
+        _see_all_views(cfg)
     if eval_names is not None:
         select_evaluation(cfg, eval_names)
     temporary = None if out is None else _dump_predictions(cfg, out)
@@ -106,6 +123,8 @@ def evaluate_detector(
     runner = build_runner(cfg)
     require_same_model(runner.model, weights, checkpoint)
     runner.load_checkpoint(checkpoint)
+    if tta:
+        runner.register_hook(PrepareTTAHook(tta_cfg=cfg.tta_model))
     metrics = runner.test()
     if is_main_process():
         if temporary is not None and out is not None:

@@ -10,7 +10,7 @@ from .calibration import (
     RandomWalk,
     TrueInstances,
 )
-from .detectors import FeatureCache, LabelPEnet, require_known_transforms
+from .detectors import FeatureCache, LabelPEnet, ProposalTTA, require_known_transforms
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .stages import (
@@ -34,6 +34,7 @@ __all__ = [
     'LevelFusion',
     'PixelAffinity',
     'ProposalCalibration',
+    'ProposalTTA',
     'RandomWalk',
     'RefinementStage',
     'RoIFeatures',

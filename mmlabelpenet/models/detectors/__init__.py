@@ -3,5 +3,12 @@
 from .feature_cache import FeatureCache, require_known_transforms
 from .label_penet import LabelPEnet
 from .painting import paint_semantic_map
+from .proposal_tta import ProposalTTA
 
-__all__ = ['FeatureCache', 'LabelPEnet', 'paint_semantic_map', 'require_known_transforms']
+__all__ = [
+    'FeatureCache',
+    'LabelPEnet',
+    'ProposalTTA',
+    'paint_semantic_map',
+    'require_known_transforms',
+]

@@ -319,6 +319,23 @@ class LabelPEnet(BaseDetector):
         return self._walk(feats, evidence, last='segmentation')[0]
 
     @torch.no_grad()
+    def read(self, data: dict) -> tuple[tuple[Tensor, ...], list[Evidence]]:
+        """Backbone maps and first evidence of a batch as the data loader gives it."""
+        data = self.data_preprocessor(data, False)
+        evidence = self._evidence(data['inputs'], data['data_samples'])
+        return self.extract_feat(data['inputs'], [e.img_shape for e in evidence]), evidence
+
+    @torch.no_grad()
+    def score_regions(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Scores [N, C] and boxes [N, 4] that a stage gives to a photo's proposals, in order."""
+        stage = self.cascade[name]
+        if name == 'classification':
+            evidence = self.calibration.rescore(feats, stage.propagate(feats, evidence))
+        return self.cascade[stage.needs or name].score_regions(feats, evidence)
+
+    @torch.no_grad()
     def explain(self, data: dict) -> list[Evidence]:
         """What the cascade makes of photos whose tags are known: for pictures and study.
 
@@ -328,10 +345,7 @@ class LabelPEnet(BaseDetector):
         Returns:
             For each photo its evidence after all stages that make some, in input pixels.
         """
-        data = self.data_preprocessor(data, False)
-        evidence = self._evidence(data['inputs'], data['data_samples'])
-        feats = self.extract_feat(data['inputs'], [e.img_shape for e in evidence])
-        return self._explain(feats, evidence)
+        return self._explain(*self.read(data))
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """Backbone maps alone: what can be had without proposals."""

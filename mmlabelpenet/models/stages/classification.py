@@ -146,10 +146,16 @@ class ClassificationStage(Stage):
             finer.append(one)
         return finer
 
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """The scored proposals of ``evidence``."""
+        return [(e.proposals.scores, e.proposals.bboxes) for e in evidence]
+
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """The scored proposals of ``evidence`` after NMS."""
         return [
-            select_detections(e.proposals.bboxes, e.proposals.scores, **self.test_cfg)
-            for e in evidence
+            select_detections(bboxes, scores, **self.test_cfg)
+            for scores, bboxes in self.score_regions(feats, evidence)
         ]

@@ -95,9 +95,10 @@ class DetectionStage(Stage):
             refined.append(self.box_head.assign(region.bboxes, pseudo))
         return refined
 
-    def _detect(
+    def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
     ) -> list[tuple[Tensor, Tensor]]:
+        """Mean scores of the branches and regressed boxes."""
         return self.box_head.scores_and_boxes(
             feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
         )
@@ -108,7 +109,7 @@ class DetectionStage(Stage):
         if self.extend_score is None:
             return evidence
         finer = []
-        for one, (scores, bboxes) in zip(evidence, self._detect(feats, evidence)):
+        for one, (scores, bboxes) in zip(evidence, self.score_regions(feats, evidence)):
             found = mine(bboxes, scores, one.tags, **self.mining)
             one = one.clone()
             size = one.pseudo_instances.attention.shape[-2:]
@@ -178,5 +179,5 @@ class DetectionStage(Stage):
         """Detections of all classes, in input pixels."""
         return [
             select_detections(bboxes, scores, **self.test_cfg)
-            for scores, bboxes in self._detect(feats, evidence)
+            for scores, bboxes in self.score_regions(feats, evidence)
         ]

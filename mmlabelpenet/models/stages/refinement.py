@@ -125,6 +125,16 @@ class RefinementStage(Stage):
             finer.append(one)
         return finer
 
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """None of its own: :attr:`needs` names the stage whose boxes it gives masks to.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f'refinement takes the boxes of {self.needs}')
+
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """The detections of the stage before, with masks, in photo pixels."""
