@@ -49,11 +49,20 @@ def settle(node, root):
             settle(value, root)
 
 
+def narrow(model):
+    """Make mask heads small and results short, in place."""
+    for stage in model.cascade.values():
+        if stage is not None:
+            stage.get('mask_head', {}).update(channels=16, num_convs=1)
+            stage.get('test_cfg', {}).update(max_per_image=5)
+
+
 def load(name, root):
     cfg = Config.fromfile(CONFIGS / name)
     parts = {key: cfg[key].to_dict() for key in cfg if key.endswith('_dataloader')}
     settle(parts, root)
     shrink(cfg.model)
+    narrow(cfg.model)
     return cfg, parts
 
 

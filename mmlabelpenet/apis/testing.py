@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.hooks import PrepareTTAHook
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
 from mmlabelpenet.evaluation import select_evaluation
+from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, atomic_path
 
 from .checkpoint import read_checkpoint, require_same_model
@@ -124,7 +124,7 @@ def evaluate_detector(
     require_same_model(runner.model, weights, checkpoint)
     runner.load_checkpoint(checkpoint)
     if tta:
-        runner.register_hook(PrepareTTAHook(tta_cfg=cfg.tta_model))
+        runner.model = MODELS.build(dict(cfg.tta_model, module=runner.model))
     metrics = runner.test()
     if is_main_process():
         if temporary is not None and out is not None:

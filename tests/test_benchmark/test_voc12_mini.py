@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from devkit import leave_configs_plain
 from mmengine.config import Config
 from test_end_to_end import run_tool, small_config
 
@@ -53,10 +54,7 @@ def modules(place, monkeypatch, benchmark_module):
     """The benchmark and its trainings, each launch noted and run within this process."""
     monkeypatch.chdir(place)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    # yapf takes ten times as long to lay out a config as the training takes
-    for module in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
-        as_it_is = lambda text, **style: (text, True)  # noqa: E731
-        monkeypatch.setattr(f'{module}.FormatCode', as_it_is, raising=False)
+    leave_configs_plain(monkeypatch)
     trainings, bench = benchmark_module('trainings'), benchmark_module('voc12_mini')
     launched = []
 
