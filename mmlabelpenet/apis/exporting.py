@@ -5,9 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from tqdm import tqdm
 
-from mmlabelpenet.export import FORMATS, SEGMENTATIONS
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.export import (
+    FORMATS,
+    SEGMENTATIONS,
+    labelled_photo,
+    photo_reader,
+    write_photos,
+)
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.version import __version__
 
 from .checkpoint import read_checkpoint, require_same_model
@@ -89,12 +97,11 @@ def export_instances(
     stage = choose_stage(cfg, stage)
     pipeline = test_pipeline_of(cfg)
     cfg.test_dataloader = split_loader(cfg, split, pipeline)
-    name = 'train' if split == 'corloc' else split
     cfg.test_evaluator = dict(
         type='InstanceExport',
         out=out,
         format=format,
-        split=name,
+        split=_list_name(split),
         selection=dict(selection or {}),
         segmentation=segmentation,
         link=link,
@@ -107,6 +114,63 @@ def export_instances(
     )
     cfg.test_cfg = dict(type='TestLoop')
     return _run(cfg, checkpoint)
+
+
+def export_truth(
+    cfg: Config,
+    out: str,
+    format: str = 'coco',
+    split: str = 'corloc',
+    segmentation: str = 'rle',
+    link: bool = False,
+) -> dict[str, float]:
+    """Write the true instances of a split in the same formats: what pseudo labels stand for.
+
+    Args:
+        cfg: The whole config.
+        out: Folder to write to.
+        format: ``'coco'``, ``'voc'`` or ``'yolo'``.
+        split: Whose dataloader names the photos; its data set knows their masks.
+        segmentation: ``'rle'`` or ``'polygon'``, for COCO.
+        link: Whether to link photos in place of copying them, for VOC and YOLO.
+
+    Returns:
+        Numbers of ``photos`` and ``instances``.
+
+    Raises:
+        UserError: If something is unknown or a photo has no true masks.
+    """
+    _check(format, segmentation)
+    register_all_modules()
+    loader = test_pipeline_of(cfg)[0]
+    pipeline = [loader, dict(type='LoadInstanceMasks'), dict(type='PackWeakInputs')]
+    dataset = DATASETS.build(split_loader(cfg, split, pipeline)['dataset'])
+    photos = []
+    for index in tqdm(range(len(dataset)), desc='true masks', unit='photo'):
+        sample = dataset[index]['data_samples'].to_dict()
+        if 'gt_mask_instances' not in sample:
+            raise UserError(
+                f'{sample["img_path"]} has no true masks: choose a --split that knows them, '
+                "such as corloc, whose data set has supervision='full'."
+            )
+        photos.append(labelled_photo(sample, sample['gt_mask_instances']))
+    write_photos(
+        photos,
+        tuple(dataset.metainfo['classes']),
+        out,
+        format,
+        photo_reader(loader),
+        _list_name(split),
+        segmentation=segmentation,
+        link=link,
+        info=dict(description='true instances'),
+    )
+    return {'photos': len(photos), 'instances': sum(map(len, photos))}
+
+
+def _list_name(split: str) -> str:
+    """The photos of CorLoc are those that are trained on."""
+    return 'train' if split == 'corloc' else split
 
 
 def _check(format: str, segmentation: str) -> None:

@@ -2,13 +2,19 @@
 
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
-from .transforms import LoadInstanceMasks, LoadRegionProposals, PackWeakInputs
+from .transforms import (
+    LoadInstanceMasks,
+    LoadRegionProposals,
+    PackWeakInputs,
+    ProvideRegionProposals,
+)
 from .voc import VOCInstanceDataset
 
 __all__ = [
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'PackWeakInputs',
+    'ProvideRegionProposals',
     'SeededBatchSampler',
     'SeededDataset',
     'ShapesDataset',

@@ -61,7 +61,7 @@ def write_coco(
 
 
 def _annotations(photo: LabelledPhoto, image_id: int, segmentation: str) -> list[dict]:
-    masks: Sequence[dict | None] = photo.masks or [None] * len(photo)
+    masks: list = [None] * len(photo) if photo.masks is None else photo.masks
     rows = zip(photo.labels, photo.scores, photo.boxes.astype(float), masks, photo.areas())
     return [
         {

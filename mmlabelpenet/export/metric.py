@@ -24,8 +24,8 @@ FORMATS = ('coco', 'voc', 'yolo')
 class InstanceExport(PhotoMetric):
     """Writes instances as labels that others can learn from, instead of measuring them.
 
-    Reads of each photo ``pred_instances`` (bboxes, labels, scores and, where there are some, masks),
-    ``tags`` and ``ignored_tags``. Gives the numbers of ``photos`` and ``instances``.
+    Reads of each photo ``pred_instances`` (bboxes, labels, scores and, where there are some,
+    masks), ``tags`` and ``ignored_tags``. Gives the numbers of ``photos`` and ``instances``.
 
     Args:
         out: Folder to write to.

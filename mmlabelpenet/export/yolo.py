@@ -50,8 +50,8 @@ def write_yolo(
     for name, photo in zip(file_names(photos), photos):
         if photo.masks is None:
             raise UserError(
-                'YOLO-seg needs masks, which this stage does not make: choose the stage refinement, '
-                'segmentation or calibration.'
+                'YOLO-seg needs masks, which this stage does not make: choose another stage, such '
+                'as segmentation or calibration.'
             )
         lines = [f'{label} {outline_of(mask)}' for label, mask in zip(photo.labels, photo.masks)]
         with atomic_path(root / 'labels' / split / f'{name}.txt') as temporary:

@@ -2,5 +2,11 @@
 
 from .formatting import PackWeakInputs
 from .loading import LoadInstanceMasks, LoadRegionProposals
+from .proposing import ProvideRegionProposals
 
-__all__ = ['LoadInstanceMasks', 'LoadRegionProposals', 'PackWeakInputs']
+__all__ = [
+    'LoadInstanceMasks',
+    'LoadRegionProposals',
+    'PackWeakInputs',
+    'ProvideRegionProposals',
+]
