@@ -8,7 +8,7 @@ _base_ = [
 classes = ('star', 'ring', 'moon', 'cross', 'heart', 'leaf')
 export_root = 'data/pseudo/shapes'
 photo_root = 'data/shapes/Shapes/JPEGImages/'
-scale = (384, 320)
+scale = (320, 272)
 
 # EfficientNet-Lite0 instead of ResNet-50, and everything narrower: few photos, on a CPU.
 channels = 96
@@ -74,7 +74,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 corloc_dataloader = None
 
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=8, val_interval=8)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=6)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
@@ -84,7 +84,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=10.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type='CosineAnnealingLR', T_max=8, eta_min_ratio=0.05, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=6, eta_min_ratio=0.05, convert_to_iter_based=True),
 ]
 # The heads start at random, and have no projections of backbone maps.
 default_hooks = dict(projections=dict(num_photos=0))

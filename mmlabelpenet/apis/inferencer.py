@@ -136,9 +136,7 @@ class LabelPEnetInferencer(DetInferencer):
             for one, names in zip(described, _per_photo_tags(tags, len(photos))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
         elif self.stage in PSEUDO:
-            raise UserError(
-                f'The stage {self.stage} is for photos whose tags are known: give tags.'
-            )
+            raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
             given = [proposals] if isinstance(proposals, np.ndarray) else list(proposals)
             _require_one_each('proposals', given, len(photos))
@@ -249,10 +247,12 @@ class LabelPEnetInferencer(DetInferencer):
             return None
         pictures = []
         for img, sample in zip(inputs, preds):
+            # without the semantic map, whose 0 is the background, but a class to mmdet
+            shown = DetDataSample(pred_instances=sample.pred_instances)
             self.visualizer.add_datasample(
                 sample.img_id,
                 img[..., ::-1],
-                sample,
+                shown,
                 draw_gt=False,
                 draw_pred=draw_pred,
                 show=show,

@@ -58,7 +58,7 @@ def _list_path(name: str | Path) -> Sequence[str]:
         return [str(path)]
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: mend the path.')
-    photos = sorted(str(one) for one in path.iterdir() if one.suffix.lower() in PHOTO_SUFFIXES)
+    photos = sorted(str(one) for one in path.iterdir() if _is_photo(one))
     if not photos:
         raise UserError(
             f'{path} holds no photos ({", ".join(PHOTO_SUFFIXES)}): name a folder that does.'
@@ -73,3 +73,7 @@ def _local_path(name: str) -> Path:
     if address.scheme != 'file' or address.netloc not in ('', 'localhost'):
         raise UserError(f'{name} is not on this machine: download it, and name the file.')
     return Path(url2pathname(address.path))
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
