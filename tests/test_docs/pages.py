@@ -14,12 +14,12 @@ EXEMPT = {
 }
 
 FENCE = re.compile(r'^(\s*)```(\w*)\s*$')
-MARK = re.compile(r'^\s*<!--\s*not run:(.*?)-->\s*$')
+MARK = re.compile(r'^\s*<!--\s*(not run:(?P<reason>.*?)|run)\s*-->\s*$')
 
 
 @dataclass(frozen=True)
 class Block:
-    """A bash block: the number of its first line in the page, its text, why it is not run."""
+    """A block to run in bash: the number of its first line, its text, why it is not run."""
 
     line: int
     text: str
@@ -27,37 +27,48 @@ class Block:
 
 
 def blocks_of(markdown):
-    """All bash blocks of a page, in order.
+    """The blocks of a page that are commands, in order.
 
-    A block is marked by ``<!-- not run: reason -->`` on the line before it. A mark without a
-    reason, or one that no bash block follows, is an error.
+    These are all bash blocks, and Python blocks under a line ``<!-- run -->``. A bash block under
+    ``<!-- not run: reason -->`` is marked as one that cannot run. A mark without a reason, or one
+    that no such block follows, is an error.
     """
-    blocks, fence, reason, body = [], None, None, []
-    for number, line in enumerate(markdown.splitlines(), start=1):
-        found = FENCE.match(line)
+    blocks, lines = [], iter(enumerate(markdown.splitlines(), start=1))
+    mark = None
+    for number, line in lines:
+        fence, found = FENCE.match(line), MARK.match(line)
+        if mark is not None and (fence is None or fence[2] != _language(mark)):
+            raise ValueError(f'line {number}: no {_language(mark)} block follows the mark')
         if fence is not None:
-            if found and not found[2]:
-                if fence[1] == 'bash':
-                    text = '\n'.join(row.removeprefix(fence[0]) for row in body)
-                    blocks.append(Block(number - len(body), text, reason))
-                fence, reason = None, None
-            else:
-                body.append(line)
-        elif found and found[2]:
-            if reason is not None and found[2] != 'bash':
-                raise ValueError(f'line {number}: no bash block follows the mark')
-            fence, body = (found[1], found[2]), []
-        elif mark := MARK.match(line):
-            reason = mark[1].strip()
-            if not reason:
-                raise ValueError(f'line {number}: the mark has no reason')
-        elif found:
-            fence, body = (found[1], ''), []
-        elif reason is not None:
-            raise ValueError(f'line {number}: no bash block follows the mark')
-    if fence is not None or reason is not None:
-        raise ValueError('the page ends within a block or after a mark')
+            text = _body(lines, fence[1])
+            if fence[2] == 'bash':
+                blocks.append(Block(number + 1, text, _reason(mark)))
+            elif mark is not None:
+                blocks.append(Block(number + 1, f"python - <<'END'\n{text}\nEND"))
+        if found is not None and found['reason'] is not None and not found['reason'].strip():
+            raise ValueError(f'line {number}: the mark has no reason')
+        mark = found
+    if mark is not None:
+        raise ValueError('the page ends after a mark')
     return blocks
+
+
+def _reason(mark):
+    return None if mark is None else mark['reason'].strip()
+
+
+def _language(mark):
+    return 'python' if mark['reason'] is None else 'bash'
+
+
+def _body(lines, indent):
+    """The lines up to the end of a block, its indentation taken off."""
+    body = []
+    for _, line in lines:
+        if line.strip() == '```':
+            return '\n'.join(body)
+        body.append(line.removeprefix(indent))
+    raise ValueError('the page ends within a block')
 
 
 def pages():

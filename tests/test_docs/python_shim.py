@@ -1,4 +1,4 @@
-"""Stands for ``python`` while pages are run: makes long commands short.
+"""Stands for ``python`` while pages are run: fits commands to the small workspace.
 
 A reader trains on 160 photos for minutes. Here the same commands get a few more arguments, and
 only here: no tool knows of it.
@@ -10,7 +10,7 @@ import sys
 
 PHASES = ('classification', 'detection', 'refinement', 'segmentation', 'joint')
 # Where a pattern fits the command line, the arguments are added to its end.
-SHORTER = (
+MORE = (
     (r'make_shapes\.py', '--num-train 8 --num-val 3 --image-size 64 96'),
     (
         r'tools/train\.py .*configs/label_penet/\S+',
@@ -20,15 +20,17 @@ SHORTER = (
         r'tools/train\.py .*configs/pseudo_label/\S+',
         '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=4',
     ),
+    # a model that has hardly learned is sure of nothing
+    (r'export_pseudo_labels\.py', '--score-thr 0 --max-per-class 3'),
 )
 
 
-def shortened(arguments):
-    """The arguments of a command, with those that make it short."""
+def fitted(arguments):
+    """The arguments of a command, with those that it gets here."""
     line = ' '.join(arguments) + ' '
-    more = [extra.split() for pattern, extra in SHORTER if re.search(pattern, line)]
+    more = [extra.split() for pattern, extra in MORE if re.search(pattern, line)]
     return [*arguments, *(word for words in more for word in words)]
 
 
 if __name__ == '__main__':
-    os.execv(sys.executable, [sys.executable, *shortened(sys.argv[1:])])
+    os.execv(sys.executable, [sys.executable, *fitted(sys.argv[1:])])

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from .pages import EXEMPT, REPOSITORY, Block, blocks_of, pages
-from .python_shim import shortened
+from .python_shim import fitted
 from .workspace import run_blocks
 
 PAGE = """
@@ -27,7 +27,12 @@ nvidia-smi
   ```
 
 ```python
-print('no bash')
+print('no command')
+```
+
+<!-- run -->
+```python
+print('a command')
 ```
 """
 
@@ -37,6 +42,7 @@ def test_blocks_are_found_in_order_with_marks_and_lines():
         Block(5, 'echo one'),
         Block(10, 'nvidia-smi', 'needs a GPU'),
         Block(16, 'echo two'),
+        Block(25, "python - <<'END'\nprint('a command')\nEND"),
     ]
 
 
@@ -46,7 +52,9 @@ def test_blocks_are_found_in_order_with_marks_and_lines():
         ('<!-- not run: -->\n```bash\nls\n```\n', 'line 1: the mark has no reason'),
         ('<!-- not run: big -->\nwords\n', 'line 2: no bash block follows'),
         ('<!-- not run: big -->\n```python\n1\n```\n', 'line 2: no bash block follows'),
+        ('<!-- run -->\n```bash\nls\n```\n', 'line 2: no python block follows'),
         ('```bash\nls\n', 'ends within a block'),
+        ('<!-- run -->\n', 'ends after a mark'),
     ],
 )
 def test_a_wrong_mark_is_an_error(page, told):
@@ -68,10 +76,10 @@ def test_a_command_that_fails_is_named_by_its_block(tmp_path, broken):
     assert not (tmp_path / 'later').exists()
 
 
-def test_long_commands_are_made_short_and_others_left():
-    assert shortened(['tools/test.py', 'a.py', 'b.pth']) == ['tools/test.py', 'a.py', 'b.pth']
+def test_some_commands_get_more_arguments_and_others_none():
+    assert fitted(['tools/test.py', 'a.py', 'b.pth']) == ['tools/test.py', 'a.py', 'b.pth']
     train = ['tools/train.py', 'configs/label_penet/label-penet_effnet-lite0_shapes.py']
-    assert shortened(train)[:3] == [*train, '--cfg-options']
+    assert fitted(train)[:3] == [*train, '--cfg-options']
 
 
 def test_exempt_pages_exist():
@@ -87,17 +95,3 @@ def test_the_commands_of_a_page_run(name, request):
     place, programs = request.getfixturevalue('workspace'), request.getfixturevalue('programs')
     failure = run_blocks(blocks, place, programs)
     assert failure is None, f'docs/{name}, line {failure.line} ({failure.code}):\n{failure.output}'
-
-
-@pytest.mark.slow
-def test_a_workspace_holds_photos_proposals_and_a_trained_checkpoint(workspace, programs):
-    config = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
-    commands = f"""
-python tools/dataset_converters/make_shapes.py
-python tools/proposals/make_proposals.py {config} | grep '0 photos done, 11 were there'
-python tools/test.py {config} "$(cat work_dirs/demo/last_checkpoint)" --work-dir tested
-test -f photos/val_00000.jpg
-"""
-    failure = run_blocks([Block(1, commands)], workspace, programs)
-    assert failure is None, failure.output
-    assert (workspace / 'tested/metrics.json').is_file()
