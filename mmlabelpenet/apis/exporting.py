@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from tqdm import tqdm
 
 from mmlabelpenet.export import (
     FORMATS,
+    NEEDS_MASKS,
     SEGMENTATIONS,
     labelled_photo,
     photo_reader,
@@ -113,7 +115,7 @@ def export_instances(
         ),
     )
     cfg.test_cfg = dict(type='TestLoop')
-    return _run(cfg, checkpoint)
+    return _run(cfg, checkpoint, needs_masks=format == 'yolo')
 
 
 def export_truth(
@@ -182,10 +184,14 @@ def _check(format: str, segmentation: str) -> None:
             raise UserError(f"--{option} does not know '{value}'; it knows {', '.join(known)}.")
 
 
-def _run(cfg: Config, checkpoint: str) -> dict[str, float]:
+def _run(cfg: Config, checkpoint: str, needs_masks: bool) -> dict[str, float]:
     weights = read_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
-    require_same_model(runner.model, weights, checkpoint)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    require_same_model(model, weights, checkpoint)
+    # told before all photos have been through the model
+    if needs_masks and not getattr(model, 'makes_masks', True):
+        raise UserError(NEEDS_MASKS)
     runner.load_checkpoint(checkpoint)
     return runner.test()

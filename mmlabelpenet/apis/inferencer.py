@@ -81,6 +81,8 @@ class LabelPEnetInferencer(DetInferencer):
                 )
         # mmdet asks this data set for classes and colours; it has no photos
         metainfo = _metainfo_of(cfg, checkpoint)
+        if cfg.get('classes_from_data'):  # which need not lie here
+            cfg.model.num_classes = len(metainfo['classes'])
         dataset = dict(type='mmdet.BaseDetDataset', metainfo=metainfo, pipeline=pipeline)
         cfg.test_dataloader = dict(dataset=dataset)
         # pictures are saved by this class, not by the visualizer's backends

@@ -5,10 +5,11 @@ from .metric import FORMATS, InstanceExport, labelled_photo, photo_reader, write
 from .polygons import join_rings, mask_to_polygons
 from .records import LabelledPhoto, PhotoReader, Selection, class_counts, file_names, photo_root
 from .voc import paint_objects, write_voc
-from .yolo import outline_of, write_yolo
+from .yolo import NEEDS_MASKS, outline_of, write_yolo
 
 __all__ = [
     'FORMATS',
+    'NEEDS_MASKS',
     'SEGMENTATIONS',
     'InstanceExport',
     'LabelledPhoto',

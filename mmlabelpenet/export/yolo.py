@@ -14,6 +14,10 @@ from .polygons import join_rings, mask_to_polygons
 from .records import LabelledPhoto, PhotoReader, file_names
 
 SPLITS = ('train', 'val', 'test')
+NEEDS_MASKS = (
+    'YOLO-seg needs masks, which this stage does not make: choose another stage, such as '
+    'segmentation or calibration.'
+)
 
 
 def write_yolo(
@@ -49,10 +53,7 @@ def write_yolo(
     require_elsewhere(photos, root / 'images' / split)
     for name, photo in zip(file_names(photos), photos):
         if photo.masks is None:
-            raise UserError(
-                'YOLO-seg needs masks, which this stage does not make: choose another stage, such '
-                'as segmentation or calibration.'
-            )
+            raise UserError(NEEDS_MASKS)
         lines = [f'{label} {outline_of(mask)}' for label, mask in zip(photo.labels, photo.masks)]
         with atomic_path(root / 'labels' / split / f'{name}.txt') as temporary:
             temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')

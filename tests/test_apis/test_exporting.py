@@ -132,6 +132,8 @@ def error_of(capsys, run, *args, **kwargs):
 
 def test_wrong_wishes_are_told(export, capsys, config, tmp_path):
     assert "no stage 'masks'" in error_of(capsys, export, '--stage', 'masks')
+    yolo = ('--format', 'yolo', '--stage', 'detection')
+    assert 'YOLO-seg needs masks' in error_of(capsys, export, *yolo)
     cfg = Config.fromfile(config)
     cfg.corloc_dataloader = None
     cfg.dump(str(tmp_path / 'less.py'))

@@ -154,6 +154,14 @@ def test_the_checkpoint_knows_its_config(checkpoint, photos, predictions):
     assert_same(inferencer(photos[0])['predictions'], predictions[:1])
 
 
+def test_classes_that_follow_the_data_are_the_checkpoints(config, checkpoint, photos, predictions):
+    cfg = Config.fromfile(config)
+    cfg.classes_from_data = True
+    cfg.model.num_classes = 20
+    inferencer = LabelPEnetInferencer(cfg, checkpoint, 'cpu', show_progress=False)
+    assert_same(inferencer(photos[0])['predictions'], predictions[:1])
+
+
 def test_a_photo_without_proposals_gets_the_whole_photo(inferencer, photos):
     (one,) = inferencer(photos[0], proposals=[np.zeros((0, 4))])['predictions']
     assert len(one['labels']) > 0
