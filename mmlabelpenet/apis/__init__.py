@@ -3,15 +3,19 @@
 from .checkpoint import read_checkpoint, require_same_model
 from .command import add_common_arguments, load_config, run_command, sentence_of
 from .distributed import prepare_distributed
+from .exporting import export_instances
+from .inferencer import LabelPEnetInferencer
 from .mixed_precision import BFloat16OptimWrapper, enable_amp
 from .testing import evaluate_detector
 from .training import train_detector
 
 __all__ = [
     'BFloat16OptimWrapper',
+    'LabelPEnetInferencer',
     'add_common_arguments',
     'enable_amp',
     'evaluate_detector',
+    'export_instances',
     'load_config',
     'prepare_distributed',
     'read_checkpoint',

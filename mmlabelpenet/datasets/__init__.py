@@ -7,6 +7,7 @@ from .transforms import (
     LoadRegionProposals,
     LoadTrueInstances,
     PackWeakInputs,
+    ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
 
@@ -15,6 +16,7 @@ __all__ = [
     'LoadRegionProposals',
     'LoadTrueInstances',
     'PackWeakInputs',
+    'ProvideRegionProposals',
     'SeededBatchSampler',
     'SeededDataset',
     'ShapesDataset',

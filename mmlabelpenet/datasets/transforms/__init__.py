@@ -1,7 +1,14 @@
-"""Transforms for photos whose labels are tags."""
+"""Transforms of photos, proposals and masks."""
 
 from .formatting import PackWeakInputs
 from .loading import LoadInstanceMasks, LoadRegionProposals
+from .proposing import ProvideRegionProposals
 from .truth import LoadTrueInstances
 
-__all__ = ['LoadInstanceMasks', 'LoadRegionProposals', 'LoadTrueInstances', 'PackWeakInputs']
+__all__ = [
+    'LoadInstanceMasks',
+    'LoadRegionProposals',
+    'LoadTrueInstances',
+    'PackWeakInputs',
+    'ProvideRegionProposals',
+]

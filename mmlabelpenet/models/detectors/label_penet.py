@@ -265,6 +265,11 @@ class LabelPEnet(BaseDetector):
             return self._backward_loss(feats, evidence)
         return self._walk(feats, evidence, self.active[-1], learning=self.active)[1]
 
+    @property
+    def makes_masks(self) -> bool:
+        """Whether the tested stage's results have masks."""
+        return self.tested in PSEUDO or self.cascade[self.tested].makes_masks
+
     @torch.no_grad()
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: list, rescale: bool = True
@@ -286,7 +291,7 @@ class LabelPEnet(BaseDetector):
         feats = self.extract_feat(batch_inputs, img_shapes)
         image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
         results = self._results(feats, evidence, self.tested)
-        masks = self.tested in PSEUDO or self.cascade[self.tested].makes_masks
+        masks = self.makes_masks
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
             if not masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
