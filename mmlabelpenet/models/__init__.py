@@ -10,7 +10,13 @@ from .calibration import (
     RandomWalk,
     TrueInstances,
 )
-from .detectors import FeatureCache, LabelPEnet, ProposalTTA, require_known_transforms
+from .detectors import (
+    FeatureCache,
+    LabelCache,
+    LabelPEnet,
+    ProposalTTA,
+    require_known_transforms,
+)
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .stages import (
@@ -30,6 +36,7 @@ __all__ = [
     'EfficientNetLite',
     'ExcitationAttention',
     'FeatureCache',
+    'LabelCache',
     'LabelPEnet',
     'LevelFusion',
     'PixelAffinity',

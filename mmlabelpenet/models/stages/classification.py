@@ -126,7 +126,7 @@ class ClassificationStage(Stage):
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Add image scores, proposal scores and attention maps."""
+        """Add image scores, proposal scores and attention maps, to views attention alone."""
         image_scores = self.image_scores(feats, [e.img_shape for e in evidence])
         maps = self.attention(feats, evidence)
         if self.energy_threshold is not None:
@@ -143,8 +143,16 @@ class ClassificationStage(Stage):
             one.attention = attention
             one.set_metainfo(dict(attention_stride=self.attention.stride))
             one.proposals = InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0))
+            if 'views' in one:
+                one.views = [self._view_attention(view) for view in one.views]
             finer.append(one)
         return finer
+
+    def _view_attention(self, view: Evidence) -> Evidence:
+        view = view.clone()
+        [view.attention] = self.attention(view.feats, [view])
+        view.set_metainfo(dict(attention_stride=self.attention.stride))
+        return view
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
