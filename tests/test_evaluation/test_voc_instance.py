@@ -62,6 +62,8 @@ def test_thresholds_and_best_overlap(as_rles):
         'segm_mAP_50': 1,
         'segm_mAP_70': 1,
         'segm_mAP_75': 0,
+        # found at .5, .55, .6, .65 and .7 of the ten thresholds
+        'segm_AR': pytest.approx(0.5),
         'segm_ABO': pytest.approx(0.7),
     }
 

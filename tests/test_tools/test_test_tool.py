@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmlabelpenet.apis.testing import format_metrics, write_metrics
+from mmlabelpenet.evaluation import format_metrics, write_metrics
 
 from .test_train_tool import expect_error
 from .toy_model import ToyDetector
