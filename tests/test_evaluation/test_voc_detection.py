@@ -91,6 +91,15 @@ def test_results_are_forgotten_after_evaluation():
     assert run(metric, [box_sample([(0, 0.9, CAT)], [(0, CAT)])])['bbox_mAP_50'] == 1
 
 
+@pytest.mark.parametrize(('inclusive', 'iou'), [(True, 66 / 121), (False, 50 / 100)])
+def test_a_data_set_may_end_its_boxes_outside(inclusive, iou):
+    # 10 x 5 of 10 x 10 where x2 - x1 is the width; 11 x 6 of 11 x 11 with the last pixel
+    metric = VOCDetectionMetric()
+    metric.dataset_meta = {'classes': ('cat',), 'inclusive_boxes': inclusive}
+    record = metric.measure(box_sample([(0, 0.9, (0, 0, 10, 5))], [(0, (0, 0, 10, 10))]))
+    assert record.overlaps == pytest.approx(iou)
+
+
 def test_unknown_mode_is_refused():
     with pytest.raises(ValueError, match='12points'):
         VOCDetectionMetric(eval_mode='12points')

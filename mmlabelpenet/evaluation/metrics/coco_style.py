@@ -154,7 +154,8 @@ def _index(photos: Sequence[Sequence[dict]], num_classes: int) -> COCO:
     coco = COCO()
     flat = [{**one, 'image_id': image} for image, photo in enumerate(photos) for one in photo]
     coco.dataset = {
-        'images': [{'id': image} for image in range(len(photos))],
+        # pycocotools asks for sizes, though RLE masks bring their own
+        'images': [{'id': image, 'height': 0, 'width': 0} for image in range(len(photos))],
         'annotations': [{**one, 'id': index} for index, one in enumerate(flat, start=1)],
         'categories': [{'id': label} for label in range(num_classes)],
     }
