@@ -2,7 +2,8 @@
 
 Photos, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
 follows the truth. Metrics are timed on masks that are RLE, as in a file; encoding the tensors
-that a model gives is timed apart. ``--agree`` compares figures on many small random sets;
+that a model gives is timed apart. All runs on one core, so that CPU seconds are those of an
+idle machine. ``--agree`` compares figures on many small random sets;
 chainercv runs in an interpreter of its own, since it needs a NumPy before 1.24. ``--dump``
 writes such predictions for the photos of a config, to time tools/analysis_tools/eval_metric.py.
 
@@ -152,24 +153,24 @@ def dump(config: str, path: str, number: int) -> dict:
 
 
 def measured(name: str, photos: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
-    """Figures, tables and seconds of one metric on photos, whose masks it may encode."""
+    """Figures, tables and CPU seconds of one metric on photos, whose masks it may encode."""
     metric = METRICS.build({'type': METRICS_BY_NAME[name], **settings})
     metric.dataset_meta = {'classes': CLASSES}
-    start = time.perf_counter()
+    start = time.process_time()
     metric.process({}, photos)
     figures = metric.evaluate(len(photos))
-    return figures, metric.tables, time.perf_counter() - start
+    return figures, metric.tables, time.process_time() - start
 
 
 def times(args: argparse.Namespace) -> dict:
-    """Seconds of encoding a model's masks, and of each metric on run lengths."""
+    """CPU seconds of encoding a model's masks, and of each metric on run lengths."""
     rng = np.random.default_rng(0)
     photos, encoding = [], 0.0
     for _ in range(args.photos):
         photo = make_photo(rng, args.predictions, tuple(args.size))
-        start = time.perf_counter()
+        start = time.process_time()
         rles = to_rles(photo['pred_instances']['masks'])
-        encoding += time.perf_counter() - start
+        encoding += time.process_time() - start
         photo['pred_instances']['masks'] = rles
         photos.append(photo)
     found = {'photos': args.photos, 'predictions': args.predictions, 'size': list(args.size)}

@@ -3,8 +3,9 @@
 import copy
 import json
 import pickle
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def read_predictions(
     Args:
         path: A ``.pkl`` as ``tools/test.py --out`` or mmdet's ``DumpDetResults`` writes it, or a
             ``.json`` in COCO's data format (pseudo labels, say), whose annotations may have a
-            ``score`` and whose photos are found by the stem of ``file_name``.
+            ``score`` and whose photos are found by ``file_name`` without suffix, or its last part.
         classes: Names that the labels stand for.
         inclusive: Whether (x2, y2) shall be the last pixel inside a box of a ``.json``; those of
             a ``.pkl`` stay as they were predicted.
@@ -86,7 +87,8 @@ def _from_coco(content: dict, classes: Sequence[str], inclusive: bool, path: Pat
         found = _instances(coco, coco.imgToAnns[image['id']], names, classes)
         if inclusive:
             found['bboxes'][:, 2:] -= 1
-        samples.append({'img_id': Path(image['file_name']).stem, 'pred_instances': found})
+        name = PurePosixPath(image['file_name']).with_suffix('')
+        samples.append({'img_id': str(name), 'pred_instances': found})
     return samples
 
 
@@ -138,14 +140,20 @@ def truth_of(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
 
 
 def _by_photo(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:
-    """Predictions by data set's name (None where unknown) and photo."""
+    """Predictions by data set's name (None where unknown) and photo; also by the photo's stem."""
     found: dict[tuple, dict] = {}
     for sample in predictions:
         key = sample.get('dataset_name'), str(sample['img_id'])
         if key in found:
             raise UserError(f'{path} holds photo {key[1]} twice: {REMEDY}.')
         found[key] = sample
-    return found
+    # names in COCO's format begin with folders, of which the data set may know fewer or more
+    stems = Counter(_stem(key) for key in found)
+    return {_stem(key): one for key, one in found.items() if stems[_stem(key)] == 1} | found
+
+
+def _stem(key: tuple) -> tuple:
+    return key[0], PurePosixPath(key[1]).name
 
 
 def join_truth(
@@ -167,7 +175,8 @@ def join_truth(
     by_photo = _by_photo(predictions, path)
     for true in truth:
         img_id = str(true['img_id'])
-        sample = by_photo.get((true.get('dataset_name'), img_id), by_photo.get((None, img_id)))
+        keys = [(true.get('dataset_name'), img_id), (None, img_id), _stem((None, img_id))]
+        sample = next((by_photo[key] for key in keys if key in by_photo), None)
         if sample is None:
             raise UserError(
                 f'{path} holds no predictions for photo {img_id} of this split: '

@@ -119,9 +119,13 @@ def as_coco(config):
     return content
 
 
-def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path):
+@pytest.mark.parametrize('folder', ['', 'Shapes/JPEGImages/'])
+def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path, folder):
     path = tmp_path / 'labels.json'
-    path.write_text(json.dumps(as_coco(config)))
+    content = as_coco(config)
+    for image in content['images']:
+        image['file_name'] = folder + image['file_name']
+    path.write_text(json.dumps(content))
     tool(TOOL, config, path, '--eval', 'bbox', 'segm')
     figures = read(tmp_path / 'labels.metrics.json')['figures']
     assert figures['segm_ABO'] == figures['segm_mAP_75'] == 1
