@@ -23,9 +23,7 @@ NOT_TRUTH = ('LoadImageFromFile', 'LoadRegionProposals', 'LoadProposals')
 REMEDY = 'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`'
 
 
-def read_predictions(
-    path: str | Path, classes: Sequence[str], inclusive: bool = True
-) -> list[dict]:
+def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
     """Read predictions from a file.
 
     Args:
@@ -33,8 +31,6 @@ def read_predictions(
             ``.json`` in COCO's data format (pseudo labels, say), whose annotations may have a
             ``score`` and whose photos are found by ``file_name`` without suffix, or its last part.
         classes: Names that the labels stand for.
-        inclusive: Whether (x2, y2) shall be the last pixel inside a box of a ``.json``; those of
-            a ``.pkl`` stay as they were predicted.
 
     Returns:
         One dict per photo, with ``img_id`` and ``pred_instances``.
@@ -48,7 +44,7 @@ def read_predictions(
     try:
         if path.suffix == '.json':
             content = json.loads(path.read_text(encoding='utf-8'))
-            return _from_coco(content, classes, inclusive, path)
+            return _from_coco(content, classes, path)
         with path.open('rb') as file:
             samples = pickle.load(file)
         if not all('pred_instances' in sample and 'img_id' in sample for sample in samples):
@@ -74,7 +70,7 @@ def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -
         )
 
 
-def _from_coco(content: dict, classes: Sequence[str], inclusive: bool, path: Path) -> list[dict]:
+def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
     names = {one['id']: one['name'] for one in content['categories']}
     unknown = sorted(set(names.values()) - set(classes))
     if unknown:
@@ -85,10 +81,10 @@ def _from_coco(content: dict, classes: Sequence[str], inclusive: bool, path: Pat
     samples = []
     for image in content['images']:
         found = _instances(coco, coco.imgToAnns[image['id']], names, classes)
-        if inclusive:
-            found['bboxes'][:, 2:] -= 1
         name = PurePosixPath(image['file_name']).with_suffix('')
-        samples.append({'img_id': str(name), 'pred_instances': found})
+        # COCO's boxes end where their last pixel does
+        sample = {'img_id': str(name), 'pred_instances': found, 'boxes_end': 'outside'}
+        samples.append(sample)
     return samples
 
 
@@ -207,8 +203,7 @@ def evaluate_predictions(
         metainfo, truth = truth_of(part['dataloader']['dataset'])
         evaluator = Evaluator(list(part['evaluator']))
         evaluator.dataset_meta = metainfo
-        inclusive = metainfo.get('inclusive_boxes', True)
-        predictions = read_predictions(path, metainfo['classes'], inclusive)
+        predictions = read_predictions(path, metainfo['classes'])
         samples = join_truth(predictions, truth, path)
         metrics = evaluator.offline_evaluate(samples) | metrics
         tables += tables_of(evaluator)

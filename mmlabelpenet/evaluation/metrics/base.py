@@ -52,6 +52,20 @@ class PhotoMetric(BaseMetric):
         """
         return self.dataset_meta.get('inclusive_boxes', True)
 
+    def predicted_boxes(self, data_sample: Mapping[str, Any]) -> np.ndarray:
+        """Predicted boxes [N, 4] of a photo, their ends as the data set has them.
+
+        They are taken as they are, as mmdet's ``VOCMetric`` does, unless the sample says
+        ``boxes_end='outside'``: x2 and y2 are the first pixels outside.
+
+        Args:
+            data_sample: Of one photo.
+        """
+        boxes = boxes_of(data_sample['pred_instances']).astype(np.float64)
+        if self.inclusive_boxes and data_sample.get('boxes_end') == 'outside':
+            boxes[:, 2:] -= 1
+        return boxes
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add one record per photo to ``self.results``.
 

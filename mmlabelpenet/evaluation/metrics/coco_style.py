@@ -72,7 +72,10 @@ class COCOStyleMetric(PhotoMetric):
         record = Annotated()
         if self._wants('bbox', data_sample):
             record.true['bbox'] = self._true_boxes(data_sample)
-            record.predicted['bbox'] = _scored(self._box_annotations(predicted), scores)
+            record.predicted['bbox'] = _scored(
+                self._box_annotations(labels_of(predicted), self.predicted_boxes(data_sample)),
+                scores,
+            )
         if self._wants('segm', data_sample):
             masks, true_masks = masks_of(data_sample)
             labels = labels_of(data_sample['gt_mask_instances'])
@@ -87,8 +90,8 @@ class COCOStyleMetric(PhotoMetric):
         there = 'masks' in data_sample['pred_instances'] and 'gt_mask_instances' in data_sample
         return kind == 'bbox' or there
 
-    def _box_annotations(self, instances: Mapping[str, Any] | None) -> list[dict]:
-        boxes = boxes_of(instances).astype(np.float64)
+    def _box_annotations(self, labels: np.ndarray, boxes: np.ndarray) -> list[dict]:
+        boxes = boxes.astype(np.float64)
         sides = boxes[:, 2:] - boxes[:, :2] + (1.0 if self.inclusive_boxes else 0.0)
         return [
             {
@@ -97,12 +100,14 @@ class COCOStyleMetric(PhotoMetric):
                 'area': float(side.prod()),
                 'iscrowd': 0,
             }
-            for label, corner, side in zip(labels_of(instances), boxes[:, :2], sides)
+            for label, corner, side in zip(labels, boxes[:, :2], sides)
         ]
 
     def _true_boxes(self, data_sample: Mapping[str, Any]) -> list[dict]:
-        difficult = self._box_annotations(data_sample.get('ignored_instances'))
-        plain = self._box_annotations(data_sample['gt_instances'])
+        plain, difficult = (
+            self._box_annotations(labels_of(part), boxes_of(part))
+            for part in (data_sample['gt_instances'], data_sample.get('ignored_instances'))
+        )
         return [*plain, *({**one, 'iscrowd': 1} for one in difficult)]
 
     def compute_metrics(self, results: list[Annotated]) -> dict[str, float]:

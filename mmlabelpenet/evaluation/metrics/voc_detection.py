@@ -59,7 +59,7 @@ class VOCDetectionMetric(PhotoMetric):
             labels_of(predicted),
             to_numpy(predicted['scores']),
             true_labels,
-            box_iou(boxes_of(predicted), true_boxes, self.inclusive_boxes),
+            box_iou(self.predicted_boxes(data_sample), true_boxes, self.inclusive_boxes),
             difficult,
         )
 

@@ -14,7 +14,7 @@ from mmlabelpenet.datasets.shapes import voc_palette
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path
 
-from .base import PhotoMetric, boxes_of, labels_of, to_numpy
+from .base import PhotoMetric, labels_of, to_numpy
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class VOCResultFiles(PhotoMetric):
             self._write_map(img_id, to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0])
         predicted = data_sample['pred_instances']
         last = 1.0 if self.inclusive_boxes else 0.0
-        boxes = boxes_of(predicted).astype(np.float64) + np.array([1.0, 1.0, last, last])
+        boxes = self.predicted_boxes(data_sample) + np.array([1.0, 1.0, last, last])
         return Found(img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes)
 
     def _write_map(self, img_id: str, values: np.ndarray) -> None:
