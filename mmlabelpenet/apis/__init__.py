@@ -6,7 +6,7 @@ from .distributed import prepare_distributed
 from .exporting import export_instances
 from .inferencer import LabelPEnetInferencer
 from .mixed_precision import BFloat16OptimWrapper, enable_amp
-from .testing import evaluate_detector
+from .testing import evaluate_detector, evaluate_file
 from .training import train_detector
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     'add_common_arguments',
     'enable_amp',
     'evaluate_detector',
+    'evaluate_file',
     'export_instances',
     'load_config',
     'prepare_distributed',

@@ -11,7 +11,7 @@ from mmdet.datasets import BaseDetDataset, VOCDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
-SUPERVISIONS = ('tags', 'full')
+SUPERVISIONS = ('none', 'tags', 'full')
 
 
 @DATASETS.register_module()
@@ -34,12 +34,13 @@ class VOCInstanceDataset(BaseDetDataset):
     - ``seg_map_path``, ``instance_map_path`` where those PNGs exist, and ``seg_label_map``: of
       each class value in them the value (0 = background, class c -> c + 1) in this data set.
 
-    With ``supervision='tags'`` no XML and no mask is ever opened.
+    With ``supervision='tags'`` no XML and no mask is ever opened, with ``'none'`` no list but the
+    split's own: there are no tags, as of VOC 2012's test photos.
 
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
         ann_file: The split's list, relative to ``data_root``.
-        supervision: ``'tags'`` or ``'full'``.
+        supervision: ``'none'``, ``'tags'`` or ``'full'``.
         metainfo: Other ``classes`` than all of METAINFO's: a subset, in any order.
         **kwargs: Of mmdet's ``BaseDetDataset``.
 
@@ -145,6 +146,8 @@ class VOCInstanceDataset(BaseDetDataset):
         split = osp.splitext(osp.basename(self.ann_file))[0]
         tags: dict[str, list[int]] = {}
         ignored: dict[str, list[int]] = {}
+        if self.supervision == 'none':
+            return tags, ignored
         for label, name in enumerate(self.metainfo['classes']):
             path = self._path('ImageSets', 'Main', f'{name}_{split}.txt')
             for img_id, mark in self._read_list(path):

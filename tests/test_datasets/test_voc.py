@@ -51,6 +51,14 @@ def test_tags_come_from_the_class_lists_and_no_photo_is_dropped(devkit):
     assert dataset.get_cat_ids(1) == [DOG]
 
 
+def test_without_supervision_the_split_s_list_is_all_that_is_read(devkit):
+    for path in (devkit / 'ImageSets' / 'Main').glob('*_train.txt'):
+        path.unlink()
+    info = load(devkit, supervision='none').get_data_info(0)
+    assert info['tags'] == info['ignored_tags'] == []
+    assert 'instances' not in info
+
+
 def test_tag_supervision_knows_nothing_finer(devkit):
     known = {'img_id', 'img_path', 'dataset_name', 'num_classes', 'tags', 'ignored_tags'}
     assert set(load(devkit, serialize_data=False).data_list[0]) == known
