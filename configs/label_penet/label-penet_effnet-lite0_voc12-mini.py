@@ -7,10 +7,14 @@ _base_ = [
 
 # Few photos: one mask head for all classes, and larger steps for all heads.
 mask_head = dict(class_agnostic=True)
+# Attention of the last level at two sizes of the photo, and a longer walk on each.
 model = dict(
+    attention_scales=(1.5,),
     cascade=dict(
+        classification=dict(attention=dict(levels=(2,))),
         refinement=dict(mask_head=mask_head),
-        segmentation=dict(mask_head=mask_head)))
+        segmentation=dict(mask_head=mask_head)),
+    calibration=dict(sharpen=dict(steps=4)))
 optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={

@@ -45,6 +45,16 @@ def test_the_best_mask_of_each_class_that_is_there_once_is_compared():
     assert found['pseudo_count'] == 3
 
 
+def test_void_can_be_left_out():
+    case = sample([(0, 0.9, 8)], [(0, 5)])
+    case['gt_sem_seg'] = dict(sem_seg=torch.zeros(1, 4, 10))
+    case['gt_sem_seg']['sem_seg'][..., 5:7] = 255
+    assert run(PseudoMaskMetric(), [case])['pseudo_mask_iou'] == pytest.approx(5 / 8)
+    assert run(PseudoMaskMetric(ignore_void=True), [case])['pseudo_mask_iou'] == pytest.approx(
+        5 / 6
+    )
+
+
 def test_what_can_not_be_measured_is_told():
     bare = sample([], [(0, 5)])
     with pytest.raises(UserError, match='LoadInstanceMasks'):

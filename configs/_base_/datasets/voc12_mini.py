@@ -75,4 +75,8 @@ val_evaluator = [
     dict(type='VOCInstanceMetric', ignore_void=True, prefix='no_void'),
 ]
 test_evaluator = val_evaluator
-corloc_evaluator = dict(type='CorLocMetric')
+corloc_evaluator = [
+    dict(type='CorLocMetric'),
+    dict(type='PseudoMaskMetric'),
+    dict(type='PseudoMaskMetric', ignore_void=True, prefix='no_void'),
+]

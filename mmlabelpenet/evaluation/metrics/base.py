@@ -12,8 +12,11 @@ from mmengine.logging import print_log
 
 from mmlabelpenet.utils import UserError
 
-from ..functional import to_rles
+from ..functional import intersect_masks, to_rles
 from ..report import ClassTable
+
+# value of the pixels that VOC leaves undecided
+VOID = 255
 
 
 class PhotoMetric(BaseMetric):
@@ -157,11 +160,15 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
     return data_sample[name]
 
 
-def masks_of(data_sample: Mapping[str, Any]) -> tuple[list[dict], list[dict]]:
+def masks_of(
+    data_sample: Mapping[str, Any], ignore_void: bool = False
+) -> tuple[list[dict], list[dict]]:
     """Predicted and true masks of a photo as RLE dicts.
 
     Args:
         data_sample: Of one photo.
+        ignore_void: Whether to take pixels that VOC marks as void (``gt_sem_seg``) out of the
+            predicted masks, so that they count neither way.
 
     Raises:
         UserError: If the tested stage makes no masks, the photo has no true masks, or they are
@@ -183,6 +190,9 @@ def masks_of(data_sample: Mapping[str, Any]) -> tuple[list[dict], list[dict]]:
             f'Predicted masks of {photo} have {_size(predicted[0])} pixels, the true ones '
             f'{_size(true[0])}: predict in pixels of the original photo.'
         )
+    if ignore_void:
+        classes = to_numpy(data_sample['gt_sem_seg']['sem_seg'])
+        predicted = intersect_masks(predicted, classes[0] != VOID)
     return predicted, true
 
 

@@ -31,13 +31,24 @@ class PseudoMaskMetric(PhotoMetric):
     instances that were looked at.
 
     Args:
+        ignore_void: Whether predicted pixels on void count neither way, as for
+            :class:`VOCInstanceMetric`.
         collect_device: See :class:`PhotoMetric`.
         prefix: See :class:`PhotoMetric`.
     """
 
+    def __init__(
+        self,
+        ignore_void: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.ignore_void = ignore_void
+
     def measure(self, data_sample: Mapping[str, Any]) -> PseudoMasks:
         """Compare the best pseudo mask of each class that one photo holds once."""
-        masks, true_masks = masks_of(data_sample)
+        masks, true_masks = masks_of(data_sample, self.ignore_void)
         predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
         labels, true_labels = labels_of(predicted), labels_of(true)
         found, counts = np.unique(true_labels, return_counts=True)

@@ -9,7 +9,6 @@ from mmlabelpenet.registry import METRICS
 
 from ..functional import (
     PhotoMatches,
-    intersect_masks,
     mask_iou,
     match_photo,
     mean_over_valid,
@@ -18,8 +17,6 @@ from ..functional import (
 )
 from .base import PhotoMetric, labels_of, masks_of, threshold_name, to_numpy
 
-# value of the pixels that VOC leaves undecided
-VOID = 255
 # COCO's, as pycocotools writes them
 RECALL_IOU_THRS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 
@@ -68,11 +65,8 @@ class VOCInstanceMetric(PhotoMetric):
         Raises:
             UserError: See :func:`masks_of`.
         """
-        masks, true_masks = masks_of(data_sample)
+        masks, true_masks = masks_of(data_sample, self.ignore_void)
         predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
-        if self.ignore_void:
-            classes = to_numpy(data_sample['gt_sem_seg']['sem_seg'])
-            masks = intersect_masks(masks, classes[0] != VOID)
         return match_photo(
             labels_of(predicted),
             to_numpy(predicted['scores']),

@@ -19,9 +19,7 @@ def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
     return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
 
 
-def resample(
-    maps: Tensor, stride: float, new_stride: float, size: tuple[int, int]
-) -> Tensor:
+def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, int]) -> Tensor:
     """Bring maps from the grid of one stride onto that of another, pixel for pixel.
 
     The last cells of a coarse grid reach farther beyond the photo than those of a fine one, so

@@ -179,9 +179,8 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _restore(evidence: Evidence, payload: dict) -> Evidence:
     device = evidence.proposals.bboxes.device
-    payload = _apply(
-        payload, lambda one: one.to(device).float() if one.dtype == torch.float16 else one.to(device)
-    )
+    payload = _apply(payload, lambda one: one.to(device))
+    payload = _apply(payload, lambda one: one.float() if one.dtype == torch.float16 else one)
     finer = evidence.clone()
     finer.set_metainfo(payload['metainfo'])
     finer.attention, finer.image_scores = payload['attention'], payload['image_scores']
