@@ -48,7 +48,7 @@ class ErrorTaxonomyMetric(PhotoMetric):
         return PhotoBoxes(
             labels=labels_of(predicted),
             scores=to_numpy(predicted['scores']),
-            bboxes=boxes_of(predicted),
+            bboxes=self.predicted_boxes(data_sample),
             true_labels=true_labels,
             true_bboxes=np.concatenate([boxes_of(true), boxes_of(ignored)]),
             difficult=np.arange(len(true_labels)) >= len(labels),
