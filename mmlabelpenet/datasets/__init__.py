@@ -2,18 +2,33 @@
 
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
-from .transforms import LoadInstanceMasks, LoadRegionProposals, PackWeakInputs
+from .tag_file import TagFile, TagLine, read_tag_file
+from .tags import TagFileDataset
+from .transforms import (
+    LoadImageFromFile,
+    LoadInstanceMasks,
+    LoadRegionProposals,
+    PackWeakInputs,
+)
 from .voc import VOCInstanceDataset
+from .weak import PhotoFolder, TaggedDataset
 
 __all__ = [
+    'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'PackWeakInputs',
+    'PhotoFolder',
     'SeededBatchSampler',
     'SeededDataset',
     'ShapesDataset',
+    'TagFile',
+    'TagFileDataset',
+    'TagLine',
+    'TaggedDataset',
     'VOCInstanceDataset',
     'derived_seed',
     'make_shapes',
+    'read_tag_file',
     'reproducible',
 ]

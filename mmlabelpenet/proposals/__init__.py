@@ -3,7 +3,7 @@
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, pairwise_iou, summarize_overlaps
 from .selective_search import make_proposals, search_regions, suppress_duplicates
-from .store import Proposals, proposal_path, read_proposals, write_proposals
+from .store import Proposals, photo_proposal_path, proposal_path, read_proposals, write_proposals
 
 __all__ = [
     'Job',
@@ -12,6 +12,7 @@ __all__ = [
     'best_overlaps',
     'make_proposals',
     'pairwise_iou',
+    'photo_proposal_path',
     'proposal_path',
     'read_proposals',
     'run_job',

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, decode_photo, read_photo_bytes
 
 from .recall import best_overlaps, summarize_overlaps
 from .selective_search import generator_tag, make_proposals
@@ -54,22 +54,12 @@ def run_job(job: Job, settings: dict) -> Outcome:
     """
     cv2.setNumThreads(1)
     start = time.perf_counter()
-    try:
-        photo = Path(job.img_path).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f'The photo {job.img_path} cannot be read ({error.strerror}): restore it.'
-        ) from None
+    photo = read_photo_bytes(job.img_path)
     crc = zlib.crc32(photo)
     proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
     made = proposals is None
     if proposals is None:
-        img = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR) if photo else None
-        if img is None:
-            raise UserError(
-                f'The photo {job.img_path} is damaged or no photo: replace or remove it.'
-            )
-        proposals = make_proposals(img, **settings)
+        proposals = make_proposals(decode_photo(photo, job.img_path), **settings)
         proposals.photo_crc = crc
         write_proposals(job.out, proposals)
     gt = job.gt_bboxes

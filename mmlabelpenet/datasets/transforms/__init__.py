@@ -1,6 +1,6 @@
 """Transforms for photos whose labels are tags."""
 
 from .formatting import PackWeakInputs
-from .loading import LoadInstanceMasks, LoadRegionProposals
+from .loading import LoadImageFromFile, LoadInstanceMasks, LoadRegionProposals
 
-__all__ = ['LoadInstanceMasks', 'LoadRegionProposals', 'PackWeakInputs']
+__all__ = ['LoadImageFromFile', 'LoadInstanceMasks', 'LoadRegionProposals', 'PackWeakInputs']

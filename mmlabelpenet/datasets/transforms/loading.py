@@ -1,30 +1,81 @@
-"""Loading proposals and instance masks."""
+"""Loading photos, proposals and instance masks."""
+
+import zlib
 
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
+from mmengine.fileio import get
 from mmengine.structures import InstanceData
 from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as mask_utils
 
-from mmlabelpenet.proposals import proposal_path, read_proposals
+from mmlabelpenet.proposals import photo_proposal_path, read_proposals
 from mmlabelpenet.registry import TRANSFORMS
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, decode_photo, read_photo_bytes
 
 VOID = 255
 
 
 @TRANSFORMS.register_module()
+class LoadImageFromFile(BaseTransform):
+    """Read a photo exactly as its proposals were made from it: see :func:`decode_photo`.
+
+    It bears the name of mmcv's transform, and takes its place in this package's scope, so that
+    configs and tools that were written for that one work with photos of any kind.
+
+    Required Keys:
+
+    - img_path (str)
+
+    Added Keys:
+
+    - img (np.uint8): [H, W, 3] BGR, upright
+    - img_shape, ori_shape (tuple): (h, w)
+    - photo_crc (int): CRC-32 of the file
+
+    Args:
+        to_float32: Whether ``img`` shall be float32.
+        backend_args: Of mmengine's file storage; None reads local files.
+
+    Raises:
+        UserError: If the photo is missing, cut off, damaged or none.
+    """
+
+    def __init__(self, to_float32: bool = False, backend_args: dict | None = None) -> None:
+        self.to_float32 = to_float32
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the photo to ``results``."""
+        path = results['img_path']
+        local = self.backend_args is None
+        data = read_photo_bytes(path) if local else get(path, backend_args=self.backend_args)
+        img = decode_photo(data, path)
+        results['img'] = img.astype(np.float32) if self.to_float32 else img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        results['photo_crc'] = zlib.crc32(data)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(to_float32={self.to_float32}, '
+            f'backend_args={self.backend_args})'
+        )
+
+
+@TRANSFORMS.register_module()
 class LoadRegionProposals(BaseTransform):
-    """Read a photo's proposals from ``{proposal_root}/{dataset_name}/{img_id}.npz``.
+    """Read a photo's proposals from ``{proposal_root}/{dataset_name}/{photo}.npz``.
 
     mmdet's ``ProposalBroadcaster`` then carries them through Resize and RandomFlip.
 
     Required Keys:
 
-    - img_id (str)
+    - img_id (str), or photo_id (str) where proposals go by another name than results
     - dataset_name (str)
     - ori_shape (tuple): (h, w) of the photo, so that it must be loaded before
+    - photo_crc (int, optional): CRC-32 of the photo's file
 
     Added Keys:
 
@@ -36,7 +87,8 @@ class LoadRegionProposals(BaseTransform):
         max_num: Take only the first so many; all where None.
 
     Raises:
-        UserError: If the file is missing, broken, or made for a photo of another size.
+        UserError: If the file is missing, broken, or made for another photo, be it of another
+            size or of other content.
     """
 
     def __init__(self, proposal_root: str, max_num: int | None = None) -> None:
@@ -45,8 +97,9 @@ class LoadRegionProposals(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the photo's proposals to ``results``."""
-        path = proposal_path(self.proposal_root, results['dataset_name'], results['img_id'])
-        proposals = read_proposals(path, tuple(results['ori_shape'][:2]), self.max_num)
+        path = photo_proposal_path(self.proposal_root, results)
+        size, crc = tuple(results['ori_shape'][:2]), results.get('photo_crc', 0)
+        proposals = read_proposals(path, size, self.max_num, crc)
         results['proposals'] = proposals.bboxes.astype(np.float32)
         results['proposals_scores'] = np.zeros(len(proposals), dtype=np.float32)
         return results
