@@ -26,7 +26,7 @@ def read_config(path: str, options: dict | None = None) -> Config:
     cfg = Config.fromfile(path)
     options = options or {}
     before = {key: cfg[key] for key in options if isinstance(cfg.get(key), str)}
-    before |= {key: value for key, value in cfg.get('shared_settings', {}).items()}
+    before |= cfg.get('shared_settings', {})
     cfg.merge_from_dict(options)
     changes = {key: (old, cfg[key]) for key, old in before.items() if cfg[key] != old}
     _spread(cfg._cfg_dict, changes)

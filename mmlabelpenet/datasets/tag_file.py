@@ -89,7 +89,7 @@ def _read_csv(path: Path, text: str) -> tuple[list[str], list[Row]]:
     try:
         rows = [
             [cell.strip() for cell in row]
-            for row in csv.reader(io.StringIO(text), delimiter=delimiter)
+            for row in csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
         ]
     except csv.Error as error:
         raise UserError(f'{path} is no CSV ({error}): {FORM}.') from None

@@ -132,9 +132,7 @@ class VOCInstanceDataset(TaggedDataset):
                 elif marks == ['0']:
                     ignored.setdefault(img_id, []).append(label)
                 elif marks != ['-1']:
-                    self.complain(
-                        f'{path} does not mark {img_id} by 1, 0 or -1: {self.REMEDY}.'
-                    )
+                    self.complain(f'{path} does not mark {img_id} by 1, 0 or -1: {self.REMEDY}.')
         return tags, ignored
 
     def _read_ground_truth(self, img_id: str) -> dict:

@@ -23,6 +23,10 @@ _UPRIGHT = {
 _SWAPS_SIDES = (5, 6, 7, 8)
 
 
+class PhotoUserError(UserError):
+    """A photo that is missing, cut off, damaged or none: what may be skipped when asked."""
+
+
 def read_photo_bytes(path: str | Path) -> bytes:
     """Read a photo's file.
 
@@ -30,12 +34,12 @@ def read_photo_bytes(path: str | Path) -> bytes:
         path: The file.
 
     Raises:
-        UserError: If it is missing or unreadable.
+        PhotoUserError: If it is missing or unreadable.
     """
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise UserError(
+        raise PhotoUserError(
             f'The photo {path} cannot be read ({error.strerror}): restore it.'
         ) from None
 
@@ -55,7 +59,7 @@ def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
         [H, W, 3] uint8, BGR.
 
     Raises:
-        UserError: If the file is cut off, damaged or no photo.
+        PhotoUserError: If the file is cut off, damaged or no photo.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -80,7 +84,7 @@ def read_photo(path: str | Path) -> np.ndarray:
         [H, W, 3] uint8, BGR.
 
     Raises:
-        UserError: If it is missing, unreadable, cut off, damaged or no photo.
+        PhotoUserError: If it is missing, unreadable, cut off, damaged or no photo.
     """
     return decode_photo(read_photo_bytes(path), path)
 
@@ -95,7 +99,7 @@ def photo_size(path: str | Path) -> tuple[int, int]:
         (height, width) as :func:`read_photo` gives them.
 
     Raises:
-        UserError: If it is missing or no photo.
+        PhotoUserError: If it is missing or no photo.
     """
     data = read_photo_bytes(path)
     try:
@@ -107,9 +111,9 @@ def photo_size(path: str | Path) -> tuple[int, int]:
     return (width, height) if swapped else (height, width)
 
 
-def _damaged(name: str | Path, error: Exception) -> UserError:
+def _damaged(name: str | Path, error: Exception) -> PhotoUserError:
     reason = 'no known kind of photo' if 'cannot identify' in str(error) else error
-    return UserError(
+    return PhotoUserError(
         f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name it '
         'in a skip list.'
     )
