@@ -11,7 +11,7 @@ from .command import (
 )
 from .distributed import prepare_distributed
 from .mixed_precision import BFloat16OptimWrapper, enable_amp
-from .settings import classes_of, plain_datasets, read_config
+from .settings import classes_of, photos_of, plain_datasets, read_config
 from .testing import evaluate_detector
 from .training import train_detector
 
@@ -24,6 +24,7 @@ __all__ = [
     'evaluate_detector',
     'load_config',
     'open_config',
+    'photos_of',
     'plain_datasets',
     'prepare_distributed',
     'read_checkpoint',

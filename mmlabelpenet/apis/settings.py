@@ -1,5 +1,6 @@
-"""Settings of a config that stand in several places, and those that follow from the data."""
+"""Settings of a config that stand in several places, and what follows from its data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -58,6 +59,40 @@ def plain_datasets(cfg: dict) -> list[dict]:
     """
     inner = cfg.get('datasets') or ([cfg['dataset']] if 'dataset' in cfg else [])
     return [plain for part in inner for plain in plain_datasets(part)] if inner else [cfg]
+
+
+def photos_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
+    """Get the photos of some of a config's data loaders.
+
+    Args:
+        cfg: The config.
+        splits: Names of loaders, such as ``train`` of ``train_dataloader``.
+
+    Returns:
+        What the data sets know of each photo, each photo once; of two entries the one with boxes.
+
+    Raises:
+        UserError: If there is no such loader, or a part of the data is missing.
+    """
+    from mmlabelpenet.registry import DATASETS
+    from mmlabelpenet.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    loaders = [cfg.get(f'{split}_dataloader') for split in splits]
+    datasets = [one for loader in loaders if loader for one in plain_datasets(loader['dataset'])]
+    if not datasets:
+        raise UserError(
+            f'{cfg.filename} has no dataloader of {", ".join(splits)}: name a config that has one.'
+        )
+    photos: dict[tuple, dict] = {}
+    for config in datasets:
+        dataset = DATASETS.build({**config, 'pipeline': [], 'serialize_data': False})
+        for index in range(len(dataset)):
+            info = dataset.get_data_info(index)
+            key = (info['dataset_name'], info.get('photo_id', info['img_id']))
+            if key not in photos or 'instances' in info:
+                photos[key] = info
+    return list(photos.values())
 
 
 def classes_of(dataset: dict) -> tuple[str, ...]:

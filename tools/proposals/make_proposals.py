@@ -5,14 +5,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mmlabelpenet.proposals import (
     Job,
     photo_proposal_path,
     proposal_path,
     run_jobs,
     summarize_outcomes,
+    true_boxes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
 from mmlabelpenet.utils import PHOTO_SUFFIXES, UserError
@@ -70,39 +69,19 @@ def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
     return [Job(str(photo), proposal_path(out, name, photo.stem)) for photo in photos]
 
 
-def _gt_bboxes(info: dict) -> np.ndarray | None:
-    """True boxes that aren't difficult; VOC's corners are inclusive, proposals' are not."""
-    if 'instances' not in info:
-        return None
-    boxes = [obj['bbox'] for obj in info['instances'] if not obj['ignore_flag']]
-    inclusive = np.array(boxes, dtype=np.float32).reshape(-1, 4)
-    return inclusive + np.array([0, 0, 1, 1], dtype=np.float32)
-
-
 def jobs_of_config(
     path: str, splits: list[str], out: str | None, options: dict | None = None
 ) -> list[Job]:
     """Every photo of the chosen dataloaders in a config, each once."""
     # Worker processes import this file too and need none of these.
-    import mmlabelpenet.datasets  # noqa: F401
-    from mmlabelpenet.apis import open_config, plain_datasets
-    from mmlabelpenet.registry import DATASETS
+    from mmlabelpenet.apis import open_config, photos_of
 
     cfg = open_config(path, options)
-    loaders = [cfg.get(f'{split}_dataloader') for split in splits]
-    datasets = [d for loader in loaders if loader for d in plain_datasets(loader['dataset'])]
-    if not datasets:
-        raise UserError(
-            f'{path} has no dataloader of {", ".join(splits)}: name a config that has one.'
-        )
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
-    jobs: dict[Path, Job] = {}
-    for dataset in datasets:
-        dataset = DATASETS.build({**dataset, 'pipeline': [], 'serialize_data': False})
-        for info in dataset.data_list:
-            file = photo_proposal_path(root, info)
-            jobs[file] = Job(info['img_path'], file, _gt_bboxes(info))
-    return list(jobs.values())
+    return [
+        Job(info['img_path'], photo_proposal_path(root, info), true_boxes(info))
+        for info in photos_of(cfg, splits)
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
