@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
 from mmlabelpenet.utils import UserError
 
@@ -86,6 +85,9 @@ def from_matlab(boxes: np.ndarray) -> np.ndarray:
 
 
 def _load_mat(path: Path, needed: Sequence[str]) -> dict:
+    # Not at the top: the processes that make proposals import this package and need no scipy.
+    from scipy.io import loadmat
+
     try:
         content = loadmat(path)
     # A damaged file fails in as many ways as the format has parts.

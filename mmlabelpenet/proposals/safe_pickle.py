@@ -9,7 +9,7 @@ from mmlabelpenet.utils import UserError
 # What arrays, tensors and mmengine's containers are pickled with; nothing of it runs commands.
 _ALLOWED = {
     '_codecs': {'encode'},
-    'builtins': {'set', 'frozenset', 'slice', 'bytearray', 'complex', 'dict', 'list'},
+    'builtins': {'set', 'frozenset', 'slice', 'bytes', 'bytearray', 'complex', 'dict', 'list'},
     'collections': {'OrderedDict'},
     'numpy': {'dtype', 'ndarray'},
     'numpy.core.multiarray': {'_reconstruct', 'scalar'},
