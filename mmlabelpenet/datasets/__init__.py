@@ -1,5 +1,6 @@
 """Data sets of weakly labelled photos, and their transforms."""
 
+from .coco import COCOInstanceDataset
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
 from .tag_file import TagFile, TagLine, read_tag_file
@@ -14,6 +15,7 @@ from .voc import VOCInstanceDataset
 from .weak import PhotoFolder, TaggedDataset
 
 __all__ = [
+    'COCOInstanceDataset',
     'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',

@@ -8,8 +8,8 @@ from typing import Any
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
-from .shapes import voc_palette
-from .tag_file import TagFile, TagLine, read_tag_file
+from .metainfo import file_metainfo
+from .tag_file import TagLine, read_tag_file
 from .weak import TaggedDataset
 
 
@@ -59,7 +59,9 @@ class TagFileDataset(TaggedDataset):
         self.known_classes = own.classes
         self.dataset_name = dataset_name or osp.basename(osp.abspath(data_root))
         super().__init__(
-            data_root=data_root, metainfo=_metainfo(own, metainfo or {}, self.tag_file), **kwargs
+            data_root=data_root,
+            metainfo=file_metainfo(own.classes, metainfo, self.tag_file),
+            **kwargs,
         )
 
     def load_data_list(self) -> list[dict]:
@@ -112,20 +114,3 @@ class TagFileDataset(TaggedDataset):
 def _locate(path: str, data_root: str) -> str:
     inside = osp.join(data_root, path)
     return path if osp.exists(path) or not osp.exists(inside) else inside
-
-
-def _metainfo(content: TagFile, metainfo: Mapping, source: str) -> dict:
-    """Classes of the file, or of the config, and colours for them."""
-    classes = tuple(metainfo.get('classes', content.classes))
-    unknown = [name for name in classes if name not in content.classes]
-    if unknown:
-        raise UserError(
-            f'{source} has no class {", ".join(map(repr, unknown))}: choose from '
-            f'{", ".join(content.classes)}.'
-        )
-    colours = voc_palette()
-    palette = []
-    for label in range(len(classes)):
-        start = 3 * (label % 254 + 1)
-        palette.append(tuple(colours[start : start + 3]))
-    return {'palette': palette, **metainfo, 'classes': classes}

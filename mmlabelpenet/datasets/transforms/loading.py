@@ -117,13 +117,16 @@ class LoadInstanceMasks(BaseTransform):
     Place it after Resize: like all ground truth of test pipelines it stays in the photo's
     pixels. Does nothing where the data set names no mask for the photo.
 
-    An instance is the set of pixels with one value in the instance map; its class is that of
+    Masks come from two maps as in VOC, or from polygons or run lengths as in COCO. In the maps
+    an instance is the set of pixels with one value in the instance map; its class is that of
     most of its pixels in the class map. Values 0 (background) and 255 (void) are none.
 
     Required Keys:
 
-    - seg_map_path, instance_map_path (str, optional)
+    - seg_map_path, instance_map_path (str, optional), and with these
     - seg_label_map (list[int]): of each class value below void this data set's value
+    - or with_masks (bool), ori_shape, and instances (list[dict]), of which those with a
+      ``mask`` count
 
     Added Keys:
 
@@ -138,7 +141,7 @@ class LoadInstanceMasks(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the masks to ``results``."""
         if 'instance_map_path' not in results:
-            return results
+            return self._from_polygons(results)
         seg_map = _read_map(results['seg_map_path'])
         instance_map = _read_map(results['instance_map_path'])
         if seg_map.shape != instance_map.shape:
@@ -154,8 +157,55 @@ class LoadInstanceMasks(BaseTransform):
         results['gt_mask_instances'] = split_instances(instance_map, results['gt_seg_map'])
         return results
 
+    def _from_polygons(self, results: dict) -> dict:
+        if results.get('with_masks'):
+            objects = [one for one in results['instances'] if 'mask' in one]
+            size = tuple(results['ori_shape'][:2])
+            rles = [_to_rle(one['mask'], size, results['img_path']) for one in objects]
+            results['gt_seg_map'] = _paint_classes(objects, rles, size)
+            kept = [index for index, one in enumerate(objects) if not one['ignore_flag']]
+            labels = torch.tensor([objects[i]['bbox_label'] for i in kept], dtype=torch.long)
+            results['gt_mask_instances'] = _pack_instances(labels, [rles[i] for i in kept])
+        return results
+
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
+
+
+def _to_rle(mask: list | dict, size: tuple[int, int], img_path: str) -> dict:
+    """COCO's polygons, or run lengths, as compressed run lengths."""
+    try:
+        if isinstance(mask, list):
+            return mask_utils.merge(mask_utils.frPyObjects(mask, *size))
+        if isinstance(mask['counts'], list):
+            return mask_utils.frPyObjects(mask, *size)
+        counts = mask['counts']
+        return {**mask, 'counts': counts.encode() if isinstance(counts, str) else counts}
+    # pycocotools raises bare exceptions
+    except Exception as error:
+        raise UserError(
+            f'A mask of {img_path} is neither polygons nor run lengths ({error}): mend the '
+            'annotation.'
+        ) from None
+
+
+def _paint_classes(objects: list[dict], rles: list[dict], size: tuple[int, int]) -> np.ndarray:
+    """[H, W] uint8: class c -> c + 1, smaller objects above larger ones, crowds void."""
+    painted: np.ndarray = np.zeros(size, dtype=np.uint8)
+    for index in np.argsort([-int(mask_utils.area(rle)) for rle in rles], kind='stable'):
+        one = objects[index]
+        inside = mask_utils.decode(rles[index]).astype(bool)
+        painted[inside] = VOID if one['ignore_flag'] else one['bbox_label'] + 1
+    return painted
+
+
+def _pack_instances(labels: torch.Tensor, rles: list[dict]) -> InstanceData:
+    """Instances with tight boxes of their masks."""
+    # toBbox gives x, y, width, height, so that x + width is exclusive.
+    boxes = np.asarray(mask_utils.toBbox(rles) if len(rles) else [], dtype=np.float32)
+    boxes = boxes.reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return InstanceData(labels=labels, masks=rles, bboxes=torch.from_numpy(boxes))
 
 
 def _read_map(path: str) -> np.ndarray:
@@ -188,12 +238,4 @@ def split_instances(instance_map: np.ndarray, seg_map: np.ndarray) -> InstanceDa
     ids = ids[(ids > 0) & (ids < VOID) & (majority > 0)]
     masks = instance_map[..., None] == ids
     rles = mask_utils.encode(np.asfortranarray(masks.astype(np.uint8)))
-    # toBbox gives x, y, width, height, so that x + width is exclusive.
-    boxes = np.asarray(mask_utils.toBbox(rles) if len(rles) else [], dtype=np.float32)
-    boxes = boxes.reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return InstanceData(
-        labels=torch.from_numpy(majority[ids] - 1),
-        masks=rles,
-        bboxes=torch.from_numpy(boxes),
-    )
+    return _pack_instances(torch.from_numpy(majority[ids] - 1), rles)
