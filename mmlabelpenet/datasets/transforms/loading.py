@@ -7,14 +7,13 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 from mmengine.structures import InstanceData
-from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as mask_utils
 
 from mmlabelpenet.proposals import photo_proposal_path, read_proposals
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError, decode_photo, read_photo_bytes
 
-VOID = 255
+from ..label_maps import VOID, read_label_map
 
 
 @TRANSFORMS.register_module()
@@ -142,8 +141,8 @@ class LoadInstanceMasks(BaseTransform):
         """Add the masks to ``results``."""
         if 'instance_map_path' not in results:
             return self._from_polygons(results)
-        seg_map = _read_map(results['seg_map_path'])
-        instance_map = _read_map(results['instance_map_path'])
+        seg_map = read_label_map(results['seg_map_path'])
+        instance_map = read_label_map(results['instance_map_path'])
         if seg_map.shape != instance_map.shape:
             raise UserError(
                 f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '
@@ -206,17 +205,6 @@ def _pack_instances(labels: torch.Tensor, rles: list[dict]) -> InstanceData:
     boxes = boxes.reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return InstanceData(labels=labels, masks=rles, bboxes=torch.from_numpy(boxes))
-
-
-def _read_map(path: str) -> np.ndarray:
-    """The palette indices of a PNG, uint8 [H, W]."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image, dtype=np.uint8)
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise UserError(
-            f'{path} is not a readable mask ({error}): unpack the data set again.'
-        ) from None
 
 
 def split_instances(instance_map: np.ndarray, seg_map: np.ndarray) -> InstanceData:
