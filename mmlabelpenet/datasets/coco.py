@@ -122,6 +122,8 @@ class COCOInstanceDataset(TaggedDataset):
     def _truth(self, annotations: list[dict], label_of: Mapping[int, int]) -> dict:
         """Tags of a photo, and with full supervision its boxes and masks."""
         known = [one for one in annotations if one['category_id'] in label_of]
+        if self.supervision == 'none':
+            known = []
         of_crowds = {label_of[one['category_id']] for one in known if one.get('iscrowd')}
         tags = {label_of[one['category_id']] for one in known if not one.get('iscrowd')}
         truth: dict = {'tags': sorted(tags), 'ignored_tags': sorted(of_crowds - tags)}

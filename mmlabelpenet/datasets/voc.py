@@ -33,7 +33,8 @@ class VOCInstanceDataset(TaggedDataset):
     - ``seg_map_path``, ``instance_map_path`` where those PNGs exist, and ``seg_label_map``: of
       each class value in them the value (0 = background, class c -> c + 1) in this data set.
 
-    With ``supervision='tags'`` no XML and no mask is ever opened.
+    With ``supervision='tags'`` no XML and no mask is ever opened, with ``'none'`` no list but the
+    split's own: there are no tags, as of VOC 2012's test photos.
 
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
@@ -124,6 +125,8 @@ class VOCInstanceDataset(TaggedDataset):
         split = osp.splitext(osp.basename(self.ann_file))[0]
         tags: dict[str, list[int]] = {}
         ignored: dict[str, list[int]] = {}
+        if self.supervision == 'none':
+            return tags, ignored
         for label, name in enumerate(self.metainfo['classes']):
             path = self._path('ImageSets', 'Main', f'{name}_{split}.txt')
             for img_id, *marks in self._read_list(path):

@@ -11,7 +11,7 @@ from mmdet.datasets import BaseDetDataset
 
 from mmlabelpenet.utils import UserError
 
-SUPERVISIONS = ('tags', 'full')
+SUPERVISIONS = ('none', 'tags', 'full')
 
 
 class PhotoFolder:
@@ -45,7 +45,8 @@ class TaggedDataset(BaseDetDataset):
     """A data set of photos with tags, of which some also know boxes and masks.
 
     Args:
-        supervision: ``'tags'``, or ``'full'`` for what tests and measurements look at.
+        supervision: ``'tags'``; ``'full'`` for what tests and measurements look at; ``'none'`` for
+            photos of which nothing is known, as VOC 2012's test photos.
         skip: A text file of photos to leave out, one a line, by file name or id; what
             ``tools/misc/check_dataset.py --write-skip`` writes.
         strict: Whether a fault of the data is an error. Where it is not, as for the checker,

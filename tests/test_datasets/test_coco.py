@@ -111,6 +111,10 @@ def test_nonsense_in_boxes_and_masks_changes_nothing_of_training(root):
     assert infos(load(root)) == before
 
 
+def test_without_supervision_there_are_no_tags(root):
+    assert [info['tags'] for info in infos(load(root, supervision='none'))] == [[], [], []]
+
+
 def test_boxes_are_inclusive_and_crowds_flagged(root):
     first = infos(load(root, supervision='full'))[0]
     assert [one['bbox'] for one in first['instances']] == [
