@@ -6,12 +6,13 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Few photos: one mask head for all classes, and larger steps for all heads.
+# Few photos: one mask head for all classes, and steps of few photos each, larger for all heads.
 mask_head = dict(class_agnostic=True)
 model = dict(
     cascade=dict(
         refinement=dict(mask_head=mask_head),
         segmentation=dict(mask_head=mask_head)))
+train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={

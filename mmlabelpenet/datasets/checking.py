@@ -23,6 +23,7 @@ ERRORS = ('data set', 'missing or wrong', 'unreadable', 'mis-sized', 'listed twi
 WARNINGS = (
     'untagged',
     'few photos',
+    'names alike',
     'box outside',
     'same photo twice',
     'trained on and tested on',
@@ -199,9 +200,18 @@ def _check_tags(
             report.add('no photos', f'The class {name} has no training photo.')
         elif number < min_photos:
             report.add('few photos', f'The class {name} has {number} training photos only.')
+    for name in classes:
+        twins = [other for other in classes if _plain(other) == _plain(name)]
+        if len(twins) > 1:
+            report.add('names alike', f'The classes {", ".join(twins)} may be one: mend the tags.')
     for info in infos:
         if not info.get('tags'):
             report.add('untagged', f'{info["img_path"]} has no tag: it teaches what is not there.')
+
+
+def _plain(name: str) -> str:
+    """A name without what typists do differently: case, blanks, marks, the plural's s."""
+    return ''.join(filter(str.isalnum, name.casefold())).rstrip('s')
 
 
 def _check_copies(

@@ -104,6 +104,16 @@ def test_untagged_photos_and_rare_classes(tmp_path):
     assert (report.count(ERRORS), report.count(WARNINGS)) == (1, 2)
 
 
+def test_classes_that_typists_made_two_of(tmp_path):
+    Image.new('RGB', (9, 8)).save(tmp_path / 'a.jpg')
+    (tmp_path / 'tags.csv').write_text('a.jpg,Fire truck;fire-trucks;cat;car\n')
+    one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
+    found = check_datasets({'train': [one]}, min_photos=1).findings
+    assert found['names alike'] == [
+        'The classes Fire truck, fire-trucks may be one: mend the tags.'
+    ]
+
+
 def test_a_data_set_that_is_not_there_is_one_finding(shapes, tmp_path):
     report = check_datasets(
         {'train': [part(tmp_path / 'no', 'train')], 'val': [part(shapes, 'val')]}
