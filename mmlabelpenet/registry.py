@@ -6,6 +6,7 @@ Registries without modules of ours exist too: without them mmengine warns at eve
 """
 
 from mmdet import registry as mmdet_registry
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import Registry
 
 SCOPE = 'mmlabelpenet'
@@ -18,6 +19,7 @@ def _child(parent: Registry, location: str) -> Registry:
 DATASETS = _child(mmdet_registry.DATASETS, 'datasets')
 DATA_SAMPLERS = _child(mmdet_registry.DATA_SAMPLERS, 'datasets')
 EVALUATOR = _child(mmdet_registry.EVALUATOR, 'evaluation')
+FUNCTIONS = _child(MMENGINE_FUNCTIONS, 'datasets')
 HOOKS = _child(mmdet_registry.HOOKS, 'engine')
 LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS, 'engine')
 LOOPS = _child(mmdet_registry.LOOPS, 'engine')

@@ -2,6 +2,8 @@
 
 Example:
     python tools/test.py CONFIG CHECKPOINT --eval bbox segm corloc --show-dir pictures
+    python tools/test.py CONFIG CHECKPOINT --stage calibration --split train --eval segm pseudo
+    python tools/test.py CONFIG CHECKPOINT --format-only
 """
 
 import argparse
@@ -23,9 +25,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: what the config says); '
         'corloc is measured on the training photos',
     )
+    parser.add_argument(
+        '--stage',
+        help="whose result to measure: a stage of the cascade, or 'attention' or 'calibration': "
+        'its pseudo labels (default: what the config says)',
+    )
+    parser.add_argument(
+        '--split',
+        choices=['train', 'test'],
+        help='measure all of --eval on the training photos or on the test photos',
+    )
+    parser.add_argument('--markdown', metavar='FILE', help='write tables in Markdown to this file')
+    parser.add_argument(
+        '--format-only',
+        action='store_true',
+        help="measure nothing: write WORK_DIR/results as VOC's evaluation server takes it",
+    )
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show', action='store_true', help='show each painted photo')
     parser.add_argument('--show-dir', help='write painted photos into this folder')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="average over the config's scales and flips",
+    )
     parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds that each shown photo stays'
     )
@@ -44,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         show=args.show,
         show_dir=args.show_dir,
         wait_time=args.wait_time,
+        tta=args.tta,
+        stage=args.stage,
+        split=args.split,
+        markdown=args.markdown,
+        format_only=args.format_only,
     )
 
 

@@ -1,6 +1,7 @@
+# The published setting on VOC 2007: trainval to learn from, test to measure; docs/full_voc.md.
 _base_ = [
     '../_base_/models/label-penet_vgg16.py',
-    '../_base_/datasets/voc07.py',
-    '../_base_/schedules/phases.py',
+    '../_base_/datasets/voc07_multiscale.py',
+    '../_base_/schedules/voc_sgd.py',
     '../_base_/default_runtime.py',
 ]

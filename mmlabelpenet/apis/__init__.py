@@ -10,18 +10,23 @@ from .command import (
     sentence_of,
 )
 from .distributed import prepare_distributed
+from .exporting import export_instances
+from .inferencer import LabelPEnetInferencer
 from .mixed_precision import BFloat16OptimWrapper, enable_amp
 from .settings import classes_of, photos_of, plain_datasets, read_config
-from .testing import evaluate_detector
+from .testing import evaluate_detector, evaluate_file
 from .training import train_detector
 
 __all__ = [
     'BFloat16OptimWrapper',
+    'LabelPEnetInferencer',
     'add_common_arguments',
     'add_config_options',
     'classes_of',
     'enable_amp',
     'evaluate_detector',
+    'evaluate_file',
+    'export_instances',
     'load_config',
     'open_config',
     'photos_of',

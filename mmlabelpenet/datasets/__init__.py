@@ -9,7 +9,9 @@ from .transforms import (
     LoadImageFromFile,
     LoadInstanceMasks,
     LoadRegionProposals,
+    LoadTrueInstances,
     PackWeakInputs,
+    ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
 from .weak import PhotoFolder, TaggedDataset
@@ -19,8 +21,10 @@ __all__ = [
     'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
+    'LoadTrueInstances',
     'PackWeakInputs',
     'PhotoFolder',
+    'ProvideRegionProposals',
     'SeededBatchSampler',
     'SeededDataset',
     'ShapesDataset',

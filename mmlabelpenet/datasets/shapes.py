@@ -9,7 +9,6 @@ import numpy as np
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, atomic_path
 
-from .label_maps import voc_palette as voc_palette
 from .label_maps import write_label_map, write_lines, write_split
 from .shapes_art import CLASSES
 from .shapes_scene import Scene, draw_scene

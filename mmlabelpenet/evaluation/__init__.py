@@ -14,19 +14,35 @@ from .functional import (
 )
 from .loops import MultiSetTestLoop
 from .metrics import (
+    COCOStyleMetric,
     CorLocMetric,
+    DumpPredictions,
+    ErrorTaxonomyMetric,
     ImageClassificationMetric,
     ProposalMetric,
     PseudoMaskMetric,
     SemSegMetric,
     VOCDetectionMetric,
     VOCInstanceMetric,
+    VOCResultFiles,
 )
-from .select import METRICS_BY_NAME, select_evaluation
+from .offline import evaluate_predictions, read_predictions, tables_of
+from .report import (
+    ClassTable,
+    format_metrics,
+    write_markdown,
+    write_metrics,
+    write_report,
+)
+from .select import METRICS_BY_NAME, evaluation_sets, select_evaluation
 
 __all__ = [
     'METRICS_BY_NAME',
+    'COCOStyleMetric',
+    'ClassTable',
     'CorLocMetric',
+    'DumpPredictions',
+    'ErrorTaxonomyMetric',
     'ImageClassificationMetric',
     'MultiSetTestLoop',
     'PhotoMatches',
@@ -35,14 +51,23 @@ __all__ = [
     'SemSegMetric',
     'VOCDetectionMetric',
     'VOCInstanceMetric',
+    'VOCResultFiles',
     'average_precision',
     'box_iou',
+    'evaluate_predictions',
+    'evaluation_sets',
+    'format_metrics',
     'intersect_masks',
     'mask_iou',
     'match_photo',
     'mean_over_valid',
     'per_class_average_precision',
     'per_class_best_overlap',
+    'read_predictions',
     'select_evaluation',
+    'tables_of',
     'to_rles',
+    'write_markdown',
+    'write_metrics',
+    'write_report',
 ]

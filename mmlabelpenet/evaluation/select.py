@@ -14,6 +14,8 @@ METRICS_BY_NAME = {
     'proposal': 'ProposalMetric',
     'image': 'ImageClassificationMetric',
     'pseudo': 'PseudoMaskMetric',
+    'errors': 'ErrorTaxonomyMetric',
+    'coco': 'COCOStyleMetric',
 }
 # Measured on the training photos.
 ON_TRAINING = ('corloc', 'pseudo')
@@ -33,36 +35,71 @@ def _pick(configured: list[dict], name: str) -> list[dict]:
     return found or [{'type': type_name}]
 
 
-def select_evaluation(cfg: Config, names: Sequence[str]) -> None:
-    """Set a config's test so that it measures the named things and nothing else.
+def evaluation_sets(
+    cfg: Config, names: Sequence[str] | None = None, split: str | None = None
+) -> list[dict]:
+    """Tell what is measured on which photos.
 
     ``corloc`` and ``pseudo`` are measured on the photos of ``cfg.corloc_dataloader`` (the training
     photos) where the config has one, the rest on those of ``cfg.test_dataloader``.
 
     Args:
-        cfg: Changed in place: its ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
-        names: Keys of ``METRICS_BY_NAME``.
+        cfg: The whole config.
+        names: Keys of ``METRICS_BY_NAME``; None measures what ``cfg.test_evaluator`` says.
+        split: ``'train'`` or ``'test'``: all is measured on these photos; None as said above.
+
+    Returns:
+        One or two dicts with keys ``dataloader`` and ``evaluator`` (a list).
 
     Raises:
-        UserError: If a name is unknown.
+        UserError: If a name is unknown, or there is no loader of training photos.
     """
-    unknown = [name for name in names if name not in METRICS_BY_NAME]
+    unknown = [name for name in names or () if name not in METRICS_BY_NAME]
     if unknown:
         raise UserError(
             f"--eval does not know '{unknown[0]}'; it knows {', '.join(METRICS_BY_NAME)}."
         )
-    configured = _as_list(cfg.get('test_evaluator')) + _as_list(cfg.get('corloc_evaluator'))
-    names = list(dict.fromkeys(names))
-    apart = ON_TRAINING if cfg.get('corloc_dataloader') is not None else ()
-    here = [name for name in names if name not in apart]
-    elsewhere = [name for name in names if name in apart]
-    sets = []
-    if here:
-        evaluator = [metric for name in here for metric in _pick(configured, name)]
-        sets.append({'dataloader': cfg.test_dataloader, 'evaluator': evaluator})
-    if elsewhere:
-        evaluator = [metric for name in elsewhere for metric in _pick(configured, name)]
-        sets.append({'dataloader': cfg.corloc_dataloader, 'evaluator': evaluator})
+    if split == 'train' and cfg.get('corloc_dataloader') is None:
+        raise UserError(
+            '--split train needs a corloc_dataloader in the config: the training photos.'
+        )
+    tested = _as_list(cfg.get('test_evaluator'))
+    if names is None:
+        name = 'corloc_dataloader' if split == 'train' else 'test_dataloader'
+        return [{'dataloader': cfg[name], 'evaluator': tested}]
+    configured = tested + _as_list(cfg.get('corloc_evaluator'))
+    groups: dict[str, list[dict]] = {}
+    for name in dict.fromkeys(names):
+        loader = _loader_name(cfg, name, split)
+        groups.setdefault(loader, []).extend(_pick(configured, name))
+    # the test photos first
+    return [
+        {'dataloader': cfg[loader], 'evaluator': groups[loader]}
+        for loader in sorted(groups, reverse=True)
+    ]
+
+
+def _loader_name(cfg: Config, name: str, split: str | None) -> str:
+    on_training = name in ON_TRAINING and cfg.get('corloc_dataloader') is not None
+    if split == 'train' or (split is None and on_training):
+        return 'corloc_dataloader'
+    return 'test_dataloader'
+
+
+def select_evaluation(
+    cfg: Config, names: Sequence[str] | None = None, split: str | None = None
+) -> None:
+    """Set a config's test so that it measures the named things and nothing else.
+
+    Args:
+        cfg: Changed in place: its ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
+        names: See :func:`evaluation_sets`.
+        split: See :func:`evaluation_sets`.
+
+    Raises:
+        UserError: See :func:`evaluation_sets`.
+    """
+    sets = evaluation_sets(cfg, names, split)
     cfg.test_dataloader = sets[0]['dataloader']
     cfg.test_evaluator = sets[0]['evaluator']
     fp16 = (cfg.get('test_cfg') or {}).get('fp16', False)

@@ -8,8 +8,15 @@ from .calibration import (
     PixelAffinity,
     ProposalCalibration,
     RandomWalk,
+    TrueInstances,
 )
-from .detectors import FeatureCache, LabelPEnet, require_known_transforms
+from .detectors import (
+    FeatureCache,
+    LabelCache,
+    LabelPEnet,
+    ProposalTTA,
+    require_known_transforms,
+)
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .stages import (
@@ -29,16 +36,19 @@ __all__ = [
     'EfficientNetLite',
     'ExcitationAttention',
     'FeatureCache',
+    'LabelCache',
     'LabelPEnet',
     'LevelFusion',
     'PixelAffinity',
     'ProposalCalibration',
+    'ProposalTTA',
     'RandomWalk',
     'RefinementStage',
     'RoIFeatures',
     'SegmentationStage',
     'SoftmaxTagLoss',
     'Stage',
+    'TrueInstances',
     'WSDDNLoss',
     'WeakBoxHead',
     'WeakMaskHead',

@@ -166,6 +166,14 @@ def test_the_rate_rises_then_falls():
     assert falling == sorted(falling, reverse=True)
 
 
+def test_the_rate_falls_in_steps_where_they_are_named():
+    phase = Phase(warmup=0, steps=(0.7, 0.9))
+    rates = [phase.rate(update, 10) for update in range(10)]
+    assert rates[:7] == [1.0] * 7
+    assert rates[7:] == pytest.approx([0.1, 0.1, 0.01])
+    assert Phase(warmup=0, steps=()).rate(9, 10) == 1.0
+
+
 def test_stages_learn_by_phase_at_the_phase_s_rate(tmp_path):
     model, rates = run_training(tmp_path)
     assert [entry[:2] for entry in model.record] == [

@@ -68,3 +68,38 @@ def evaluate_class(photos, label, iou_of, iou_thr, mode):
         recall.append(right / num_true)
         precision.append(right / (right + wrong) if right + wrong else 0)
     return voc_ap(recall, precision, mode)
+
+
+def instance_ap_by_class(photos, num_classes, iou_thr):
+    """Mask AP of each class as chainercv's ``eval_instance_segmentation_voc`` documents it.
+
+    Photo by photo and class by class: predictions by falling score each take the true mask that
+    they overlap most, if enough; a mask that was taken before makes them wrong. Then all photos'
+    predictions by falling score. Scores must differ: equal ones have no order there.
+
+    photos: list of (predictions [(label, score, mask)], truth [(label, mask)]).
+    """
+    aps = []
+    for label in range(num_classes):
+        scores, matches, num_true = [], [], 0
+        for predictions, truth in photos:
+            own = sorted((p for p in predictions if p[0] == label), key=lambda p: -p[1])
+            masks = [mask for of, mask in truth if of == label]
+            num_true += len(masks)
+            taken = set()
+            for _, score, mask in own:
+                ious = [mask_iou(mask, other) for other in masks]
+                best = int(np.argmax(ious)) if ious else None
+                enough = best is not None and ious[best] >= iou_thr
+                scores.append(score)
+                matches.append(enough and best not in taken)
+                if enough:
+                    taken.add(best)
+        if num_true == 0:
+            aps.append(float('nan'))
+            continue
+        matches = np.array(matches, dtype=bool)[np.argsort(scores)[::-1]]
+        found = np.cumsum(matches)
+        precision = found / np.arange(1, len(matches) + 1)
+        aps.append(voc_ap(found / num_true, precision, 'area'))
+    return aps

@@ -64,6 +64,15 @@ def test_photos_are_ranked_per_class():
     assert figures == {'image_mAP': pytest.approx(expected)}
 
 
+def test_photos_are_ranked_at_eleven_points_for_voc_2007():
+    samples = [image_sample([s], [t]) for s, t in ((0.9, 1.0), (0.8, 0.0), (0.7, 1.0))]
+    figures = run(ImageClassificationMetric('11points'), samples, classes=('cat',))
+    # precision 1 at recalls 0 to .5, 2/3 at .6 to 1
+    assert figures == {'image_mAP': pytest.approx((6 + 5 * 2 / 3) / 11)}
+    with pytest.raises(ValueError, match='12points'):
+        ImageClassificationMetric('12points')
+
+
 def test_ignored_tags_are_neither_right_nor_wrong():
     samples = [
         image_sample([0.9], [0.0], [1.0]),

@@ -50,5 +50,5 @@ def test_what_can_not_be_measured_is_told():
     with pytest.raises(UserError, match='LoadInstanceMasks'):
         run(PseudoMaskMetric(), [dict(pred_instances=bare['pred_instances'])])
     del bare['pred_instances']['masks']
-    with pytest.raises(UserError, match="stage='calibration'"):
+    with pytest.raises(UserError, match='--stage calibration'):
         run(PseudoMaskMetric(), [bare])

@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmlabelpenet.evaluation import select_evaluation
+from mmlabelpenet.evaluation import evaluation_sets, select_evaluation
 from mmlabelpenet.utils import UserError
 
 
@@ -55,6 +55,29 @@ def test_corloc_falls_back_to_the_test_photos():
     cfg = config()
     select_evaluation(cfg, ['corloc'])
     assert cfg.test_dataloader == {'photos': 'val'}
+
+
+def test_all_is_measured_on_the_photos_that_split_names():
+    cfg = config(corloc_dataloader={'photos': 'train'})
+    for split, photos in (('train', 'train'), ('test', 'val')):
+        (part,) = evaluation_sets(cfg, ['bbox', 'corloc'], split)
+        assert part['dataloader'] == {'photos': photos}
+        assert [metric['type'] for metric in part['evaluator']] == [
+            'VOCDetectionMetric',
+            'CorLocMetric',
+        ]
+
+
+def test_without_names_the_config_says_what_is_measured():
+    cfg = config(corloc_dataloader={'photos': 'train'})
+    for split, photos in ((None, 'val'), ('test', 'val'), ('train', 'train')):
+        (part,) = evaluation_sets(cfg, split=split)
+        assert part == {'dataloader': {'photos': photos}, 'evaluator': cfg.test_evaluator}
+
+
+def test_training_photos_must_be_in_the_config():
+    with pytest.raises(UserError, match='needs a corloc_dataloader'):
+        evaluation_sets(config(), ['bbox'], 'train')
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from mmdet.evaluation import eval_map
 
-from mmlabelpenet.evaluation import VOCDetectionMetric, box_iou
+from mmlabelpenet.evaluation import COCOStyleMetric, CorLocMetric, VOCDetectionMetric, box_iou
 
 from .reference import box_iou_inclusive, evaluate_class
 from .samples import box_sample, run
@@ -89,6 +89,29 @@ def test_results_are_forgotten_after_evaluation():
     metric = VOCDetectionMetric(iou_thrs=[0.5])
     assert run(metric, [box_sample([(0, 0.9, FAR)], [(0, CAT)])])['bbox_mAP_50'] == 0
     assert run(metric, [box_sample([(0, 0.9, CAT)], [(0, CAT)])])['bbox_mAP_50'] == 1
+
+
+@pytest.mark.parametrize(('inclusive', 'iou'), [(True, 66 / 121), (False, 50 / 100)])
+def test_a_data_set_may_end_its_boxes_outside(inclusive, iou):
+    # 10 x 5 of 10 x 10 where x2 - x1 is the width; 11 x 6 of 11 x 11 with the last pixel
+    metric = VOCDetectionMetric()
+    metric.dataset_meta = {'classes': ('cat',), 'inclusive_boxes': inclusive}
+    record = metric.measure(box_sample([(0, 0.9, (0, 0, 10, 5))], [(0, (0, 0, 10, 10))]))
+    assert record.overlaps == pytest.approx(iou)
+
+
+@pytest.mark.parametrize('metric', [VOCDetectionMetric(), CorLocMetric(0.99), COCOStyleMetric()])
+def test_predictions_may_end_outside(metric):
+    # the ten by ten pixels of CAT, written as intervals
+    sample = box_sample([(0, 0.9, (0, 0, 10, 10))], [(0, CAT)])
+    as_they_are = run(metric, [sample])
+    told = run(metric, [{**sample, 'boxes_end': 'outside'}])
+    name = next(name for name in ('bbox_mAP_75', 'corloc', 'coco_bbox_mAP') if name in told)
+    assert told[name] == pytest.approx(1)
+    assert metric.inclusive_boxes
+    # 100 of 121 pixels: enough at .75, at .8 and not at .85, not at .99
+    expected = {'bbox_mAP_75': 1, 'corloc': 0, 'coco_bbox_mAP': 0.7}
+    assert as_they_are[name] == pytest.approx(expected[name])
 
 
 def test_unknown_mode_is_refused():

@@ -16,6 +16,7 @@ work_dir = {work_dir!r}
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='LoadInstanceMasks'),
     dict(type='PackWeakInputs'),
 ]
 
@@ -52,13 +53,12 @@ def shapes(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def config(tmp_path, shapes):
+def write_config(folder, shapes):
     """A config of the toy model on a few generated photos."""
-    path = tmp_path / 'toy.py'
+    path = folder / 'toy.py'
     text = CONFIG.format(
         runtime=str(REPOSITORY / 'configs/_base_/default_runtime.py'),
-        work_dir=str(tmp_path / 'work'),
+        work_dir=str(folder / 'work'),
         data_root=str(shapes),
         toy=toy_model.__name__,
     )
@@ -67,25 +67,33 @@ def config(tmp_path, shapes):
 
 
 @pytest.fixture
-def tool_module():
+def config(tmp_path, shapes):
+    """A config of the toy model."""
+    return write_config(tmp_path, shapes)
+
+
+def load_tool(name):
     """Import a tool by name."""
+    path = REPOSITORY / 'tools' / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def load(name):
-        path = REPOSITORY / 'tools' / f'{name}.py'
-        spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
 
-    return load
+def run_tool(name, *args):
+    """Run a tool by name within this process."""
+    run_command(load_tool(name).main, [str(arg) for arg in args])
 
 
 @pytest.fixture
-def tool(monkeypatch, tool_module):
+def tool_module():
+    """Import a tool by name."""
+    return load_tool
+
+
+@pytest.fixture
+def tool(monkeypatch):
     """Run a tool by name within this process."""
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-
-    def run(name, *args):
-        run_command(tool_module(name).main, [str(arg) for arg in args])
-
-    return run
+    return run_tool

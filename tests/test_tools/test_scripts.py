@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -72,9 +73,12 @@ def test_two_processes_train_and_test_on_the_cpu(tool, config, tmp_path):
     metrics = tmp_path / 'work' / 'metrics.json'
     of_one_process = json.loads(metrics.read_text())
     metrics.unlink()
-    tested = run_script('dist_test.sh', *test[:2], 2, *test[2:], cwd=tmp_path)
+    dump = tmp_path / 'found.pkl'
+    tested = run_script('dist_test.sh', *test[:2], 2, '--out', dump, *test[2:], cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr[-2000:]
     assert json.loads(metrics.read_text()) == of_one_process
     assert 0 < of_one_process['bbox_mAP_50'] < 1
+    dumped = [sample['img_id'] for sample in pickle.loads(dump.read_bytes())]
+    assert dumped == [f'val_{index:05d}' for index in range(3)]
     logs = [path.read_text() for path in (tmp_path / 'work').rglob('*.log')]
     assert any('Distributed training: True' in log for log in logs)

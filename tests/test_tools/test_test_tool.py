@@ -1,11 +1,16 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 
-from mmlabelpenet.apis.testing import format_metrics, write_metrics
+from mmlabelpenet.apis import choose_stage
+from mmlabelpenet.datasets import ShapesDataset
+from mmlabelpenet.evaluation import format_metrics, write_metrics
+from mmlabelpenet.utils import UserError
 
 from .test_train_tool import expect_error
 from .toy_model import ToyDetector
@@ -50,6 +55,77 @@ def test_predictions_are_dumped(tool, config, checkpoint, tmp_path):
     dumped = pickle.loads((tmp_path / 'out.pkl').read_bytes())
     assert [sample['img_id'] for sample in dumped] == [f'val_{index:05d}' for index in range(3)]
     assert 'pred_instances' in dumped[0]
+
+
+def test_figures_of_every_class_lie_beside_the_checkpoint(tool, config, checkpoint, tmp_path):
+    tool('test', config, checkpoint, '--markdown', tmp_path / 'tables.md')
+    written = json.loads((tmp_path / 'toy.metrics.json').read_text())
+    assert written['checkpoint'] == str(checkpoint)
+    assert written['config'] == str(config)
+    assert written['figures'] == read_metrics(tmp_path)
+    of_classes = written['classes']['boxes, area']['AP@0.5']
+    assert list(of_classes) == list(ShapesDataset.METAINFO['classes'])
+    assert set(of_classes.values()) <= {1.0, None}
+    head = (tmp_path / 'tables.md').read_text().splitlines()[0]
+    assert head == f'| boxes, area | {" | ".join(of_classes)} | all |'
+
+
+def test_training_photos_are_measured_by_any_metric(tool, config, checkpoint, tmp_path):
+    blind = ('--cfg-options', 'model.blind=[train_00000,train_00001,train_00002]')
+    tool('test', config, checkpoint, '--eval', 'bbox', '--split', 'train', *blind)
+    written = json.loads((tmp_path / 'toy.train.metrics.json').read_text())
+    assert written['figures'] == {'bbox_mAP_50': 0.0}
+
+
+def test_results_for_the_server_need_no_truth(tool, config, checkpoint, tmp_path, shapes):
+    bare = tmp_path / 'VOC2012'
+    for part in ('JPEGImages', 'ImageSets/Main'):
+        (bare / part).mkdir(parents=True)
+    for path in (shapes / 'JPEGImages').glob('val_*'):
+        shutil.copy(path, bare / 'JPEGImages')
+    names = ''.join(f'val_{index:05d}\n' for index in range(3))
+    (bare / 'ImageSets/Main/test.txt').write_text(names)
+    options = (
+        'model.masks=True',
+        f'test_dataloader.dataset.data_root={bare}',
+        'test_dataloader.dataset.ann_file=ImageSets/Main/test.txt',
+    )
+    tool('test', config, checkpoint, '--format-only', '--cfg-options', *options)
+    results = tmp_path / 'work/results/VOC2012'
+    assert sorted(path.name for path in (results / 'Main').iterdir()) == sorted(
+        f'comp4_det_test_{name}.txt' for name in ShapesDataset.METAINFO['classes']
+    )
+    maps = sorted((results / 'Segmentation/comp6_test_cls').iterdir())
+    assert [path.stem for path in maps] == names.split()
+    with Image.open(maps[0]) as image, Image.open(shapes / 'JPEGImages/val_00000.jpg') as photo:
+        assert image.mode == 'P'
+        assert image.size == photo.size
+    assert not (tmp_path / 'work/metrics.json').exists()
+
+
+def test_results_for_the_server_hold_what_was_found(tool, config, checkpoint, tmp_path):
+    tool('test', config, checkpoint, '--format-only', '--cfg-options', 'model.guess=True')
+    results = tmp_path / 'work/results/Shapes/Main'
+    first, *others = (
+        (results / f'comp4_det_val_{name}.txt').read_text()
+        for name in ShapesDataset.METAINFO['classes']
+    )
+    assert first.splitlines() == [f'val_{index:05d} 0.5 3 4 11 21.5' for index in range(3)]
+    assert others == [''] * 5
+
+
+def test_a_stage_that_the_model_lacks_is_told(tool, capsys, config, checkpoint):
+    error = expect_error(capsys, tool, 'test', config, checkpoint, '--stage', 'detection')
+    assert '--stage detection is none of the model of this config' in error
+
+
+def test_the_stages_of_a_cascade_can_be_chosen():
+    cfg = Config({'model': {'cascade': {'classification': {}, 'detection': None}}})
+    for stage in ('classification', 'attention', 'calibration'):
+        choose_stage(cfg, stage)
+        assert cfg.model.test_cfg.stage == stage
+    with pytest.raises(UserError, match='which has classification, attention, calibration'):
+        choose_stage(cfg, 'detection')
 
 
 def test_an_unknown_metric_lists_the_known_ones(tool, capsys, config, checkpoint):

@@ -2,7 +2,8 @@
 
 import torch
 from mmdet.models import BaseDetector
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
+from pycocotools import mask as mask_api
 from torch import nn
 
 from mmlabelpenet.registry import MODELS
@@ -11,12 +12,15 @@ from mmlabelpenet.structures import Evidence
 
 @MODELS.register_module(force=True)
 class ToyDetector(BaseDetector):
-    def __init__(self, blind=(), data_preprocessor=None):
+    def __init__(self, blind=(), masks=False, guess=False, data_preprocessor=None):
         super().__init__(data_preprocessor=data_preprocessor)
         self.layer = nn.Linear(3, 1)
         self.dtypes = set()
         # photos in which it finds nothing
         self.blind = blind
+        self.masks = masks
+        # it answers the same one box for every photo
+        self.guess = guess
 
     def extract_feat(self, batch_inputs):
         return batch_inputs.float().mean(dim=(2, 3))
@@ -36,6 +40,15 @@ class ToyDetector(BaseDetector):
             sample.pred_instances = InstanceData(
                 bboxes=true.bboxes, labels=true.labels, scores=torch.ones(len(true.labels))
             )
+            sample.pred_image_scores = torch.arange(6) / 10
+            if self.guess:
+                sample.pred_instances = InstanceData(
+                    bboxes=torch.tensor([[2, 3, 10, 20.5]]),
+                    labels=torch.zeros(1, dtype=torch.long),
+                    scores=torch.tensor([0.5]),
+                )
+            if self.masks:
+                add_masks(sample, self.blind)
         return batch_data_samples
 
     def explain(self, data):
@@ -43,3 +56,23 @@ class ToyDetector(BaseDetector):
             Evidence(tags=sample.tags, metainfo={'img_shape': sample.img_shape})
             for sample in data['data_samples']
         ]
+
+
+def add_masks(sample, blind):
+    """The true masks in place of the true boxes, as tensors; nothing without the truth."""
+    height, width = sample.ori_shape
+    true = sample.get('gt_mask_instances', [])
+    true = true[:0] if sample.img_id in blind else true
+    masks = [torch.from_numpy(mask_api.decode(rle)).bool() for rle in getattr(true, 'masks', [])]
+    labels = getattr(true, 'labels', torch.zeros(0, dtype=torch.long))
+    sample.pred_instances = InstanceData(
+        # of the first pixel outside, to the last one inside
+        bboxes=getattr(true, 'bboxes', torch.zeros(0, 4)) - torch.tensor([0.0, 0, 1, 1]),
+        labels=labels,
+        scores=1 - torch.arange(len(labels)) / 10,
+        masks=torch.stack(masks) if masks else torch.zeros(0, height, width, dtype=torch.bool),
+    )
+    painted = torch.zeros(1, height, width, dtype=torch.long)
+    for label, mask in zip(labels, masks):
+        painted[0, mask] = label + 1
+    sample.pred_sem_seg = PixelData(sem_seg=painted)

@@ -1,6 +1,15 @@
-"""Transforms for photos whose labels are tags."""
+"""Transforms of photos, proposals and masks."""
 
 from .formatting import PackWeakInputs
 from .loading import LoadImageFromFile, LoadInstanceMasks, LoadRegionProposals
+from .proposing import ProvideRegionProposals
+from .truth import LoadTrueInstances
 
-__all__ = ['LoadImageFromFile', 'LoadInstanceMasks', 'LoadRegionProposals', 'PackWeakInputs']
+__all__ = [
+    'LoadImageFromFile',
+    'LoadInstanceMasks',
+    'LoadRegionProposals',
+    'LoadTrueInstances',
+    'PackWeakInputs',
+    'ProvideRegionProposals',
+]

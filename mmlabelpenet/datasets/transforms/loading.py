@@ -159,7 +159,8 @@ class LoadInstanceMasks(BaseTransform):
     def _from_polygons(self, results: dict) -> dict:
         if results.get('with_masks'):
             objects = [one for one in results['instances'] if 'mask' in one]
-            size = tuple(results['ori_shape'][:2])
+            # Offline evaluation loads no photo: the annotation's size stands in.
+            size = tuple(results.get('ori_shape', (results['height'], results['width']))[:2])
             rles = [_to_rle(one['mask'], size, results['img_path']) for one in objects]
             results['gt_seg_map'] = _paint_classes(objects, rles, size)
             kept = [index for index, one in enumerate(objects) if not one['ignore_flag']]

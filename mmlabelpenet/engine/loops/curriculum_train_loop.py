@@ -10,7 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
 from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
-from mmlabelpenet.models import FeatureCache, LabelPEnet, require_known_transforms
+from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet, require_known_transforms
 from mmlabelpenet.registry import LOOPS
 
 from .phases import Phase, build_phases
@@ -37,7 +37,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
         feature_cache: Arguments of :class:`FeatureCache`, which keeps the maps of a frozen
-            backbone on disk; None computes them anew in every epoch.
+            backbone on disk, and, while stage 1 is frozen too, the pseudo instances that follow
+            (:class:`LabelCache`); None computes them anew in every epoch.
         val_begin: First epoch after which validation may run.
         val_interval: Epochs between validations.
     """
@@ -52,6 +53,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_interval: int = 1,
     ) -> None:
         self.feature_cache = None if feature_cache is None else FeatureCache(**feature_cache)
+        self.label_cache = None if feature_cache is None else LabelCache(**feature_cache)
         self.phases = build_phases(phases)
         if isinstance(dataloader, dict):
             dataloader = reproducible(dataloader, runner.seed)
@@ -136,9 +138,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             if phase.start_from:
                 self.model.copy_parts(phase.start_from)
             self._forget_scalars()
-        if self.feature_cache is not None and not phase.backbone:
-            self.feature_cache.open(self.model.backbone)
-            self.model.feature_cache = self.feature_cache
+        self._open_caches(phase)
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
         print_log(
@@ -147,6 +147,19 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             f'from {self._iter + 1}: {learns} learn',
             logger='current',
         )
+
+    def _open_caches(self, phase: Phase) -> None:
+        model = self.model
+        model.feature_cache = model.label_cache = None
+        if self.feature_cache is None or self.label_cache is None or phase.backbone:
+            return
+        self.feature_cache.open(model.backbone)
+        model.feature_cache = self.feature_cache
+        # Labels that are the truth itself cost nothing.
+        if 'classification' not in phase.stages and not hasattr(model.calibration, 'reads_truth'):
+            parts = model.backbone, model.cascade['classification'], model.calibration
+            self.label_cache.open(*parts, recipe=model.label_recipe)
+            model.label_cache = self.label_cache
 
     def _set_rate(self, factor: float) -> None:
         for group in self.runner.optim_wrapper.param_groups:

@@ -22,6 +22,8 @@ class Phase:
         warmup: Updates over which the rate rises from nearly zero; at most a quarter of the
             phase.
         final_factor: Factor of the rate at the end of its cosine.
+        steps: In place of the cosine, shares of the phase after each of which the rate is a tenth;
+            an empty tuple keeps it constant.
         start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
             ``{'segmentation.box_head': 'detection.box_head'}``.
         weights: lambda_k of stages by name, 1 where it is absent.
@@ -41,6 +43,7 @@ class Phase:
     lr_factor: float = 1.0
     warmup: int = 50
     final_factor: float = 0.05
+    steps: tuple[float, ...] | None = None
     start_from: dict[str, str] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     ramp: float = 0.0
@@ -61,8 +64,12 @@ class Phase:
 
     def rate(self, update: int, total: int) -> float:
         """Factor of the learning rate at an update of ``total`` in this phase."""
-        cosine = (1 + math.cos(math.pi * update / max(total, 1))) / 2
-        decay = self.final_factor + (1 - self.final_factor) * cosine
+        share = update / max(total, 1)
+        if self.steps is None:
+            cosine = (1 + math.cos(math.pi * share)) / 2
+            decay = self.final_factor + (1 - self.final_factor) * cosine
+        else:
+            decay = 0.1 ** sum(share >= step for step in self.steps)
         warmup = max(min(self.warmup, total // 4), 1)
         return self.lr_factor * decay * min(1.0, (update + 1) / warmup)
 

@@ -1,19 +1,27 @@
 """Metrics for mmengine's evaluator, with flat names and no prefix."""
 
+from .coco_style import COCOStyleMetric
 from .corloc import CorLocMetric
+from .dump import DumpPredictions
+from .errors import ErrorTaxonomyMetric
 from .image_classification import ImageClassificationMetric
 from .proposal import ProposalMetric
 from .pseudo_mask import PseudoMaskMetric
 from .semseg import SemSegMetric
 from .voc_detection import VOCDetectionMetric
+from .voc_files import VOCResultFiles
 from .voc_instance import VOCInstanceMetric
 
 __all__ = [
+    'COCOStyleMetric',
     'CorLocMetric',
+    'DumpPredictions',
+    'ErrorTaxonomyMetric',
     'ImageClassificationMetric',
     'ProposalMetric',
     'PseudoMaskMetric',
     'SemSegMetric',
     'VOCDetectionMetric',
     'VOCInstanceMetric',
+    'VOCResultFiles',
 ]

@@ -9,9 +9,11 @@ import torch
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from terminaltables import AsciiTable
 
 from mmlabelpenet.utils import UserError
+
+from ..functional import to_rles
+from ..report import ClassTable
 
 
 class PhotoMetric(BaseMetric):
@@ -20,6 +22,9 @@ class PhotoMetric(BaseMetric):
     One record per photo, in the order of the data set, is what lets mmengine's evaluator cut
     off the photos with which a distributed sampler pads its shards, so that the figures
     equal those of a single process.
+
+    Attributes:
+        tables: What the last evaluation logged of every class; on the main process only.
 
     Args:
         collect_device: ``'cpu'`` or ``'gpu'``, where the ranks' records are gathered.
@@ -31,11 +36,35 @@ class PhotoMetric(BaseMetric):
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        self.tables: list[ClassTable] = []
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the data set's classes."""
         return tuple(self.dataset_meta['classes'])
+
+    @property
+    def inclusive_boxes(self) -> bool:
+        """Whether (x2, y2) is the last pixel inside a box, as in VOC and unless told otherwise.
+
+        A data set whose boxes end outside, as COCO's do, says ``inclusive_boxes=False`` in its
+        metainfo.
+        """
+        return self.dataset_meta.get('inclusive_boxes', True)
+
+    def predicted_boxes(self, data_sample: Mapping[str, Any]) -> np.ndarray:
+        """Predicted boxes [N, 4] of a photo, their ends as the data set has them.
+
+        They are taken as they are, as mmdet's ``VOCMetric`` does, unless the sample says
+        ``boxes_end='outside'``: x2 and y2 are the first pixels outside.
+
+        Args:
+            data_sample: Of one photo.
+        """
+        boxes = boxes_of(data_sample['pred_instances']).astype(np.float64)
+        if self.inclusive_boxes and data_sample.get('boxes_end') == 'outside':
+            boxes[:, 2:] -= 1
+        return boxes
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add one record per photo to ``self.results``.
@@ -44,7 +73,21 @@ class PhotoMetric(BaseMetric):
             data_batch: The batch as the data loader gave it; not used.
             data_samples: Predictions and ground truth, one dict per photo.
         """
-        self.results.extend(self.measure(sample) for sample in data_samples)
+        for sample in data_samples:
+            # metrics share the samples: the first one encodes the masks, for all of them
+            predicted = sample.get('pred_instances', {})
+            if 'masks' in predicted:
+                predicted['masks'] = to_rles(predicted['masks'])
+            self.results.append(self.measure(sample))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Compute the figures of all ranks' records.
+
+        Args:
+            size: Photos of the data set; what a sampler added beyond is left out.
+        """
+        self.tables = []
+        return super().evaluate(size)
 
     @abstractmethod
     def measure(self, data_sample: Mapping[str, Any]) -> Any:
@@ -64,27 +107,10 @@ class PhotoMetric(BaseMetric):
             title: Put into the frame of the table.
             columns: C values under each heading; integers are counts and are summed.
         """
+        title = f'{self.prefix}: {title}' if self.prefix else title
         arrays = {name: np.asarray(values) for name, values in columns.items()}
-        rows = [['class', *arrays]]
-        for row, name in enumerate(self.classes):
-            rows.append([name, *(_format(values[row]) for values in arrays.values())])
-        rows.append(['all', *(_format(_summary(values)) for values in arrays.values())])
-        table = AsciiTable(rows, title)
-        table.inner_footing_row_border = True
-        print_log('\n' + table.table, logger='current')
-
-
-def _summary(values: np.ndarray) -> float:
-    if np.issubdtype(values.dtype, np.integer):
-        return values.sum()
-    valid = values[~np.isnan(values)]
-    return valid.mean() if valid.size else np.nan
-
-
-def _format(value: float) -> str:
-    if isinstance(value, (int, np.integer)):
-        return str(value)
-    return '-' if np.isnan(value) else f'{value:.3f}'
+        self.tables.append(ClassTable(title, self.classes, arrays))
+        print_log('\n' + self.tables[-1].to_text(), logger='current')
 
 
 def to_numpy(value: torch.Tensor | np.ndarray | Sequence) -> np.ndarray:
@@ -129,3 +155,37 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
         photo = data_sample.get('img_path', 'a photo')
         raise UserError(f'There is no {name} for {photo}: {remedy}.')
     return data_sample[name]
+
+
+def masks_of(data_sample: Mapping[str, Any]) -> tuple[list[dict], list[dict]]:
+    """Predicted and true masks of a photo as RLE dicts.
+
+    Args:
+        data_sample: Of one photo.
+
+    Raises:
+        UserError: If the tested stage makes no masks, the photo has no true masks, or they are
+            of another size.
+    """
+    remedy = (
+        'test on a split whose photos have masks, let the pipeline load them (LoadInstanceMasks), '
+        'or leave segm out of --eval'
+    )
+    true = to_rles(require(data_sample, 'gt_mask_instances', remedy)['masks'])
+    remedy = (
+        'the tested stage makes none, test one that does (--stage calibration for pseudo labels) '
+        'or leave segm out of --eval'
+    )
+    predicted = to_rles(require(data_sample['pred_instances'], 'masks', remedy))
+    if true and predicted and list(true[0]['size']) != list(predicted[0]['size']):
+        photo = data_sample.get('img_path', 'a photo')
+        raise UserError(
+            f'Predicted masks of {photo} have {_size(predicted[0])} pixels, the true ones '
+            f'{_size(true[0])}: predict in pixels of the original photo.'
+        )
+    return predicted, true
+
+
+def _size(mask: Mapping[str, Any]) -> str:
+    height, width = mask['size']
+    return f'{width} x {height}'

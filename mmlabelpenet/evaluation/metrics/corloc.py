@@ -51,7 +51,9 @@ class CorLocMetric(PhotoMetric):
         ranked = np.argsort(-to_numpy(predicted['scores']), kind='stable')
         found, first = np.unique(labels[ranked], return_index=True)
         top = ranked[first]
-        overlaps = box_iou(boxes_of(predicted)[top], boxes_of(true))
+        overlaps = box_iou(
+            self.predicted_boxes(data_sample)[top], boxes_of(true), self.inclusive_boxes
+        )
         same_class = found[:, None] == true_labels
         right = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
         return Localised(present, np.isin(present, right))

@@ -9,6 +9,7 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import average_precision, mean_over_valid
+from ..functional.average_precision import AP_MODES
 from .base import PhotoMetric, require, to_numpy
 
 
@@ -27,9 +28,22 @@ class ImageClassificationMetric(PhotoMetric):
 
     Reads ``pred_image_scores`` [C], ``tags`` [C] in {0, 1} and, where given, ``ignored_tags``
     [C] in {0, 1}: classes whose only objects in the photo are difficult, for which the photo
-    is neither right nor wrong. Gives ``image_mAP``: the area under each class's
-    precision envelope, as in VOC 2012's classification task, averaged over tagged classes.
+    is neither right nor wrong. Gives ``image_mAP``: the average precision of each class, as in
+    VOC's classification task, averaged over tagged classes.
+
+    Args:
+        eval_mode: ``'area'`` (VOC 2010 and later) or ``'11points'`` (VOC 2007).
+        collect_device: See :class:`PhotoMetric`.
+        prefix: See :class:`PhotoMetric`.
     """
+
+    def __init__(
+        self, eval_mode: str = 'area', collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if eval_mode not in AP_MODES:
+            raise ValueError(f'eval_mode must be one of {AP_MODES}, but is {eval_mode!r}')
+        self.eval_mode = eval_mode
 
     def measure(self, data_sample: Mapping[str, Any]) -> Tagged:
         """Take the scores and the tags of one photo."""
@@ -52,7 +66,7 @@ class ImageClassificationMetric(PhotoMetric):
             kept = counted[:, label]
             order = np.argsort(-scores[kept, label], kind='stable')
             hits = present[kept, label][order]
-            ap[label] = average_precision(hits, int(hits.sum()))
+            ap[label] = average_precision(hits, int(hits.sum()), self.eval_mode)
         photos = (present & counted).sum(axis=0)
         self.log_table('photos', {'photos': photos, 'AP': ap})
         return {'image_mAP': mean_over_valid(ap)}

@@ -27,9 +27,9 @@ class ProposalMetric(PhotoMetric):
 
     Reads ``proposals`` (boxes in pixels of the network input, mapped back by ``scale_factor``,
     with x2 and y2 exclusive) and ``gt_instances`` (boxes in original pixels, VOC's inclusive
-    ones). Gives ``proposal_recall_{threshold}`` (share of all objects that a proposal overlaps
-    enough), ``proposal_ABO`` (mean over all objects of the best overlap) and
-    ``proposal_count`` (mean number of proposals per photo).
+    ones unless the data set says otherwise). Gives ``proposal_recall_{threshold}`` (share of all
+    objects that a proposal overlaps enough), ``proposal_ABO`` (mean over all objects of the best
+    overlap) and ``proposal_count`` (mean number of proposals per photo).
 
     Args:
         iou_thrs: Overlaps that suffice.
@@ -52,8 +52,10 @@ class ProposalMetric(PhotoMetric):
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
         proposals = require(data_sample, 'proposals', 'add LoadRegionProposals to the pipeline')
         proposals = boxes_of(proposals) / scale
-        # a proposal's x2 is the first pixel outside, a true box's the last one inside
-        overlaps = box_iou(proposals - (0, 0, 1, 1), boxes_of(true))
+        if self.inclusive_boxes:
+            # a proposal's x2 is the first pixel outside, a true box's the last one inside
+            proposals = proposals - (0, 0, 1, 1)
+        overlaps = box_iou(proposals, boxes_of(true), self.inclusive_boxes)
         return Covered(len(proposals), labels_of(true), overlaps.max(axis=0, initial=0.0))
 
     def compute_metrics(self, results: list[Covered]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mask_iou, mean_over_valid
-from .base import PhotoMetric, labels_of, require, to_numpy
+from .base import PhotoMetric, labels_of, masks_of, to_numpy
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,8 @@ class PseudoMaskMetric(PhotoMetric):
 
     def measure(self, data_sample: Mapping[str, Any]) -> PseudoMasks:
         """Compare the best pseudo mask of each class that one photo holds once."""
-        true = require(
-            data_sample,
-            'gt_mask_instances',
-            'let the test pipeline load masks (LoadInstanceMasks)',
-        )
-        predicted = data_sample['pred_instances']
-        masks = require(predicted, 'masks', "test stage='calibration', or another with masks")
+        masks, true_masks = masks_of(data_sample)
+        predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
         labels, true_labels = labels_of(predicted), labels_of(true)
         found, counts = np.unique(true_labels, return_counts=True)
         once = found[counts == 1]
@@ -54,7 +49,7 @@ class PseudoMaskMetric(PhotoMetric):
             if len(own):
                 best = own[scores[own].argmax()]
                 [index] = np.flatnonzero(true_labels == label)
-                pair = masks[best : best + 1], true['masks'][index : index + 1]
+                pair = masks[best : best + 1], true_masks[index : index + 1]
                 overlaps[row] = mask_iou(*pair)[0, 0]
         return PseudoMasks(once, overlaps)
 

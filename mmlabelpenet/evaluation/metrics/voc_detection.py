@@ -24,8 +24,9 @@ class VOCDetectionMetric(PhotoMetric):
 
     Gives ``bbox_mAP_{threshold}`` for each IoU threshold, the mean over the classes that
     occur. Overlap is counted in inclusive pixels, as the official devkit counts (a box from
-    pixel 0 to pixel 9 is 10 wide) and as mmdet's own ``VOCMetric`` does. Equal scores keep the
-    order of the data set.
+    pixel 0 to pixel 9 is 10 wide) and as mmdet's own ``VOCMetric`` does, unless the data set
+    says ``inclusive_boxes=False``. Equal scores keep the order of the data set; of objects that
+    a prediction overlaps equally the first one counts, difficult ones last.
 
     Args:
         iou_thrs: Overlaps that suffice.
@@ -58,7 +59,7 @@ class VOCDetectionMetric(PhotoMetric):
             labels_of(predicted),
             to_numpy(predicted['scores']),
             true_labels,
-            box_iou(boxes_of(predicted), true_boxes),
+            box_iou(self.predicted_boxes(data_sample), true_boxes, self.inclusive_boxes),
             difficult,
         )
 

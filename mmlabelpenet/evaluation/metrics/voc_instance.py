@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mmlabelpenet.registry import METRICS
 
 from ..functional import (
@@ -14,10 +16,12 @@ from ..functional import (
     per_class_average_precision,
     per_class_best_overlap,
 )
-from .base import PhotoMetric, labels_of, require, threshold_name, to_numpy
+from .base import PhotoMetric, labels_of, masks_of, threshold_name, to_numpy
 
 # value of the pixels that VOC leaves undecided
 VOID = 255
+# COCO's, as pycocotools writes them
+RECALL_IOU_THRS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 
 
 @METRICS.register_module()
@@ -26,8 +30,14 @@ class VOCInstanceMetric(PhotoMetric):
 
     Reads ``pred_instances`` (labels, scores, masks) and ``gt_mask_instances`` (labels, masks)
     in pixels of the original photo; masks are bool tensors [M, H, W] or RLE dicts. Gives
-    ``segm_mAP_{threshold}``, the mean over classes that occur, and ``segm_ABO``, the mean over
-    classes of the best overlap of each true instance.
+    ``segm_mAP_{threshold}``, the mean over classes that occur; ``segm_AR``, the mean over
+    classes of average recall, the share of instances found, averaged over IoU .5, .55, ..., .95;
+    and ``segm_ABO``, the mean over classes of the best overlap of each true instance.
+
+    A prediction claims the instance of its class that it overlaps most, and the first claim
+    by score finds it: the procedure of chainercv's ``eval_instance_segmentation_voc``, after
+    Hariharan et al. (SDS, ECCV 2014). Average recall is that of Hosang et al. (What makes for
+    effective detection proposals?, PAMI 2016) with these claims.
 
     VOC draws a void line around every object. As in chainercv, a predicted pixel on it counts
     as outside of the object. With ``ignore_void`` such pixels are taken out of the predictions
@@ -56,13 +66,10 @@ class VOCInstanceMetric(PhotoMetric):
         """Match the predicted masks of one photo with its true masks.
 
         Raises:
-            UserError: If the tested stage makes no masks, or the photo has no true masks.
+            UserError: See :func:`masks_of`.
         """
-        predicted = data_sample['pred_instances']
-        remedy = 'test on a split whose photos have masks, or leave segm out of --eval'
-        true = require(data_sample, 'gt_mask_instances', remedy)
-        remedy = 'the tested stage makes none, leave segm out of --eval'
-        masks = require(predicted, 'masks', remedy)
+        masks, true_masks = masks_of(data_sample)
+        predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
         if self.ignore_void:
             classes = to_numpy(data_sample['gt_sem_seg']['sem_seg'])
             masks = intersect_masks(masks, classes[0] != VOID)
@@ -70,18 +77,20 @@ class VOCInstanceMetric(PhotoMetric):
             labels_of(predicted),
             to_numpy(predicted['scores']),
             labels_of(true),
-            mask_iou(masks, true['masks']),
+            mask_iou(masks, true_masks),
         )
 
     def compute_metrics(self, results: list[PhotoMatches]) -> dict[str, float]:
-        """Compute mean average precision at each threshold and the average best overlap."""
+        """Compute average precision at each threshold, average recall and best overlap."""
         table = per_class_average_precision(results, len(self.classes), self.iou_thrs)
         best = per_class_best_overlap(results, len(self.classes))
         columns = {'objects': table['num_true'], 'masks': table['num_predictions']}
         columns |= {f'AP@{thr:g}': ap for thr, ap in zip(self.iou_thrs, table['ap'])}
-        self.log_table('masks', columns | {'ABO': best})
+        found = per_class_average_precision(results, len(self.classes), RECALL_IOU_THRS)
+        recall = found['recall'].mean(axis=0)
+        self.log_table('masks', columns | {'AR': recall, 'ABO': best})
         figures = {
             threshold_name('segm_mAP', thr): mean_over_valid(ap)
             for thr, ap in zip(self.iou_thrs, table['ap'])
         }
-        return figures | {'segm_ABO': mean_over_valid(best)}
+        return figures | {'segm_AR': mean_over_valid(recall), 'segm_ABO': mean_over_valid(best)}

@@ -16,6 +16,7 @@ from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .proposal_calibration import ProposalCalibration
 from .random_walk import RandomWalk, feature_affinity
 from .region_excitation import RegionExcitation
+from .true_instances import TrueInstances
 from .validation import key_share, merge_validated
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     'ProposalCalibration',
     'RandomWalk',
     'RegionExcitation',
+    'TrueInstances',
     'box_sums',
     'colour_affinity',
     'connected_to_peak',

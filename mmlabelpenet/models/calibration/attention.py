@@ -19,7 +19,7 @@ def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
     return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
 
 
-def resample(maps: Tensor, stride: int, new_stride: int, size: tuple[int, int]) -> Tensor:
+def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, int]) -> Tensor:
     """Bring maps from the grid of one stride onto that of another, pixel for pixel.
 
     The last cells of a coarse grid reach farther beyond the photo than those of a fine one, so
@@ -37,10 +37,30 @@ def resample(maps: Tensor, stride: int, new_stride: int, size: tuple[int, int]) 
     ratio = new_stride / stride
     if ratio == 1:
         return maps
-    below, right = (max(0, math.ceil(n * ratio) - m) for n, m in zip(size, maps.shape[-2:]))
+    # A hair more, since a ratio that is no power of two may lose a cell to rounding.
+    below, right = (max(0, math.ceil(n * ratio + 1e-6) - m) for n, m in zip(size, maps.shape[-2:]))
     maps = F.pad(maps, (0, right, 0, below), mode='replicate')
     maps = F.interpolate(maps, scale_factor=1 / ratio, mode='bilinear', align_corners=False)
     return maps[..., : size[0], : size[1]]
+
+
+def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> Tensor:
+    """Mean of the attention of one photo over several sizes of it.
+
+    Args:
+        evidence: With ``attention`` [C, h, w] and its ``attention_stride``, which give the grid.
+        views: The same photo at other sizes, each with attention of its own.
+
+    Returns:
+        [C, h, w] in 0..1, each size counting alike, each class divided by its maximum.
+    """
+    stride, size = evidence.attention_stride, evidence.attention.shape[1:]
+    maps = [evidence.attention]
+    for view in views:
+        scale = view.img_shape[0] / evidence.img_shape[0]
+        own = resample(view.attention[None], view.attention_stride / scale, stride, size)[0]
+        maps.append(normalise(own))
+    return normalise(torch.stack(maps).mean(0))
 
 
 @MODELS.register_module()

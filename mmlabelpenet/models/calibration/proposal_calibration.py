@@ -11,8 +11,8 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..task_modules import mine_pseudo_instances
-from .attention import normalise
+from ..task_modules import mine
+from .attention import mean_attention, normalise
 from .energy import contrast_energy, energy_share
 from .instance_attention import connected_to_peak, instance_attention, tight_boxes
 from .validation import merge_validated
@@ -42,7 +42,7 @@ class ProposalCalibration(BaseModule):
         refine: Config of the module that sharpens instance attention by the photo itself, e.g.
             ``PixelAffinity``; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
-        mining: Arguments of :func:`mine_pseudo_instances`.
+        mining: Arguments of :func:`mine`.
         validation: Least agreement v of an instance that is fed back.
         merging: Arguments of :func:`merge_validated`.
 
@@ -85,21 +85,19 @@ class ProposalCalibration(BaseModule):
 
         Args:
             feats: Backbone maps of a batch.
-            evidence: With proposals, their scores and attention.
+            evidence: With proposals, their scores and attention, perhaps that of ``views`` too.
 
         Returns:
-            The evidence with new ``attention`` and ``proposals.scores``.
+            The evidence with new ``attention``, the mean over all views, and ``proposals.scores``.
         """
         if self.mode == 'off':
             return evidence
         finer = []
         for index, one in enumerate(evidence):
-            one = one.clone()
-            if self.sharpen is not None:
-                one.attention = self.sharpen(
-                    feats, index, one.attention, one.attention_stride, one.img_shape
-                )
-                one.set_metainfo(dict(attention_stride=self.sharpen.stride))
+            one = self._sharpened(feats, index, one)
+            if 'views' in one:
+                views = [self._sharpened(view.feats, 0, view) for view in one.pop('views')]
+                one.attention = mean_attention(one, views)
             bboxes = one.proposals.bboxes
             energy = self.box_energy(one.attention, bboxes / one.attention_stride)
             # Absent classes have attention too, divided by its own maximum: belief scales it.
@@ -109,6 +107,15 @@ class ProposalCalibration(BaseModule):
             one.proposals = InstanceData(bboxes=bboxes, scores=scores)
             finer.append(one)
         return finer
+
+    def _sharpened(self, feats: Sequence[Tensor], index: int, one: Evidence) -> Evidence:
+        one = one.clone()
+        if self.sharpen is not None:
+            one.attention = self.sharpen(
+                feats, index, one.attention, one.attention_stride, one.img_shape
+            )
+            one.set_metainfo(dict(attention_stride=self.sharpen.stride))
+        return one
 
     def box_energy(self, attention: Tensor, bboxes: Tensor) -> Tensor:
         """Energy [N, C] of boxes [N, 4] in cells, of the kind that was chosen."""
@@ -132,9 +139,8 @@ class ProposalCalibration(BaseModule):
         finer = []
         for one in self.rescore(feats, evidence):
             one = one.clone()
-            pseudo = mine_pseudo_instances(
-                one.proposals.bboxes, one.proposals.scores, one.tags, **self.mining
-            )
+            proposals = one.proposals
+            pseudo = mine(proposals.bboxes, proposals.scores, one.tags, **self.mining)
             pseudo.weights = pseudo.scores
             pseudo.attention, stride = self._instance_attention(one, pseudo)
             one.set_metainfo(dict(instance_stride=stride))

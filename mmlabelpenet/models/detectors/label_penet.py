@@ -13,8 +13,10 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum, Evidence
 
-from .feature_cache import FeatureCache
+from .feature_cache import FeatureCache, LabelCache
 from .painting import paint_semantic_map
+from .pseudo_labels import above, pseudo_result, supervision
+from .views import rescaled
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 # Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
@@ -37,6 +39,8 @@ class LabelPEnet(BaseDetector):
             of photos whose tags are known, ``'attention'`` gives the pseudo instances that teach
             stages 2 and 3, and ``'calibration'`` those that teach stage 4, with stage 3's masks
             and, in a full calibration, validated.
+        attention_scales: Further sizes of a photo, relative to the input, at which the backbone
+            sees it and attention is read too; the maps are averaged by the calibration.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: mmengine's initialisation.
 
@@ -52,6 +56,7 @@ class LabelPEnet(BaseDetector):
         calibration: dict,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
+        attention_scales: Sequence[float] = (),
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -77,7 +82,11 @@ class LabelPEnet(BaseDetector):
         self.active = tuple(names)
         self.backbone_learns = True
         self.curriculum = Curriculum()
+        self.attention_scales = tuple(attention_scales) if calibration.get('mode') != 'off' else ()
+        # What pseudo labels follow from, beside photos, proposals and weights.
+        self.label_recipe = repr((cascade['classification'], calibration, self.attention_scales))
         self.feature_cache: FeatureCache | None = None
+        self.label_cache: LabelCache | None = None
 
     def set_active(self, stages: Sequence[str], backbone_learns: bool) -> None:
         """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
@@ -149,7 +158,7 @@ class LabelPEnet(BaseDetector):
         self, batch_inputs: Tensor, evidence: Sequence[Evidence]
     ) -> tuple[Tensor, ...]:
         """Backbone maps, those of a frozen backbone from the cache where there is one."""
-        cache = None if self.backbone_learns else self.feature_cache
+        cache = self.feature_cache if self.training and not self.backbone_learns else None
         if cache is None:
             return self.extract_feat(batch_inputs, [e.img_shape for e in evidence])
         kept = []
@@ -182,6 +191,8 @@ class LabelPEnet(BaseDetector):
                 one.tags = sample.tags
                 ignored = sample.get('ignored_tags')
                 one.known = torch.ones_like(one.tags) if ignored is None else 1 - ignored
+            if self.training and getattr(self.calibration, 'reads_truth', False):
+                one.truth = sample.gt_instances
             collected.append(one)
         return collected
 
@@ -199,12 +210,50 @@ class LabelPEnet(BaseDetector):
                 losses |= self._stage_loss(name, feats, evidence)
             if name == last:
                 break
-            evidence = stage.propagate(feats, evidence)
             if name == 'classification':
-                evidence = self.calibration(feats, evidence)
+                evidence = self._seed(feats, evidence)
+            else:
+                evidence = stage.propagate(feats, evidence)
             if self.training:
-                evidence = [_above(one, self.curriculum.threshold) for one in evidence]
+                evidence = [above(one, self.curriculum.threshold) for one in evidence]
         return evidence, losses
+
+    def _seed(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
+        """Pseudo instances from tags; while stage 1 is frozen too, from the cache of labels."""
+        frozen = not self.backbone_learns and 'classification' not in self.active
+        if not self.training or self.label_cache is None or not frozen:
+            return self.calibration(feats, self._propagate_tags(feats, evidence))
+        seeded = []
+        for index, one in enumerate(evidence):
+            known = self.label_cache.load(one)
+            if known is None:
+                photo = tuple(level[index : index + 1] for level in feats)
+                [made] = self.calibration(photo, self._propagate_tags(photo, [one]))
+                known = self.label_cache.store(one, made)
+            seeded.append(known)
+        return seeded
+
+    def _propagate_tags(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence]
+    ) -> list[Evidence]:
+        """Stage 1's evidence, with views of the photos at further sizes where asked for."""
+        if self.attention_scales:
+            evidence = [self._with_views(one) for one in evidence]
+        return self.cascade['classification'].propagate(feats, evidence)
+
+    @torch.no_grad()
+    def _with_views(self, evidence: Evidence) -> Evidence:
+        evidence = evidence.clone()
+        # Batch norm must not learn from what no loss looks at.
+        self.backbone.eval()
+        evidence.views = [rescaled(evidence, scale) for scale in self.attention_scales]
+        for view in evidence.views:
+            height, width = self._padded(view.img_shape)
+            below, right = height - view.photo.shape[1], width - view.photo.shape[2]
+            inputs = F.pad(view.photo, (0, right, 0, below))[None]
+            view.feats = self._training_feat(inputs, [view])
+        self.backbone.train(self.training and self.backbone_learns)
+        return evidence
 
     def _stage_loss(
         self, name: str, feats: tuple[Tensor, ...], evidence: list[Evidence]
@@ -214,7 +263,7 @@ class LabelPEnet(BaseDetector):
         losses = {f'{name}.{key}': value * weight for key, value in losses.items()}
         if name == 'classification':
             return losses
-        counts = _supervision(evidence)
+        counts = supervision(evidence)
         return losses | {f'{name}.{key}': value for key, value in counts.items()}
 
     @torch.no_grad()
@@ -237,7 +286,7 @@ class LabelPEnet(BaseDetector):
         with torch.no_grad():
             evidence = self._validate(feats, self._explain(feats, evidence))
         self.train(self.training)
-        evidence = [_above(one, self.curriculum.threshold) for one in evidence]
+        evidence = [above(one, self.curriculum.threshold) for one in evidence]
         losses: dict[str, Tensor] = {}
         for name in reversed(self.active):
             if name != 'segmentation':
@@ -249,7 +298,8 @@ class LabelPEnet(BaseDetector):
 
         Args:
             batch_inputs: [B, 3, H, W].
-            batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read.
+            batch_data_samples: With ``tags`` and ``proposals``; nothing finer is read, but by the
+                ``TrueInstances`` of an upper bound.
 
         Returns:
             Scalars by name; beside the losses, for each stage that learns from pseudo instances,
@@ -261,6 +311,11 @@ class LabelPEnet(BaseDetector):
         if self.curriculum.direction == 'backward' and self.can_validate:
             return self._backward_loss(feats, evidence)
         return self._walk(feats, evidence, self.active[-1], learning=self.active)[1]
+
+    @property
+    def makes_masks(self) -> bool:
+        """Whether the tested stage's results have masks."""
+        return self.tested in PSEUDO or self.cascade[self.tested].makes_masks
 
     @torch.no_grad()
     def predict(
@@ -283,7 +338,7 @@ class LabelPEnet(BaseDetector):
         feats = self.extract_feat(batch_inputs, img_shapes)
         image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
         results = self._results(feats, evidence, self.tested)
-        masks = self.tested in PSEUDO or self.cascade[self.tested].makes_masks
+        masks = self.makes_masks
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
             if not masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
@@ -297,15 +352,15 @@ class LabelPEnet(BaseDetector):
     ) -> list[InstanceData]:
         if name == 'attention':
             evidence = self._walk(feats, evidence, last='detection')[0]
-            return [_pseudo_result(e, 'attention') for e in evidence]
+            return [pseudo_result(e, 'attention') for e in evidence]
         if name == 'calibration':
             evidence = self._explain(feats, evidence)
             if self.can_validate:
                 evidence = self._validate(feats, evidence)
-            return [_pseudo_result(e, 'masks') for e in evidence]
+            return [pseudo_result(e, 'masks') for e in evidence]
         stage = self.cascade[name]
         if name == 'classification':
-            evidence = self.calibration.rescore(feats, stage.propagate(feats, evidence))
+            evidence = self.calibration.rescore(feats, self._propagate_tags(feats, evidence))
         if stage.needs is not None:
             for one, result in zip(evidence, self._results(feats, evidence, stage.needs)):
                 one.detections = result
@@ -314,6 +369,23 @@ class LabelPEnet(BaseDetector):
     def _explain(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
         # Segmentation adds nothing to the evidence; every stage before it does.
         return self._walk(feats, evidence, last='segmentation')[0]
+
+    @torch.no_grad()
+    def read(self, data: dict) -> tuple[tuple[Tensor, ...], list[Evidence]]:
+        """Backbone maps and first evidence of a batch as the data loader gives it."""
+        data = self.data_preprocessor(data, False)
+        evidence = self._evidence(data['inputs'], data['data_samples'])
+        return self.extract_feat(data['inputs'], [e.img_shape for e in evidence]), evidence
+
+    @torch.no_grad()
+    def score_regions(
+        self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Scores [N, C] and boxes [N, 4] that a stage gives to a photo's proposals, in order."""
+        stage = self.cascade[name]
+        if name == 'classification':
+            evidence = self.calibration.rescore(feats, self._propagate_tags(feats, evidence))
+        return self.cascade[stage.needs or name].score_regions(feats, evidence)
 
     @torch.no_grad()
     def explain(self, data: dict) -> list[Evidence]:
@@ -325,10 +397,7 @@ class LabelPEnet(BaseDetector):
         Returns:
             For each photo its evidence after all stages that make some, in input pixels.
         """
-        data = self.data_preprocessor(data, False)
-        evidence = self._evidence(data['inputs'], data['data_samples'])
-        feats = self.extract_feat(data['inputs'], [e.img_shape for e in evidence])
-        return self._explain(feats, evidence)
+        return self._explain(*self.read(data))
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """Backbone maps alone: what can be had without proposals."""
@@ -343,43 +412,3 @@ def _stack(maps: Sequence[Tensor]) -> Tensor:
         F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
     ]
     return torch.cat(padded)
-
-
-def _above(evidence: Evidence, threshold: float) -> Evidence:
-    """The evidence, its pseudo instances of a lower weight than ``threshold`` teaching nothing."""
-    if threshold <= 0 or 'pseudo_instances' not in evidence:
-        return evidence
-    evidence = evidence.clone()
-    pseudo = evidence.pseudo_instances.clone()
-    pseudo.weights = pseudo.weights * (pseudo.weights >= threshold)
-    evidence.pseudo_instances = pseudo
-    return evidence
-
-
-def _supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
-    """For the log: pseudo instances a photo that count, and their mean weight."""
-    if 'pseudo_instances' not in evidence[0]:
-        return {}
-    weights = torch.cat([one.pseudo_instances.weights for one in evidence]).float()
-    count = (weights > 0).sum()
-    return dict(pseudo=count / len(evidence), pseudo_v=weights.sum() / count.clamp(min=1))
-
-
-def _pseudo_result(evidence: Evidence, maps: str) -> InstanceData:
-    """Pseudo instances in photo pixels, for measuring them like a result; masks are ``maps``."""
-    pseudo = evidence.pseudo_instances
-    scale = pseudo.bboxes.new_tensor(evidence.scale_factor * 2)
-    result = InstanceData(
-        bboxes=pseudo.bboxes / scale, scores=pseudo.weights, labels=pseudo.labels
-    )
-    height, width = evidence.ori_shape[:2]
-    if len(pseudo) == 0 or maps not in pseudo:
-        result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
-        return result
-    # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
-    stride = evidence.instance_stride
-    rows = round(pseudo[maps].shape[1] * stride / evidence.scale_factor[1])
-    columns = round(pseudo[maps].shape[2] * stride / evidence.scale_factor[0])
-    masks = F.interpolate(pseudo[maps][None], size=(rows, columns), mode='bilinear')[0]
-    result.masks = masks[:, :height, :width] >= 0.5
-    return result

@@ -1,6 +1,7 @@
 """Fast R-CNN type head that learns from weighted pseudo boxes."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,12 @@ class WeakBoxHead(BaseModule):
         pos_iou: Least IoU of foreground.
         neg_iou: Least and greatest IoU of background.
         regression_weight: Factor of the regression loss.
+        loss_clusters: Whether the regions around a pseudo box learn as one bag
+            (:func:`cluster_likelihood`) instead of each for itself.
         init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If bags shall be made of a sample of their regions.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class WeakBoxHead(BaseModule):
         pos_iou: float = 0.5,
         neg_iou: tuple[float, float] = (0.1, 0.5),
         regression_weight: float = 1.0,
+        loss_clusters: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -55,6 +62,9 @@ class WeakBoxHead(BaseModule):
         self.pos_iou = pos_iou
         self.neg_iou = neg_iou
         self.regression_weight = regression_weight
+        self.loss_clusters = loss_clusters
+        if loss_clusters and num_samples is not None:
+            raise ValueError('loss_clusters needs num_samples=None: a bag holds all its regions')
         self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
         width = self.roi_features.out_channels
         self.fc_cls = nn.Linear(width, num_branches * (num_classes + 1))
@@ -129,6 +139,8 @@ class WeakBoxHead(BaseModule):
         cross_entropy = F.cross_entropy(
             logits.float(), region.labels.clamp(min=0), reduction='none'
         )
+        if self.loss_clusters:
+            cross_entropy = -cluster_likelihood(-cross_entropy, regions, self.num_classes)
         losses = dict(loss_cls=(cross_entropy * region.weights).sum() / count)
         if deltas is not None:
             foreground = valid & (region.labels < self.num_classes)
@@ -163,3 +175,32 @@ class WeakBoxHead(BaseModule):
             for boxes, delta, shape in zip(bboxes, deltas.split(sizes), img_shapes)
         ]
         return list(zip(scores, decoded))
+
+
+def cluster_likelihood(
+    likelihood: Tensor, regions: Sequence[InstanceData], num_classes: int
+) -> Tensor:
+    """Log likelihood of every region, that of its whole cluster for foreground (PCL, eq. 9).
+
+    A cluster is a bag: it is enough that its regions have the class on average, so a region
+    that shows only a part of the object need not.
+
+    Args:
+        likelihood: [N], log probability of its label for each region of all images.
+        regions: For each image what :meth:`WeakBoxHead.sample` drew, the pseudo boxes among it.
+        num_classes: C, the label of background.
+
+    Returns:
+        [N]: the logarithm of the mean probability over the regions of the same image that are
+        foreground of the same pseudo instance; elsewhere ``likelihood``.
+    """
+    labels = torch.cat([region.labels for region in regions])
+    foreground = ((labels != IGNORED) & (labels < num_classes)).to(likelihood)
+    # An image has no more pseudo instances than regions, so that no two share a bag.
+    starts = [0, *accumulate(len(region) for region in regions)]
+    bags = torch.cat([region.assigned + start for region, start in zip(regions, starts)])
+    empty = likelihood.new_zeros(starts[-1])
+    total = empty.index_add(0, bags, likelihood.exp() * foreground)
+    count = empty.index_add(0, bags, foreground)
+    mean = (total / count.clamp(min=1))[bags].clamp(min=1e-12).log()
+    return torch.where(foreground > 0, mean, likelihood)

@@ -147,3 +147,23 @@ class WeakMaskHead(BaseModule):
         for copy in copies:
             copy.bboxes = copy.bboxes.clone()  # mmdet scales them in place
         return self.fcn.predict_by_feat(split, copies, list(metas), self.paste_cfg, rescale=True)
+
+    def paste_probabilities(
+        self, probabilities: Tensor, result: InstanceData, ori_shape: tuple[int, int]
+    ) -> InstanceData:
+        """Add masks to one photo's detections whose boxes are in photo pixels already.
+
+        Args:
+            probabilities: [M, size, size], of each detection's own class.
+            result: M detections with ``bboxes`` and ``labels``.
+            ori_shape: (H, W) of the photo.
+
+        Returns:
+            The detections with ``masks`` [M, H, W] bool.
+        """
+        channels = 1 if self.class_agnostic else self.fcn.num_classes
+        logits = probabilities.logit(1e-6)[:, None].expand(-1, channels, -1, -1)
+        copy = result.clone()
+        copy.bboxes = copy.bboxes.clone()
+        meta = dict(ori_shape=tuple(ori_shape[:2]), scale_factor=(1.0, 1.0))
+        return self.fcn.predict_by_feat([logits], [copy], [meta], self.paste_cfg, rescale=True)[0]

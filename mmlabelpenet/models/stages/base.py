@@ -48,6 +48,16 @@ class Stage(BaseModule, metaclass=ABCMeta):
             or, with ``masks`` [M, H, W], in photo pixels.
         """
 
+    @abstractmethod
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """What boxes this stage makes of the proposals, before any is left out.
+
+        Returns:
+            For each image scores [N, C] and boxes [N, 4], in the order of its N proposals.
+        """
+
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Evidence weighed again on the way back (labels travel up), detached.
 

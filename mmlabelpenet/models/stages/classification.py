@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..task_modules import select_detections
+from ..calibration.energy import contrast_energy
+from ..task_modules import draw_boxes, select_detections
 from .base import Stage
 
 
@@ -32,6 +33,10 @@ class ClassificationStage(Stage):
         num_samples: Proposals drawn from a photo for the loss; None takes all.
         score_proposals: Whether to hand on proposal scores of the two streams; without it all
             proposals score alike and the calibration's energy decides.
+        energy_threshold: Hand on, in place of the streams' scores, the class's image score times
+            the contrast energy of the attention as it is (:func:`contrast_energy` with this
+            threshold) relative to the best proposal: a stage 1 that localises without streams
+            and without calibration.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
     """
@@ -46,6 +51,7 @@ class ClassificationStage(Stage):
         loss_region_weight: float = 1.0,
         num_samples: int | None = None,
         score_proposals: bool = True,
+        energy_threshold: float | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -55,6 +61,7 @@ class ClassificationStage(Stage):
         self.loss_region_weight = loss_region_weight
         self.num_samples = num_samples
         self.score_proposals = score_proposals and roi_features is not None
+        self.energy_threshold = energy_threshold
         self.test_cfg = test_cfg or {}
         self.attention = MODELS.build(dict(num_classes=num_classes, **attention))
         self.has_streams = roi_features is not None
@@ -78,7 +85,7 @@ class ClassificationStage(Stage):
         )
         losses = dict(loss_image=self.loss_image_weight * loss_image / len(evidence))
         if self.has_streams:
-            scores = self.proposal_scores(feats, [self._draw(e.proposals) for e in evidence])
+            scores = self.proposal_scores(feats, self._drawn(evidence))
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
         if 'pseudo_instances' in evidence[0]:
@@ -96,11 +103,8 @@ class ClassificationStage(Stage):
         loss = F.binary_cross_entropy_with_logits(logits, targets, known, reduction='none').sum(1)
         return (loss * pseudo.weights).sum() / pseudo.weights.sum().clamp(min=1)
 
-    def _draw(self, proposals: InstanceData) -> Tensor:
-        bboxes = proposals.bboxes
-        if self.num_samples is None or len(bboxes) <= self.num_samples:
-            return bboxes
-        return bboxes[torch.randperm(len(bboxes), device=bboxes.device)[: self.num_samples]]
+    def _drawn(self, evidence: list[Evidence]) -> list[Tensor]:
+        return [draw_boxes(e.proposals.bboxes, self.num_samples) for e in evidence]
 
     def proposal_scores(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> list[Tensor]:
         """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""
@@ -110,16 +114,25 @@ class ClassificationStage(Stage):
         weight_logits = self.fc_weight(vectors).float().split(sizes)
         return [self.loss_cls.proposal_scores(c, w) for c, w in zip(class_logits, weight_logits)]
 
+    def _energy(self, evidence: Evidence, attention: Tensor, threshold: float) -> Tensor:
+        """Energy [N, C] of one photo's proposals, 1 for the best of each class."""
+        boxes = evidence.proposals.bboxes / self.attention.stride
+        energy = contrast_energy(attention, boxes, threshold)
+        return energy / energy.amax(0).clamp(min=1e-6)
+
     def image_scores(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
         """Probability [B, C] that a class is in the photo."""
         return self.attention.image_logits(feats, img_shapes).float().sigmoid()
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Add image scores, proposal scores and attention maps."""
+        """Add image scores, proposal scores and attention maps, to views attention alone."""
         image_scores = self.image_scores(feats, [e.img_shape for e in evidence])
         maps = self.attention(feats, evidence)
-        if self.score_proposals:
+        if self.energy_threshold is not None:
+            energies = [self._energy(e, m, self.energy_threshold) for e, m in zip(evidence, maps)]
+            scores = [score * energy for score, energy in zip(image_scores, energies)]
+        elif self.score_proposals:
             scores = self.proposal_scores(feats, [e.proposals.bboxes for e in evidence])
         else:
             scores = [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
@@ -130,13 +143,27 @@ class ClassificationStage(Stage):
             one.attention = attention
             one.set_metainfo(dict(attention_stride=self.attention.stride))
             one.proposals = InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0))
+            if 'views' in one:
+                one.views = [self._view_attention(view) for view in one.views]
             finer.append(one)
         return finer
+
+    def _view_attention(self, view: Evidence) -> Evidence:
+        view = view.clone()
+        [view.attention] = self.attention(view.feats, [view])
+        view.set_metainfo(dict(attention_stride=self.attention.stride))
+        return view
+
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """The scored proposals of ``evidence``."""
+        return [(e.proposals.scores, e.proposals.bboxes) for e in evidence]
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """The scored proposals of ``evidence`` after NMS."""
         return [
-            select_detections(e.proposals.bboxes, e.proposals.scores, **self.test_cfg)
-            for e in evidence
+            select_detections(bboxes, scores, **self.test_cfg)
+            for scores, bboxes in self.score_regions(feats, evidence)
         ]

@@ -14,7 +14,7 @@ from ..calibration.attention import resample
 from ..calibration.instance_attention import instance_attention
 from ..calibration.region_excitation import RegionExcitation
 from ..calibration.validation import key_share
-from ..task_modules import mine_pseudo_instances, select_detections
+from ..task_modules import draw_boxes, mine, select_detections
 from .base import Stage
 
 
@@ -25,9 +25,10 @@ class DetectionStage(Stage):
     Args:
         num_classes: C.
         box_head: Arguments of :class:`WeakBoxHead`. With several branches, each further one is
-            taught by what the one before finds (OICR); all proposals must learn then.
-        mining: Arguments of :func:`mine_pseudo_instances` for further branches and
-            :meth:`propagate`.
+            taught by what the one before finds (OICR); all drawn proposals must learn then.
+        mining: Arguments of :func:`mine` for further branches and :meth:`propagate`.
+        max_proposals: Proposals drawn from a photo at random before any assignment, on which
+            further branches mine too; None takes all.
         extend_score: :meth:`propagate` adds own detections of tagged classes with at least
             this score that overlap no pseudo box of their class; None adds none.
         extend_iou: Greatest IoU of an added box with a pseudo box of its class.
@@ -44,6 +45,7 @@ class DetectionStage(Stage):
         num_classes: int,
         box_head: dict,
         mining: dict | None = None,
+        max_proposals: int | None = None,
         extend_score: float | None = None,
         extend_iou: float = 0.3,
         contrastive: bool = True,
@@ -53,6 +55,7 @@ class DetectionStage(Stage):
         super().__init__(init_cfg)
         self.num_classes = num_classes
         self.mining = mining or {}
+        self.max_proposals = max_proposals
         self.extend_score = extend_score
         self.extend_iou = extend_iou
         self.contrastive = contrastive
@@ -63,7 +66,10 @@ class DetectionStage(Stage):
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Losses of every branch; boxes are regressed towards the last one's pseudo boxes."""
-        regions = [self.box_head.sample(e.proposals.bboxes, e.pseudo_instances) for e in evidence]
+        drawn = [draw_boxes(e.proposals.bboxes, self.max_proposals) for e in evidence]
+        regions = [
+            self.box_head.sample(bboxes, e.pseudo_instances) for bboxes, e in zip(drawn, evidence)
+        ]
         logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
         last = self.box_head.num_branches - 1
         losses: dict[str, Tensor] = {}
@@ -84,14 +90,15 @@ class DetectionStage(Stage):
         scores = logits.float().softmax(-1)[:, :-1].split([len(region) for region in regions])
         refined = []
         for region, score, one in zip(regions, scores, evidence):
-            pseudo = mine_pseudo_instances(region.bboxes, score, one.tags, **self.mining)
+            pseudo = mine(region.bboxes, score, one.tags, **self.mining)
             pseudo.weights = pseudo.scores
             refined.append(self.box_head.assign(region.bboxes, pseudo))
         return refined
 
-    def _detect(
+    def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
     ) -> list[tuple[Tensor, Tensor]]:
+        """Mean scores of the branches and regressed boxes."""
         return self.box_head.scores_and_boxes(
             feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
         )
@@ -102,8 +109,8 @@ class DetectionStage(Stage):
         if self.extend_score is None:
             return evidence
         finer = []
-        for one, (scores, bboxes) in zip(evidence, self._detect(feats, evidence)):
-            found = mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
+        for one, (scores, bboxes) in zip(evidence, self.score_regions(feats, evidence)):
+            found = mine(bboxes, scores, one.tags, **self.mining)
             one = one.clone()
             size = one.pseudo_instances.attention.shape[-2:]
             boxes = found.bboxes / one.attention_stride
@@ -172,5 +179,5 @@ class DetectionStage(Stage):
         """Detections of all classes, in input pixels."""
         return [
             select_detections(bboxes, scores, **self.test_cfg)
-            for scores, bboxes in self._detect(feats, evidence)
+            for scores, bboxes in self.score_regions(feats, evidence)
         ]

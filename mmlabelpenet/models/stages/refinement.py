@@ -104,7 +104,12 @@ class RefinementStage(Stage):
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Give every pseudo instance the mask that the head sees in its box."""
+        """Give every pseudo instance the mask that the head sees in its box.
+
+        Those that have masks already keep them: true ones, in an upper bound.
+        """
+        if 'masks' in evidence[0].pseudo_instances:
+            return evidence
         counts = [len(e.pseudo_instances) for e in evidence]
         labels = torch.cat([e.pseudo_instances.labels for e in evidence])
         logits = self.mask_head.label_logits(
@@ -119,6 +124,16 @@ class RefinementStage(Stage):
             one.pseudo_instances = pseudo
             finer.append(one)
         return finer
+
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """None of its own: :attr:`needs` names the stage whose boxes it gives masks to.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f'refinement takes the boxes of {self.needs}')
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:

@@ -69,6 +69,14 @@ class SegmentationStage(Stage):
         """Nothing lies below: the evidence as it is."""
         return evidence
 
+    def score_regions(
+        self, feats: Sequence[Tensor], evidence: list[Evidence]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Scores and regressed boxes of its own box head."""
+        return self.box_head.scores_and_boxes(
+            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
+        )
+
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Begin the way back: add what this stage finds of the tagged classes.
@@ -77,9 +85,7 @@ class SegmentationStage(Stage):
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
         """
-        pairs = self.box_head.scores_and_boxes(
-            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
-        )
+        pairs = self.score_regions(feats, evidence)
         found = [
             mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
             for one, (scores, bboxes) in zip(evidence, pairs)
@@ -107,8 +113,6 @@ class SegmentationStage(Stage):
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """Final instances with masks, in photo pixels."""
-        pairs = self.box_head.scores_and_boxes(
-            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
-        )
+        pairs = self.score_regions(feats, evidence)
         results = [select_detections(boxes, scores, **self.test_cfg) for scores, boxes in pairs]
         return self.mask_head.paste(feats, results, [e.metainfo for e in evidence])

@@ -8,6 +8,13 @@ from torch import Tensor
 IGNORED = -1
 
 
+def draw_boxes(bboxes: Tensor, count: int | None) -> Tensor:
+    """Draw ``count`` of the boxes [N, 4] at random; all of them, as they stand, where None."""
+    if count is None or len(bboxes) <= count:
+        return bboxes
+    return bboxes[torch.randperm(len(bboxes), device=bboxes.device)[:count]]
+
+
 def assign_pseudo_labels(
     bboxes: Tensor,
     pseudo_instances: InstanceData,

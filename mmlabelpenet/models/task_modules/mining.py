@@ -1,9 +1,13 @@
 """Choosing pseudo instances and final detections among scored boxes."""
 
+from typing import Any
+
 import torch
 from mmcv.ops import batched_nms
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+from .clustering import mine_proposal_clusters
 
 
 def mine_pseudo_instances(
@@ -50,6 +54,30 @@ def mine_pseudo_instances(
     return InstanceData(
         bboxes=candidates[within], labels=labels[within], scores=candidate_scores[within]
     )
+
+
+MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
+
+
+def mine(
+    bboxes: Tensor, scores: Tensor, tags: Tensor, method: str = 'peaks', **settings: Any
+) -> InstanceData:
+    """Pseudo instances by the method that a config names.
+
+    Args:
+        bboxes: [N, 4] xyxy.
+        scores: [N, C], not negative.
+        tags: [C] in {0, 1}.
+        method: ``'peaks'`` (:func:`mine_pseudo_instances`) or ``'clusters'``
+            (:func:`mine_proposal_clusters`).
+        **settings: Further arguments of that function.
+
+    Raises:
+        ValueError: For an unknown method.
+    """
+    if method not in MINERS:
+        raise ValueError(f'mining knows no method {method!r}, only {sorted(MINERS)}')
+    return MINERS[method](bboxes, scores, tags, **settings)
 
 
 def select_detections(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmcv.transforms import Compose
 
-from mmlabelpenet.models import FeatureCache, require_known_transforms
+from mmlabelpenet.models import FeatureCache, LabelCache, require_known_transforms
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
@@ -103,6 +103,56 @@ def test_a_full_cache_keeps_what_it_has_and_changes_no_loss(model, cache, passes
         file.unlink()
     cache.max_bytes = 0
     assert losses_of(model, named_photo('a')) == roomy
+
+
+@pytest.fixture
+def labels(model, cache, tmp_path):
+    """An empty cache of labels, used by the model, of which only stages 2 and 3 learn."""
+    model.set_active(('detection', 'refinement'), False)
+    model.attention_scales = (1.5,)
+    model.label_cache = LabelCache(tmp_path / 'labels')
+    model.label_cache.open(model.backbone, recipe=model.label_recipe)
+    yield model.label_cache
+    model.label_cache, model.attention_scales = None, ()
+
+
+def test_labels_are_made_once_and_give_the_losses_of_those_made_anew(model, labels, monkeypatch):
+    photos = [named_photo('a', 64, 96), named_photo('b', 96, 64, seed=1)]
+    calls = []
+    made = model.calibration.forward
+    monkeypatch.setattr(
+        model.calibration, 'forward', lambda *args: calls.append(len(args[1])) or made(*args)
+    )
+    first = losses_of(model, *photos)
+    assert losses_of(model, *photos) == first
+    assert calls == [1, 1]
+    model.label_cache = model.feature_cache = None
+    plain = losses_of(model, *photos)
+    for name, loss in plain.items():
+        torch.testing.assert_close(first[name], loss, rtol=3e-3, atol=1e-3)
+
+
+def test_other_proposals_or_tags_are_other_labels(model, labels):
+    variants = [
+        named_photo('a'),
+        named_photo('a', tags=(0, 1, 0)),
+        named_photo('a', bboxes=torch.tensor([[4.0, 4.0, 50.0, 40.0]])),
+    ]
+    for variant in variants * 2:
+        losses_of(model, variant)
+    assert len(list(labels.folder.glob('*.pth'))) == 3
+
+
+def test_other_settings_are_other_labels(model, labels):
+    folder = labels.folder
+    labels.open(model.backbone, recipe=model.label_recipe + 'x')
+    assert labels.folder != folder
+
+
+def test_a_learning_classifier_is_never_answered_from_the_cache_of_labels(model, labels):
+    model.set_active(('classification', 'detection'), False)
+    losses_of(model, named_photo('a'))
+    assert not labels.folder.exists()
 
 
 def test_augmentation_that_the_cache_can_not_tell_is_refused():

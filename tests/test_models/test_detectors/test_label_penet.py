@@ -2,8 +2,11 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmlabelpenet.models.detectors.views import rescaled
 from mmlabelpenet.structures import Curriculum
 
 from ..tiny import (
@@ -416,3 +419,45 @@ def test_pseudo_instances_of_a_full_calibration_are_the_validated_ones(full_mode
     assert len(result) >= before
     assert set(result.labels.tolist()) <= {0, 2}
     assert result.scores.max() <= 1
+
+
+def test_attention_is_the_mean_over_the_sizes_of_a_photo():
+    plain, several = build_model(), build_model(attention_scales=(1.5, 0.5))
+    several.load_state_dict(plain.state_dict())
+    sharpen = plain.calibration.sharpen
+    # At every size a whole number of cells, so that no padding is seen.
+    data = collate(photo(128, 192))
+    plain.eval()
+    [found] = several.eval().explain(data)
+    feats, [evidence] = plain.read(data)
+    maps = []
+    for scale in (1.0, 1.5, 0.5):
+        view = rescaled(evidence, scale)
+        feats = plain.backbone(view.photo[None])
+        stage = plain.cascade['classification'].attention
+        [attention] = stage(feats, [view])
+        attention = sharpen(feats, 0, attention, stage.stride, view.img_shape)
+        maps.append(F.interpolate(attention[None], (16, 24), mode='bilinear')[0])
+    assert 'views' not in found
+    expected = torch.stack([m / m.amax((1, 2), keepdim=True) for m in maps]).mean(0)
+    expected = expected / expected.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(found.attention, expected, rtol=0.0, atol=0.02)
+
+
+@pytest.mark.parametrize('changes', [{}, dict(calibration=dict(mode='off'))])
+def test_views_train_and_leave_the_statistics_of_the_backbone(changes):
+    model = build_model(attention_scales=(1.5,), **changes)
+    model.backbone.norm_eval = False
+    model.set_active(('detection',), True)
+    model.train()
+    passes = []
+    for module in model.backbone.modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_hook(lambda m, i, o: passes.append(m.training))
+            last = module
+    before = last.num_batches_tracked.clone()
+    losses = losses_of(model, photo())
+    assert all(torch.isfinite(value) for value in losses.values())
+    assert last.num_batches_tracked == before + 1
+    assert any(passes)
+    assert (not all(passes)) == (model.calibration.mode != 'off')

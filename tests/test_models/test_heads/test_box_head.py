@@ -117,3 +117,30 @@ def test_output_layers_start_narrow():
     head.init_weights()
     assert head.fc_cls.weight.std().item() == pytest.approx(0.01, rel=0.5)
     assert head.fc_reg.weight.abs().max() < 0.01
+
+
+def test_a_cluster_learns_as_one_bag():
+    head = build_head(loss_clusters=True, with_regression=False)
+    logits = torch.zeros(4, NUM_CLASSES + 1)
+    logits[0, 1] = 2.0
+    regions = head.assign(BOXES, PSEUDO)
+    loss = head.loss(logits, None, [regions])['loss_cls']
+    probability = logits.softmax(1)
+    bag = 0.8 * 2 * -probability[:2, 1].mean().log()
+    background = 0.8 * -probability[2, NUM_CLASSES].log()
+    assert loss.item() == pytest.approx(((bag + background) / 3).item())
+
+
+def test_bags_of_two_photos_stay_apart():
+    head = build_head(loss_clusters=True, with_regression=False)
+    torch.manual_seed(0)
+    logits = torch.randn(8, NUM_CLASSES + 1)
+    regions = [head.assign(BOXES, PSEUDO), head.assign(BOXES, PSEUDO)]
+    together = head.loss(logits, None, regions)['loss_cls']
+    alone = [head.loss(part, None, [regions[0]])['loss_cls'] for part in logits.split(4)]
+    assert together.item() == pytest.approx((sum(alone) / 2).item())
+
+
+def test_bags_need_all_regions():
+    with pytest.raises(ValueError, match='num_samples=None'):
+        build_head(loss_clusters=True, num_samples=8)

@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import ClassificationStage
+from mmlabelpenet.models.calibration import contrast_energy
 
 from ..tiny import (
     LEVELS,
@@ -95,11 +96,12 @@ def test_streams_learn_from_any_number_of_proposals(loss, count):
 def test_at_most_the_wanted_proposals_are_drawn():
     stage = build_stage(num_samples=4)
     boxes = boxes_in(64, 96, 9)
-    drawn = stage._draw(InstanceData(bboxes=boxes))
+    drawn = stage._drawn([photo_evidence()])[0]
     assert len(drawn) == 4
     assert (drawn[:, None] == boxes[None]).all(2).any(1).all()
     assert len(drawn.unique(dim=0)) == 4
-    assert stage._draw(InstanceData(bboxes=boxes[:3])).equal(boxes[:3])
+    few = photo_evidence(count=3)
+    assert stage._drawn([few])[0].equal(few.proposals.bboxes)
 
 
 def test_evidence_is_added_and_the_given_one_left():
@@ -141,3 +143,15 @@ def test_on_the_way_back_each_pseudo_instance_is_learned_from():
     assert stage.loss(random_feats(), [evidence])['loss_region'] == 0
     evidence.pseudo_instances = evidence.pseudo_instances[:0]
     assert stage.loss(random_feats(), [evidence])['loss_region'] == 0
+
+
+def test_energy_of_the_raw_attention_scores_proposals_relative_to_the_best():
+    stage = build_stage(roi_features=None, energy_threshold=0.3)
+    feats, evidence = random_feats(), photo_evidence()
+    finer = stage.propagate(feats, [evidence])[0]
+    boxes = evidence.proposals.bboxes / stage.attention.stride
+    energy = contrast_energy(stage.attention(feats, [evidence])[0], boxes, 0.3)
+    assert (energy.amax(0) > 0).all()
+    expected = finer.image_scores * energy / energy.amax(0)
+    assert torch.allclose(finer.proposals.scores, expected)
+    assert torch.allclose(finer.proposals.scores.amax(0), finer.image_scores)

@@ -173,3 +173,11 @@ def test_agreement_is_the_same_under_autocast(seeing):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         mixed = agreement_with(seeing, [8.0, 8, 56, 56], (4, 12), (4, 12))
     assert mixed == pytest.approx(plain, abs=0.02)
+
+
+def test_so_many_proposals_are_drawn_and_every_branch_sees_those():
+    stage = DetectionStage(NUM_CLASSES, OICR, max_proposals=4)
+    seen = []
+    stage.box_head.roi_features.register_forward_hook(lambda _, args, out: seen.append(len(out)))
+    stage.loss(random_feats(), [photo_evidence()])
+    assert seen == [4 + len(PSEUDO)]

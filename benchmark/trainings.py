@@ -1,0 +1,278 @@
+"""Trainings of a benchmark's rows: each piece done once, shared, resumed where it was cut."""
+
+import ast
+import copy
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from mmlabelpenet.apis.training import latest_checkpoint
+from mmlabelpenet.engine.loops import build_phases
+from mmlabelpenet.utils import UserError, atomic_path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# Parts of the package that decide what a training gives, and what else decides what is measured.
+TRAINING_CODE = ('models', 'engine', 'datasets', 'structures')
+TESTING_CODE = ('evaluation', 'proposals')
+HAVE_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef)
+# Settings that change no result.
+IDLE = ('num_workers', 'persistent_workers', 'pin_memory', 'test_cfg', 'val_begin', 'val_interval')
+
+
+def digest(value: Any) -> str:
+    """Short name of a value that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+@cache
+def code_digest(folders: tuple[str, ...]) -> str:
+    """Short name of the code in parts of the package, comments and docstrings left out."""
+    dumps = []
+    for folder in folders:
+        for path in sorted((REPOSITORY / 'mmlabelpenet' / folder).rglob('*.py')):
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
+                if isinstance(node, HAVE_DOCSTRINGS) and ast.get_docstring(node) is not None:
+                    node.body = node.body[1:]
+            dumps.append(ast.dump(tree))
+    return digest(dumps)
+
+
+def without(value: Any, names: Iterable[str]) -> Any:
+    """A copy of nested dicts and lists without some keys; folders of data by their names alone."""
+    if isinstance(value, dict):
+        kept = {key: one for key, one in value.items() if key not in names}
+        return {
+            key: Path(one).name if key == 'data_root' and one else without(one, names)
+            for key, one in kept.items()
+        }
+    return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
+
+
+def training_key(cfg: Config, num_phases: int, processes: int) -> str:
+    """Name of what the first phases of a config give: alike where the results are.
+
+    Args:
+        cfg: The whole config.
+        num_phases: Phases that count.
+        processes: Of the training; its batches are so many times as large.
+    """
+    phases = list(build_phases(cfg.train_cfg.phases).items())[:num_phases]
+    model = without(cfg.model.to_dict(), IDLE)
+    calibration = model['calibration']
+    if all(phase.stages == ('classification',) for _, phase in phases):
+        # The classifier does not see what is made of its scores.
+        del model['calibration']
+        for name in ('score_proposals', 'energy_threshold'):
+            model['cascade']['classification'].pop(name, None)
+    elif calibration.get('mode') == 'full' and not any(phase.alternate for _, phase in phases):
+        # Without a step backward the two modes are one.
+        calibration['mode'] = 'forward'
+        for name in ('validation', 'merging'):
+            calibration.pop(name, None)
+    return digest(
+        dict(
+            code=code_digest(TRAINING_CODE),
+            model=model,
+            phases=[(name, asdict(phase)) for name, phase in phases],
+            cached=cfg.train_cfg.get('feature_cache') is not None,
+            loader=without(cfg.train_dataloader.to_dict(), IDLE),
+            optimiser=cfg.optim_wrapper.to_dict(),
+            projections=cfg.default_hooks.get('projections'),
+            processes=processes,
+        )
+    )
+
+
+@dataclass
+class Trained:
+    """A training that is done.
+
+    Attributes:
+        checkpoint: Its weights.
+        minutes: All its phases took, those that it shares with others among them.
+        peak_gb: Most memory of one of its processes.
+    """
+
+    checkpoint: str
+    minutes: float
+    peak_gb: float
+
+
+def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float]:
+    """Run a tool of the repository and wait for it.
+
+    Args:
+        tool: ``'train'`` or ``'test'``.
+        args: Its arguments.
+        processes: More than one start ``tools/dist_{tool}.sh``.
+
+    Returns:
+        Minutes, and GB of memory of its largest process.
+
+    Raises:
+        UserError: If it fails.
+    """
+    command = [sys.executable, f'tools/{tool}.py', *args]
+    if processes > 1:
+        place = 1 if tool == 'train' else 2
+        head = ['bash', f'tools/dist_{tool}.sh', *args[:place], str(processes)]
+        command = head + list(args[place:])
+    threads = max((os.cpu_count() or 1) // processes, 1)
+    paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
+    env = {
+        **os.environ,
+        'OMP_NUM_THREADS': str(threads),
+        'PYTHONPATH': os.pathsep.join(path for path in paths if path),
+        'PATH': os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')]),
+    }
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=env)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(
+            f'{" ".join(command)} failed with code {process.returncode}: see its words above, '
+            'mend it, and start the benchmark again; it goes on where it was.'
+        )
+    return (time.perf_counter() - start) / 60, usage.ru_maxrss / 2**20
+
+
+class Trainings:
+    """The trainings of several configs and seeds, phases that they have in common done once.
+
+    Which phases of two configs give the same follows from :func:`training_key`. A training whose
+    first phases another needs too starts from the checkpoint after them; since the loop follows
+    from the iteration alone, its weights are those of a training of its own.
+
+    Args:
+        root: Folder of all of them.
+        configs: Every config that will be asked for: they decide where trainings are cut.
+        processes: Of each training; the batch of the config is shared out among them.
+    """
+
+    def __init__(self, root: str | Path, configs: Iterable[str | Path], processes: int) -> None:
+        self.root = Path(root).resolve()
+        self.processes = processes
+        wholes: dict[str, list[str]] = {}
+        for config in configs:
+            cfg = self.read(config)
+            count = len(build_phases(cfg.train_cfg.phases))
+            keys = [training_key(cfg, n, processes) for n in range(1, count + 1)]
+            wholes[keys[-1]] = keys
+        uses = Counter(key for keys in wholes.values() for key in keys)
+        # Where ways part: what follows is needed less often.
+        self.shared = {
+            key
+            for keys in wholes.values()
+            for key, after in zip(keys, [*keys[1:], None])
+            if uses[key] > max(uses[after], 1)
+        }
+
+    def read(self, config: str | Path) -> Config:
+        """A config as it is trained here."""
+        cfg = Config.fromfile(str(config))
+        total = cfg.train_dataloader.batch_size
+        if total % self.processes:
+            raise UserError(
+                f'--processes {self.processes} can not share out the {total} photos of a batch of '
+                f'{config}: choose a divisor.'
+            )
+        cfg.train_dataloader.batch_size = total // self.processes
+        return cfg
+
+    def key(self, cfg: Config, num_phases: int | None = None) -> str:
+        """Name of a training; of all its phases where ``num_phases`` is None."""
+        count = num_phases or len(build_phases(cfg.train_cfg.phases))
+        return training_key(cfg, count, self.processes)
+
+    def train(self, cfg: Config, seed: int, num_phases: int | None = None) -> Trained:
+        """Do a training, or what is left of it.
+
+        Args:
+            cfg: As :meth:`read` gives it.
+            seed: Of its random numbers.
+            num_phases: Its first phases alone.
+        """
+        names = list(build_phases(cfg.train_cfg.phases))
+        count = num_phases or len(names)
+        folder = self.root / f'{self.key(cfg, count)}-{seed}'
+        done = folder / 'training.json'
+        if done.is_file():
+            return Trained(**json.loads(done.read_text()))
+        before = [n for n in range(1, count) if self.key(cfg, n) in self.shared]
+        base = self.train(cfg, seed, before[-1]) if before else None
+        path = self._write_config(cfg, folder, names[count:], seed)
+        args = [str(path), '--work-dir', str(folder)]
+        if latest_checkpoint(str(folder)) is not None:
+            args += ['--resume']
+        elif base is not None:
+            args += ['--resume', base.checkpoint]
+        cut = _cut_minutes(folder)
+        with _note(folder).open('a') as file:
+            file.write(json.dumps({'start': time.time()}) + '\n')
+        minutes, peak = launch('train', args, self.processes)
+        checkpoint = latest_checkpoint(str(folder))
+        trained = Trained(str(checkpoint), minutes + cut, peak)
+        if base is not None:
+            trained.minutes += base.minutes
+            trained.peak_gb = max(peak, base.peak_gb)
+        with atomic_path(done) as temporary:
+            temporary.write_text(json.dumps(asdict(trained), indent=2) + '\n')
+        return trained
+
+    def _write_config(self, cfg: Config, folder: Path, left_out: Sequence[str], seed: int) -> Path:
+        """The config of some of its phases, as a file of its own."""
+        cfg = copy.deepcopy(cfg)
+        for name in left_out:
+            cfg.train_cfg.phases[name] = None
+        # The last epoch is measured, by the benchmark itself.
+        cfg.train_cfg.val_begin = 10**6
+        cfg.default_hooks.checkpoint.max_keep_ckpts = 1
+        cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
+        return dump_config(cfg, folder / 'config.py')
+
+
+def dump_config(cfg: Config, path: Path) -> Path:
+    """Write a config, whole or not at all."""
+    with atomic_path(path) as temporary:
+        cfg.dump(str(temporary))
+    return path
+
+
+def _note(folder: Path) -> Path:
+    return folder / 'attempts.jsonl'
+
+
+def _cut_minutes(folder: Path) -> float:
+    """Minutes of attempts that were cut, up to the last line that each has logged."""
+    if not _note(folder).is_file():
+        return 0.0
+    starts = [json.loads(line)['start'] for line in _note(folder).read_text().splitlines()]
+    logged = [path.stat().st_mtime for path in folder.glob('*/*.log')]
+    ends = [*starts[1:], time.time()]
+    spans = [
+        max([t for t in logged if start <= t <= end], default=start) - start
+        for start, end in zip(starts, ends)
+    ]
+    return sum(spans) / 60
+
+
+def devices() -> int:
+    """Processes that suit this machine: one a GPU, else two where there are two cores."""
+    if torch.cuda.is_available():
+        return torch.cuda.device_count()
+    return min(os.cpu_count() or 1, 2)

@@ -1,0 +1,20 @@
+# The fully supervised bound: the same stages, heads, losses and number of photos seen as
+# Label-PEnet, taught by true boxes and masks. What the classifier takes there goes to detection.
+_base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
+model = dict(calibration=dict(_delete_=True, type='TrueInstances'))
+train_dataloader = dict(
+    dataset=dict(
+        supervision='full',
+        pipeline=[
+            *_base_.train_pipeline[:2],
+            dict(type='LoadTrueInstances'),
+            *_base_.train_pipeline[2:],
+        ]))
+phases = _base_.train_cfg.phases
+train_cfg = dict(
+    phases=dict(
+        classification=None,
+        detection=dict(
+            # The classifier learns beside it, only for the image mAP.
+            stages=['classification', 'detection'],
+            epochs=phases.classification.epochs + phases.detection.epochs)))

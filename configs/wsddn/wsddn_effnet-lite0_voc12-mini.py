@@ -1,0 +1,11 @@
+# WSDDN (Bilen and Vedaldi, CVPR 2016): module 1 alone, its proposal scores as the result.
+_base_ = '../oicr/oicr_effnet-lite0_voc12-mini.py'
+model = dict(
+    cascade=dict(detection=None), test_cfg=dict(stage='classification'))
+phases = _base_.train_cfg.phases
+train_cfg = dict(
+    phases=dict(
+        classification=dict(
+            epochs=phases.classification.epochs + phases.detection.epochs),
+        detection=None,
+        joint=dict(stages=['classification'])))

@@ -1,0 +1,80 @@
+"""Find and paint the instances of photos; proposals are made on the way.
+
+Example:
+    python demo/image_demo.py photos/ CONFIG --weights CHECKPOINT --out-dir outputs
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from mmlabelpenet.apis import LabelPEnetInferencer, run_command
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Find the instances of photos')
+    parser.add_argument('inputs', nargs='+', help='photos, folders of photos, file:// addresses')
+    parser.add_argument('model', help='config file')
+    parser.add_argument('--weights', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
+    )
+    parser.add_argument('--stage', help='whose result (default: what the config tests)')
+    parser.add_argument(
+        '--tags', nargs='+', metavar='NAME', help='classes that are known to be in every photo'
+    )
+    parser.add_argument(
+        '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
+    )
+    parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
+    parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
+    parser.add_argument(
+        '--pred-score-thr', type=float, default=0.3, help='least score of what is painted'
+    )
+    parser.add_argument('--batch-size', type=int, default=1, help='photos of a batch')
+    parser.add_argument('--show', action='store_true', help='show each picture in a window')
+    parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
+    parser.add_argument('--no-save-pred', action='store_true', help='write no results')
+    parser.add_argument('--print-result', action='store_true', help='print the results')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Find instances.
+
+    Args:
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+
+    Raises:
+        UserError: On bad input.
+    """
+    args = parse_args(argv)
+    inferencer = LabelPEnetInferencer(
+        args.model,
+        args.weights,
+        device=args.device,
+        stage=args.stage,
+        proposal_root=args.proposals,
+        quality=args.quality,
+    )
+    result = inferencer(
+        args.inputs,
+        tags=args.tags,
+        batch_size=args.batch_size,
+        out_dir=args.out_dir,
+        pred_score_thr=args.pred_score_thr,
+        show=args.show,
+        no_save_vis=args.no_save_vis,
+        no_save_pred=args.no_save_pred,
+        print_result=args.print_result,
+    )
+    found = sum(
+        score >= args.pred_score_thr for one in result['predictions'] for score in one['scores']
+    )
+    print(
+        f'{found} instances of {len(result["predictions"])} photos; results are in {args.out_dir}.'
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)

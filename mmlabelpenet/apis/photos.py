@@ -1,0 +1,79 @@
+"""Photos as somebody names them: files, folders, arrays, addresses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import numpy as np
+
+from mmlabelpenet.utils import UserError
+
+PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+
+
+def list_photos(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
+    """List photos one by one.
+
+    Args:
+        inputs: A file, a folder (its photos by name, without subfolders), a ``file://``
+            address of either, an array (see :func:`as_bgr`), or a list of these.
+
+    Returns:
+        Paths of files that exist, and arrays [H, W, 3] uint8 BGR.
+
+    Raises:
+        UserError: If there is no such file, a folder has no photos, an address is not of this
+            machine, or an array is no photo.
+    """
+    if isinstance(inputs, np.ndarray):
+        return [as_bgr(inputs)]
+    if isinstance(inputs, str | Path):
+        return list(_list_path(inputs))
+    return [photo for one in inputs for photo in list_photos(one)]
+
+
+def as_bgr(img: np.ndarray) -> np.ndarray:
+    """Take an array as a photo; a grey one [H, W] or [H, W, 1] gets three channels.
+
+    Args:
+        img: [H, W, 3] uint8, BGR as OpenCV and mmdet have it, or grey.
+
+    Raises:
+        UserError: If it is anything else.
+    """
+    if img.ndim == 2:
+        img = img[..., None]
+    if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] not in (1, 3) or img.size == 0:
+        raise UserError(
+            f'An array of shape {list(img.shape)} and type {img.dtype} is no photo: give '
+            '[height, width, 3] of uint8, in the order blue, green, red.'
+        )
+    return np.ascontiguousarray(np.broadcast_to(img, (*img.shape[:2], 3)))
+
+
+def _list_path(name: str | Path) -> Sequence[str]:
+    path = _local_path(str(name))
+    if path.is_file():
+        return [str(path)]
+    if not path.is_dir():
+        raise UserError(f'There is no photo and no folder at {path}: mend the path.')
+    photos = sorted(str(one) for one in path.iterdir() if _is_photo(one))
+    if not photos:
+        raise UserError(
+            f'{path} holds no photos ({", ".join(PHOTO_SUFFIXES)}): name a folder that does.'
+        )
+    return photos
+
+
+def _local_path(name: str) -> Path:
+    if '://' not in name:
+        return Path(name)
+    address = urlsplit(name)
+    if address.scheme != 'file' or address.netloc not in ('', 'localhost'):
+        raise UserError(f'{name} is not on this machine: download it, and name the file.')
+    return Path(url2pathname(address.path))
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()

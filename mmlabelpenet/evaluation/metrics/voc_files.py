@@ -1,0 +1,110 @@
+"""Results as PASCAL VOC's evaluation server takes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+from PIL import Image
+
+from mmlabelpenet.datasets import VOCInstanceDataset
+from mmlabelpenet.datasets.label_maps import voc_palette
+from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import atomic_path
+
+from .base import PhotoMetric, labels_of, to_numpy
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of one photo: its name, and class, score and box of what was found in it."""
+
+    img_id: str
+    labels: np.ndarray
+    scores: np.ndarray
+    boxes: np.ndarray
+
+
+@METRICS.register_module()
+class VOCResultFiles(PhotoMetric):
+    """Writes results in the layout of VOC's devkit instead of measuring them.
+
+    The labels of VOC 2012's test photos are not public: its server measures archives of
+
+    - ``results/{year}/Main/comp4_det_{split}_{class}.txt``: a line ``photo score x1 y1 x2 y2`` for
+      each box of the class, pixels counted from 1 and the last one in the box;
+    - ``results/{year}/Segmentation/comp6_{split}_cls/{photo}.png``: the class of each pixel (0
+      background) in VOC's palette; of stages that make masks.
+
+    Competitions 4 and 6 are those that allow other data than VOC's, which weights of ImageNet
+    are. Nothing but photo names and predictions is read. Scores are written with the nine digits
+    that hold a float32, boxes with ten, so that the server ranks and measures what
+    :class:`VOCDetectionMetric` does.
+
+    Args:
+        out_dir: Folder in which ``results`` goes.
+        split: Name of the photos' list, e.g. ``test``.
+        year: Name of the devkit's folder, e.g. ``VOC2012``.
+        collect_device: See :class:`PhotoMetric`.
+        prefix: See :class:`PhotoMetric`.
+
+    Source: ``devkit_doc.pdf`` of the VOC 2012 development kit, its results' file formats.
+    """
+
+    def __init__(
+        self,
+        out_dir: str,
+        split: str,
+        year: str = 'VOC2012',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.folder = Path(out_dir) / 'results' / year
+        self.split = split
+
+    def measure(self, data_sample: Mapping[str, Any]) -> Found:
+        """Write the semantic map of one photo; keep its boxes for the end."""
+        img_id = str(data_sample['img_id'])
+        if 'pred_sem_seg' in data_sample:
+            self._write_map(img_id, to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0])
+        predicted = data_sample['pred_instances']
+        last = 1.0 if self.inclusive_boxes else 0.0
+        boxes = self.predicted_boxes(data_sample) + np.array([1.0, 1.0, last, last])
+        return Found(img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes)
+
+    def _write_map(self, img_id: str, values: np.ndarray) -> None:
+        lookup = np.array([0, *_voc_values(self.classes)], dtype=np.uint8)
+        image = Image.fromarray(lookup[values.astype(np.int64)]).convert('P')
+        image.putpalette(voc_palette())
+        path = self.folder / 'Segmentation' / f'comp6_{self.split}_cls' / f'{img_id}.png'
+        with atomic_path(path) as temporary:
+            image.save(temporary)
+
+    def compute_metrics(self, results: list[Found]) -> dict[str, float]:
+        """Write one file of boxes for each class; gives no figure."""
+        for label, name in enumerate(self.classes):
+            path = self.folder / 'Main' / f'comp4_det_{self.split}_{name}.txt'
+            lines = [line for found in results for line in _lines(found, label)]
+            with atomic_path(path) as temporary:
+                temporary.write_text(''.join(lines), encoding='utf-8')
+        print_log(f'Results of {len(results)} photos are in {self.folder}.', logger='current')
+        return {}
+
+
+def _lines(found: Found, label: int) -> list[str]:
+    rows = np.flatnonzero(found.labels == label)
+    return [
+        f'{found.img_id} {score:.9g} ' + ' '.join(f'{side:.10g}' for side in box) + '\n'
+        for score, box in zip(found.scores[rows], found.boxes[rows])
+    ]
+
+
+def _voc_values(classes: tuple[str, ...]) -> list[int]:
+    """Pixel value of each class: VOC's own of VOC's classes, else by the classes' order."""
+    known = VOCInstanceDataset.METAINFO['classes']
+    if set(classes) <= set(known):
+        return [known.index(name) + 1 for name in classes]
+    return list(range(1, len(classes) + 1))

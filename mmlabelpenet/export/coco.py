@@ -1,0 +1,86 @@
+"""Writing instances as COCO JSON."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pycocotools import mask as mask_api
+
+from mmlabelpenet.utils import atomic_path
+
+from .polygons import mask_to_polygons
+from .records import LabelledPhoto, photo_root
+
+SEGMENTATIONS = ('rle', 'polygon')
+
+
+def write_coco(
+    photos: Sequence[LabelledPhoto],
+    classes: Sequence[str],
+    out: str | Path,
+    split: str = 'train',
+    segmentation: str = 'rle',
+    info: Mapping | None = None,
+) -> Path:
+    """Write ``{out}/annotations/instances_{split}.json``.
+
+    Photos stay where they are: ``file_name`` is relative to the deepest folder that holds them
+    all, which ``info.photo_root`` names. Categories count from 1 in the order of the classes.
+    Each annotation has its ``score`` beside COCO's own fields.
+
+    Args:
+        photos: All photos, also those without instances.
+        classes: Names of the classes.
+        out: Folder to write to.
+        split: Name of the photos' list.
+        segmentation: ``'rle'`` (compressed, exact) or ``'polygon'``.
+        info: What else to note under ``info``.
+
+    Returns:
+        The file.
+    """
+    root = photo_root(photos)
+    images, annotations = [], []
+    for image_id, photo in enumerate(photos, start=1):
+        height, width = photo.size
+        name = Path(os.path.abspath(photo.img_path)).relative_to(root).as_posix()
+        images.append({'id': image_id, 'file_name': name, 'height': height, 'width': width})
+        annotations.extend(_annotations(photo, image_id, segmentation))
+    content = {
+        'info': {**(info or {}), 'photo_root': str(root)},
+        'licenses': [],
+        'images': images,
+        'annotations': [{'id': number, **one} for number, one in enumerate(annotations, start=1)],
+        'categories': [{'id': label, 'name': name} for label, name in enumerate(classes, start=1)],
+    }
+    path = Path(out) / 'annotations' / f'instances_{split}.json'
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding='utf-8')
+    return path
+
+
+def _annotations(photo: LabelledPhoto, image_id: int, segmentation: str) -> list[dict]:
+    masks: list = [None] * len(photo) if photo.masks is None else photo.masks
+    rows = zip(photo.labels, photo.scores, photo.boxes.astype(float), masks, photo.areas())
+    return [
+        {
+            'image_id': image_id,
+            'category_id': int(label) + 1,
+            'bbox': [round(value, 2) for value in (x1, y1, x2 - x1, y2 - y1)],
+            'area': float(area),
+            'iscrowd': 0,
+            'segmentation': [] if mask is None else _segmentation(mask, segmentation),
+            'score': round(float(score), 5),
+        }
+        for label, score, (x1, y1, x2, y2), mask, area in rows
+    ]
+
+
+def _segmentation(mask: dict, kind: str) -> dict | list[list[float]]:
+    if kind == 'rle':
+        counts = mask['counts']
+        text = counts.decode('ascii') if isinstance(counts, bytes) else counts
+        return {'size': [int(side) for side in mask['size']], 'counts': text}
+    polygons = mask_to_polygons(mask_api.decode(mask))
+    return [[round(value, 2) for value in polygon.ravel().tolist()] for polygon in polygons]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from mmlabelpenet.apis.photos import as_bgr, list_photos
+from mmlabelpenet.utils import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ('b.jpg', 'a.PNG', 'ü ö.jpeg', 'notes.txt'):
+        (tmp_path / name).write_bytes(b'x')
+    (tmp_path / 'sub.jpg').mkdir()
+    return tmp_path
+
+
+def test_files_folders_addresses_and_lists_of_them(folder):
+    listed = [str(folder / name) for name in ('a.PNG', 'b.jpg', 'ü ö.jpeg')]
+    assert list_photos(folder) == list_photos(str(folder)) == listed
+    assert list_photos(folder.as_uri()) == listed
+    assert list_photos((folder / 'ü ö.jpeg').as_uri()) == listed[2:]
+    assert list_photos(f'file://localhost{folder}/b.jpg') == [listed[1]]
+    assert list_photos([folder / 'b.jpg', folder]) == [listed[1], *listed]
+    # a file that is named is taken whatever its suffix
+    assert list_photos(folder / 'notes.txt') == [str(folder / 'notes.txt')]
+
+
+def test_arrays_are_photos_and_grey_ones_get_three_channels():
+    img = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    (same,) = list_photos(img)
+    np.testing.assert_array_equal(same, img)
+    grey = np.arange(8, dtype=np.uint8).reshape(2, 4)
+    for one in (grey, grey[..., None]):
+        np.testing.assert_array_equal(as_bgr(one), np.stack([grey] * 3, axis=-1))
+    assert len(list_photos([img, grey])) == 2
+
+
+@pytest.mark.parametrize(
+    'img',
+    [
+        np.zeros((2, 4, 3), np.float32),
+        np.zeros((2, 4, 4), np.uint8),
+        np.zeros((3,), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_told(img):
+    with pytest.raises(UserError, match='is no photo: give'):
+        list_photos(img)
+
+
+@pytest.mark.parametrize(
+    ('name', 'told'),
+    [
+        ('gone.jpg', 'no photo and no folder at gone.jpg'),
+        ('https://example.org/a.jpg', 'a.jpg is not on this machine'),
+        ('file://elsewhere/a.jpg', 'is not on this machine'),
+    ],
+)
+def test_what_is_not_there_is_told(name, told):
+    with pytest.raises(UserError, match=told):
+        list_photos(name)
+
+
+def test_a_folder_without_photos_is_told(tmp_path):
+    with pytest.raises(UserError, match='holds no photos'):
+        list_photos(tmp_path)

@@ -1,0 +1,44 @@
+import pytest
+from mmengine.config import Config
+
+from mmlabelpenet.apis.pipeline import choose_stage, plain_datasets, without_truth
+from mmlabelpenet.utils import UserError
+
+
+def cascade(*names, **test_cfg):
+    return Config(dict(model=dict(cascade={name: {} for name in names}, test_cfg=test_cfg)))
+
+
+def test_a_stage_is_chosen_and_the_rest_of_the_settings_kept():
+    cfg = cascade('classification', 'detection', other=1)
+    assert choose_stage(cfg, 'detection') == 'detection'
+    assert cfg.model.test_cfg == dict(stage='detection', other=1)
+    assert choose_stage(cfg, 'calibration') == 'calibration'
+
+
+def test_without_a_choice_it_is_what_the_config_says_or_the_last_one():
+    said = cascade('classification', 'detection', stage='classification')
+    assert choose_stage(said, None) == 'classification'
+    assert choose_stage(cascade('classification', 'detection'), None) == 'detection'
+    assert choose_stage(Config(dict(model=dict(type='MaskRCNN'))), None) is None
+
+
+def test_an_unknown_stage_is_told_with_those_there_are():
+    with pytest.raises(UserError, match=r"no stage 'masks'; it has classification, attention, c"):
+        choose_stage(cascade('classification'), 'masks')
+    with pytest.raises(UserError, match='a model without a cascade has none'):
+        choose_stage(Config(dict(model=dict(type='MaskRCNN'))), 'detection')
+
+
+def test_wrappers_are_taken_off():
+    one, other = dict(type='A'), dict(type='B')
+    wrapped = dict(type='Repeat', dataset=dict(type='Concat', datasets=[one, other]))
+    assert plain_datasets(wrapped) == [one, other]
+    assert plain_datasets(one) == [one]
+
+
+def test_only_what_loads_the_truth_is_left_out():
+    names = ['mmlabelpenet.LoadImageFromFile', 'LoadRegionProposals', 'Resize', 'LoadAnnotations']
+    names += ['LoadInstanceMasks', 'PackWeakInputs']
+    kept = without_truth([dict(type=name) for name in names])
+    assert [one['type'] for one in kept] == [*names[:3], names[5]]

@@ -1,0 +1,53 @@
+"""Exported labels are good for something: mmdet's own Mask R-CNN learns from them."""
+
+import json
+import math
+
+import pytest
+from mmdet.datasets import CocoDataset
+from mmdet.models import MaskRCNN
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmlabelpenet.registry import DATASETS, MODELS
+from mmlabelpenet.utils import register_all_modules
+
+from .conftest import CLASSES, REPOSITORY
+
+MASK_RCNN = REPOSITORY / 'configs/pseudo_label/mask-rcnn_effnet-lite0_coco-export.py'
+
+
+@pytest.mark.slow
+def test_mask_rcnn_trains_on_an_export_and_is_tested(tool, export, shapes, tmp_path):
+    out = export('--stage', 'segmentation', '--score-thr', 0, '--segmentation', 'polygon')
+    cfg = Config.fromfile(MASK_RCNN)
+    cfg.model.roi_head.bbox_head.num_classes = len(CLASSES)
+    cfg.model.roi_head.mask_head.num_classes = len(CLASSES)
+    labels = cfg.train_dataloader.dataset
+    labels.metainfo.classes = CLASSES
+    labels.ann_file = str(out / 'annotations/instances_train.json')
+    labels.data_prefix.img = str(shapes / 'JPEGImages')
+    for dataset in (cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
+        dataset.update(data_root=str(shapes), metainfo=dict(classes=CLASSES))
+    for name in ('train', 'val', 'test'):
+        cfg[f'{name}_dataloader'].update(num_workers=0, persistent_workers=False)
+    cfg.train_cfg.update(max_epochs=2, val_interval=10)
+    cfg.dump(str(tmp_path / 'mask_rcnn.py'))
+    work = ('--work-dir', tmp_path / 'mask_rcnn')
+    scale = ('--cfg-options', 'train_dataloader.dataset.pipeline.2.scale=(96,80)')
+    tool('tools/train', tmp_path / 'mask_rcnn.py', *work, *scale)
+    checkpoint = (tmp_path / 'mask_rcnn/last_checkpoint').read_text()
+    assert checkpoint.endswith('epoch_2.pth')
+    tool('tools/test', tmp_path / 'mask_rcnn.py', checkpoint, *work)
+    metrics = json.loads((tmp_path / 'mask_rcnn/metrics.json').read_text())
+    assert {'bbox_mAP_50', 'segm_mAP_50', 'segm_ABO'} <= metrics.keys()
+    assert all(math.isfinite(value) for value in metrics.values())
+
+
+def test_the_config_is_mmdets_own_model_and_data_set():
+    register_all_modules()
+    cfg = Config.fromfile(MASK_RCNN)
+    cfg.model.backbone.init_cfg = None
+    with DefaultScope.overwrite_default_scope('mmlabelpenet'):
+        assert type(MODELS.build(cfg.model)) is MaskRCNN
+        assert DATASETS.get(cfg.train_dataloader.dataset.type) is CocoDataset

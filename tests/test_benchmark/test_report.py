@@ -1,0 +1,60 @@
+import pytest
+
+from mmlabelpenet.utils import UserError
+
+GROUPS = {'ladder': ['A', 'B'], 'bound': ['Mask-RCNN']}
+ERRORS = dict(
+    error_found=0.5, error_part=0.2, error_large=0.1, error_several=0.1, error_wrong_class=0.0,
+    error_missed=0.1, error_duplicate=0.3,
+)  # fmt: skip
+
+
+def result(row, seed, **metrics):
+    return dict(row=row, config='c.py', seed=seed, commit='abc', minutes=seed + 1.0, peak_gb=1.5,
+                metrics=metrics)  # fmt: skip
+
+
+RESULTS = [
+    result('B', 0, bbox_mAP_50=0.4, **ERRORS),
+    result('B', 1, bbox_mAP_50=0.2, **ERRORS),
+    result('B', 2, bbox_mAP_50=0.3, **ERRORS),
+    result('other', 0, bbox_mAP_50=None),
+    result('A', 0, bbox_mAP_50=0.1),
+]
+
+
+@pytest.fixture
+def report(benchmark_module):
+    return benchmark_module('report')
+
+
+def test_the_median_of_the_seeds_with_their_range(report):
+    assert report.summary([0.4, 0.2, 0.3]) == '0.300 (0.200-0.400)'
+    assert report.summary([0.25]) == '0.250'
+    assert report.summary([]) == '-'
+
+
+def test_rows_stand_in_the_order_of_the_groups(report):
+    lines = report.make_table(RESULTS, GROUPS).splitlines()
+    assert [line.split(' | ')[0] for line in lines[2:]] == ['| A', '| B', '| other']
+    assert '| 0.300 (0.200-0.400) |' in lines[3]
+    assert '| 2.0 (1.0-3.0) |' in lines[3]
+    assert '0.' not in lines[4].split(' | ')[4]
+
+
+def test_weak_over_full_takes_the_better_bound(report):
+    full = [result('Label-PEnet', 0, bbox_mAP_50=0.4), result('Mask-RCNN', 0, bbox_mAP_50=0.5)]
+    assert report.make_ratios(full).endswith('boxes 0.80.')
+    full.append(result('Fast-RCNN', 0, bbox_mAP_50=0.8))
+    assert report.make_ratios(full).endswith('boxes 0.50.')
+    assert report.make_ratios(RESULTS) == ''
+
+
+def test_a_document_without_markers_is_told(report, tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('no place for a table')
+    with pytest.raises(UserError, match='needs the lines'):
+        report.write_report(RESULTS, GROUPS, page, tmp_path)
+    assert (tmp_path / 'voc12_mini_ladder.png').stat().st_size > 1000
+    with pytest.raises(UserError, match='Nothing is measured'):
+        report.write_report([], GROUPS, page, tmp_path)

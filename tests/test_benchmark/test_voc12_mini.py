@@ -1,0 +1,165 @@
+"""The benchmark on a few small generated photos, its tools run within this process."""
+
+import json
+
+import pytest
+import torch
+from devkit import leave_configs_plain
+from mmengine.config import Config
+from test_end_to_end import run_tool, small_config
+
+from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.utils import UserError
+
+PAGE = 'above\n<!-- voc12_mini.py begin -->\nold\n<!-- voc12_mini.py end -->\nbelow\n'
+
+
+def pretrained():
+    """Two modules in two iterations each, tested at the second."""
+    cfg = small_config()
+    cfg.model.cascade.update(refinement=None, segmentation=None)
+    cfg.model.test_cfg = dict(stage='detection')
+    for name in ('refinement', 'segmentation', 'joint'):
+        cfg.train_cfg.phases[name] = None
+    for name in ('classification', 'detection'):
+        cfg.train_cfg.phases[name].update(epochs=0, iterations=2)
+    cfg.train_dataloader.batch_size = 1
+    cfg.test_evaluator = [dict(type='VOCDetectionMetric')]
+    return cfg
+
+
+def jointly():
+    cfg = pretrained()
+    stages = ['classification', 'detection']
+    cfg.train_cfg.phases.joint = dict(stages=stages, iterations=2, backbone=True)
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp('place')
+    make_shapes(root / 'data/shapes/Shapes', num_train=4, num_val=2, image_size=(64, 96))
+    configs = dict(pre=pretrained(), joint=jointly(), first=pretrained())
+    configs['first'].model.test_cfg.stage = 'classification'
+    for name, cfg in configs.items():
+        cfg.dump(str(root / f'{name}.py'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        run_tool('proposals/make_proposals', 'pre.py', '--workers', 1)
+    return root
+
+
+@pytest.fixture
+def modules(place, monkeypatch, benchmark_module):
+    """The benchmark and its trainings, each launch noted and run within this process."""
+    monkeypatch.chdir(place)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    leave_configs_plain(monkeypatch)
+    trainings, bench = benchmark_module('trainings'), benchmark_module('voc12_mini')
+    launched = []
+
+    def launch(tool, args, processes):
+        launched.append((tool, args))
+        run_tool(tool, *args)
+        return 0.5, 1.0
+
+    for module in (trainings, bench):
+        monkeypatch.setattr(module, 'launch', launch)
+    return trainings, bench, launched
+
+
+def weights_of(checkpoint):
+    return torch.load(checkpoint, map_location='cpu', weights_only=False)['state_dict']
+
+
+def test_rows_are_trained_once_measured_and_told(place, modules):
+    trainings, bench, launched = modules
+    (place / 'page.md').write_text(PAGE)
+    rows = [str(place / f'{name}.py') for name in ('pre', 'first', 'joint')]
+    args = ['--rows', *rows, '--seeds', '1', '--processes', '1', '--root', 'work']
+    args += ['--out', 'out.json', '--docs', 'page.md', '--images', 'images']
+    bench.main(args)
+
+    # two trainings: all begin with the same two phases, and two rows are one training
+    trained = [one for tool, one in launched if tool == 'train']
+    assert len(trained) == 2
+    assert '--resume' not in trained[0]
+    assert '--resume' in trained[1]
+    results = {one['row']: one for one in json.loads((place / 'out.json').read_text())}
+    assert results.keys() == {'pre', 'first', 'joint'}
+    assert results['joint']['minutes'] == pytest.approx(1.0)
+    assert results['pre']['minutes'] == pytest.approx(0.5)
+    for one in results.values():
+        assert {'bbox_mAP_50', 'corloc', 'image_mAP', 'error_found'} <= one['metrics'].keys()
+        assert one['commit']
+    table = (place / 'page.md').read_text()
+    assert table.startswith('above\n')
+    assert table.endswith('below\n')
+    assert 'old' not in table
+    assert table.count('\n| ') == 4
+    assert (place / 'images/voc12_mini_errors.png').stat().st_size > 1000
+
+    before = len(launched)
+    bench.main(args)
+    assert len(launched) == before  # all is measured already
+
+    # what was shared is what a training of its own gives
+    joint = next(place.glob('work/*/training.json'), None)
+    alone = trainings.Trainings(place / 'alone', [place / 'joint.py'], 1)
+    own = alone.train(alone.read(place / 'joint.py'), 0)
+    key = alone.key(alone.read(place / 'joint.py'))
+    joint = json.loads((place / f'work/{key}-0/training.json').read_text())
+    shared, whole = weights_of(joint['checkpoint']), weights_of(own.checkpoint)
+    assert shared.keys() == whole.keys()
+    assert all(value.equal(whole[name]) for name, value in shared.items())
+
+
+def test_what_makes_a_training_another_one(place, modules):
+    trainings = modules[0]
+    cfg = Config.fromfile(place / 'joint.py')
+    key = trainings.training_key(cfg, 3, 1)
+
+    def changed(num_phases=3, processes=1, **options):
+        other = Config.fromfile(place / 'joint.py')
+        other.merge_from_dict(options)
+        return trainings.training_key(other, num_phases, processes)
+
+    assert changed() == key
+    assert changed(**{'model.test_cfg.stage': 'classification'}) == key
+    assert changed(**{'train_dataloader.num_workers': 3}) == key
+    assert changed(**{'model.calibration.mode': 'full'}) == key  # no step backward
+    assert changed(processes=2) != key
+    assert changed(num_phases=2) != key
+    assert changed(**{'model.calibration.mode': 'off'}) != key
+    assert changed(**{'optim_wrapper.optimizer.lr': 1.0}) != key
+    both = {'model.calibration.mode': 'full', 'train_cfg.phases.joint.alternate': 1}
+    assert changed(**both) != key
+    assert changed(2, **both) == changed(2)
+    # the classifier does not see what calibration makes of it
+    assert changed(1, **{'model.calibration.mode': 'off'}) == changed(1)
+
+
+def test_every_row_has_a_config(modules):
+    bench = modules[1]
+    rows = bench.find_rows(list(bench.GROUPS))
+    assert [row.name for row in rows][1:9] == list('ABCDEFGH')
+    for row in rows:
+        cfg = Config.fromfile(row.config)
+        assert bench.tested_stage(cfg) in cfg.model.cascade
+    with pytest.raises(UserError, match='There is no row Z'):
+        bench.find_rows(['Z'])
+
+
+def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
+    trainings, bench, _ = modules
+    configs = {row.name: row.config for row in bench.find_rows(['full', 'ladder'])}
+    shared = trainings.Trainings('work', configs.values(), 2)
+    keys = {name: shared.key(shared.read(config)) for name, config in configs.items()}
+    assert len({keys[name] for name in 'ABCD'}) == 1
+    assert len({keys[name] for name in 'DEFGH'}) == 5
+    for one, other in ('EF', 'GH'):
+        assert shared.key(shared.read(configs[one]), 4) == shared.key(
+            shared.read(configs[other]), 4
+        )
+        assert shared.key(shared.read(configs[one]), 4) in shared.shared
+    assert shared.key(shared.read(configs['E']), 4) == keys['D']

@@ -1,0 +1,132 @@
+"""Every config: built, a training step of every phase and a test step, with its own pipelines."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from devkit import make_devkit
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import Evaluator
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from test_models.test_configs import give_attention, shrink
+
+from mmlabelpenet.engine.loops import build_phases
+from mmlabelpenet.models import require_known_transforms
+from mmlabelpenet.registry import DATASETS, MODELS, SCOPE
+from mmlabelpenet.utils import register_all_modules
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NAMES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('[!_]*/**/*.py'))
+ABLATIONS = sorted(CONFIGS.glob('label_penet/ablations/*.py'))
+TAGGED = ('oicr', 'pcl', 'wsddn', 'label_penet')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    register_all_modules(init_default_scope=False)
+    init_default_scope(SCOPE)
+    root = tmp_path_factory.mktemp('devkit')
+    make_devkit(root)
+    return root
+
+
+def settle(node, root):
+    """Point a config's data to the small devkit, and make its photos small, in place."""
+    for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
+        if key == 'data_root':
+            year = Path(value).name
+            node[key] = str(root / year)
+        elif key == 'proposal_root':
+            node[key] = str(root / 'proposals')
+        elif key == 'scale':
+            node[key] = (96, 64)
+        elif key == 'scales':
+            node[key] = [(96, 64), (128, 80)]
+        elif isinstance(value, dict | list):
+            settle(value, root)
+
+
+def narrow(model):
+    """Make mask heads small and results short, in place."""
+    for stage in model.cascade.values():
+        if stage is not None:
+            stage.get('mask_head', {}).update(channels=16, num_convs=1)
+            stage.get('test_cfg', {}).update(max_per_image=5)
+
+
+def load(name, root):
+    cfg = Config.fromfile(CONFIGS / name)
+    parts = {key: cfg[key].to_dict() for key in cfg if key.endswith('_dataloader')}
+    settle(parts, root)
+    shrink(cfg.model)
+    narrow(cfg.model)
+    return cfg, parts
+
+
+def plain(dataset):
+    """The data set of a loader's config, photos of both years standing in for those of others."""
+    if not Path(dataset['data_root']).is_dir():
+        dataset['data_root'] = str(Path(dataset['data_root']).with_name('VOC2012'))
+        dataset['type'] = 'VOCInstanceDataset'
+    return DATASETS.build(dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NAMES)
+def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
+    cfg, parts = load(name, data)
+    photos = plain(parts['train_dataloader']['dataset'])
+    batch = pseudo_collate([photos[index] for index in range(2)])
+    if cfg.train_cfg.get('feature_cache') is not None:
+        require_known_transforms(photos)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    give_attention(model)
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    for phase in build_phases(cfg.train_cfg.phases).values():
+        model.set_active(phase.stages, phase.backbone)
+        model.set_curriculum(phase.curriculum(phase.alternate, 1000))
+        model.train()
+        logged = model.train_step(copy.deepcopy(batch), optim_wrapper)
+        assert logged['loss'].isfinite()
+        learning = {key.split('.')[0] for key in logged if '.loss' in key}
+        assert learning <= set(phase.stages)
+        assert learning or phase.curriculum(phase.alternate, 1000).direction == 'backward'
+
+    model.eval()
+    tested = plain(parts['test_dataloader']['dataset'])
+    evaluator = Evaluator(cfg.test_evaluator)
+    evaluator.dataset_meta = tested.metainfo
+    evaluator.process(model.test_step(pseudo_collate([tested[0]])))
+    assert 'bbox_mAP_50' in evaluator.evaluate(1)
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if name.split('/')[0] in TAGGED])
+def test_only_the_upper_bound_is_told_more_than_tags(name):
+    dataset = Config.fromfile(CONFIGS / name).train_dataloader.dataset
+    inner = dataset.get('dataset', dataset)
+    assert inner.supervision == 'tags'
+    assert 'Load' not in ''.join(step.type for step in inner.pipeline[2:])
+
+
+@pytest.mark.parametrize('path', ABLATIONS, ids=lambda path: path.stem)
+def test_an_ablation_is_a_few_lines(path):
+    lines = [line for line in path.read_text().splitlines() if line and line[0] != '#']
+    assert sum(not line.startswith('_base_') for line in lines) <= 6
+
+
+def photos_seen(name):
+    phases = build_phases(Config.fromfile(CONFIGS / name).train_cfg.phases).values()
+    return sum(phase.epochs for phase in phases)
+
+
+@pytest.mark.parametrize(
+    'name',
+    [name for name in NAMES if name.split('/')[0] in ('oicr', 'pcl', 'wsddn', 'upper_bound')],
+)
+def test_baselines_and_bound_see_as_many_photos_as_label_penet(name):
+    whole = photos_seen('label_penet/label-penet_effnet-lite0_voc12-mini.py')
+    assert photos_seen(name) == pytest.approx(whole)

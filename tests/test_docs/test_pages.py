@@ -1,0 +1,97 @@
+"""Every command of docs/ runs as it is written there."""
+
+import re
+
+import pytest
+
+from .pages import EXEMPT, REPOSITORY, Block, blocks_of, pages
+from .python_shim import fitted
+from .workspace import run_blocks
+
+PAGE = """
+Words.
+
+```bash
+echo one
+```
+
+<!-- not run: needs a GPU -->
+```bash
+nvidia-smi
+```
+
+- in a list
+
+  ```bash
+  echo two
+  ```
+
+```python
+print('no command')
+```
+
+<!-- run -->
+```python
+print('a command')
+```
+"""
+
+
+def test_blocks_are_found_in_order_with_marks_and_lines():
+    assert blocks_of(PAGE) == [
+        Block(5, 'echo one'),
+        Block(10, 'nvidia-smi', 'needs a GPU'),
+        Block(16, 'echo two'),
+        Block(25, "python - <<'END'\nprint('a command')\nEND"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('page', 'told'),
+    [
+        ('<!-- not run: -->\n```bash\nls\n```\n', 'line 1: the mark has no reason'),
+        ('<!-- not run: big -->\nwords\n', 'line 2: no bash block follows'),
+        ('<!-- not run: big -->\n```python\n1\n```\n', 'line 2: no bash block follows'),
+        ('<!-- run -->\n```bash\nls\n```\n', 'line 2: no python block follows'),
+        ('```bash\nls\n', 'ends within a block'),
+        ('<!-- run -->\n', 'ends after a mark'),
+    ],
+)
+def test_a_wrong_mark_is_an_error(page, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        blocks_of(page)
+
+
+def test_blocks_share_one_terminal_and_marked_ones_are_left_out(tmp_path):
+    blocks = [Block(1, 'A=one'), Block(5, 'exit 3', 'would fail'), Block(9, 'echo $A > found')]
+    assert run_blocks(blocks, tmp_path, tmp_path) is None
+    assert (tmp_path / 'found').read_text() == 'one\n'
+
+
+@pytest.mark.parametrize('broken', ['false', 'false | cat', 'ls missing_file', 'echo $UNSET'])
+def test_a_command_that_fails_is_named_by_its_block(tmp_path, broken):
+    blocks = [Block(1, 'true'), Block(5, f'{broken}\ntrue'), Block(9, 'touch later')]
+    failure = run_blocks(blocks, tmp_path, tmp_path)
+    assert failure.line == 5
+    assert not (tmp_path / 'later').exists()
+
+
+def test_some_commands_get_more_arguments_and_others_none():
+    assert fitted(['tools/test.py', 'a.py', 'b.pth']) == ['tools/test.py', 'a.py', 'b.pth']
+    train = ['tools/train.py', 'configs/label_penet/label-penet_effnet-lite0_shapes.py']
+    assert fitted(train)[:3] == [*train, '--cfg-options']
+
+
+def test_exempt_pages_exist():
+    assert all((REPOSITORY / 'docs' / name).is_file() and why for name, why in EXEMPT.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', pages())
+def test_the_commands_of_a_page_run(name, request):
+    blocks = blocks_of((REPOSITORY / 'docs' / name).read_text())
+    if all(block.reason is not None for block in blocks):
+        pytest.skip(f'docs/{name} has no command that can run here')
+    place, programs = request.getfixturevalue('workspace'), request.getfixturevalue('programs')
+    failure = run_blocks(blocks, place, programs)
+    assert failure is None, f'docs/{name}, line {failure.line} ({failure.code}):\n{failure.output}'

@@ -1,0 +1,126 @@
+"""The temporary workspace that a page's commands run in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mmlabelpenet.datasets import make_shapes
+
+from .pages import REPOSITORY
+
+LINKED = ('benchmark', 'configs', 'demo', 'tools')
+CONFIG = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
+CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
+# What stands in a workspace before the first command of a page:
+#   data/shapes/Shapes    8 + 3 generated photos of 64 to 96 pixels, and data/proposals of them
+#   work_dirs/demo, work_dirs/label-penet_effnet-lite0_shapes
+#                         epoch_7.pth and last_checkpoint, trained on them for a few steps, as
+#                         `make demo` and README's training leave it
+#   photos/               four photos, as somebody's own
+PHOTOS = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
+# The classifier learns for two passes, so that there is attention; of the rest, a step each.
+EPOCHS = dict(classification=2, detection=0.25, refinement=0.25, segmentation=0.25, joint=0.25)
+
+
+@dataclass
+class Failure:
+    """Where a page's commands failed, and what was said last."""
+
+    line: int
+    code: int
+    output: str
+
+
+def environment(programs):
+    """The environment of a reader's terminal in which this stack is active."""
+    inherited = {key: value for key, value in os.environ.items() if key != 'LOCAL_RANK'}
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ['PATH']])
+    libraries = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]))
+    return inherited | {'PATH': path, 'PYTHONPATH': libraries, 'OMP_NUM_THREADS': '1'}
+
+
+def write_python(programs):
+    """Write the ``python`` of :mod:`python_shim` into a folder for ``PATH``."""
+    programs.mkdir()
+    shim = Path(__file__).with_name('python_shim.py')
+    python = programs / 'python'
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{shim}" "$@"\n')
+    python.chmod(0o755)
+
+
+def link_repository(place):
+    """Put the folders of the repository that commands name into a workspace."""
+    for name in LINKED:
+        if (REPOSITORY / name).is_dir():
+            (place / name).symlink_to(REPOSITORY / name)
+
+
+def make_seed(root, programs):
+    """Make what every workspace starts with, by the commands of the repository."""
+    root.mkdir()
+    link_repository(root)
+    shapes = root / 'data/shapes/Shapes'
+    make_shapes(shapes, num_train=8, num_val=3, image_size=(64, 96))
+    (root / 'photos').mkdir()
+    for name in PHOTOS:
+        shutil.copy(shapes / f'JPEGImages/{name}.jpg', root / 'photos')
+    epochs = ' '.join(f'train_cfg.phases.{name}.epochs={n}' for name, n in EPOCHS.items())
+    failure = run_script(
+        f'python tools/proposals/make_proposals.py {CONFIG} --workers 1\n'
+        f'{sys.executable} tools/train.py {CONFIG} --work-dir trained --cfg-options {epochs} '
+        'train_cfg.val_begin=100 train_cfg.feature_cache=None\n',
+        root,
+        programs,
+    )
+    assert failure is None, failure
+    trained = torch.load((root / 'trained/last_checkpoint').read_text(), weights_only=False)
+    # without the state of the optimizer, which is twice as large
+    weights = {key: trained[key] for key in ('meta', 'state_dict')}
+    for folder in CHECKPOINTS:
+        (root / folder).mkdir(parents=True)
+        torch.save(weights, root / folder / 'epoch_7.pth')
+        (root / folder / 'last_checkpoint').write_text(f'{folder}/epoch_7.pth')
+    shutil.rmtree(root / 'trained')
+
+
+def make_workspace(seed, place):
+    """Make a page's own workspace from the seed."""
+    shutil.copytree(seed, place, symlinks=True, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source, target):
+    """Checkpoints are replaced, never written into, so that they need no copies."""
+    (os.link if source.endswith('.pth') else shutil.copy2)(source, target)
+
+
+def run_script(script, place, programs):
+    """Run commands in bash as one terminal's; stop at the first that fails.
+
+    ``BLOCK=n`` before a block says which line a failure belongs to.
+    """
+    notes = place / '.block'
+    prelude = f"set -euo pipefail; BLOCK=0; trap 'echo $BLOCK > {notes}' EXIT\n"
+    result = subprocess.run(
+        ['bash', '-c', prelude + script],
+        cwd=place,
+        env=environment(programs),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    if result.returncode == 0:
+        return None
+    return Failure(int(notes.read_text()), result.returncode, result.stdout[-4000:])
+
+
+def run_blocks(blocks, place, programs):
+    """Run the blocks of a page that are not marked; return the failure, None where all went."""
+    parts = [f'BLOCK={block.line}\n{block.text}' for block in blocks if block.reason is None]
+    return run_script('\n'.join(parts), place, programs)

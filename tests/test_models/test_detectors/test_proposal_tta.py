@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from mmlabelpenet.models import ProposalTTA
+from mmlabelpenet.models.detectors.proposal_tta import to_photo, to_view
+
+from ..tiny import build_model, evidence_of, photo, predictions_of
+
+
+def seen(img, sample, flip=False, scale=1.0):
+    """A view of a photo, as TestTimeAug makes it."""
+    sample = sample.clone()
+    height, width = img.shape[1:]
+    if scale != 1:
+        size = (round(height * scale), round(width * scale))
+        img = torch.nn.functional.interpolate(img[None].float(), size, mode='bilinear')[0].byte()
+        sample.proposals.bboxes = sample.proposals.bboxes * scale
+        factor = tuple(scale * one for one in sample.scale_factor)
+        sample.set_metainfo(dict(img_shape=size, scale_factor=factor))
+        width = size[1]
+    if flip:
+        img = img.flip(-1)
+        x1, y1, x2, y2 = sample.proposals.bboxes.unbind(1)
+        sample.proposals.bboxes = torch.stack([width - x2, y1, width - x1, y2], dim=1)
+        sample.set_metainfo(dict(flip=True))
+    return img, sample
+
+
+def results_of(model, *views):
+    """Of one photo in some views."""
+    data = dict(inputs=[[img] for img, _ in views], data_samples=[[one] for _, one in views])
+    return ProposalTTA(model.eval()).test_step(data)[0]
+
+
+@pytest.mark.parametrize('stage', ['classification', 'detection', 'refinement', 'segmentation'])
+def test_one_view_gives_what_the_model_gives(stage):
+    model = build_model(test_cfg=dict(stage=stage))
+    alone = predictions_of(model, photo())[0]
+    averaged = results_of(model, seen(*photo()))
+    for name, value in alone.pred_instances.items():
+        other = averaged.pred_instances[name]
+        if name == 'masks':
+            assert (value != other).float().mean() < 1e-3
+        else:
+            assert torch.allclose(value, other, atol=1e-4), name
+    assert torch.allclose(alone.pred_image_scores, averaged.pred_image_scores, atol=1e-6)
+
+
+def test_scores_of_a_proposal_are_averaged_over_the_views():
+    model = build_model(test_cfg=dict(stage='detection')).eval()
+    views = [seen(*photo()), seen(*photo(), flip=True), seen(*photo(), scale=1.5)]
+    scores, boxes = [], []
+    for img, sample in views:
+        feats, evidence = model.read(dict(inputs=[img], data_samples=[sample]))
+        (one,) = model.score_regions(feats, evidence, 'detection')
+        scores.append(one[0])
+        boxes.append(to_photo(one[1], evidence[0]))
+    result = results_of(model, *views).pred_instances
+    mean_scores, mean_boxes = torch.stack(scores).mean(0), torch.stack(boxes).mean(0)
+    for box, score, label in zip(result.bboxes, result.scores, result.labels):
+        rows = (mean_boxes - box).abs().amax(1) < 1e-3
+        assert (mean_scores[rows, label] - score).abs().min() < 1e-5
+    for one, other in ((0, 1), (0, 2)):
+        assert (boxes[one] - boxes[other]).abs().max() < 20
+
+
+def test_a_flipped_view_of_a_symmetric_photo_adds_nothing():
+    img, sample = photo()
+    img = torch.cat([img[..., :48], img[..., :48].flip(-1)], dim=-1)
+    half = sample.proposals.bboxes[:4]
+    x1, y1, x2, y2 = half.unbind(1)
+    mirrored = torch.stack([96 - x2, y1, 96 - x1, y2], dim=1)
+    sample.proposals.bboxes = torch.cat([half, mirrored])
+    model = build_model(test_cfg=dict(stage='detection')).eval()
+    feats, evidence = model.read(dict(inputs=[img], data_samples=[sample]))
+    plain = model.score_regions(feats, evidence, 'detection')[0][0]
+    flipped = seen(img, sample, flip=True)
+    feats, evidence = model.read(dict(inputs=[flipped[0]], data_samples=[flipped[1]]))
+    turned = model.score_regions(feats, evidence, 'detection')[0][0]
+    # the network sees the same photo, its proposals in another order
+    assert torch.allclose(plain[4:], turned[:4], atol=1e-5)
+
+
+def test_boxes_come_back_from_a_view():
+    evidence = evidence_of(
+        50, 80, metainfo=dict(flip=True, scale_factor=(0.5, 0.25), img_shape=(50, 80))
+    )
+    boxes = torch.tensor([[10.0, 20, 60, 100]])
+    seen_boxes = to_view(boxes, evidence)
+    assert seen_boxes.tolist() == [[50, 5, 75, 25]]
+    assert to_photo(seen_boxes, evidence).equal(boxes)

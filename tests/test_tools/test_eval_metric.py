@@ -1,0 +1,183 @@
+"""Predictions dumped by tools/test.py and measured from the file."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from pycocotools import mask as mask_api
+
+from mmlabelpenet.evaluation import METRICS_BY_NAME
+
+from .conftest import run_tool, write_config
+from .test_train_tool import expect_error
+from .toy_model import ToyDetector
+
+TOOL = 'analysis_tools/eval_metric'
+MASKS = ('--cfg-options', 'model.masks=True', 'model.blind=[val_00001,train_00002]')
+NAMES = [name for name in METRICS_BY_NAME if name != 'proposal']
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope='module')
+def tested(tmp_path_factory, shapes):
+    """A folder with a checkpoint's figures, and what it predicts on test and training photos.
+
+    In one photo of each it finds nothing.
+    """
+    folder = tmp_path_factory.mktemp('tested')
+    checkpoint = folder / 'toy.pth'
+    torch.save({'meta': {}, 'state_dict': ToyDetector().state_dict()}, checkpoint)
+    options = ('--eval', *NAMES, '--out', folder / 'found.pkl', *MASKS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv('LOCAL_RANK', raising=False)
+        run_tool('test', write_config(folder, shapes), checkpoint, *options)
+    return folder
+
+
+@pytest.fixture
+def dump(tested, tmp_path):
+    return Path(shutil.copy(tested / 'found.pkl', tmp_path))
+
+
+def test_a_file_gives_what_the_model_gave(tool, config, tested, dump, tmp_path):
+    tested = read(tested / 'toy.metrics.json')
+    tool(TOOL, config, dump, '--eval', *NAMES)
+    measured = read(tmp_path / 'found.metrics.json')
+    assert measured['figures'] == tested['figures']
+    assert measured['classes'] == tested['classes']
+    for name in ('bbox_mAP_50', 'corloc', 'segm_mAP_50', 'coco_segm_mAP', 'semseg_mIoU'):
+        assert 0 < tested['figures'][name] < 1, name
+
+
+def test_the_file_holds_no_truth_and_no_heavy_masks(dump):
+    samples = pickle.loads(dump.read_bytes())
+    assert len(samples) == 6
+    assert not {name for name in samples[0] if name.startswith('gt_') or 'ignored' in name}
+    assert 'tags' not in samples[0]
+    assert samples[0]['classes'] == samples[5]['classes']
+    assert all(isinstance(mask, dict) for s in samples for mask in s['pred_instances']['masks'])
+    assert samples[0]['pred_sem_seg']['sem_seg'].dtype == torch.uint8
+
+
+def test_neither_photos_nor_proposals_are_read(tool, config, dump, tmp_path):
+    step = "    dict(type='LoadImageFromFile'),\n"
+    proposals = f"    dict(type='LoadRegionProposals', proposal_root={str(tmp_path)!r}),\n"
+    config.write_text(config.read_text().replace(step, step + proposals))
+    tool(TOOL, config, dump, '--eval', 'segm')
+    assert read(tmp_path / 'found.metrics.json')['figures']['segm_mAP_50'] > 0
+
+
+def test_training_photos_are_measured_by_any_metric(tool, config, dump, tmp_path):
+    tool(TOOL, config, dump, '--eval', 'bbox', 'segm', '--split', 'train')
+    figures = read(tmp_path / 'found.train.metrics.json')['figures']
+    assert 0 < figures['segm_mAP_50'] < 1
+    assert 'bbox_mAP_50' in figures
+
+
+def test_tables_go_to_markdown(tool, config, dump, tmp_path):
+    tool(TOOL, config, dump, '--eval', 'segm', '--markdown', tmp_path / 'tables.md')
+    lines = (tmp_path / 'tables.md').read_text().splitlines()
+    assert lines[0].startswith('| masks | ')
+    assert any(line.startswith('| AP@0.7 | ') for line in lines)
+    assert any(line.startswith('| segm_ABO | 0.') for line in lines)
+
+
+def as_coco(config):
+    """The true boxes and masks of the test photos in COCO's format: the best of labels."""
+    from mmlabelpenet.datasets import ShapesDataset
+    from mmlabelpenet.datasets.transforms import LoadInstanceMasks
+
+    settings = Config.fromfile(config).test_dataloader.dataset
+    dataset = ShapesDataset(settings.data_root, settings.ann_file, 'full', test_mode=True)
+    names = dataset.metainfo['classes']
+    content = {'images': [], 'annotations': []}
+    content['categories'] = [{'id': 7 + i, 'name': name} for i, name in enumerate(names[::-1])]
+    ids = {one['name']: one['id'] for one in content['categories']}
+    for number in range(len(dataset)):
+        info = dataset.get_data_info(number)
+        true = LoadInstanceMasks()(dict(info))['gt_mask_instances']
+        size = {'height': info['height'], 'width': info['width']}
+        content['images'].append({'id': number, 'file_name': f'{info["img_id"]}.jpg', **size})
+        for label, rle in zip(true.labels.tolist(), true.masks):
+            content['annotations'].append(
+                {
+                    'id': len(content['annotations']) + 1,
+                    'image_id': number,
+                    'category_id': ids[names[label]],
+                    'bbox': mask_api.toBbox(rle).tolist(),
+                    'segmentation': {**rle, 'counts': rle['counts'].decode()},
+                }
+            )
+    return content
+
+
+@pytest.mark.parametrize('folder', ['', 'Shapes/JPEGImages/'])
+def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path, folder):
+    path = tmp_path / 'labels.json'
+    content = as_coco(config)
+    for image in content['images']:
+        image['file_name'] = folder + image['file_name']
+    path.write_text(json.dumps(content))
+    tool(TOOL, config, path, '--eval', 'bbox', 'segm')
+    figures = read(tmp_path / 'labels.metrics.json')['figures']
+    assert figures['segm_ABO'] == figures['segm_mAP_75'] == 1
+    assert figures['bbox_mAP_50'] == 1
+
+
+def test_labels_of_an_unknown_class_are_told(tool, capsys, config, tmp_path):
+    content = as_coco(config)
+    content['categories'][0]['name'] = 'zebra'
+    path = tmp_path / 'labels.json'
+    path.write_text(json.dumps(content))
+    assert '(zebra)' in expect_error(capsys, tool, TOOL, config, path, '--eval', 'bbox')
+
+
+def test_what_can_not_be_read_is_told(tool, capsys, config, tmp_path):
+    path = tmp_path / 'gone.pkl'
+    assert 'no predictions' in expect_error(capsys, tool, TOOL, config, path)
+    for content in (b'torn', pickle.dumps([{'masks': 1}])):
+        path.write_bytes(content)
+        error = expect_error(capsys, tool, TOOL, config, path)
+        assert 'gone.pkl can not be read as predictions' in error
+        assert 'tools/test.py CONFIG CHECKPOINT --out' in error
+
+
+def change(dump, action):
+    samples = pickle.loads(dump.read_bytes())
+    action(samples)
+    dump.write_bytes(pickle.dumps(samples))
+
+
+@pytest.mark.parametrize(
+    ('action', 'told'),
+    [
+        (lambda samples: samples.pop(0), 'no predictions for photo val_00000 of this split'),
+        (lambda samples: samples.append(samples[0]), 'holds photo val_00000 twice'),
+        (lambda samples: samples[1].update(classes=('cat',)), 'predictions of other classes'),
+    ],
+)
+def test_files_that_do_not_fit_are_told(tool, capsys, config, dump, action, told):
+    change(dump, action)
+    assert told in expect_error(capsys, tool, TOOL, config, dump, '--eval', 'bbox')
+
+
+def test_a_file_of_mmdet_s_own_dump_is_measured(tool, config, dump, tmp_path):
+    # mmdet's DumpDetResults knows neither data set nor classes, and leaves some truth in
+    def make_plain(samples):
+        for sample in samples:
+            del sample['dataset_name'], sample['classes']
+            sample['gt_mask_instances'] = {'labels': np.zeros(0), 'masks': []}
+
+    tool(TOOL, config, dump, '--eval', 'segm')
+    before = read(tmp_path / 'found.metrics.json')['figures']
+    change(dump, make_plain)
+    tool(TOOL, config, dump, '--eval', 'segm')
+    assert read(tmp_path / 'found.metrics.json')['figures'] == before

@@ -1,0 +1,83 @@
+"""Export what a model finds in a data set as labels: COCO JSON, a VOC devkit, or YOLO-seg.
+
+Example:
+    python tools/export_pseudo_labels.py CONFIG CHECKPOINT --stage calibration --format coco \
+        --out data/pseudo
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from mmlabelpenet.apis import add_common_arguments, load_config, run_command
+from mmlabelpenet.apis.exporting import SPLITS, export_instances
+from mmlabelpenet.export import FORMATS, SEGMENTATIONS, Selection
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Export instances as labels')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', required=True, help='folder to write to')
+    parser.add_argument('--format', default='coco', choices=FORMATS)
+    parser.add_argument(
+        '--stage',
+        help='whose instances: a stage of the cascade, or calibration or attention for the pseudo '
+        'instances of tagged photos (default: what the config tests)',
+    )
+    parser.add_argument(
+        '--split', default='train', choices=SPLITS, help="whose dataloader's photos"
+    )
+    parser.add_argument(
+        '--score-thr', type=float, default=Selection.score_thr, help='least score of an instance'
+    )
+    parser.add_argument('--max-per-class', type=int, help='most instances of a class in a photo')
+    parser.add_argument(
+        '--min-area', type=float, default=Selection.min_area, help='least pixels of an instance'
+    )
+    parser.add_argument(
+        '--all-classes',
+        action='store_true',
+        help='also instances of classes that are not among the tags of the photo',
+    )
+    parser.add_argument(
+        '--segmentation', default='rle', choices=SEGMENTATIONS, help='how COCO JSON holds masks'
+    )
+    parser.add_argument(
+        '--link', action='store_true', help='link photos, not copy them (voc and yolo)'
+    )
+    add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Export.
+
+    Args:
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+
+    Raises:
+        UserError: On bad input.
+    """
+    args = parse_args(argv)
+    selection = dict(
+        score_thr=args.score_thr,
+        max_per_class=args.max_per_class,
+        min_area=args.min_area,
+        tagged_only=not args.all_classes,
+    )
+    export_instances(
+        load_config(args),
+        args.checkpoint,
+        args.out,
+        format=args.format,
+        stage=args.stage,
+        split=args.split,
+        selection=selection,
+        segmentation=args.segmentation,
+        link=args.link,
+    )
+
+
+if __name__ == '__main__':
+    run_command(main)
