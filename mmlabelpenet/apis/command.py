@@ -10,6 +10,8 @@ from mmengine.config import Config, DictAction
 
 from mmlabelpenet.utils import UserError
 
+from .settings import read_config
+
 
 def sentence_of(error: UserError) -> str:
     """Get the sentence of an error, also of one that was raised in a data loader's worker.
@@ -41,11 +43,8 @@ def run_command(
         sys.exit(2)
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing have in common, named as in mmdet."""
-    parser.add_argument(
-        '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
-    )
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, named as in mmdet."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -53,6 +52,14 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='override settings of the config, as key=value, e.g. '
         'train_dataloader.batch_size=2 or key="[a,b]" (quoted, without spaces)',
     )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that training and testing have in common, named as in mmdet."""
+    parser.add_argument(
+        '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
+    )
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -61,6 +68,30 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # torch.distributed.launch passes --local-rank, torchrun sets the environment instead
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def open_config(path: str, options: dict | None = None) -> Config:
+    """Read a config with its overrides, see :func:`read_config`.
+
+    Args:
+        path: The config.
+        options: Overrides, as ``--cfg-options`` gives them.
+
+    Raises:
+        UserError: If the config is missing or cannot be read.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'There is no config {path}; see configs/ for those there are.')
+    try:
+        return read_config(path, options)
+    except UserError:
+        raise
+    # a config is a program, which may fail in any way
+    except Exception as error:
+        raise UserError(
+            f'The config {path} can not be read ({type(error).__name__}: {error}); '
+            'mend it or the --cfg-options.'
+        ) from error
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -72,17 +103,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         UserError: If the config is missing or cannot be read.
     """
-    if not Path(args.config).is_file():
-        raise UserError(f'There is no config {args.config}; see configs/ for those there are.')
-    try:
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
-    # a config is a program, which may fail in any way
-    except Exception as error:
-        raise UserError(
-            f'The config {args.config} can not be read ({type(error).__name__}: {error}); '
-            'mend it or the --cfg-options.'
-        ) from error
+    cfg = open_config(args.config, args.cfg_options)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     if args.work_dir is not None:

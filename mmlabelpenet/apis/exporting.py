@@ -21,7 +21,8 @@ from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.version import __version__
 
 from .checkpoint import read_checkpoint, require_same_model
-from .pipeline import choose_stage, plain_datasets, test_pipeline_of
+from .pipeline import choose_stage, test_pipeline_of
+from .settings import plain_datasets
 from .training import build_runner
 
 SPLITS = ('train', 'val', 'test', 'corloc')

@@ -8,6 +8,8 @@ from mmengine.config import Config
 from mmlabelpenet.models.detectors.label_penet import PSEUDO, STAGES
 from mmlabelpenet.utils import UserError
 
+from .settings import plain_datasets
+
 # Loading transforms that need no truth.
 _PLAIN = ('LoadRegionProposals',)
 
@@ -37,14 +39,6 @@ def choose_stage(cfg: Config, stage: str | None) -> str | None:
         raise UserError(f"The model of this config has no stage '{stage}'; {has}.")
     cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'stage': stage}
     return stage
-
-
-def plain_datasets(dataset: dict) -> list[dict]:
-    """The innermost data sets of a config, wrappers such as RepeatDataset taken off."""
-    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
-    if not inner:
-        return [dataset]
-    return [plain for part in inner for plain in plain_datasets(part)]
 
 
 def test_pipeline_of(cfg: Config) -> list[dict]:

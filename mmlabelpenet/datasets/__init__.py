@@ -1,8 +1,12 @@
 """Data sets of weakly labelled photos, and their transforms."""
 
+from .coco import COCOInstanceDataset
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset, make_shapes
+from .tag_file import TagFile, TagLine, read_tag_file
+from .tags import TagFileDataset
 from .transforms import (
+    LoadImageFromFile,
     LoadInstanceMasks,
     LoadRegionProposals,
     LoadTrueInstances,
@@ -10,18 +14,27 @@ from .transforms import (
     ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
+from .weak import PhotoFolder, TaggedDataset
 
 __all__ = [
+    'COCOInstanceDataset',
+    'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'LoadTrueInstances',
     'PackWeakInputs',
+    'PhotoFolder',
     'ProvideRegionProposals',
     'SeededBatchSampler',
     'SeededDataset',
     'ShapesDataset',
+    'TagFile',
+    'TagFileDataset',
+    'TagLine',
+    'TaggedDataset',
     'VOCInstanceDataset',
     'derived_seed',
     'make_shapes',
+    'read_tag_file',
     'reproducible',
 ]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, atomic_path
 
+from .label_maps import write_label_map, write_lines, write_split
 from .shapes_art import CLASSES
 from .shapes_scene import Scene, draw_scene
 from .voc import VOCInstanceDataset
@@ -119,47 +119,17 @@ def _write_split(
         img_id = f'{split}_{index:05d}'
         _write_scene(root, img_id, scene)
         img_ids.append(img_id)
-        present.append(set(scene.labels))
-    lists = {split: img_ids}
-    for label, name in enumerate(CLASSES):
-        lists[f'{name}_{split}'] = [
-            f'{img_id} {1 if label in labels else -1:2d}'
-            for img_id, labels in zip(img_ids, present)
-        ]
-    for name, lines in lists.items():
-        _write_text(root / 'ImageSets' / 'Main' / f'{name}.txt', lines)
-    _write_text(root / 'ImageSets' / 'Segmentation' / f'{split}.txt', img_ids)
-
-
-def _write_text(path: Path, lines: list[str]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
+        present.append({CLASSES[label] for label in scene.labels})
+    write_split(root, split, dict(zip(img_ids, present)), CLASSES)
 
 
 def _write_scene(root: Path, img_id: str, scene: Scene) -> None:
     with atomic_path(root / 'JPEGImages' / f'{img_id}.jpg') as temporary:
         cv2.imwrite(str(temporary), scene.img, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    _write_text(root / 'Annotations' / f'{img_id}.xml', _annotation(img_id, scene))
+    write_lines(root / 'Annotations' / f'{img_id}.xml', _annotation(img_id, scene))
     class_values = np.array([0, *(label + 1 for label in scene.labels)], dtype=np.uint8)
-    _write_map(root / 'SegmentationObject' / f'{img_id}.png', scene.instance_map)
-    _write_map(root / 'SegmentationClass' / f'{img_id}.png', class_values[scene.instance_map])
-
-
-def voc_palette() -> list[int]:
-    """VOC's colour map, 256 x RGB: the bits of an index spread over the three channels."""
-    index = np.arange(256)
-    rgb: np.ndarray = np.zeros((256, 3), dtype=np.int64)
-    for bit in range(8):
-        for channel in range(3):
-            rgb[:, channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
-    return rgb.ravel().tolist()
-
-
-def _write_map(path: Path, values: np.ndarray) -> None:
-    image = Image.fromarray(values).convert('P')
-    image.putpalette(voc_palette())
-    with atomic_path(path) as temporary:
-        image.save(temporary)
+    write_label_map(root / 'SegmentationObject' / f'{img_id}.png', scene.instance_map)
+    write_label_map(root / 'SegmentationClass' / f'{img_id}.png', class_values[scene.instance_map])
 
 
 def _annotation(img_id: str, scene: Scene) -> list[str]:

@@ -1,21 +1,20 @@
 """PASCAL VOC with image tags for training, boxes and instance masks for testing."""
 
-import os
 import os.path as osp
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
 
-from mmdet.datasets import BaseDetDataset, VOCDataset
+from mmdet.datasets import VOCDataset
 
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
-SUPERVISIONS = ('none', 'tags', 'full')
+from .weak import TaggedDataset
 
 
 @DATASETS.register_module()
-class VOCInstanceDataset(BaseDetDataset):
+class VOCInstanceDataset(TaggedDataset):
     """A VOC devkit year as it is unpacked (2007, 2012, or another in the same layout).
 
     Every photo of the split stays in the data set, also one without any tag. Each has
@@ -40,9 +39,8 @@ class VOCInstanceDataset(BaseDetDataset):
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
         ann_file: The split's list, relative to ``data_root``.
-        supervision: ``'none'``, ``'tags'`` or ``'full'``.
         metainfo: Other ``classes`` than all of METAINFO's: a subset, in any order.
-        **kwargs: Of mmdet's ``BaseDetDataset``.
+        **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
         UserError: If the devkit, the split's list, a class's list, a photo or (with full
@@ -60,15 +58,9 @@ class VOCInstanceDataset(BaseDetDataset):
         self,
         data_root: str,
         ann_file: str = 'ImageSets/Main/train.txt',
-        supervision: str = 'tags',
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
-        if supervision not in SUPERVISIONS:
-            raise UserError(
-                f'Unknown supervision {supervision!r}: choose one of {", ".join(SUPERVISIONS)}.'
-            )
-        self.supervision = supervision
         super().__init__(ann_file=ann_file, metainfo=metainfo, data_root=data_root, **kwargs)
 
     @classmethod
@@ -94,15 +86,17 @@ class VOCInstanceDataset(BaseDetDataset):
         Returns:
             One dict per photo, in the order of the list.
         """
-        img_ids = [fields[0] for fields in self._read_list(self.ann_file)]
-        self._check_photos(img_ids)
+        listed = [fields[0] for fields in self._read_list(self.ann_file)]
+        img_ids = [img_id for img_id in listed if not self.is_skipped(img_id)]
+        names = [f'{img_id}.jpg' for img_id in img_ids]
+        paths = self.find_photos(self._path('JPEGImages'), names, self.ann_file)
         tags, ignored = self._read_tags()
         dataset_name = osp.basename(osp.normpath(self.data_root))
         data_list = []
-        for img_id in img_ids:
+        for img_id, name in zip(img_ids, names):
             info = {
                 'img_id': img_id,
-                'img_path': self._path('JPEGImages', f'{img_id}.jpg'),
+                'img_path': paths[name],
                 'dataset_name': dataset_name,
                 'num_classes': len(self.metainfo['classes']),
                 'tags': tags.get(img_id, []),
@@ -112,10 +106,6 @@ class VOCInstanceDataset(BaseDetDataset):
                 info.update(self._read_ground_truth(img_id))
             data_list.append(info)
         return data_list
-
-    def get_cat_ids(self, idx: int) -> list[int]:
-        """The tags of a photo: what class-aware samplers ask for."""
-        return self.get_data_info(idx)['tags']
 
     def _path(self, *parts: str) -> str:
         return osp.join(self.data_root, *parts)
@@ -130,17 +120,6 @@ class VOCInstanceDataset(BaseDetDataset):
         except OSError:
             raise UserError(f'The list {path} is missing: {self.REMEDY}.') from None
 
-    def _check_photos(self, img_ids: list[str]) -> None:
-        """Look for all photos with one listing of the folder."""
-        folder = self._path('JPEGImages')
-        present = set(os.listdir(folder)) if osp.isdir(folder) else set()
-        missing = [img_id for img_id in img_ids if f'{img_id}.jpg' not in present]
-        if missing:
-            raise UserError(
-                f'The photo {osp.join(folder, missing[0])}.jpg is missing ({len(missing)} of '
-                f'{len(img_ids)} in {self.ann_file}): {self.REMEDY}.'
-            )
-
     def _read_tags(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
         """Class indices marked 1, and those marked 0, of every photo that has some."""
         split = osp.splitext(osp.basename(self.ann_file))[0]
@@ -150,27 +129,19 @@ class VOCInstanceDataset(BaseDetDataset):
             return tags, ignored
         for label, name in enumerate(self.metainfo['classes']):
             path = self._path('ImageSets', 'Main', f'{name}_{split}.txt')
-            for img_id, mark in self._read_list(path):
-                if mark == '1':
+            for img_id, *marks in self._read_list(path):
+                if marks == ['1']:
                     tags.setdefault(img_id, []).append(label)
-                elif mark == '0':
+                elif marks == ['0']:
                     ignored.setdefault(img_id, []).append(label)
+                elif marks != ['-1']:
+                    self.complain(f'{path} does not mark {img_id} by 1, 0 or -1: {self.REMEDY}.')
         return tags, ignored
 
     def _read_ground_truth(self, img_id: str) -> dict:
         """Size, boxes and mask paths of one photo."""
         path = self._path('Annotations', f'{img_id}.xml')
-        try:
-            root = ET.parse(path).getroot()
-            truth: dict = {
-                'height': int(root.findtext('size/height', '')),
-                'width': int(root.findtext('size/width', '')),
-                'instances': self._parse_objects(root),
-            }
-        except OSError:
-            raise UserError(f'The annotation {path} is missing: {self.REMEDY}.') from None
-        except (ET.ParseError, ValueError) as error:
-            raise UserError(f'{path} is no VOC annotation ({error}): {self.REMEDY}.') from None
+        truth = self._read_xml(path)
         class_map = self._path('SegmentationClass', f'{img_id}.png')
         object_map = self._path('SegmentationObject', f'{img_id}.png')
         if osp.exists(class_map) and osp.exists(object_map):
@@ -180,6 +151,20 @@ class VOCInstanceDataset(BaseDetDataset):
                 seg_label_map=self._seg_label_map(),
             )
         return truth
+
+    def _read_xml(self, path: str) -> dict:
+        try:
+            root = ET.parse(path).getroot()
+            return {
+                'height': int(root.findtext('size/height', '')),
+                'width': int(root.findtext('size/width', '')),
+                'instances': self._parse_objects(root),
+            }
+        except OSError:
+            self.complain(f'The annotation {path} is missing: {self.REMEDY}.')
+        except (ET.ParseError, ValueError) as error:
+            self.complain(f'{path} is no VOC annotation ({error}): {self.REMEDY}.')
+        return {'instances': []}
 
     def _parse_objects(self, root: ET.Element) -> list[dict]:
         """Boxes of this data set's classes, from VOC's 1-based pixels to 0-based ones."""

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.datasets.shapes import voc_palette
+from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.utils import UserError, atomic_path
 
 from .photos import place_photo, require_elsewhere

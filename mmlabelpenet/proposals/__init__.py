@@ -1,24 +1,42 @@
 """Region proposals: making, storing, reading and judging them."""
 
+from .checking import CheckedPhoto, check_photo, collect_faults, summarize_check
+from .foreign import FORMATS, ForeignBoxes, ForeignProposals, from_matlab, read_foreign
+from .importing import Match, exceeds, match_photos, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
-from .recall import best_overlaps, pairwise_iou, summarize_overlaps
+from .recall import best_overlaps, pairwise_iou, summarize_overlaps, true_boxes
 from .selective_search import make_proposals, search_regions, suppress_duplicates
-from .store import Proposals, proposal_path, read_proposals, write_proposals
+from .store import Proposals, photo_proposal_path, proposal_path, read_proposals, write_proposals
 
 __all__ = [
+    'FORMATS',
+    'CheckedPhoto',
+    'ForeignBoxes',
+    'ForeignProposals',
     'Job',
+    'Match',
     'Outcome',
     'Proposals',
     'best_overlaps',
+    'check_photo',
+    'collect_faults',
+    'exceeds',
+    'from_matlab',
     'make_proposals',
+    'match_photos',
     'pairwise_iou',
+    'photo_proposal_path',
     'proposal_path',
+    'read_foreign',
     'read_proposals',
     'run_job',
     'run_jobs',
     'search_regions',
+    'summarize_check',
     'summarize_outcomes',
     'summarize_overlaps',
     'suppress_duplicates',
+    'to_proposals',
+    'true_boxes',
     'write_proposals',
 ]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import PhotoUserError, UserError, decode_photo, read_photo_bytes
 
 from .recall import best_overlaps, summarize_overlaps
 from .selective_search import generator_tag, make_proposals
@@ -36,7 +36,9 @@ class Outcome:
     num_boxes: int
     seconds: float
     made: bool
-    overlaps: np.ndarray | None
+    overlaps: np.ndarray | None = None
+    # What is wrong with the photo, where it was skipped.
+    fault: str = ''
 
 
 def run_job(job: Job, settings: dict) -> Outcome:
@@ -54,22 +56,12 @@ def run_job(job: Job, settings: dict) -> Outcome:
     """
     cv2.setNumThreads(1)
     start = time.perf_counter()
-    try:
-        photo = Path(job.img_path).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f'The photo {job.img_path} cannot be read ({error.strerror}): restore it.'
-        ) from None
+    photo = read_photo_bytes(job.img_path)
     crc = zlib.crc32(photo)
     proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
     made = proposals is None
     if proposals is None:
-        img = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR) if photo else None
-        if img is None:
-            raise UserError(
-                f'The photo {job.img_path} is damaged or no photo: replace or remove it.'
-            )
-        proposals = make_proposals(img, **settings)
+        proposals = make_proposals(decode_photo(photo, job.img_path), **settings)
         proposals.photo_crc = crc
         write_proposals(job.out, proposals)
     gt = job.gt_bboxes
@@ -89,13 +81,24 @@ def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
     return proposals if found == origin else None
 
 
-def run_jobs(jobs: Sequence[Job], settings: dict, workers: int = 1) -> list[Outcome]:
+def _run_or_skip(job: Job, settings: dict) -> Outcome:
+    """Make one photo's proposals, or tell why there can't be any."""
+    try:
+        return run_job(job, settings)
+    except PhotoUserError as error:
+        return Outcome(0, 0.0, made=False, fault=str(error))
+
+
+def run_jobs(
+    jobs: Sequence[Job], settings: dict, workers: int = 1, skip_unreadable: bool = False
+) -> list[Outcome]:
     """Make the proposals of many photos, with a progress bar.
 
     Args:
         jobs: The photos.
         settings: Arguments of :func:`make_proposals`.
         workers: Processes; 1 works in this one.
+        skip_unreadable: Whether to go on after photos that are missing or damaged.
 
     Returns:
         One outcome per photo, in their order.
@@ -103,7 +106,7 @@ def run_jobs(jobs: Sequence[Job], settings: dict, workers: int = 1) -> list[Outc
     Raises:
         UserError: As :func:`run_job`; the photos that are done stay done.
     """
-    work = partial(run_job, settings=settings)
+    work = partial(_run_or_skip if skip_unreadable else run_job, settings=settings)
     bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
     workers = min(workers, len(jobs))
     if workers <= 1:
@@ -115,10 +118,16 @@ def run_jobs(jobs: Sequence[Job], settings: dict, workers: int = 1) -> list[Outc
 
 def summarize_outcomes(outcomes: Sequence[Outcome]) -> str:
     """Time, count and, where the truth is known, recall, in a few lines."""
+    faults = [outcome.fault for outcome in outcomes if outcome.fault]
+    outcomes = [outcome for outcome in outcomes if not outcome.fault]
     made = [outcome for outcome in outcomes if outcome.made]
+    if not outcomes:
+        return '\n'.join([*faults, f'no photo done, {len(faults)} skipped'])
     boxes = np.array([outcome.num_boxes for outcome in outcomes])
     lines = [
-        f'{len(made)} photos done, {len(outcomes) - len(made)} were there already',
+        *faults,
+        f'{len(made)} photos done, {len(outcomes) - len(made)} were there already'
+        + (f', {len(faults)} skipped' if faults else ''),
         f'boxes a photo: {boxes.mean():.0f} on average, {boxes.min()} to {boxes.max()}',
     ]
     if made:

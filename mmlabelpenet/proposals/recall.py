@@ -1,6 +1,6 @@
 """How well a set of proposals covers the true boxes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -33,6 +33,22 @@ def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return intersection / np.maximum(union, np.finfo(np.float32).tiny)
 
 
+def true_boxes(info: Mapping) -> np.ndarray | None:
+    """True boxes of a photo that aren't difficult, as proposals are: x2 and y2 exclusive.
+
+    Args:
+        info: Of the data set, whose boxes are inclusive.
+
+    Returns:
+        [G, 4] float32 xyxy; None where only tags are known.
+    """
+    if 'instances' not in info:
+        return None
+    boxes = [obj['bbox'] for obj in info['instances'] if not obj['ignore_flag']]
+    inclusive = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    return inclusive + np.array([0, 0, 1, 1], dtype=np.float32)
+
+
 def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
     """The best overlap of any proposal with each true box.
 
@@ -48,21 +64,23 @@ def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
     return pairwise_iou(proposals, gt_bboxes).max(axis=0)
 
 
-def summarize_overlaps(overlaps: Iterable[np.ndarray]) -> dict[str, float]:
+def summarize_overlaps(
+    overlaps: Iterable[np.ndarray], iou_thrs: Sequence[float] = (0.5, 0.7)
+) -> dict[str, float]:
     """Recall and mean best overlap over all true boxes of a data set.
 
     Args:
         overlaps: One array per photo, as :func:`best_overlaps` gives it.
+        iou_thrs: Thresholds of recall.
 
     Returns:
-        ``recall_50`` and ``recall_70``, the share of true boxes that a proposal overlaps by at
-        least .5 and .7, and ``ABO``, the mean best overlap; NaN without any true box.
+        ``recall_50`` etc., the share of true boxes that a proposal overlaps by at least .5 etc.,
+        and ``ABO``, the mean best overlap; NaN without any true box.
     """
     best = np.concatenate([np.zeros(0, dtype=np.float32), *overlaps])
-    if len(best) == 0:
-        return {'recall_50': float('nan'), 'recall_70': float('nan'), 'ABO': float('nan')}
+    shares = {f'recall_{round(100 * thr)}': best >= np.float32(thr) for thr in iou_thrs}
+    figures = {**shares, 'ABO': best}
     return {
-        'recall_50': float((best >= 0.5).mean()),
-        'recall_70': float((best >= 0.7).mean()),
-        'ABO': float(best.mean()),
+        name: float(values.mean()) if len(best) else float('nan')
+        for name, values in figures.items()
     }

@@ -1,6 +1,7 @@
 """Proposals on disk: one small file per photo."""
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,17 @@ def proposal_path(proposal_root: str | Path, dataset_name: str, img_id: str) -> 
     return Path(proposal_root) / dataset_name / f'{img_id}.npz'
 
 
+def photo_proposal_path(proposal_root: str | Path, info: Mapping) -> Path:
+    """Where the proposals of a data set's photo lie.
+
+    Args:
+        proposal_root: Folder with one folder per data set.
+        info: Of the photo: its ``dataset_name``, and its ``photo_id`` or else ``img_id``.
+    """
+    photo = info['photo_id'] if 'photo_id' in info else info['img_id']
+    return proposal_path(proposal_root, info['dataset_name'], photo)
+
+
 def write_proposals(path: str | Path, proposals: Proposals) -> None:
     """Write the proposals of one photo atomically: 8 bytes a box before compression.
 
@@ -97,6 +109,7 @@ def read_proposals(
     path: str | Path,
     photo_size: tuple[int, int] | None = None,
     max_num: int | None = None,
+    photo_crc: int = 0,
 ) -> Proposals:
     """Read the proposals of one photo.
 
@@ -104,16 +117,23 @@ def read_proposals(
         path: The ``.npz`` file.
         photo_size: (height, width) of the photo that they shall belong to; unchecked if None.
         max_num: Read only the first so many; all where None.
+        photo_crc: CRC-32 of that photo's file; unchecked if 0, or if the proposals don't say.
 
     Returns:
         The proposals, boxes as int16.
 
     Raises:
-        UserError: If the file is missing or broken, or was made for a photo of another size.
+        UserError: If the file is missing or broken, or was made for another photo.
     """
+    proposals = _read(path)
+    _require_photo(path, proposals, photo_size, photo_crc)
+    return proposals.first(max_num)
+
+
+def _read(path: str | Path) -> Proposals:
     try:
         with np.load(path) as data:
-            proposals = Proposals(
+            return Proposals(
                 bboxes=data['bboxes'],
                 width=int(data['width']),
                 height=int(data['height']),
@@ -132,10 +152,19 @@ def read_proposals(
             f'{path} is not a readable proposal file ({error}): delete it and run '
             'tools/proposals/make_proposals.py again.'
         ) from None
-    if photo_size is not None and photo_size != (proposals.height, proposals.width):
+
+
+def _require_photo(
+    path: str | Path, proposals: Proposals, size: tuple[int, int] | None, crc: int
+) -> None:
+    remedy = 'delete the file and run tools/proposals/make_proposals.py again'
+    if size is not None and size != (proposals.height, proposals.width):
         raise UserError(
             f'{path} was made for a photo of {proposals.width} x {proposals.height} pixels, '
-            f'but the photo has {photo_size[1]} x {photo_size[0]}: delete the file and run '
-            'tools/proposals/make_proposals.py again.'
+            f'but the photo has {size[1]} x {size[0]}: {remedy}.'
         )
-    return proposals.first(max_num)
+    if crc and proposals.photo_crc and crc != proposals.photo_crc:
+        raise UserError(
+            f'{path} was made for another photo of the same name and size, perhaps of another '
+            f'data set: {remedy}.'
+        )

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmcv
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.fileio import get
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -14,6 +12,7 @@ from mmengine.structures import InstanceData
 
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.structures import Evidence
+from mmlabelpenet.utils import read_photo
 
 from .panels import Look, compose_panels, save_picture
 
@@ -107,7 +106,7 @@ class CascadeVisualizationHook(Hook):
     def _paint(
         self, runner: Runner, data_sample: DetDataSample, evidence: Evidence | None
     ) -> None:
-        photo = mmcv.imfrombytes(get(data_sample.img_path), channel_order='rgb')
+        photo = read_photo(data_sample.img_path)[..., ::-1]
         meta = runner.test_dataloader.dataset.metainfo
         look = Look(
             meta['classes'],

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from mmlabelpenet.datasets import ShapesDataset, make_shapes, shapes_scene
-from mmlabelpenet.datasets.shapes import MARKER, make_scene, voc_palette
+from mmlabelpenet.datasets.label_maps import voc_palette
+from mmlabelpenet.datasets.shapes import MARKER, make_scene
 from mmlabelpenet.datasets.shapes_art import CLASSES, draw_coverage, random_outline
 from mmlabelpenet.datasets.shapes_scene import DIAMETERS, _visible_shares, draw_scene
 from mmlabelpenet.utils import UserError

@@ -85,7 +85,7 @@ def test_every_loader_of_the_config_gives_samples(cfg):
             assert len(sample.proposals) == 1
 
 
-@pytest.mark.parametrize('name', ['shapes', 'voc12_mini', 'voc12', 'voc07'])
+@pytest.mark.parametrize('name', ['shapes', 'voc12_mini', 'voc12', 'voc12_aug', 'voc07', 'coco'])
 def test_training_configs_ask_for_tags_and_corloc_for_the_same_photos(name, monkeypatch):
     monkeypatch.setenv('VOC12MINI_ROOT', '/somewhere')
     cfg = Config.fromfile(CONFIG.with_name(f'{name}.py'))

@@ -52,11 +52,17 @@ def test_tags_come_from_the_class_lists_and_no_photo_is_dropped(devkit):
 
 
 def test_without_supervision_the_split_s_list_is_all_that_is_read(devkit):
-    for path in (devkit / 'ImageSets' / 'Main').glob('*_train.txt'):
+    for path in (devkit / 'ImageSets' / 'Main').glob('*_trainval.txt'):
         path.unlink()
     info = load(devkit, supervision='none').get_data_info(0)
     assert info['tags'] == info['ignored_tags'] == []
     assert 'instances' not in info
+
+
+def test_a_line_without_a_mark_is_named(devkit):
+    (devkit / 'ImageSets/Main/cat_trainval.txt').write_text('000005 1\n000007\n')
+    with pytest.raises(UserError, match=r'cat_trainval\.txt does not mark 000007 by 1, 0 or -1'):
+        load(devkit)
 
 
 def test_tag_supervision_knows_nothing_finer(devkit):
@@ -136,7 +142,7 @@ def test_a_damaged_annotation_is_named(devkit, text):
 
 
 def test_unknown_supervision_and_class_are_refused(devkit):
-    with pytest.raises(UserError, match='tags, full'):
+    with pytest.raises(UserError, match='none, tags, full'):
         load(devkit, supervision='boxes')
     with pytest.raises(UserError, match="no class 'unicorn'"):
         load(devkit, metainfo={'classes': ('cat', 'unicorn')})

@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mmlabelpenet.datasets import LoadInstanceMasks, VOCInstanceDataset
-from mmlabelpenet.datasets.shapes import voc_palette
+from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.export import write_coco, write_voc, write_yolo
 from mmlabelpenet.utils import UserError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmlabelpenet.datasets import make_shapes
-from mmlabelpenet.proposals import read_proposals
+from mmlabelpenet.proposals import read_proposals, true_boxes
 from mmlabelpenet.utils import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +68,8 @@ def test_inclusive_true_boxes_become_exclusive_and_difficult_ones_go():
         {'bbox': [1.0, 2.0, 4.0, 6.0], 'ignore_flag': 0},
         {'bbox': [0.0, 0.0, 9.0, 9.0], 'ignore_flag': 1},
     ]
-    np.testing.assert_array_equal(tool._gt_bboxes({'instances': objects}), [[1, 2, 5, 7]])
-    assert tool._gt_bboxes({'tags': [1]}) is None
+    np.testing.assert_array_equal(true_boxes({'instances': objects}), [[1, 2, 5, 7]])
+    assert true_boxes({'tags': [1]}) is None
 
 
 def test_bad_input_is_one_sentence(tmp_path):
@@ -78,7 +78,7 @@ def test_bad_input_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match='holds no photos'):
         tool.main([str(tmp_path)])
     (tmp_path / 'broken.py').write_text('train_dataloader = dict(')
-    with pytest.raises(UserError, match=r'broken\.py is not a readable config'):
+    with pytest.raises(UserError, match=r'broken\.py can not be read'):
         tool.main([str(tmp_path / 'broken.py')])
     (tmp_path / 'empty.py').write_text('a = 1')
     with pytest.raises(UserError, match='no dataloader of train, val'):

@@ -5,18 +5,24 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from mmlabelpenet.proposals import Job, proposal_path, run_jobs, summarize_outcomes
+from mmlabelpenet.proposals import (
+    Job,
+    photo_proposal_path,
+    proposal_path,
+    run_jobs,
+    summarize_outcomes,
+    true_boxes,
+)
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import PHOTO_SUFFIXES, UserError
 
-PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 DEFAULT_OUT = 'data/proposals'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
+    from mmlabelpenet.apis import add_config_options
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
     parser.add_argument(
@@ -38,6 +44,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=MAX_SIDE,
         help='search larger photos at this size in pixels: less time, fewer boxes',
     )
+    parser.add_argument(
+        '--skip-unreadable',
+        action='store_true',
+        help='go on after photos that are missing or damaged, and name them at the end',
+    )
+    add_config_options(parser)
     return parser.parse_args(argv)
 
 
@@ -48,51 +60,28 @@ def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
         raise UserError(
             f'{folder} holds no photos ({", ".join(PHOTO_SUFFIXES)}): name a folder that does.'
         )
+    if len({photo.stem for photo in photos}) < len(photos):
+        raise UserError(
+            f'{folder} has photos that differ only in their suffix, and their proposals would '
+            'bear one name: rename them.'
+        )
     name = folder.resolve().name
     return [Job(str(photo), proposal_path(out, name, photo.stem)) for photo in photos]
 
 
-def _plain_datasets(cfg: dict) -> list[dict]:
-    """The innermost data sets of a config, wrappers such as RepeatDataset taken off."""
-    inner = cfg.get('datasets') or ([cfg['dataset']] if 'dataset' in cfg else [])
-    return [plain for part in inner for plain in _plain_datasets(part)] if inner else [cfg]
-
-
-def _gt_bboxes(info: dict) -> np.ndarray | None:
-    """True boxes that aren't difficult; VOC's corners are inclusive, proposals' are not."""
-    if 'instances' not in info:
-        return None
-    boxes = [obj['bbox'] for obj in info['instances'] if not obj['ignore_flag']]
-    inclusive = np.array(boxes, dtype=np.float32).reshape(-1, 4)
-    return inclusive + np.array([0, 0, 1, 1], dtype=np.float32)
-
-
-def jobs_of_config(path: Path, splits: list[str], out: str | None) -> list[Job]:
+def jobs_of_config(
+    path: str, splits: list[str], out: str | None, options: dict | None = None
+) -> list[Job]:
     """Every photo of the chosen dataloaders in a config, each once."""
     # Worker processes import this file too and need none of these.
-    from mmengine.config import Config
+    from mmlabelpenet.apis import open_config, photos_of
 
-    import mmlabelpenet.datasets  # noqa: F401
-    from mmlabelpenet.registry import DATASETS
-
-    try:
-        cfg = Config.fromfile(str(path))
-    except Exception as error:
-        raise UserError(f'{path} is not a readable config ({error}): correct it.') from error
-    loaders = [cfg.get(f'{split}_dataloader') for split in splits]
-    datasets = [d for loader in loaders if loader for d in _plain_datasets(loader['dataset'])]
-    if not datasets:
-        raise UserError(
-            f'{path} has no dataloader of {", ".join(splits)}: name a config that has one.'
-        )
+    cfg = open_config(path, options)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
-    jobs: dict[Path, Job] = {}
-    for dataset in datasets:
-        dataset = DATASETS.build({**dataset, 'pipeline': [], 'serialize_data': False})
-        for info in dataset.data_list:
-            file = proposal_path(root, info['dataset_name'], info['img_id'])
-            jobs[file] = Job(info['img_path'], file, _gt_bboxes(info))
-    return list(jobs.values())
+    return [
+        Job(info['img_path'], photo_proposal_path(root, info), true_boxes(info))
+        for info in photos_of(cfg, splits)
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -111,13 +100,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if source.is_dir():
         jobs = jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
     elif source.is_file():
-        jobs = jobs_of_config(source, args.split, args.out)
+        jobs = jobs_of_config(args.source, args.split, args.out, args.cfg_options)
     else:
         raise UserError(f'There is no config and no folder at {source}: check the path.')
     if not jobs:
         raise UserError(f'The data sets of {source} are empty: check its split lists.')
     settings = {name: getattr(args, name) for name in ('quality', 'max_num', 'max_side')}
-    print(summarize_outcomes(run_jobs(jobs, settings, args.workers)))
+    outcomes = run_jobs(jobs, settings, args.workers, args.skip_unreadable)
+    print(summarize_outcomes(outcomes))
 
 
 if __name__ == '__main__':

@@ -1,11 +1,12 @@
 """Transforms of photos, proposals and masks."""
 
 from .formatting import PackWeakInputs
-from .loading import LoadInstanceMasks, LoadRegionProposals
+from .loading import LoadImageFromFile, LoadInstanceMasks, LoadRegionProposals
 from .proposing import ProvideRegionProposals
 from .truth import LoadTrueInstances
 
 __all__ = [
+    'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'LoadTrueInstances',

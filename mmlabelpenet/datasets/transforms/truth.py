@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
-from .loading import VOID, LoadInstanceMasks
+from ..label_maps import VOID
+from .loading import LoadInstanceMasks
 
 
 @TRANSFORMS.register_module()

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import mmcv
 import numpy as np
 import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.evaluator import Evaluator
-from mmengine.fileio import get
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -20,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
+from mmlabelpenet.utils import read_photo
 from mmlabelpenet.visualization import Look, compose_panels, save_picture, truth_of
 
 
@@ -108,7 +107,7 @@ class PseudoLabelHook(Hook):
         look = Look(meta['classes'], meta['palette'])
         folder = Path(runner.work_dir) / 'pseudo_labels' / f'epoch_{runner.epoch + 1}'
         for sample, evidence in zip(outputs, model.explain(batch)):
-            photo = mmcv.imfrombytes(get(sample.img_path), channel_order='rgb')
+            photo = read_photo(sample.img_path)[..., ::-1]
             picture = compose_panels(
                 photo, sample.pred_instances, look, evidence, truth_of(sample)
             )

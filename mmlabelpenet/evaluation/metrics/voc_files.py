@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from PIL import Image
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.shapes import voc_palette
+from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path
 

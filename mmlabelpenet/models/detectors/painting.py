@@ -15,10 +15,12 @@ def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tenso
     Returns:
         [H, W] long: 0 background, class c as c + 1.
     """
-    masks = instances.masks & (instances.scores >= min_score)[:, None, None]
-    if len(masks) == 0:
-        return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
+    masks = instances.masks
     order = instances.scores.argsort(descending=True)
+    # Of large photos all masks are gigabytes: only those that are painted are copied.
+    order = order[instances.scores[order] >= min_score]
+    if len(order) == 0:
+        return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
     masks, labels = masks[order], instances.labels[order]
     first = masks.byte().argmax(0)  # of equal values the first, so the highest score
     return torch.where(masks.any(0), labels[first] + 1, 0)

@@ -86,14 +86,16 @@ class ProposalTTA(BaseTTAModel):
         head = model.cascade[model.tested].mask_head
         labels = torch.cat([result.labels for result in results])
         counts = [len(result) for result in results]
-        total: Tensor | float = 0.0
+        views = []
         for feats, evidence in read:
             boxes = [to_view(result.bboxes, one) for result, one in zip(results, evidence)]
             probabilities = head.label_logits(feats, boxes, labels).sigmoid().split(counts)
-            total = total + torch.cat(
-                [p.flip(-1) if one.get('flip') else p for p, one in zip(probabilities, evidence)]
+            views.append(
+                torch.cat(
+                    [p.flip(-1) if e.get('flip') else p for p, e in zip(probabilities, evidence)]
+                )
             )
-        means = (total / len(read)).split(counts)
+        means = torch.stack(views).mean(0).split(counts)
         return [
             head.paste_probabilities(mean, result, one.ori_shape)
             for mean, result, one in zip(means, results, read[0][1])

@@ -1,0 +1,28 @@
+# Your own photos: --cfg-options data_root=... tag_file=..., or TAG_DATA_ROOT and TAG_FILE.
+_base_ = [
+    '../_base_/models/label-penet_effnet-lite0.py',
+    '../_base_/datasets/tag_folder.py',
+    '../_base_/schedules/phases.py',
+    '../_base_/default_runtime.py',
+]
+
+# Few photos: one mask head for all classes, and steps of few photos each, larger for all heads.
+mask_head = dict(class_agnostic=True)
+model = dict(
+    cascade=dict(
+        refinement=dict(mask_head=mask_head),
+        segmentation=dict(mask_head=mask_head)))
+train_dataloader = dict(batch_size=2)
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            'box_head': dict(lr_mult=2.5),
+            'mask_head': dict(lr_mult=5.0),
+        }))
+
+# Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
+train_cfg = dict(
+    feature_cache=dict(root='work_dirs/feature_cache'),
+    phases=dict(classification=dict(epochs=6)))
+# No photo has a truth to validate with.
+val_cfg = None

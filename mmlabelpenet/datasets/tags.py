@@ -1,0 +1,116 @@
+"""Photos of which nothing is known but tags."""
+
+import os.path as osp
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import UserError
+
+from .metainfo import file_metainfo
+from .tag_file import TagLine, read_tag_file
+from .weak import TaggedDataset
+
+
+@DATASETS.register_module()
+class TagFileDataset(TaggedDataset):
+    """A folder of photos and a file of tags, see :func:`read_tag_file`.
+
+    The classes are those of the file. A photo is a dict of
+
+    - ``img_id``: its name in the file without the suffix; ``img_path``;
+    - ``dataset_name``: names its proposals' folder; ``num_classes``;
+    - ``tags``, ``ignored_tags``: sorted class indices, the latter of tags such as ``?dog``.
+
+    Args:
+        data_root: Folder of photos, which may have subfolders.
+        tag_file: File of tags, relative to the working folder or to ``data_root``.
+        class_file: File of tags whose classes count; default ``tag_file``. For photos to
+            test with, of which some classes may have none.
+        dataset_name: Default: the folder's name.
+        metainfo: ``classes`` in another order, or some of them.
+        **kwargs: Of :class:`TaggedDataset`; ``supervision`` can only be ``'tags'``.
+
+    Raises:
+        UserError: If the folder, a file or a photo is missing, a photo is named twice, or two
+            photos differ in their suffix alone.
+    """
+
+    METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'TagFile'}
+    REMEDY = 'put it there, mend the file of tags, or set data_root'
+
+    def __init__(
+        self,
+        data_root: str,
+        tag_file: str,
+        class_file: str | None = None,
+        dataset_name: str | None = None,
+        metainfo: Mapping | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get('supervision', 'tags') != 'tags':
+            raise UserError(f"{tag_file} holds tags alone: say supervision='tags'.")
+        self.tag_file = _locate(tag_file, data_root)
+        self.content = read_tag_file(self.tag_file)
+        own = self.content
+        if class_file is not None and class_file != tag_file:
+            own = read_tag_file(_locate(class_file, data_root))
+        self.known_classes = own.classes
+        self.dataset_name = dataset_name or osp.basename(osp.abspath(data_root))
+        super().__init__(
+            data_root=data_root,
+            metainfo=file_metainfo(own.classes, metainfo, self.tag_file),
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Find the photo of every line.
+
+        Returns:
+            One dict per photo, in the order of the file.
+        """
+        if not osp.isdir(self.data_root):
+            raise UserError(f'There is no folder of photos at {self.data_root}: {self.REMEDY}.')
+        for sentence in self.content.problems:
+            self.complain(sentence)
+        unknown = [name for name in self.content.classes if name not in self.known_classes]
+        if unknown:
+            self.complain(
+                f'{self.tag_file} has tags {", ".join(unknown)} that the file of classes lacks: '
+                'mend one of the two.'
+            )
+        lines = [line for line in self.content.lines if not self.is_skipped(line.photo)]
+        self._require_distinct(lines)
+        paths = self.find_photos(self.data_root, [line.photo for line in lines], self.tag_file)
+        return [
+            {
+                'img_id': osp.splitext(line.photo)[0],
+                'img_path': paths[line.photo],
+                'dataset_name': self.dataset_name,
+                'num_classes': len(self.metainfo['classes']),
+                'tags': self._labels(line.tags),
+                'ignored_tags': self._labels(line.unsure),
+            }
+            for line in lines
+        ]
+
+    def _labels(self, names: list[str]) -> list[int]:
+        """Sorted labels of the names; classes that a config leaves out have none."""
+        classes = self.metainfo['classes']
+        return sorted({classes.index(name) for name in names if name in classes})
+
+    def _require_distinct(self, lines: list[TagLine]) -> None:
+        """Results and proposals go by the name without suffix, so it must tell photos apart."""
+        count = Counter(osp.splitext(line.photo)[0] for line in lines)
+        for name, number in count.items():
+            if number > 1:
+                self.complain(
+                    f'{self.tag_file} has {number} photos {name} that differ only in their '
+                    'suffix: rename all but one.'
+                )
+
+
+def _locate(path: str, data_root: str) -> str:
+    inside = osp.join(data_root, path)
+    return path if osp.exists(path) or not osp.exists(inside) else inside

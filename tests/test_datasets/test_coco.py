@@ -1,0 +1,221 @@
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools import mask as mask_utils
+
+from mmlabelpenet.apis import read_config
+from mmlabelpenet.datasets import COCOInstanceDataset
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import UserError
+
+from .conftest import store_boxes
+
+CONFIG = str(Path(__file__).parents[2] / 'configs/_base_/datasets/coco.py')
+SQUARE = [[2, 1, 12, 1, 12, 11, 2, 11]]
+
+
+def rle(rows, columns):
+    mask = np.zeros((12, 20), np.uint8)
+    mask[rows, columns] = 1
+    return mask_utils.encode(np.asfortranarray(mask))
+
+
+def crowd_counts():
+    """The right half as uncompressed run lengths: by columns, background first."""
+    return {'size': [12, 20], 'counts': [120, 120]}
+
+
+def annotation(image, category, bbox, segmentation=None, **more):
+    return {
+        'image_id': image,
+        'category_id': category,
+        'bbox': bbox,
+        'segmentation': segmentation,
+        **more,
+    }
+
+
+CONTENT = {
+    'categories': [{'id': 18, 'name': 'dog'}, {'id': 7, 'name': 'train'}],
+    'images': [
+        {'id': 139, 'file_name': '000139.png', 'width': 20, 'height': 12},
+        {'id': 5, 'file_name': 'sub/5.png', 'width': 20, 'height': 12},
+        {'id': 6, 'file_name': '6.png', 'width': 20, 'height': 12},
+    ],
+    'annotations': [
+        annotation(139, 18, [2, 1, 10, 10], SQUARE),
+        annotation(139, 18, [4, 3, 2, 3], {**rle(slice(3, 6), slice(4, 6)), 'counts': None}),
+        annotation(139, 7, [10, 0, 10, 12], crowd_counts(), iscrowd=1),
+        annotation(5, 7, [0, 0, 20.5, 12], [[0, 0, 20, 0, 20, 12, 0, 12]]),
+        annotation(5, 7, [10, 0, 10, 12], crowd_counts(), iscrowd=1),
+    ],
+}
+CONTENT['annotations'][1]['segmentation']['counts'] = rle(slice(3, 6), slice(4, 6))[
+    'counts'
+].decode()
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / 'zoo' / 'photos' / 'sub'
+    folder.mkdir(parents=True)
+    for name in ('../000139.png', '5.png', '../6.png'):
+        Image.new('RGB', (20, 12)).save(folder / name)
+    write(tmp_path / 'zoo', CONTENT)
+    return tmp_path / 'zoo'
+
+
+def write(root, content):
+    (root / 'a.json').write_text(json.dumps(content))
+
+
+def load(root, **kwargs):
+    return COCOInstanceDataset(
+        data_root=str(root), ann_file='a.json', data_prefix={'img': 'photos'}, **kwargs
+    )
+
+
+def infos(dataset):
+    return [dataset.get_data_info(index) for index in range(len(dataset))]
+
+
+def test_tags_come_from_annotations_and_classes_from_the_file(root):
+    dataset = load(root)
+    assert dataset.metainfo['classes'] == ('train', 'dog')
+    found = infos(dataset)
+    assert [info['tags'] for info in found] == [[1], [0], []]
+    # A crowd alone leaves open whether there is a single one.
+    assert [info['ignored_tags'] for info in found] == [[0], [], []]
+    assert [info['img_id'] for info in found] == [139, 5, 6]
+    assert [info['photo_id'] for info in found] == ['photos/000139', 'photos/sub/5', 'photos/6']
+    assert found[1]['img_path'] == str(root / 'photos/sub/5.png')
+    assert {info['dataset_name'] for info in found} == {'zoo'}
+    assert not any('instances' in info for info in found)
+
+
+def test_nonsense_in_boxes_and_masks_changes_nothing_of_training(root):
+    before = infos(load(root))
+    content = copy.deepcopy(CONTENT)
+    for one in content['annotations']:
+        one.update(bbox='nonsense', segmentation=[None, 7], area='x')
+    write(root, content)
+    assert infos(load(root)) == before
+    for one in content['annotations']:
+        del one['bbox'], one['segmentation']
+    write(root, content)
+    assert infos(load(root)) == before
+
+
+def test_without_supervision_there_are_no_tags(root):
+    assert [info['tags'] for info in infos(load(root, supervision='none'))] == [[], [], []]
+
+
+def test_boxes_are_inclusive_and_crowds_flagged(root):
+    first = infos(load(root, supervision='full'))[0]
+    assert [one['bbox'] for one in first['instances']] == [
+        [2, 1, 11, 10],
+        [4, 3, 5, 5],
+        [10, 0, 19, 11],
+    ]
+    assert [one['ignore_flag'] for one in first['instances']] == [0, 0, 1]
+    assert [one['bbox_label'] for one in first['instances']] == [1, 1, 0]
+
+
+PIPELINE = [
+    {'type': 'LoadImageFromFile'},
+    {'type': 'LoadAnnotations', 'with_bbox': True},
+    {'type': 'LoadInstanceMasks'},
+    {'type': 'PackWeakInputs'},
+]
+
+
+def test_polygons_and_run_lengths_become_masks(root):
+    samples = [one['data_samples'] for one in load(root, supervision='full', pipeline=PIPELINE)]
+    masks = samples[0].gt_mask_instances
+    assert masks.labels.tolist() == [1, 1]
+    assert masks.bboxes.tolist() == [[2, 1, 12, 11], [4, 3, 6, 6]]
+    assert [int(mask_utils.area(mask)) for mask in masks.masks] == [100, 6]
+    seg_map = samples[0].gt_sem_seg.sem_seg[0]
+    # Dog is 2; the crowd of trains is void, but smaller objects lie above it.
+    assert (seg_map[0] == torch.tensor([0] * 10 + [255] * 10)).all()
+    assert (seg_map[5] == torch.tensor([0] * 2 + [2] * 10 + [255] * 8)).all()
+    # A photo without objects has no masks, rather than none that could be measured.
+    assert len(samples[2].gt_mask_instances.masks) == len(samples[2].gt_instances) == 0
+    assert samples[2].gt_sem_seg.sem_seg.unique().tolist() == [0]
+
+
+def test_a_file_without_masks_is_measured_by_boxes(root):
+    content = copy.deepcopy(CONTENT)
+    for one in content['annotations']:
+        del one['segmentation']
+    write(root, content)
+    sample = load(root, supervision='full', pipeline=PIPELINE)[0]['data_samples']
+    assert 'gt_mask_instances' not in sample
+    assert len(sample.gt_instances) == 2
+
+
+def test_some_classes_in_another_order(root):
+    dataset = load(root, supervision='full', metainfo={'classes': ['dog']})
+    assert [info['tags'] for info in infos(dataset)] == [[0], [], []]
+    assert [len(info['instances']) for info in infos(dataset)] == [2, 0, 0]
+    with pytest.raises(UserError, match="has no class 'cat': choose from train, dog"):
+        load(root, metainfo={'classes': ['cat']})
+
+
+def test_the_config_counts_classes_and_gives_samples(root, tmp_path):
+    (root / 'annotations').mkdir()
+    for split in ('train', 'val'):
+        (root / f'annotations/instances_{split}2017.json').write_text(json.dumps(CONTENT))
+        (root / f'{split}2017').symlink_to(root / 'photos')
+    child = tmp_path / 'zoo.py'
+    child.write_text(
+        f'_base_ = {CONFIG!r}\ndata_root = {str(root)!r}\nmodel = dict(num_classes=80)\n'
+    )
+    cfg = read_config(str(child), {'proposal_root': str(tmp_path / 'proposals')})
+    assert cfg.model.num_classes == 2
+    for name in ('train', 'val', 'test', 'corloc'):
+        dataset = cfg[f'{name}_dataloader'].dataset
+        for info in infos(DATASETS.build({**dataset, 'pipeline': []})):
+            named = {'dataset_name': 'zoo', 'img_id': info['photo_id']}
+            store_boxes(tmp_path / 'proposals', named, (12, 20), np.array([[0, 0, 9, 9]]))
+        samples = list(DATASETS.build(dataset))
+        assert len(samples) == 3
+        assert all(len(one['data_samples'].proposals) == 1 for one in samples)
+    assert (tmp_path / 'proposals/zoo/train2017/sub/5.npz').exists()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'images': 7}, 'is no COCO JSON'),
+        ({'images': [{'id': 1}]}, "KeyError: 'file_name'"),
+        ({'categories': None}, 'is no COCO JSON'),
+        ({'images': CONTENT['images'][1:]}, r'annotates the photo 139 \(1 in all\)'),
+        (
+            {'images': [*CONTENT['images'], {**CONTENT['images'][0], 'file_name': 'no.png'}]},
+            r'photos/no\.png is missing \(1 of 4',
+        ),
+    ],
+)
+def test_broken_files_are_named(root, change, message):
+    write(root, {**CONTENT, **change})
+    with pytest.raises(UserError, match=message):
+        load(root)
+
+
+def test_missing_files_and_bad_masks_are_named(root):
+    with pytest.raises(UserError, match=r'annotations .*b\.json is missing'):
+        COCOInstanceDataset(str(root), 'b.json')
+    (root / 'a.json').write_text('{')
+    with pytest.raises(UserError, match=r'a\.json is no COCO JSON'):
+        load(root)
+    content = copy.deepcopy(CONTENT)
+    content['annotations'][0]['segmentation'] = [[1, 2]]
+    write(root, content)
+    with pytest.raises(UserError, match=r'A mask of .*000139\.png is neither'):
+        load(root, supervision='full', pipeline=PIPELINE)[0]

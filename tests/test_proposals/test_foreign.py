@@ -1,0 +1,213 @@
+import os
+import pickle
+import sys
+import types
+from enum import IntEnum
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from scipy.io import savemat
+
+from mmlabelpenet.proposals import (
+    FORMATS,
+    ForeignBoxes,
+    ForeignProposals,
+    exceeds,
+    match_photos,
+    read_foreign,
+    to_proposals,
+)
+from mmlabelpenet.utils import UserError
+
+# Rows 3 to 10 and columns 5 to 20 of a photo, counted from 1; then its first pixel.
+MATLAB = np.array([[3, 5, 10, 20], [1, 1, 1, 1]])
+OURS = [[4, 2, 20, 10], [0, 0, 1, 1]]
+
+
+def cells(*values):
+    column = np.empty((len(values), 1), dtype=object)
+    for row, value in enumerate(values):
+        column[row, 0] = value
+    return column
+
+
+def pickled(path, content, protocol=2):
+    path.write_bytes(pickle.dumps(content, protocol))
+    return path
+
+
+def test_selective_search_of_fast_rcnn(tmp_path):
+    path = tmp_path / 'voc_2007_trainval.mat'
+    boxes = cells(MATLAB.astype(np.uint16), MATLAB[:1].astype(np.float64))
+    savemat(path, {'images': cells('000005', '000007'), 'boxes': boxes})
+    found = read_foreign(path, 'selective_search').by_name
+    assert list(found) == ['000005', '000007']
+    assert found['000005'].bboxes.tolist() == OURS
+    assert found['000007'].bboxes.tolist() == OURS[:1]
+    assert found['000005'].scores is None
+
+
+@pytest.mark.parametrize(('key', 'score_key'), [('boxes', 'scores'), ('bboxes', 'bboxes_scores')])
+def test_mcg_has_a_file_per_photo_and_scores(tmp_path, key, score_key):
+    for name in ('2008_000002', '2008_000008'):
+        savemat(tmp_path / f'{name}.mat', {key: MATLAB, score_key: np.array([[0.25], [0.5]])})
+    found = read_foreign(tmp_path, 'mcg').by_name
+    assert list(found) == ['2008_000002', '2008_000008']
+    assert found['2008_000008'].bboxes.tolist() == OURS
+    assert found['2008_000008'].scores.tolist() == [0.25, 0.5]
+    assert list(read_foreign(tmp_path / '2008_000002.mat', 'mcg').by_name) == ['2008_000002']
+
+
+def test_mmdet_3_has_names(tmp_path):
+    boxes = np.array([[4.5, 2, 20, 10]], np.float32)
+    content = {
+        'JPEGImages/a.jpg': InstanceData(bboxes=boxes, scores=np.array([0.5], np.float32)),
+        'JPEGImages/b.jpg': dict(bboxes=boxes),
+    }
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet').by_name
+    assert found['JPEGImages/a.jpg'].bboxes.tolist() == [[4.5, 2, 20, 10]]
+    assert found['JPEGImages/a.jpg'].scores.tolist() == [0.5]
+    assert found['JPEGImages/b.jpg'].scores is None
+
+
+def test_mmdet_2_has_an_order(tmp_path):
+    content = [np.array([[4, 2, 20, 10, 0.5]]), np.zeros((0, 5)), np.array([[0, 0, 1, 1]])]
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet').by_order
+    assert [one.bboxes.tolist() for one in found] == [OURS[:1], [], OURS[1:]]
+    assert found[0].scores.tolist() == [0.5]
+    assert found[2].scores is None
+
+
+@pytest.mark.parametrize('key', ['ids', 'indexes'])
+def test_detectron_holds_both_corners(tmp_path, key):
+    boxes = [np.array([[4, 2, 19, 9], [0, 0, 0, 0]], np.float32)]
+    content = {'boxes': boxes, key: [5], 'scores': [np.array([0.1, 0.2])]}
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'detectron').by_name
+    assert found['5'].bboxes.tolist() == OURS
+    assert found['5'].scores.tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(('mode', 'box'), [(0, [4, 2, 20, 10]), (1, [4, 2, 16, 8])])
+def test_detectron2_ends_before_the_corner_or_gives_sizes(tmp_path, mode, box, monkeypatch):
+    BoxMode = IntEnum(
+        'BoxMode', {'XYXY_ABS': 0, 'XYWH_ABS': 1}, module='detectron2.structures.boxes'
+    )
+    for name in ('detectron2', 'detectron2.structures', 'detectron2.structures.boxes'):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules['detectron2.structures.boxes'].BoxMode = BoxMode
+    content = {
+        'boxes': [np.array([box])],
+        'ids': ['000005'],
+        'objectness_logits': [np.array([1.5])],
+        'bbox_mode': BoxMode(mode),
+    }
+    path = pickled(tmp_path / 'p.pkl', content)
+    for name in ('detectron2', 'detectron2.structures', 'detectron2.structures.boxes'):
+        monkeypatch.delitem(sys.modules, name)
+    assert read_foreign(path, 'detectron').by_name['000005'].bboxes.tolist() == OURS[:1]
+
+
+def test_a_pickle_of_python_2_is_read(tmp_path):
+    # pickle.dumps({'boxes': [], 'indexes': []}, 2) as Python 2 writes it: byte strings.
+    (tmp_path / 'p.pkl').write_bytes(
+        b'\x80\x02}q\x00(U\x05boxesq\x01]q\x02U\x07indexesq\x03]q\x04u.'
+    )
+    assert read_foreign(tmp_path / 'p.pkl', 'detectron').by_name == {}
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ('echo should not run >&2',)
+
+
+@pytest.mark.parametrize('content', [Evil(), {'a.jpg': torch.nn.ReLU()}])
+def test_a_pickle_that_could_run_something_is_refused(tmp_path, content, capfd):
+    with pytest.raises(UserError, match='which is no array'):
+        read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet')
+    assert 'should not run' not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize('format_name', FORMATS)
+def test_files_of_another_kind_are_named(tmp_path, format_name):
+    path = tmp_path / 'x.file'
+    path.write_bytes(b'nonsense')
+    with pytest.raises(UserError, match=r'x\.file cannot be read as a'):
+        read_foreign(path, format_name)
+    with pytest.raises(UserError, match=r'no proposals at .*none'):
+        read_foreign(tmp_path / 'none', format_name)
+
+
+def test_what_does_not_belong_together_is_told(tmp_path):
+    savemat(tmp_path / 'a.mat', {'boxes': cells(MATLAB)})
+    with pytest.raises(UserError, match='has no images but boxes'):
+        read_foreign(tmp_path / 'a.mat', 'selective_search')
+    with pytest.raises(UserError, match='no MCG boxes of one photo'):
+        read_foreign(tmp_path / 'a.mat', 'mcg')
+    savemat(tmp_path / 'b.mat', {'boxes': cells(MATLAB), 'images': cells('1', '2')})
+    with pytest.raises(UserError, match='2 names and boxes of 1 photos'):
+        read_foreign(tmp_path / 'b.mat', 'selective_search')
+    with pytest.raises(UserError, match='has no id for each'):
+        read_foreign(pickled(tmp_path / 'c.pkl', {'boxes': [1], 'ids': []}), 'detectron')
+    content = {'boxes': [], 'ids': [], 'bbox_mode': 4}
+    with pytest.raises(UserError, match='boxes of mode 4'):
+        read_foreign(pickled(tmp_path / 'c.pkl', content), 'detectron')
+    with pytest.raises(UserError, match='no proposals of Detectron'):
+        read_foreign(pickled(tmp_path / 'c.pkl', [1]), 'detectron')
+    with pytest.raises(UserError, match='no proposals of mmdet'):
+        read_foreign(pickled(tmp_path / 'c.pkl', 7), 'mmdet')
+    with pytest.raises(UserError, match='choose one of selective_search, mcg'):
+        read_foreign(tmp_path / 'c.pkl', 'edge_boxes')
+
+
+def info(img_id, folder='VOC2007/JPEGImages'):
+    return {'img_id': img_id, 'img_path': f'/data/{folder}/{img_id}.jpg'}
+
+
+ONE = ForeignBoxes(np.array([[0.0, 0, 1, 1]]))
+
+
+@pytest.mark.parametrize(
+    ('name', 'img_id'),
+    [
+        ('/data/VOC2007/JPEGImages/000005.jpg', '000005'),
+        ('JPEGImages/000005.jpg', '000005'),
+        ('000005.jpg', '000005'),
+        ('000005', '000005'),
+        ('5', '000005'),
+        ('2008000008', '2008_000008'),
+        ('139', 139),
+    ],
+)
+def test_ways_to_call_a_photo(name, img_id):
+    others = {'000006': ONE, '2009000008': ONE, '1390': ONE}
+    match = match_photos(ForeignProposals({**others, name: ONE}), [info('7'), info(img_id)])
+    assert list(match.boxes) == [1]
+    assert match.missing == ['7']
+
+
+def test_sets_of_other_photos_are_refused():
+    with pytest.raises(UserError, match=r'None of the photos \(such as 7\) has proposals'):
+        match_photos(ForeignProposals({'000006': ONE}), [info('7')])
+    with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):
+        match_photos(ForeignProposals({}, [ONE, ONE]), [info('7')])
+    assert list(match_photos(ForeignProposals({}, [ONE]), [info('7')]).boxes) == [0]
+
+
+def test_boxes_are_ordered_rounded_cut_and_told_once():
+    bboxes = np.array(
+        [[0, 0, 5, 5], [-0.6, 1.4, 21, 9], [3, 3, 3.2, 8], [0, 0, 5, 5], [1, 1, 2, 2]]
+    )
+    boxes = ForeignBoxes(bboxes, np.array([0.1, 0.9, 0.8, 0.7, 0.1]))
+    made = to_proposals(boxes, (12, 20), 'mcg')
+    assert made.bboxes.tolist() == [[0, 1, 20, 9], [0, 0, 5, 5], [1, 1, 2, 2]]
+    assert (made.width, made.height, made.generator) == (20, 12, 'imported_mcg')
+    assert to_proposals(boxes, (12, 20), 'mcg', max_num=1).bboxes.tolist() == [[0, 1, 20, 9]]
+    assert len(to_proposals(ForeignBoxes(np.zeros((0, 4))), (12, 20), 'mcg')) == 0
+
+
+def test_a_pixel_over_is_rounding_and_more_is_another_photo():
+    assert not exceeds(ForeignBoxes(np.array([[-1.0, -1, 21, 13]])), (12, 20))
+    assert exceeds(ForeignBoxes(np.array([[0.0, 0, 22, 12]])), (12, 20))
+    assert exceeds(ForeignBoxes(np.array([[-2.0, 0, 20, 12]])), (12, 20))

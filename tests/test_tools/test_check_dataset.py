@@ -1,0 +1,60 @@
+import photo_kinds
+import pytest
+from PIL import Image
+
+from .conftest import REPOSITORY
+
+CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_tags.py'
+
+
+@pytest.fixture
+def pets(tmp_path):
+    folder = tmp_path / 'pets'
+    folder.mkdir()
+    for number, name in enumerate('abcd'):
+        Image.new('RGB', (20 + number, 16)).save(folder / f'{name}.jpg')
+    (folder / 'tags.csv').write_text(''.join(f'{name}.jpg,dog\n' for name in 'abcd'))
+    return folder
+
+
+def options(pets, *more):
+    return ['--cfg-options', f'data_root={pets}', 'tag_file=tags.csv', *more]
+
+
+def test_sound_data_ends_with_code_0(tool, pets, capsys):
+    tool('misc/check_dataset', CONFIG, '--min-photos', '4', *options(pets))
+    said = capsys.readouterr().out
+    assert '4 to train, 4 to test' in said
+    assert '| dog   |               4 |' in said
+    assert said.endswith('0 errors, 0 things to look at\n')
+
+
+def test_few_photos_are_an_error_only_when_asked(tool, pets, capsys):
+    tool('misc/check_dataset', CONFIG, '--min-photos', '5', *options(pets))
+    assert 'look at: few photos (1)' in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        tool('misc/check_dataset', CONFIG, '--strict', '--min-photos', '5', *options(pets))
+    assert left.value.code == 1
+
+
+def test_unreadable_photos_end_with_code_1_and_can_be_skipped(tool, pets, tmp_path, capsys):
+    photo_kinds.make_cut(pets, 'b.jpg')
+    (pets / 'c.jpg').write_bytes(b'no photo')
+    skip = tmp_path / 'skip.txt'
+    with pytest.raises(SystemExit) as left:
+        tool('misc/check_dataset', CONFIG, '--max-told', '1', '--write-skip', skip, *options(pets))
+    assert left.value.code == 1
+    said = capsys.readouterr().out
+    assert 'ERROR: unreadable (2)\n' in said
+    assert 'b.jpg is damaged or no photo' in said
+    assert '  and 1 more\n' in said
+    assert skip.read_text() == 'b\nc\n'
+    tool('misc/check_dataset', CONFIG, *options(pets, f'skip={skip}'))
+    assert '2 to train' in capsys.readouterr().out
+
+
+def test_a_wrong_path_ends_with_code_2(tool, pets, capsys):
+    with pytest.raises(SystemExit) as left:
+        tool('misc/check_dataset', pets / 'no.py')
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith('error: There is no config')

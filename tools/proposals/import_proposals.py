@@ -1,0 +1,100 @@
+"""Bring the proposals of another project to the photos of a config's data sets.
+
+Formats: selective_search (.mat of the Fast R-CNN release), mcg (a folder of .mat files), mmdet and
+detectron (.pkl, also of Detectron2). A set may hold more photos than the data set.
+
+Example:
+    python tools/proposals/import_proposals.py CONFIG voc_2007_trainval.mat \
+        --format selective_search --split train
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mmlabelpenet.apis import add_config_options, open_config, photos_of, run_command
+from mmlabelpenet.proposals import (
+    FORMATS,
+    Match,
+    exceeds,
+    match_photos,
+    photo_proposal_path,
+    read_foreign,
+    to_proposals,
+    write_proposals,
+)
+from mmlabelpenet.utils import UserError, photo_size
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file with dataloaders')
+    parser.add_argument('source', help="the other project's file, or folder of files")
+    parser.add_argument('--format', required=True, choices=FORMATS)
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        default=['train', 'val'],
+        choices=['train', 'val', 'test'],
+        help="whose dataloaders' photos",
+    )
+    parser.add_argument('--out', help="root of the proposals; default: the config's")
+    parser.add_argument('--max-num', type=int, help='keep at most so many boxes a photo')
+    add_config_options(parser)
+    return parser.parse_args(argv)
+
+
+def require_fit(
+    match: Match, infos: Sequence[Mapping], sizes: Mapping[int, tuple[int, int]]
+) -> None:
+    """Make sure that boxes lie in their photos: names alone mix VOC 2007 and 2012 up.
+
+    Raises:
+        UserError: If those of more than a tenth of the photos don't.
+    """
+    wrong = [index for index, boxes in match.boxes.items() if exceeds(boxes, sizes[index])]
+    if len(wrong) > len(match.boxes) / 10:
+        raise UserError(
+            f'Boxes of {len(wrong)} of {len(match.boxes)} photos reach beyond them (such as '
+            f'{infos[wrong[0]]["img_path"]}): they are of another data set or --format.'
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Import, and tell what is missing.
+
+    Args:
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+
+    Raises:
+        UserError: On bad input.
+    """
+    args = parse_args(argv)
+    if args.max_num is not None and args.max_num < 1:
+        raise UserError('--max-num must be at least 1.')
+    cfg = open_config(args.config, args.cfg_options)
+    root = args.out or cfg.get('proposal_root', 'data/proposals')
+    infos = photos_of(cfg, args.split)
+    match = match_photos(read_foreign(args.source, args.format), infos)
+    sizes = {index: photo_size(infos[index]['img_path']) for index in match.boxes}
+    require_fit(match, infos, sizes)
+    count = 0
+    for index, boxes in tqdm(match.boxes.items(), desc='import', unit='photo'):
+        proposals = to_proposals(boxes, sizes[index], args.format, args.max_num)
+        write_proposals(photo_proposal_path(root, infos[index]), proposals)
+        count += len(proposals)
+    print(f'{len(match.boxes)} photos, {count / len(match.boxes):.0f} boxes each, in {Path(root)}')
+    if match.missing:
+        print(
+            f'{len(match.missing)} photos of the data set have none in {args.source}, such as '
+            f'{match.missing[0]}'
+        )
+
+
+if __name__ == '__main__':
+    run_command(main)
