@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
+from mmengine.fileio import dump
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.utils import UserError, atomic_path
@@ -79,6 +79,6 @@ def _write_summary(root: Path, split: str, classes: Sequence[str]) -> Path:
     splits.setdefault('val', splits['train'])
     content = {**splits, 'names': dict(enumerate(classes))}
     with atomic_path(root / 'data.yaml') as temporary:
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        text = dump(content, file_format='yaml', allow_unicode=True, sort_keys=False)
         temporary.write_text(text, encoding='utf-8')
     return root / 'data.yaml'

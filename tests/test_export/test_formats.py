@@ -5,8 +5,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-import yaml
 from mmdet.datasets import CocoDataset
+from mmengine.fileio import load
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -151,7 +151,7 @@ def test_an_instance_that_is_wholly_hidden_is_left_out_of_the_devkit(tmp_path, w
 
 def test_yolo_files_hold_classes_and_outlines(tmp_path, photos):
     path = write_yolo(photos, CLASSES, tmp_path / 'out', read, 'train')
-    assert yaml.safe_load(path.read_text()) == {
+    assert load(path) == {
         'train': 'images/train',
         'val': 'images/train',
         'names': {0: 'dog', 1: 'chair', 2: 'cat'},
@@ -175,7 +175,7 @@ def test_yolo_files_hold_classes_and_outlines(tmp_path, photos):
 def test_splits_of_yolo_add_up(tmp_path, photos):
     write_yolo(photos, CLASSES, tmp_path / 'out', read, 'train')
     path = write_yolo(photos, CLASSES, tmp_path / 'out', read, 'val')
-    content = yaml.safe_load(path.read_text())
+    content = load(path)
     assert (content['train'], content['val']) == ('images/train', 'images/val')
 
 
