@@ -1,5 +1,6 @@
 """Collecting a model's instances while it is tested."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,6 +90,13 @@ class InstanceExport(PhotoMetric):
         holding = [sum(c in one.labels for one in results) for c in range(len(self.classes))]
         self.log_table('exported', {'photos': np.array(holding), 'instances': counts})
         empty = sum(len(one) == 0 for one in results)
+        if counts.sum() == 0:
+            print_log(
+                f'No instance has a score of {self.selection.score_thr:g} and all else that was '
+                'asked for: lower --score-thr, or look at what the stage finds.',
+                logger='current',
+                level=logging.WARNING,
+            )
         print_log(
             f'{counts.sum()} instances of {len(results)} photos are in {where}; '
             f'{empty} photos have none.',

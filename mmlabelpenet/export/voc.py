@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pycocotools import mask as mask_api
+from tqdm import tqdm
 
 from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.utils import UserError, atomic_path
@@ -53,7 +54,7 @@ def write_voc(
     require_elsewhere(photos, root / 'JPEGImages')
     names = file_names(photos)
     present = []
-    for name, photo in zip(names, photos):
+    for name, photo in zip(names, tqdm(photos, desc='export', unit='photo')):
         place_photo(photo.img_path, root / 'JPEGImages' / f'{name}.jpg', read, link)
         present.append(_write_labels(root, name, photo, classes))
     return _write_lists(root, split, names, photos, present, classes)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.fileio import dump
 from pycocotools import mask as mask_api
+from tqdm import tqdm
 
 from mmlabelpenet.utils import UserError, atomic_path
 
@@ -51,7 +52,8 @@ def write_yolo(
     """
     root = Path(out)
     require_elsewhere(photos, root / 'images' / split)
-    for name, photo in zip(file_names(photos), photos):
+    progress = tqdm(photos, desc='export', unit='photo')
+    for name, photo in zip(file_names(photos), progress):
         if photo.masks is None:
             raise UserError(NEEDS_MASKS)
         lines = [f'{label} {outline_of(mask)}' for label, mask in zip(photo.labels, photo.masks)]
