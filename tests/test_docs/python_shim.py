@@ -14,7 +14,7 @@ MORE = (
     (r'make_shapes\.py', '--num-train 8 --num-val 3 --image-size 64 96'),
     (
         r'tools/train\.py .*configs/label_penet/\S+',
-        '--cfg-options ' + ' '.join(f'train_cfg.phases.{name}.epochs=0.25' for name in PHASES),
+        '--cfg-options ' + ' '.join(f'train_cfg.phases.{name}.iterations=1' for name in PHASES),
     ),
     (
         r'tools/train\.py .*configs/pseudo_label/\S+',

@@ -24,7 +24,7 @@ CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
 #   photos/               four photos, as somebody's own
 PHOTOS = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
 # The classifier learns for two passes, so that there is attention; of the rest, a step each.
-EPOCHS = dict(classification=2, detection=0.25, refinement=0.25, segmentation=0.25, joint=0.25)
+ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
 
 
 @dataclass
@@ -69,10 +69,10 @@ def make_seed(root, programs):
     (root / 'photos').mkdir()
     for name in PHOTOS:
         shutil.copy(shapes / f'JPEGImages/{name}.jpg', root / 'photos')
-    epochs = ' '.join(f'train_cfg.phases.{name}.epochs={n}' for name, n in EPOCHS.items())
+    length = ' '.join(f'train_cfg.phases.{k}.iterations={n}' for k, n in ITERATIONS.items())
     failure = run_script(
         f'python tools/proposals/make_proposals.py {CONFIG} --workers 1\n'
-        f'{sys.executable} tools/train.py {CONFIG} --work-dir trained --cfg-options {epochs} '
+        f'{sys.executable} tools/train.py {CONFIG} --work-dir trained --cfg-options {length} '
         'train_cfg.val_begin=100 train_cfg.feature_cache=None\n',
         root,
         programs,
