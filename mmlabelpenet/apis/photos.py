@@ -7,9 +7,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from mmlabelpenet.utils import UserError
-
-PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+from mmlabelpenet.utils import PHOTO_SUFFIXES, UserError
 
 
 def list_photos(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
