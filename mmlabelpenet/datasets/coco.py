@@ -1,6 +1,7 @@
 """Data sets in COCO's JSON, with tags for training, boxes and masks for testing."""
 
 import json
+import os
 import os.path as osp
 from collections import defaultdict
 from collections.abc import Mapping
@@ -87,6 +88,9 @@ class COCOInstanceDataset(TaggedDataset):
         root = self.data_prefix['img']
         paths = self.find_photos(root, [one['file_name'] for one in images], self.ann_file)
         prefix = osp.relpath(root, self.data_root)
+        # Proposals of photos that lie elsewhere stay within the data set's folder all the same.
+        if prefix.split(os.sep)[0] == os.pardir:
+            prefix = osp.basename(osp.abspath(root))
         data_list = []
         for image in images:
             name = image['file_name']

@@ -106,6 +106,13 @@ class TaggedDataset(BaseDetDataset):
             missing ones.
         """
         folder, names = PhotoFolder(root), list(names)
+        for name in names:
+            # Results and proposals are filed by this name, which must not lead elsewhere.
+            if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
+                self.complain(
+                    f'{source} names the photo {name}, which is not within {root}: name photos '
+                    'relative to that folder.'
+                )
         found = {name: folder.find(name) for name in names}
         missing = [name for name, path in found.items() if path is None]
         for name in missing[: 1 if self.strict else None]:

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 from pycocotools import mask as mask_utils
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.datasets import COCOInstanceDataset
+from mmlabelpenet.apis.exporting import export_truth
+from mmlabelpenet.datasets import COCOInstanceDataset, ShapesDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
@@ -219,3 +221,38 @@ def test_missing_files_and_bad_masks_are_named(root):
     write(root, content)
     with pytest.raises(UserError, match=r'A mask of .*000139\.png is neither'):
         load(root, supervision='full', pipeline=PIPELINE)[0]
+
+
+@pytest.mark.parametrize('segmentation', ['rle', 'polygon'])
+def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmentation):
+    """Shapes as VOC devkit and, written by this package, as COCO JSON are one data set."""
+    full = {'type': 'ShapesDataset', 'data_root': str(shapes), 'supervision': 'full'}
+    cfg = Config(dict(corloc_dataloader=dict(dataset=full)))
+    cfg.test_dataloader = dict(dataset={**full, 'pipeline': PIPELINE})
+    export_truth(cfg, str(tmp_path / 'coco'), segmentation=segmentation)
+    (path,) = (tmp_path / 'coco' / 'annotations').glob('*.json')
+    photo_root = json.loads(path.read_text())['info']['photo_root']
+    coco = COCOInstanceDataset(
+        data_root=str(tmp_path / 'coco'),
+        ann_file=str(path),
+        data_prefix={'img': photo_root},
+        supervision='full',
+        pipeline=PIPELINE,
+    )
+    voc = ShapesDataset(data_root=str(shapes), supervision='full', pipeline=PIPELINE)
+    assert coco.metainfo['classes'] == voc.metainfo['classes']
+    assert len(coco) == len(voc) == 4
+    # Photos outside of data_root: the last folder's name stands for the way there.
+    assert coco.get_data_info(0)['photo_id'] == 'JPEGImages/train_00000'
+    for one, other in zip(coco, voc):
+        samples = one['data_samples'], other['data_samples']
+        found, true = (sample.gt_mask_instances for sample in samples)
+        assert torch.equal(one['inputs'], other['inputs'])
+        assert torch.equal(*(sample.tags for sample in samples))
+        assert found.labels.tolist() == true.labels.tolist()
+        np.testing.assert_array_equal(
+            mask_utils.decode(found.masks), mask_utils.decode(true.masks)
+        )
+        assert torch.equal(*(sample.gt_sem_seg.sem_seg for sample in samples))
+        # Both hold the first and the last pixel; ids follow the order of the XML.
+        assert torch.equal(*(sample.gt_instances.bboxes.tensor for sample in samples))

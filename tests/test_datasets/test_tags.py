@@ -83,6 +83,13 @@ def test_photos_that_differ_only_in_their_suffix_are_refused(photos):
         load(photos)
 
 
+@pytest.mark.parametrize('name', ['../pets/a.jpg', '/pets/a.jpg', 'sub/../../a.jpg'])
+def test_names_that_lead_out_of_the_folder_are_refused(photos, name):
+    (photos / 'tags.csv').write_text(f'{name},dog\n')
+    with pytest.raises(UserError, match=r'which is not within .*pets: name photos relative'):
+        load(photos)
+
+
 def test_faults_are_collected_where_they_are_no_errors(photos):
     (photos / 'tags.csv').write_text('a.jpg,dog\na.jpg,dog\nno.jpg,cat\nnone.jpg,cat\n')
     dataset = load(photos, strict=False)
