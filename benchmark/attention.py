@@ -71,7 +71,7 @@ class Setting:
     def __init__(self, pairs: int, size: int, device: str) -> None:
         torch.manual_seed(0)
         backbone = EfficientNetLite(variant='lite0', out_indices=(2, 4, 7)).eval().to(device)
-        _settle(backbone, device)
+        settle(backbone, device)
         fusion = dict(in_channels=CHANNELS, strides=STRIDES, levels=(1, 2), out_channels=128)
         self.backbone = backbone
         self.head = RoIFeatures(fusion, roi_size=5, fc_channels=1024).eval().to(device)
@@ -105,7 +105,7 @@ class Setting:
 
 
 @torch.no_grad()
-def _settle(backbone: nn.Module, device: str) -> None:
+def settle(backbone: nn.Module, device: str) -> None:
     """Give batch norm the statistics of noise, or features of random weights fade to nothing."""
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from mmlabelpenet.evaluation.functional import OUTCOMES
 from mmlabelpenet.utils import UserError, atomic_path
 
-BEGIN, END = '<!-- voc12_mini.py begin -->', '<!-- voc12_mini.py end -->'
 # Heading of each column, and the figure in it; masks without void pixels, as the yardsticks.
 COLUMNS = {
     'box AP@.25': 'bbox_mAP_25',
@@ -97,19 +96,25 @@ def make_ratios(results: Sequence[dict]) -> str:
     return f'Weakly over fully supervised, medians at IoU .5: {", ".join(parts)}.' if parts else ''
 
 
-def insert(text: str, path: Path) -> None:
+def insert(text: str, path: Path, name: str) -> None:
     """Put a text between the markers of a document.
+
+    Args:
+        text: Markdown.
+        path: The document.
+        name: Of the markers, the script's.
 
     Raises:
         UserError: If the document has no markers.
     """
+    begin, end = f'<!-- {name} begin -->', f'<!-- {name} end -->'
     page = path.read_text() if path.is_file() else ''
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise UserError(f'{path} needs the lines {BEGIN} and {END}, once each, around the table.')
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise UserError(f'{path} needs the lines {begin} and {end}, once each, around the table.')
+    before, rest = page.split(begin)
+    after = rest.split(end)[1]
     with atomic_path(path) as temporary:
-        temporary.write_text(f'{before}{BEGIN}\n\n{text}\n\n{END}{after}')
+        temporary.write_text(f'{before}{begin}\n\n{text}\n\n{end}{after}')
 
 
 def plot_ladder(results: Sequence[dict], groups: Mapping[str, Sequence[str]], path: Path) -> None:
@@ -200,4 +205,5 @@ def write_report(
         raise UserError('Nothing is measured yet: run the benchmark without --report.')
     plot_ladder(results, groups, images / 'voc12_mini_ladder.png')
     plot_errors(results, groups, images / 'voc12_mini_errors.png')
-    insert('\n\n'.join(filter(None, [make_table(results, groups), make_ratios(results)])), docs)
+    parts = [make_table(results, groups), make_ratios(results)]
+    insert('\n\n'.join(filter(None, parts)), docs, 'voc12_mini.py')

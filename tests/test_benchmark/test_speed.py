@@ -1,0 +1,45 @@
+"""That every measurement runs and is written; no time is asserted."""
+
+import json
+
+import pytest
+
+SMALL = ['--size', '64', '--proposals', '16', '--photos', '2', '--rounds', '1', '--pairs', '2']
+
+
+@pytest.mark.slow
+def test_every_ratio_is_measured_and_told(benchmark_module, tmp_path):
+    speed = benchmark_module('speed')
+    page = tmp_path / 'page.md'
+    page.write_text('above\n<!-- speed.py begin -->\n<!-- speed.py end -->\nbelow\n')
+    out = tmp_path / 'speed.json'
+    speed.main(
+        [
+            *SMALL,
+            '--device',
+            'cpu',
+            '--out',
+            str(out),
+            '--docs',
+            str(page),
+            '--images',
+            str(tmp_path),
+        ]
+    )
+    result = json.loads(out.read_text())
+    assert set(speed.GOALS) <= set(result['ratios'])
+    assert all(value > 0 for value in result['ratios'].values())
+    assert set(result['curves']) == {'proposals', 'short side', 'instances'}
+    assert (tmp_path / 'speed.png').stat().st_size > 1000
+    text = page.read_text()
+    assert text.count('\n| ') == 1 + len(speed.GOALS)
+    assert text.startswith('above\n')
+    assert text.endswith('below\n')
+
+
+def test_actions_take_turns_and_the_first_round_does_not_count(benchmark_module):
+    speed = benchmark_module('speed')
+    order = []
+    times = speed.medians([lambda: order.append('a'), lambda: order.append('b')], 2, 'cpu')
+    assert order == ['a', 'b'] * 3
+    assert len(times) == 2
