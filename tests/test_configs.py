@@ -19,12 +19,10 @@ from mmlabelpenet.registry import DATASETS, MODELS, SCOPE
 from mmlabelpenet.utils import register_all_modules
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-# Those of pseudo_label/ are mmdet's own model: tests/test_apis/test_pseudo_label_training.py.
-NAMES = sorted(
-    str(path.relative_to(CONFIGS))
-    for path in CONFIGS.glob('[!_]*/**/*.py')
-    if path.parent.name != 'pseudo_label'
-)
+# mmdet's own detector, trained and tested by tests/test_apis/test_pseudo_label_training.py.
+ELSEWHERE = {'pseudo_label/mask-rcnn_effnet-lite0_coco-export.py'}
+FOUND = {str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('[!_]*/**/*.py')}
+NAMES = sorted(FOUND - ELSEWHERE)
 ABLATIONS = sorted(CONFIGS.glob('label_penet/ablations/*.py'))
 TAGGED = ('oicr', 'pcl', 'wsddn', 'label_penet')
 
