@@ -36,6 +36,7 @@ from trainings import REPOSITORY
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.engine.loops import build_phases
 from mmlabelpenet.models import FeatureCache, LabelPEnet
 from mmlabelpenet.proposals import Job, run_jobs
 from mmlabelpenet.registry import MODELS
@@ -60,7 +61,7 @@ GOALS = {
 MEANINGS = {
     'predict': "predict, boxes and masks, over mmdet's Fast R-CNN with a mask head, same RoIs",
     'joint_step': "joint training step over mmdet's Mask R-CNN step",
-    'cached_epoch': 'pre-training epoch of detection with the feature cache over one without',
+    'cached_epoch': 'pre-training, all its phases, with the feature cache over one without',
     'attention_forwards': 'excitation of all pairs over one forward pass of the backbone',
     'attention_singles': 'excitation of the pairs one by one over all at once',
     'memory': 'peak memory of a process that predicts with four times the proposals, over one',
@@ -74,7 +75,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--only', nargs='+', choices=[*GOALS, 'curves'], help='a part of it')
     parser.add_argument('--size', type=int, default=384, help='short side of a photo; long: 4/3')
     parser.add_argument('--proposals', type=int, default=1000, help='of a photo')
-    parser.add_argument('--photos', type=int, default=16, help='of the epoch, and to propose for')
+    parser.add_argument('--photos', type=int, default=16, help='to propose for')
     parser.add_argument('--pairs', type=int, default=64, help='of proposal and class, excited')
     parser.add_argument('--rounds', type=int, default=5, help='of which the median is told')
     parser.add_argument('--out', default='docs/benchmarks/speed.json')
@@ -213,22 +214,29 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
-    """An epoch of detection with maps from the disk against one that makes them."""
+    """Pre-training with maps from the disk against one that makes them in every epoch."""
     model = label_penet(args.device)
-    model.set_active(['detection'], False)
-    step = training(model, batch_of(args.size, args.proposals, count=4))
-
-    def epoch(cache: FeatureCache | None) -> None:
-        model.feature_cache = cache
-        for _ in range(max(args.photos // 4, 1)):
-            step()
-
+    batch = batch_of(args.size, args.proposals, count=4)
+    phases = build_phases(Config.fromfile(str(CONFIG)).train_cfg.phases)
+    total, ratios = [0.0, 0.0], {}
     with tempfile.TemporaryDirectory() as folder:
         cache = FeatureCache(folder)
-        cache.open(model.backbone)
-        actions = [partial(epoch, cache), partial(epoch, None)]
-        cached, plain = medians(actions, args.rounds, args.device)
-    return {'cached_epoch': cached / plain}
+        for name, phase in phases.items():
+            if phase.backbone:
+                continue
+            model.set_active(phase.stages, False)
+            cache.open(model.backbone)
+            step = training(model, batch)
+
+            def once(kept: FeatureCache | None, step: Callable[[], object] = step) -> None:
+                model.feature_cache = kept
+                step()
+
+            actions = [partial(once, cache), partial(once, None)]
+            pair = medians(actions, args.rounds, args.device)
+            ratios[f'cached_{name}'] = pair[0] / pair[1]
+            total = [sum_ + phase.epochs * one for sum_, one in zip(total, pair)]
+    return {'cached_epoch': total[0] / total[1], **ratios}
 
 
 def measure_attention(args: argparse.Namespace) -> dict[str, float]:

@@ -36,7 +36,9 @@ KINDS = {
     'duplicate': 'duplicate',
     'background': 'background',
 }
-TRUE, GAP, HEADER, INK = (20, 20, 20), 14, 30, (32, 32, 32)
+GAP, HEADER, INK = 14, 30, (32, 32, 32)
+# A true object's outline, to be seen on dark and on light photos.
+TRUE = (((20, 20, 20), 5), ((255, 255, 255), 2))
 
 
 @dataclass
@@ -118,14 +120,15 @@ def find_failures(samples: Sequence, num_classes: int) -> list[Failure]:
 
 
 def paint(failure: Failure, look: Look) -> Image.Image:
-    """The photo with the true object outlined in black and the prediction at fault in colour."""
+    """The photo with the true object outlined in white and the prediction at fault in colour."""
     sample = failure.sample
     photo = mmcv.imfrombytes(get(sample.img_path), channel_order='rgb')
     size = photo.shape[:2]
     canvas = Canvas(photo, look.panel_width)
     if failure.target >= 0:
         box = np.asarray(sample.gt_instances.bboxes[failure.target], dtype=float)[None]
-        canvas.paint_boxes(box, size, [TRUE], line=3)
+        for colour, line in TRUE:
+            canvas.paint_boxes(box, size, [colour], line=line)
     if failure.prediction >= 0:
         one: InstanceData = sample.pred_instances[[failure.prediction]]
         colour = look.colour(int(one.labels[0]))

@@ -100,3 +100,14 @@ def test_each_region_reads_the_map_that_it_is_assigned_to():
     boxes = torch.tensor([[1.0, 1, 7, 7]]).repeat(3, 1)
     cut = mask_targets(maps, boxes, torch.tensor([1, 0, 1]), 4)
     assert cut.mean((1, 2)).tolist() == [1, 0, 1]
+
+
+def test_a_flood_reaches_the_end_of_a_long_corridor():
+    # one cell a step along the bottom of the map, after some steps in which other maps rest
+    maps = torch.zeros(2, 3, 40)
+    maps[0, 1, :] = 0.6
+    maps[0, 1, 0] = 1.0
+    maps[1, 0, 0] = 1.0
+    component = connected_to_peak(maps, 0.5)
+    assert component[0].equal(maps[0] >= 0.5)
+    assert component[1].sum() == 1
