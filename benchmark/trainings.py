@@ -5,11 +5,12 @@ import copy
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,7 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
     if all(phase.stages == ('classification',) for _, phase in phases):
         # The classifier does not see what is made of its scores.
         del model['calibration']
+        model.pop('attention_scales', None)
         for name in ('score_proposals', 'energy_threshold'):
             model['cascade']['classification'].pop(name, None)
     elif calibration.get('mode') == 'full' and not any(phase.alternate for _, phase in phases):
@@ -224,7 +226,9 @@ class Trainings:
         cut = _cut_minutes(folder)
         with _note(folder).open('a') as file:
             file.write(json.dumps({'start': time.time()}) + '\n')
+        began = time.time()
         minutes, peak = launch('train', args, self.processes)
+        drop_labels(cfg.train_cfg.get('feature_cache'), began)
         checkpoint = latest_checkpoint(str(folder))
         trained = Trained(str(checkpoint), minutes + cut, peak)
         if base is not None:
@@ -269,6 +273,23 @@ def _cut_minutes(folder: Path) -> float:
         for start, end in zip(starts, ends)
     ]
     return sum(spans) / 60
+
+
+def drop_labels(feature_cache: Mapping | None, since: float) -> None:
+    """Remove the pseudo labels that a training has cached: no other training has its weights.
+
+    Args:
+        feature_cache: Of the config; maps of backbones in it stay.
+        since: Time at which the training began.
+    """
+    if feature_cache is None:
+        return
+    for folder in (REPOSITORY / feature_cache['root']).glob('*/'):
+        example = next(folder.glob('*.pth'), None)
+        if example is None or folder.stat().st_mtime < since:
+            continue
+        if isinstance(torch.load(example, weights_only=True), dict):
+            shutil.rmtree(folder)
 
 
 def devices() -> int:

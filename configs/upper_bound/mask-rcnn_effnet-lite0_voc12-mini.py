@@ -1,7 +1,9 @@
 # The fully supervised bound: the same stages, heads, losses and number of photos seen as
 # Label-PEnet, taught by true boxes and masks. What the classifier takes there goes to detection.
 _base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
-model = dict(calibration=dict(_delete_=True, type='TrueInstances'))
+model = dict(
+    attention_scales=(),
+    calibration=dict(_delete_=True, type='TrueInstances'))
 train_dataloader = dict(
     dataset=dict(
         supervision='full',

@@ -1,6 +1,7 @@
 """The benchmark on a few small generated photos, its tools run within this process."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -112,6 +113,18 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
     shared, whole = weights_of(joint['checkpoint']), weights_of(own.checkpoint)
     assert shared.keys() == whole.keys()
     assert all(value.equal(whole[name]) for name, value in shared.items())
+
+
+def test_labels_are_dropped_and_maps_kept(modules, tmp_path):
+    trainings = modules[0]
+    for name, payload in (('maps', [torch.zeros(1)]), ('labels', {'attention': torch.zeros(1)})):
+        (tmp_path / name).mkdir()
+        torch.save(payload, tmp_path / name / 'photo.pth')
+    trainings.drop_labels(dict(root=str(tmp_path)), since=time.time() + 60)
+    assert len(list(tmp_path.iterdir())) == 2  # of another training
+    trainings.drop_labels(dict(root=str(tmp_path)), since=0)
+    assert [path.name for path in tmp_path.iterdir()] == ['maps']
+    trainings.drop_labels(None, since=0)
 
 
 def test_what_makes_a_training_another_one(place, modules):
