@@ -58,6 +58,7 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
     tags = torch.zeros(cfg.model.num_classes)
     tags[1] = 1
     photos = [photo(64, 96, tags.tolist()), photo(96, 64, tags.tolist(), seed=1)]
+    cfg.optim_wrapper.accumulative_counts = 1  # a step shall be an update
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     logged = model.train_step(collate(*photos), optim_wrapper)

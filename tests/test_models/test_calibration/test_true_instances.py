@@ -28,10 +28,9 @@ def evidence(**fields):
     return evidence_of(64, 96, tags=torch.tensor([1.0, 0, 1]), proposals=proposals, **fields)
 
 
-def bound(**changes):
-    calibration = dict(type='TrueInstances')
-    model = build_model(**changes)
-    model.calibration = TrueInstances(**{k: v for k, v in calibration.items() if k != 'type'})
+def bound():
+    model = build_model()
+    model.calibration = TrueInstances()
     return model
 
 
