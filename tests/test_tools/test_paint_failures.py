@@ -8,6 +8,7 @@ from PIL import Image
 from mmlabelpenet.utils import UserError
 from mmlabelpenet.visualization import Look
 
+META = dict(classes=('cat', 'dog'))
 OBJECT = [10.0, 10, 29, 29]
 
 
@@ -42,7 +43,7 @@ def test_failures_are_those_of_the_taxonomy(painter, tmp_path):
         sample_of(tmp_path / 'b.png', [(0, 0.8, OBJECT)]),
         sample_of(tmp_path / 'c.png', []),
     ]
-    failures = {f.kind: f for f in painter.find_failures(samples, 2)}
+    failures = {f.kind: f for f in painter.find_failures(samples, META)}
     assert failures.keys() == {'part', 'missed'}
     assert failures['part'].sample is samples[0]
     assert (failures['part'].prediction, failures['part'].target) == (0, 0)
@@ -54,7 +55,7 @@ def test_a_row_for_each_kind(painter, tmp_path, look):
     parts = [
         sample_of(tmp_path / f'{n}.png', [(0, 0.5 + n / 10, [10, 10, 29, 17])]) for n in range(3)
     ]
-    failures = painter.find_failures([*parts, sample_of(tmp_path / 'c.png', [])], 2)
+    failures = painter.find_failures([*parts, sample_of(tmp_path / 'c.png', [])], META)
     page = painter.compose(failures, look, columns=2)
     assert page.shape == (2 * (60 + painter.HEADER + painter.GAP), 2 * 80 + 3 * painter.GAP, 3)
     # the surest part is the first of its row: its box is red

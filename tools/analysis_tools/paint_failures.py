@@ -89,17 +89,18 @@ def predict(cfg: Config, checkpoint: str) -> tuple[list, Mapping]:
     return samples, loader.dataset.metainfo
 
 
-def find_failures(samples: Sequence, num_classes: int) -> list[Failure]:
+def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
     """All failures, judged as :class:`ErrorTaxonomyMetric` does.
 
     Args:
         samples: With prediction and truth.
-        num_classes: C.
+        meta: Of the data set.
     """
     metric = ErrorTaxonomyMetric()
+    metric.dataset_meta = dict(meta)
     photos = [metric.measure(sample.to_dict()) for sample in samples]
     failures = []
-    for sample, photo, kept in zip(samples, photos, leading(photos, num_classes)):
+    for sample, photo, kept in zip(samples, photos, leading(photos, len(meta['classes']))):
         judged = judge_photo(pick(photo, kept))
         indices = np.flatnonzero(kept)
         height, width = sample.ori_shape[:2]
@@ -183,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     register_all_modules()
     cfg = load_config(args)
     samples, meta = predict(cfg, args.checkpoint)
-    failures = find_failures(samples, len(meta['classes']))
+    failures = find_failures(samples, meta)
     look = Look(meta['classes'], meta['palette'], panel_width=args.width)
     save_picture(compose(failures, look, args.columns), args.out)
     print(args.out)
