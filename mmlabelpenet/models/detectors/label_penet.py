@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
 from mmengine.model import ModuleDict
@@ -16,7 +15,7 @@ from mmlabelpenet.structures import Curriculum, Evidence
 from .feature_cache import FeatureCache, LabelCache
 from .painting import paint_semantic_map
 from .pseudo_labels import above, pseudo_result, supervision
-from .views import rescaled
+from .views import padded_input, rescaled, stack_maps
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 # Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
@@ -152,7 +151,7 @@ class LabelPEnet(BaseDetector):
                 self.backbone(batch_inputs[i : i + 1, :, : size[0], : size[1]])
                 for i, size in enumerate(sizes)
             ]
-            return tuple(_stack(maps) for maps in zip(*singles))
+            return tuple(stack_maps(maps) for maps in zip(*singles))
 
     def _training_feat(
         self, batch_inputs: Tensor, evidence: Sequence[Evidence]
@@ -169,7 +168,7 @@ class LabelPEnet(BaseDetector):
                 maps = self.extract_feat(batch_inputs[index : index + 1, :, :height, :width])
                 maps = cache.store(one.metainfo, maps)
             kept.append(maps)
-        return tuple(_stack(maps) for maps in zip(*kept))
+        return tuple(stack_maps(maps) for maps in zip(*kept))
 
     def _padded(self, shape: tuple) -> tuple[int, int]:
         divisor = self.data_preprocessor.pad_size_divisor
@@ -248,9 +247,7 @@ class LabelPEnet(BaseDetector):
         self.backbone.eval()
         evidence.views = [rescaled(evidence, scale) for scale in self.attention_scales]
         for view in evidence.views:
-            height, width = self._padded(view.img_shape)
-            below, right = height - view.photo.shape[1], width - view.photo.shape[2]
-            inputs = F.pad(view.photo, (0, right, 0, below))[None]
+            inputs = padded_input(view, self._padded(view.img_shape))
             view.feats = self._training_feat(inputs, [view])
         self.backbone.train(self.training and self.backbone_learns)
         return evidence
@@ -402,13 +399,3 @@ class LabelPEnet(BaseDetector):
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """Backbone maps alone: what can be had without proposals."""
         return self.extract_feat(batch_inputs)
-
-
-def _stack(maps: Sequence[Tensor]) -> Tensor:
-    """Maps [1, c, h_i, w_i] as one [B, c, max h, max w], borders repeated."""
-    height = max(m.shape[2] for m in maps)
-    width = max(m.shape[3] for m in maps)
-    padded = [
-        F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
-    ]
-    return torch.cat(padded)

@@ -1,6 +1,10 @@
-"""The same photo at other sizes, where attention is read as well."""
+"""Photos of a batch on their own, and at other sizes, where attention is read as well."""
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from mmlabelpenet.structures import Evidence
 
@@ -23,3 +27,19 @@ def rescaled(evidence: Evidence, scale: float) -> Evidence:
     if 'tags' in evidence:
         view.tags = evidence.tags
     return view
+
+
+def padded_input(evidence: Evidence, size: tuple[int, int]) -> Tensor:
+    """The photo as a batch of one [1, 3, *size], zero below and right of it."""
+    below, right = (side - own for side, own in zip(size, evidence.photo.shape[1:]))
+    return F.pad(evidence.photo, (0, right, 0, below))[None]
+
+
+def stack_maps(maps: Sequence[Tensor]) -> Tensor:
+    """Maps [1, c, h_i, w_i] as one [B, c, max h, max w], borders repeated."""
+    height = max(m.shape[2] for m in maps)
+    width = max(m.shape[3] for m in maps)
+    padded = [
+        F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
+    ]
+    return torch.cat(padded)
