@@ -96,7 +96,9 @@ def as_coco(config):
     from mmlabelpenet.datasets.transforms import LoadInstanceMasks
 
     settings = Config.fromfile(config).test_dataloader.dataset
-    dataset = ShapesDataset(settings.data_root, settings.ann_file, 'full', test_mode=True)
+    dataset = ShapesDataset(
+        settings.data_root, settings.ann_file, supervision='full', test_mode=True
+    )
     names = dataset.metainfo['classes']
     content = {'images': [], 'annotations': []}
     content['categories'] = [{'id': 7 + i, 'name': name} for i, name in enumerate(names[::-1])]
