@@ -71,6 +71,41 @@ def excite_pooling(
     return pulled if maximum else start * pulled
 
 
+def excite_pooling_summed(
+    layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
+) -> Tensor:
+    """The same summed over channels, faster for an average.
+
+    What a cell of a region takes from a pixel is alike in all channels, so that it is asked for
+    once a cell (s * s channels in place of c), and what the channels hold follows by a product.
+
+    Args:
+        layer: As of :func:`excite_pooling`, and so are all others.
+        fused: [1, c, h, w].
+        bboxes: [K, 4].
+        mass: [K, c, s, s].
+        maximum: Cells that are chosen differ from channel to channel: no short way.
+
+    Returns:
+        [K, h, w], each with the sum that it came with.
+    """
+    if maximum:
+        return excite_pooling(layer, fused, bboxes, mass, maximum).sum(1)
+    count, cells = len(mass), mass[0, 0].numel()
+    start = fused.detach().float().clamp(min=0) + TINY
+    rois = bboxes.float()
+    pooled = layer(start, F.pad(rois, (1, 0)))
+    shares = (mass / pooled.clamp(min=torch.finfo(pooled.dtype).tiny)).flatten(2)
+    indices = torch.arange(count, device=rois.device, dtype=rois.dtype)
+    with torch.enable_grad():
+        maps = start.new_zeros(count, cells, *start.shape[2:], requires_grad=True)
+        taken = layer(maps, torch.cat([indices[:, None], rois], dim=1))
+        own = torch.eye(cells, device=taken.device, dtype=taken.dtype).view(1, *taken.shape[1:])
+        (weights,) = torch.autograd.grad(taken, maps, own.expand(taken.shape).contiguous())
+    held = start[0].flatten(1).t() @ shares
+    return (weights.flatten(2) * held.transpose(1, 2)).sum(1).view(count, *start.shape[2:])
+
+
 class RegionExcitation:
     """A forward pass of regions, kept so that mass can walk back to the maps.
 
@@ -150,8 +185,9 @@ class RegionExcitation:
         return mass / mass.sum(1, keepdim=True)
 
     def _to_maps(self, mass: Tensor, bboxes: Tensor, to_levels: bool) -> Tensor | list[Tensor]:
-        landed = excite_pooling(self.layer, self.fused, bboxes, mass, self.maximum)
-        return self._to_levels(landed) if to_levels else landed.sum(1)
+        way = excite_pooling if to_levels else excite_pooling_summed
+        landed = way(self.layer, self.fused, bboxes, mass, self.maximum)
+        return self._to_levels(landed) if to_levels else landed
 
     def _to_levels(self, mass: Tensor) -> list[Tensor]:
         """Split mass [K, c, h, w] at the fused map among the levels; its norm is folded in."""

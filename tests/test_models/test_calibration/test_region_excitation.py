@@ -5,7 +5,11 @@ from mmcv.ops import RoIAlign
 
 from mmlabelpenet.models import RoIFeatures
 from mmlabelpenet.models.calibration import RegionExcitation
-from mmlabelpenet.models.calibration.region_excitation import excite_fc, excite_pooling
+from mmlabelpenet.models.calibration.region_excitation import (
+    excite_fc,
+    excite_pooling,
+    excite_pooling_summed,
+)
 
 from ..tiny import ROI_FEATURES, boxes_in, random_feats
 
@@ -54,6 +58,18 @@ def test_pooling_keeps_the_mass_of_every_pair_within_its_region(pool_mode):
     # bilinear sampling reaches half a cell beyond the box
     assert handed[0, :, 0:6, 0:6].sum() == pytest.approx(1, abs=1e-4)
     assert handed[1, :, 2:8, 6:12].sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize('pool_mode', ['avg', 'max'])
+def test_the_short_way_through_pooling_is_the_sum_of_the_long_one(pool_mode):
+    torch.manual_seed(0)
+    layer = RoIAlign(3, 1 / 8, 2, pool_mode)
+    # fused maps have no sign of their own, and contrast makes masses negative
+    fused, mass = torch.randn(1, 4, 8, 12), torch.randn(2, 4, 3, 3)
+    bboxes = torch.tensor([[8.0, 8, 40, 40], [56, 24, 88, 56]])
+    long = excite_pooling(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
+    short = excite_pooling_summed(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
+    torch.testing.assert_close(short, long.sum(1), rtol=1e-4, atol=1e-5)
 
 
 def test_a_pair_among_many_gets_what_it_gets_alone(features):
