@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.registry import MODELS
+from mmlabelpenet.registry import DATASETS, MODELS
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
 CALIBRATION = 'model.calibration.'
@@ -38,7 +38,11 @@ ROWS: dict[str, dict] = {
     'cam, dense CRF for refinement': {
         CALIBRATION + 'refine': {'_delete_': True, 'type': 'DenseCRF'}
     },
-    'cam, boxes not tightened': {CALIBRATION + 'tighten': None},
+    'cam, pseudo boxes from proposals': {CALIBRATION + 'seeds': 'proposals'},
+    'cam, pseudo boxes from proposals, not tightened': {
+        CALIBRATION + 'seeds': 'proposals',
+        CALIBRATION + 'tighten': None,
+    },
     'calibration off': {
         CALIBRATION + 'mode': 'off',
         'model.cascade.classification.energy_threshold': 0.3,
@@ -80,11 +84,10 @@ def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, 
 
 def measure(model: LabelPEnet, cfg: Config, every: int) -> dict[str, float]:
     """Figures of a row, and the seconds that a photo takes the model."""
-    loader_cfg = cfg.corloc_dataloader
-    loader = Runner.build_dataloader(loader_cfg)
-    chosen = list(range(0, len(loader.dataset), every))
-    loader_cfg.dataset.indices = chosen
-    loader = Runner.build_dataloader(loader_cfg)
+    dataset = DATASETS.build(cfg.corloc_dataloader.dataset)
+    chosen = list(range(0, len(dataset), every))
+    dataset.get_subset_(chosen)
+    loader = Runner.build_dataloader(dict(cfg.corloc_dataloader, dataset=dataset))
     evaluator = Evaluator(list(METRICS))
     evaluator.dataset_meta = loader.dataset.metainfo
     seconds = 0.0

@@ -1,17 +1,12 @@
 # Your own photos: --cfg-options data_root=... tag_file=..., or TAG_DATA_ROOT and TAG_FILE.
 _base_ = [
-    '../_base_/models/label-penet_effnet-lite0.py',
+    '../_base_/models/label-penet_effnet-lite0_photos.py',
     '../_base_/datasets/tag_folder.py',
     '../_base_/schedules/phases.py',
     '../_base_/default_runtime.py',
 ]
 
-# Few photos: one mask head for all classes, and steps of few photos each, larger for all heads.
-mask_head = dict(class_agnostic=True)
-model = dict(
-    cascade=dict(
-        refinement=dict(mask_head=mask_head),
-        segmentation=dict(mask_head=mask_head)))
+# Few photos: steps of few photos each, larger for all heads.
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(
     paramwise_cfg=dict(

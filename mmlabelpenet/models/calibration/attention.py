@@ -44,23 +44,32 @@ def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, in
     return maps[..., : size[0], : size[1]]
 
 
-def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> Tensor:
+def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> tuple[Tensor, int]:
     """Mean of the attention of one photo over several sizes of it.
 
+    Larger views see finer: their cells are kept apart by a grid of a half, a third, ... of the
+    stride.
+
     Args:
-        evidence: With ``attention`` [C, h, w] and its ``attention_stride``, which give the grid.
+        evidence: With ``attention`` [C, h, w] and its ``attention_stride``.
         views: The same photo at other sizes, each with attention of its own.
 
     Returns:
-        [C, h, w] in 0..1, each size counting alike, each class divided by its maximum.
+        [C, h', w'] in 0..1, each size counting alike, each class divided by its maximum, and the
+        stride of its grid.
     """
-    stride, size = evidence.attention_stride, evidence.attention.shape[1:]
-    maps = [evidence.attention]
-    for view in views:
-        scale = view.img_shape[0] / evidence.img_shape[0]
-        own = resample(view.attention[None], view.attention_stride / scale, stride, size)[0]
-        maps.append(normalise(own))
-    return normalise(torch.stack(maps).mean(0))
+    seen = [(one, one.img_shape[0] / evidence.img_shape[0]) for one in (evidence, *views)]
+    finest = min(one.attention_stride / scale for one, scale in seen)
+    parts = math.ceil(evidence.attention_stride / finest - 1e-3)
+    while evidence.attention_stride % parts:
+        parts += 1
+    stride = evidence.attention_stride // parts
+    size = valid_cells(evidence.img_shape, stride)
+    maps = [
+        normalise(resample(one.attention[None], one.attention_stride / scale, stride, size)[0])
+        for one, scale in seen
+    ]
+    return normalise(torch.stack(maps).mean(0)), stride
 
 
 @MODELS.register_module()

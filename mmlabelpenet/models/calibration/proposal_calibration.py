@@ -19,6 +19,7 @@ from .validation import merge_validated
 
 MODES = ('off', 'forward', 'full')
 ENERGIES = ('contrast', 'share')
+SEEDS = ('proposals', 'attention')
 
 
 @MODELS.register_module()
@@ -35,19 +36,24 @@ class ProposalCalibration(BaseModule):
             METHOD 5's ratio: it doesn't punish a box that swallows background, so it only
             serves where proposal scores do).
         threshold: Of the contrast energy.
+        seeds: ``'proposals'`` mines the proposals of most energy and tightens them;
+            ``'attention'`` takes, of each tagged class, the tight box of what is connected to the
+            peak of its attention (:meth:`stand_out`): one pseudo instance a class, wherever the
+            proposals lie. With mode ``'off'`` proposals are mined all the same.
         score_power: Exponent of stage 1's proposal scores in the calibrated score; 0 lets the
             energy alone decide.
         dilation: Factor of the sides of a pseudo box, within which its instance attention is
             read off the attention of its class.
         refine: Config of the module that sharpens instance attention by the photo itself, e.g.
             ``PixelAffinity``; None leaves it on the grid of the attention.
-        tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are.
+        tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are. Of its
+            ``threshold`` :meth:`stand_out` makes use too.
         mining: Arguments of :func:`mine`.
         validation: Least agreement v of an instance that is fed back.
         merging: Arguments of :func:`merge_validated`.
 
     Raises:
-        ValueError: For an unknown mode or energy.
+        ValueError: For an unknown mode, energy or kind of seeds.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class ProposalCalibration(BaseModule):
         sharpen: dict | None = None,
         energy: str = 'contrast',
         threshold: float = 0.3,
+        seeds: str = 'proposals',
         score_power: float = 0.0,
         dilation: float = 1.3,
         refine: dict | None = None,
@@ -67,9 +74,12 @@ class ProposalCalibration(BaseModule):
         super().__init__()
         if mode not in MODES or energy not in ENERGIES:
             raise ValueError(f'mode {mode!r} is not in {MODES} or energy {energy!r} in {ENERGIES}')
+        if seeds not in SEEDS:
+            raise ValueError(f'seeds {seeds!r} are not in {SEEDS}')
         self.mode = mode
         self.energy = energy
         self.threshold = threshold
+        self.seeds = seeds
         self.score_power = score_power
         self.dilation = dilation
         self.tighten_cfg = tighten
@@ -97,7 +107,8 @@ class ProposalCalibration(BaseModule):
             one = self._sharpened(feats, index, one)
             if 'views' in one:
                 views = [self._sharpened(view.feats, 0, view) for view in one.pop('views')]
-                one.attention = mean_attention(one, views)
+                one.attention, stride = mean_attention(one, views)
+                one.set_metainfo(dict(attention_stride=stride))
             bboxes = one.proposals.bboxes
             energy = self.box_energy(one.attention, bboxes / one.attention_stride)
             # Absent classes have attention too, divided by its own maximum: belief scales it.
@@ -136,22 +147,60 @@ class ProposalCalibration(BaseModule):
             attention; their weights are the image score of the class times the score's share
             of the class's best, or, with mode ``'off'``, the score itself as in OICR.
         """
+        choose = self._mined
+        if self.seeds == 'attention' and self.mode != 'off':
+            choose = self.stand_out
         finer = []
         for one in self.rescore(feats, evidence):
             one = one.clone()
-            proposals = one.proposals
-            pseudo = mine(proposals.bboxes, proposals.scores, one.tags, **self.mining)
-            pseudo.weights = pseudo.scores
-            pseudo.attention, stride = self._instance_attention(one, pseudo)
+            one.pseudo_instances, stride = choose(one)
             one.set_metainfo(dict(instance_stride=stride))
-            if self.mode != 'off':
-                best = one.proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
-                pseudo.weights = one.image_scores[pseudo.labels] * pseudo.scores / best
-                if self.tighten_cfg is not None:
-                    pseudo = self.tighten(one, pseudo, **self.tighten_cfg)
-            one.pseudo_instances = pseudo
             finer.append(one)
         return finer
+
+    def _mined(self, evidence: Evidence) -> tuple[InstanceData, int]:
+        """Mined and tightened proposals of one photo, and the stride of their attention."""
+        proposals = evidence.proposals
+        pseudo = mine(proposals.bboxes, proposals.scores, evidence.tags, **self.mining)
+        pseudo.weights = pseudo.scores
+        pseudo.attention, stride = self._instance_attention(evidence, pseudo)
+        if self.mode != 'off':
+            best = proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
+            pseudo.weights = evidence.image_scores[pseudo.labels] * pseudo.scores / best
+            if self.tighten_cfg is not None:
+                evidence.set_metainfo(dict(instance_stride=stride))
+                pseudo = self.tighten(evidence, pseudo, **self.tighten_cfg)
+        return pseudo, stride
+
+    def stand_out(self, evidence: Evidence) -> tuple[InstanceData, int]:
+        """Pseudo instances where the attention of a whole photo peaks, one a tagged class.
+
+        Args:
+            evidence: With ``tags``, ``image_scores``, ``attention``, ``attention_stride``,
+                ``img_shape`` and, where attention is refined, ``photo``.
+
+        Returns:
+            M instances with ``bboxes``, ``labels``, ``scores`` and ``weights`` (the image
+            score of the class, 0 where it has no attention at all: the box is the photo then)
+            and ``attention`` on the grid of the stride, which comes second.
+        """
+        labels = evidence.tags.nonzero()[:, 0]
+        maps, stride = evidence.attention[labels], evidence.attention_stride
+        if self.refine is not None:
+            maps, stride = self.refine(evidence.photo, maps, stride), self.refine.stride
+        share = (self.tighten_cfg or {}).get('threshold', 0.5)
+        height, width = evidence.img_shape[:2]
+        photo = maps.new_tensor([0, 0, width, height])
+        boxes = (tight_boxes(connected_to_peak(maps, share)) * stride).minimum(photo[[2, 3, 2, 3]])
+        found = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+        boxes = torch.where(found[:, None], boxes, photo)
+        scores = evidence.image_scores[labels] * found
+        own = torch.arange(len(labels), device=labels.device)
+        attention = instance_attention(maps, boxes / stride, own, self.dilation)
+        pseudo = InstanceData(
+            bboxes=boxes, labels=labels, scores=scores, weights=scores, attention=attention
+        )
+        return pseudo, stride
 
     @torch.no_grad()
     def feedback(self, evidence: list[Evidence]) -> list[Evidence]:

@@ -6,14 +6,14 @@ import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
 from mmengine.model import ModuleDict
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
-from .painting import paint_semantic_map
+from .painting import hand_over
 from .pseudo_labels import above, pseudo_result, supervision
 from .views import padded_input, rescaled, stack_maps
 
@@ -39,7 +39,8 @@ class LabelPEnet(BaseDetector):
             stages 2 and 3, and ``'calibration'`` those that teach stage 4, with stage 3's masks
             and, in a full calibration, validated.
         attention_scales: Further sizes of a photo, relative to the input, at which the backbone
-            sees it and attention is read too; the maps are averaged by the calibration.
+            sees it, the classifier learns and attention is read too; the maps are averaged by
+            the calibration. No gradient goes to the backbone through them.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: mmengine's initialisation.
 
@@ -235,13 +236,14 @@ class LabelPEnet(BaseDetector):
     def _propagate_tags(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence]
     ) -> list[Evidence]:
-        """Stage 1's evidence, with views of the photos at further sizes where asked for."""
-        if self.attention_scales:
-            evidence = [self._with_views(one) for one in evidence]
+        """Stage 1's evidence, with that of the photos at further sizes where asked for."""
+        evidence = [self._with_views(one) for one in evidence]
         return self.cascade['classification'].propagate(feats, evidence)
 
     @torch.no_grad()
     def _with_views(self, evidence: Evidence) -> Evidence:
+        if not self.attention_scales or 'views' in evidence:
+            return evidence
         evidence = evidence.clone()
         # Batch norm must not learn from what no loss looks at.
         self.backbone.eval()
@@ -307,6 +309,8 @@ class LabelPEnet(BaseDetector):
         feats = self._training_feat(batch_inputs, evidence)
         if self.curriculum.direction == 'backward' and self.can_validate:
             return self._backward_loss(feats, evidence)
+        if 'classification' in self.active:
+            evidence = [self._with_views(one) for one in evidence]
         return self._walk(feats, evidence, self.active[-1], learning=self.active)[1]
 
     @property
@@ -328,21 +332,18 @@ class LabelPEnet(BaseDetector):
         Returns:
             The samples with ``pred_instances`` (bboxes [M, 4], scores [M], labels [M], masks
             [M, H, W] where the stage makes them), ``pred_image_scores`` [C] and, with masks,
-            ``pred_sem_seg``.
+            ``pred_sem_seg``; x2 and y2 of boxes are the first pixels outside.
         """
         evidence = self._evidence(batch_inputs, batch_data_samples)
         img_shapes = [e.img_shape for e in evidence]
         feats = self.extract_feat(batch_inputs, img_shapes)
         image_scores = self.cascade['classification'].image_scores(feats, img_shapes)
         results = self._results(feats, evidence, self.tested)
-        masks = self.makes_masks
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
-            if not masks:
+            if not self.makes_masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
-            sample.pred_image_scores = scores
-            if masks:
-                sample.pred_sem_seg = PixelData(sem_seg=paint_semantic_map(result)[None])
-        return self.add_pred_to_datasample(batch_data_samples, results)
+            hand_over(sample, result, scores)
+        return batch_data_samples
 
     def _results(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str

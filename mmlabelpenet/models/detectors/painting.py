@@ -1,8 +1,25 @@
-"""From instances to a semantic map."""
+"""From instances to a semantic map, and into the data sample."""
 
 import torch
-from mmengine.structures import InstanceData
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
+
+
+def hand_over(sample: DetDataSample, instances: InstanceData, image_scores: Tensor) -> None:
+    """Put a photo's result into its sample.
+
+    Args:
+        sample: Gets ``pred_instances``, ``pred_image_scores``, with masks ``pred_sem_seg``, and
+            tells the metrics that boxes end at the first pixels outside (``boxes_end``).
+        instances: In photo pixels.
+        image_scores: [C].
+    """
+    sample.pred_instances = instances
+    sample.pred_image_scores = image_scores
+    sample.set_metainfo(dict(boxes_end='outside'))
+    if 'masks' in instances:
+        sample.pred_sem_seg = PixelData(sem_seg=paint_semantic_map(instances)[None])
 
 
 def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tensor:

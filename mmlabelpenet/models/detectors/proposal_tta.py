@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
@@ -13,7 +13,7 @@ from mmlabelpenet.structures import Evidence
 
 from ..task_modules import select_detections
 from .label_penet import LabelPEnet
-from .painting import paint_semantic_map
+from .painting import hand_over
 
 View = tuple[tuple[Tensor, ...], list[Evidence]]
 
@@ -56,10 +56,7 @@ class ProposalTTA(BaseTTAModel):
         scores = _image_scores(model, read)
         samples = views[0]['data_samples']
         for sample, result, score in zip(samples, results, scores):
-            sample.pred_image_scores = score
-            sample.pred_instances = result
-            if 'masks' in result:
-                sample.pred_sem_seg = PixelData(sem_seg=paint_semantic_map(result)[None])
+            hand_over(sample, result, score)
         return samples
 
     @staticmethod

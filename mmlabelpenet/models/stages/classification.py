@@ -74,16 +74,20 @@ class ClassificationStage(Stage):
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``.
 
+        The classifier learns from ``views`` of the photos as from the photos, each size counting
+        alike, since attention is read off it at all of them.
+
         On the way back, where the evidence has pseudo instances already, ``loss_region`` too:
         the classifier learns from each of them as from a small photo (METHOD 5).
         """
         tags = torch.stack([e.tags for e in evidence])
         known = torch.stack([e.known for e in evidence])
-        logits = self.attention.image_logits(feats, [e.img_shape for e in evidence])
+        logits = self._logits_of_sizes(feats, evidence).float()
         loss_image = F.binary_cross_entropy_with_logits(
-            logits.float(), tags, weight=known, reduction='sum'
+            logits, tags.expand_as(logits), weight=known.expand_as(logits), reduction='sum'
         )
-        losses = dict(loss_image=self.loss_image_weight * loss_image / len(evidence))
+        photos = len(logits) * len(evidence)
+        losses = dict(loss_image=self.loss_image_weight * loss_image / photos)
         if self.has_streams:
             scores = self.proposal_scores(feats, self._drawn(evidence))
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
@@ -92,6 +96,14 @@ class ClassificationStage(Stage):
             regions = [self._region_loss(feats, i, e) for i, e in enumerate(evidence)]
             losses['loss_region'] = self.loss_region_weight * torch.stack(regions).mean()
         return losses
+
+    def _logits_of_sizes(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> Tensor:
+        """Logits [S, B, C] of B photos at each of S sizes, their own first."""
+        sizes = [self.attention.image_logits(feats, [e.img_shape for e in evidence])]
+        for views in zip(*(e.get('views', []) for e in evidence)):
+            logits = [self.attention.image_logits(v.feats, [v.img_shape]) for v in views]
+            sizes.append(torch.cat(logits))
+        return torch.stack(sizes)
 
     def _region_loss(self, feats: Sequence[Tensor], index: int, evidence: Evidence) -> Tensor:
         """Loss of the pseudo instances of one photo, weighted by their weights."""

@@ -136,8 +136,43 @@ def test_refined_instances_lie_on_a_finer_grid_and_stay_in_their_boxes():
         assert y1 - 4 <= rows.min() <= rows.max() <= y2 + 4
 
 
-def test_unknown_modes_and_energies_are_refused():
+def test_unknown_modes_energies_and_seeds_are_refused():
+    with pytest.raises(ValueError, match='seeds'):
+        ProposalCalibration(seeds='noise')
     with pytest.raises(ValueError, match='backwards'):
         ProposalCalibration(mode='backwards')
     with pytest.raises(ValueError, match='kinetic'):
         ProposalCalibration(energy='kinetic')
+
+
+def test_what_stands_out_needs_no_proposal():
+    evidence = stage_one_evidence(tags=(1.0, 1.0, 1.0))
+    evidence.attention = torch.zeros(3, 4, 6)
+    evidence.attention[0, 1:3, 1:4] = torch.tensor([[0.6, 1.0, 0.6], [0.3, 0.6, 0.3]])
+    evidence.attention[0, 3, 5] = 0.9  # not connected to the peak
+    evidence.attention[2, 0:2, 4:6] = 1.0
+    evidence.proposals.bboxes = torch.tensor([[0.0, 0, 8, 8]]).expand(12, 4)
+    [after] = ProposalCalibration(seeds='attention')(random_feats(), [evidence])
+    pseudo = after.pseudo_instances
+    assert pseudo.labels.tolist() == [0, 1, 2]
+    # the second class has no attention: it teaches nothing
+    expected = [[16, 16, 64, 48], [0, 0, 96, 64], [64, 0, 96, 32]]
+    assert pseudo.bboxes.tolist() == expected
+    assert pseudo.weights.tolist() == pytest.approx([0.9, 0, 0.2])
+    assert pseudo.attention[0].amax() == 1 and pseudo.attention[0, 3, 5] == 0
+    untagged = stage_one_evidence(tags=(0.0, 0.0, 0.0))
+    [after] = ProposalCalibration(seeds='attention')(random_feats(), [untagged])
+    assert len(after.pseudo_instances) == 0
+
+
+def test_what_stands_out_stays_in_the_photo_and_off_mines_proposals_all_the_same():
+    evidence = stage_one_evidence()
+    evidence.set_metainfo(dict(img_shape=(60, 90)))
+    evidence.attention = torch.ones(3, 4, 6)
+    [after] = ProposalCalibration(seeds='attention')(random_feats(), [evidence])
+    assert after.pseudo_instances.bboxes.tolist() == [[0, 0, 90, 60]] * 2
+    off, mined = (
+        ProposalCalibration(mode='off', seeds=seeds)(random_feats(), [evidence])[0]
+        for seeds in ('attention', 'proposals')
+    )
+    assert off.pseudo_instances.bboxes.equal(mined.pseudo_instances.bboxes)

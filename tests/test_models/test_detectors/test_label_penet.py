@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmlabelpenet.models.detectors.views import rescaled
+from mmlabelpenet.models.detectors.views import padded_input, rescaled
 from mmlabelpenet.structures import Curriculum
 
 from ..tiny import (
@@ -437,8 +437,10 @@ def test_attention_is_the_mean_over_the_sizes_of_a_photo():
         stage = plain.cascade['classification'].attention
         [attention] = stage(feats, [view])
         attention = sharpen(feats, 0, attention, stage.stride, view.img_shape)
-        maps.append(F.interpolate(attention[None], (16, 24), mode='bilinear')[0])
+        # the largest view calls for half the stride
+        maps.append(F.interpolate(attention[None], (32, 48), mode='bilinear')[0])
     assert 'views' not in found
+    assert found.attention_stride * 2 == sharpen.stride
     expected = torch.stack([m / m.amax((1, 2), keepdim=True) for m in maps]).mean(0)
     expected = expected / expected.amax((1, 2), keepdim=True)
     torch.testing.assert_close(found.attention, expected, rtol=0.0, atol=0.02)
@@ -458,3 +460,17 @@ def test_views_train_and_leave_the_statistics_of_the_backbone(changes):
     assert all(torch.isfinite(value) for value in losses.values())
     assert last.num_batches_tracked == before + 1
     assert passes == ([True] if changes else [True, False])
+
+
+def test_the_classifier_learns_from_every_size():
+    plain, several = build_model(), build_model(attention_scales=(1.5,))
+    several.load_state_dict(plain.state_dict())
+    for model in (plain, several):
+        model.set_active(('classification',), False)
+    one, both = (losses_of(m, photo())['classification.loss_image'] for m in (plain, several))
+    [larger] = plain.read(collate(photo()))[1]
+    larger = rescaled(larger, 1.5)
+    feats = plain.backbone(padded_input(larger, plain._padded(larger.img_shape)))
+    logits = plain.cascade['classification'].attention.image_logits(feats, [larger.img_shape])
+    alone = F.binary_cross_entropy_with_logits(logits[0], larger.tags, reduction='sum')
+    torch.testing.assert_close(both, (one + alone) / 2)

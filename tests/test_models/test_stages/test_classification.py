@@ -56,6 +56,19 @@ def test_the_loss_of_the_photo_is_summed_over_classes_and_meant_over_photos():
     assert losses['loss_image'].item() == pytest.approx(2 * NUM_CLASSES * math.log(2))
 
 
+def test_views_of_photos_count_like_the_photos():
+    stage, feats = build_stage(roi_features=None), random_feats(batch=2)
+    evidence = [photo_evidence(), photo_evidence((0.0, 1.0, 0.0))]
+    plain = stage.loss(feats, evidence)['loss_image']
+    larger = [evidence_of(96, 144, tags=e.tags, known=e.known) for e in evidence]
+    for view in larger:
+        view.feats = random_feats(96, 144)
+    views = sum(stage.loss(v.feats, [v])['loss_image'] for v in larger) / 2
+    for one, view in zip(evidence, larger):
+        one.views = [view]
+    torch.testing.assert_close(stage.loss(feats, evidence)['loss_image'], (plain + views) / 2)
+
+
 def test_a_class_whose_absence_is_not_known_costs_nothing():
     stage, feats = build_stage(), random_feats()
     unsure = (1.0, 0.0, 1.0)
