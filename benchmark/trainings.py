@@ -74,10 +74,11 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
     phases = list(build_phases(cfg.train_cfg.phases).items())[:num_phases]
     model = without(cfg.model.to_dict(), IDLE)
     calibration = model['calibration']
+    if calibration.get('mode') == 'off':
+        model.pop('attention_scales', None)  # photos are seen at one size then
     if all(phase.stages == ('classification',) for _, phase in phases):
         # The classifier does not see what is made of its scores.
         del model['calibration']
-        model.pop('attention_scales', None)
         for name in ('score_proposals', 'energy_threshold'):
             model['cascade']['classification'].pop(name, None)
     elif calibration.get('mode') == 'full' and not any(phase.alternate for _, phase in phases):

@@ -149,7 +149,12 @@ def test_what_makes_a_training_another_one(place, modules):
     assert changed(**both) != key
     assert changed(2, **both) == changed(2)
     # the classifier does not see what calibration makes of it
-    assert changed(1, **{'model.calibration.mode': 'off'}) == changed(1)
+    off = {'model.calibration.mode': 'off'}
+    assert changed(1, **off) == changed(1)
+    # but it learns from all sizes, of which there is one without calibration
+    sizes = {'model.attention_scales': (1.5,)}
+    assert changed(1, **sizes) != changed(1)
+    assert changed(1, **sizes, **off) == changed(1)
 
 
 def test_every_row_has_a_config(modules):
