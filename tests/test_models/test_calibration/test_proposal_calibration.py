@@ -159,7 +159,8 @@ def test_what_stands_out_needs_no_proposal():
     expected = [[16, 16, 64, 48], [0, 0, 96, 64], [64, 0, 96, 32]]
     assert pseudo.bboxes.tolist() == expected
     assert pseudo.weights.tolist() == pytest.approx([0.9, 0, 0.2])
-    assert pseudo.attention[0].amax() == 1 and pseudo.attention[0, 3, 5] == 0
+    assert pseudo.attention[0].amax() == 1
+    assert pseudo.attention[0, 3, 5] == 0
     untagged = stage_one_evidence(tags=(0.0, 0.0, 0.0))
     [after] = ProposalCalibration(seeds='attention')(random_feats(), [untagged])
     assert len(after.pseudo_instances) == 0
