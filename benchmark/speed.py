@@ -37,7 +37,7 @@ from trainings import REPOSITORY
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.engine.loops import build_phases
-from mmlabelpenet.models import FeatureCache, LabelPEnet
+from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
 from mmlabelpenet.proposals import Job, run_jobs
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum
@@ -224,19 +224,27 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
     phases = build_phases(Config.fromfile(str(CONFIG)).train_cfg.phases)
     total, ratios = [0.0, 0.0], {}
     with tempfile.TemporaryDirectory() as folder:
-        cache = FeatureCache(folder)
+        cache, labels = FeatureCache(folder), LabelCache(folder)
+        first = model.cascade['classification']
         for name, phase in phases.items():
             if phase.backbone:
                 continue
             model.set_active(phase.stages, False)
             cache.open(model.backbone)
+            labels.open(model.backbone, first, model.calibration, recipe=model.label_recipe)
+            learns_first = 'classification' in phase.stages
             step = training(model, batch)
 
-            def once(kept: FeatureCache | None, step: Callable[[], object] = step) -> None:
-                model.feature_cache = kept
+            def once(
+                kept: FeatureCache | None,
+                made: LabelCache | None,
+                step: Callable[[], object] = step,
+            ) -> None:
+                model.feature_cache, model.label_cache = kept, made
                 step()
 
-            actions = [partial(once, cache), partial(once, None)]
+            kept = None if learns_first else labels
+            actions = [partial(once, cache, kept), partial(once, None, None)]
             pair = medians(actions, args.rounds, args.device)
             ratios[f'cached_{name}'] = pair[0] / pair[1]
             total = [sum_ + phase.epochs * one for sum_, one in zip(total, pair)]

@@ -94,7 +94,7 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
             cached=cfg.train_cfg.get('feature_cache') is not None,
             loader=without(cfg.train_dataloader.to_dict(), IDLE),
             optimiser=cfg.optim_wrapper.to_dict(),
-            projections=cfg.default_hooks.get('projections'),
+            statistics=cfg.default_hooks.get('feature_statistics'),
             processes=processes,
         )
     )

@@ -303,7 +303,7 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
     # Adam divides by the size of a gradient: where that is noise, so is its step.
     cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
     cfg.optim_wrapper.paramwise_cfg = None
-    cfg.default_hooks.projections.num_photos = 0
+    cfg.default_hooks.feature_statistics.num_photos = 0
     for iterations, name in ((16, 'one'), (8, 'two')):
         for phase in ('classification', 'joint'):
             cfg.train_cfg.phases[phase].iterations = (

@@ -10,7 +10,7 @@ default_hooks = dict(
         max_keep_ckpts=2,
         backend_args=dict(backend='atomic')),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    projections=dict(type='PrincipalProjectionHook'),
+    feature_statistics=dict(type='FeatureStatisticsHook'),
     finite_loss=dict(type='FiniteLossHook'),
     visualization=dict(type='CascadeVisualizationHook'))
 

@@ -1,12 +1,12 @@
 """Training loops and hooks."""
 
-from .hooks import FiniteLossHook, PrincipalProjectionHook, PseudoLabelHook
+from .hooks import FeatureStatisticsHook, FiniteLossHook, PseudoLabelHook
 from .loops import CurriculumTrainLoop, Phase
 
 __all__ = [
     'CurriculumTrainLoop',
+    'FeatureStatisticsHook',
     'FiniteLossHook',
     'Phase',
-    'PrincipalProjectionHook',
     'PseudoLabelHook',
 ]

@@ -5,8 +5,8 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
 
-from mmlabelpenet.engine import FiniteLossHook, PrincipalProjectionHook
-from mmlabelpenet.models import LevelFusion
+from mmlabelpenet.engine import FeatureStatisticsHook, FiniteLossHook
+from mmlabelpenet.models import CAMAttention, LevelFusion
 from mmlabelpenet.utils import UserError, register_all_modules
 
 
@@ -83,7 +83,7 @@ def run_hook(model, photos, tmp_path, **changes):
         batch_size = 1
 
     fields = dict(model=model, cfg={}, train_dataloader=Loader(loader), logger=MMLogger('x'))
-    PrincipalProjectionHook(num_photos=4).before_train(runner_at(tmp_path, **(fields | changes)))
+    FeatureStatisticsHook(num_photos=4).before_train(runner_at(tmp_path, **(fields | changes)))
 
 
 def test_projections_start_at_principal_components_of_the_first_photos(photos, tmp_path):
@@ -103,6 +103,32 @@ def test_projections_start_at_principal_components_of_the_first_photos(photos, t
         assert torch.allclose(covariance[used, used], expected, atol=1e-3)
         rest = [i for i in range(4) if not begin <= i < begin + 2]
         assert projected[rest].abs().max() == 0
+
+
+def test_a_classifier_that_standardises_divides_by_what_tells_photos_apart(photos, tmp_path):
+    model = Maps()
+    attention = dict(in_channels=(6, 6), strides=(1, 2), levels=(-1,))
+    model.source = CAMAttention(2, **attention, standardise=True)
+    model.plain = CAMAttention(2, **attention)
+    for cam in (model.source, model.plain):
+        torch.nn.init.ones_(cam.classifiers[0].weight)
+    run_hook(model, photos, tmp_path)
+    means = [photo[0, :, :8][:, ::2, ::2].mean((1, 2)) for photo in photos[:4]]
+    spread = torch.stack(means).std(0, correction=0)
+    [weight], [plain] = model.source.weights, model.plain.weights
+    expected = (1 / spread).expand(2, 6)
+    torch.testing.assert_close(weight[:, :, 0, 0], expected, rtol=1e-4, atol=0)
+    assert plain.eq(1).all()
+    [logits] = model.source.image_logits(model.extract_feat(photos[0], None), [(8, 7)])
+    torch.testing.assert_close(logits, (means[0] / spread).sum().expand(2), rtol=1e-4, atol=0)
+    assert 'spread_0' in model.source.state_dict()
+
+
+def test_channels_that_hardly_differ_are_not_blown_up():
+    cam = CAMAttention(1, in_channels=(3,), strides=(8,), standardise=True)
+    torch.nn.init.ones_(cam.classifiers[0].weight)
+    cam.start_from([torch.tensor([0.0, 1.0, 2.0])])
+    assert cam.weights[0].flatten().tolist() == pytest.approx([100, 1, 0.5])
 
 
 @pytest.mark.parametrize('changes', [dict(iteration=1), dict(cfg=dict(load_from='x.pth'))])

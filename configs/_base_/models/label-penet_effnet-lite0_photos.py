@@ -14,11 +14,16 @@ model = dict(
     attention_scales=(1.5,),
     backbone=dict(dilated=True),
     cascade=dict(
-        classification=dict(attention=dict(strides=strides, levels=(2,))),
+        classification=dict(
+            attention=dict(strides=strides, levels=(2,), standardise=True)),
         detection=dict(box_head=box_head),
         refinement=dict(mask_head=mask_head),
         segmentation=dict(box_head=box_head, mask_head=mask_head)),
     calibration=dict(
         sharpen=dict(strides=strides, steps=4),
-        refine=dict(stride=6),
+        # Far first, then along the edges.
+        refine=[
+            dict(type='PixelAffinity', stride=6),
+            dict(type='PixelAffinity', stride=3, dilations=(1, 2, 4), steps=3),
+        ],
         seeds='attention'))

@@ -1,6 +1,4 @@
 # Attention: class activation maps.
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
-attention = dict(
-    _delete_=True, type='CAMAttention', **_base_.levels,
-    levels=_base_.model.cascade.classification.attention.levels)
+attention = dict(type='CAMAttention')
 model = dict(cascade=dict(classification=dict(attention=attention)))

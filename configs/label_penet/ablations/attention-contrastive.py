@@ -1,7 +1,4 @@
 # Attention: excitation less that of the opposite of the class.
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
-attention = dict(
-    _delete_=True, type='ExcitationAttention', level=1,
-    contrastive=True, **_base_.levels,
-    levels=_base_.model.cascade.classification.attention.levels)
+attention = dict(type='ExcitationAttention', level=1, contrastive=True)
 model = dict(cascade=dict(classification=dict(attention=attention)))

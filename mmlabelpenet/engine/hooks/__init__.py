@@ -1,7 +1,7 @@
 """Hooks of the runner."""
 
+from .feature_statistics import FeatureStatisticsHook
 from .finite_loss import FiniteLossHook
-from .principal_projections import PrincipalProjectionHook
 from .pseudo_labels import PseudoLabelHook
 
-__all__ = ['FiniteLossHook', 'PrincipalProjectionHook', 'PseudoLabelHook']
+__all__ = ['FeatureStatisticsHook', 'FiniteLossHook', 'PseudoLabelHook']

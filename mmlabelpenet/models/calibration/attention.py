@@ -84,6 +84,8 @@ class CAMAttention(BaseModule):
         in_channels: Channels of every backbone level.
         strides: Stride of every backbone level.
         levels: Levels that the classifier reads; the finest one gives the grid.
+        standardise: Whether channels are divided by how much their means differ between photos
+            (:meth:`start_from`, see ``FeatureStatisticsHook``), so that all of them learn alike.
         init_cfg: mmengine's initialisation.
     """
 
@@ -93,22 +95,49 @@ class CAMAttention(BaseModule):
         in_channels: Sequence[int],
         strides: Sequence[int],
         levels: Sequence[int] = (-1,),
+        standardise: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.levels = tuple(levels)
+        self.levels = tuple(level % len(in_channels) for level in levels)
         self.level_strides = tuple(strides[level] for level in self.levels)
         self.stride = min(self.level_strides)
         self.classifiers = nn.ModuleList(
             nn.Conv2d(in_channels[level], num_classes, 1, bias=False) for level in self.levels
         )
         self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.standardise = standardise
+        for index, level in enumerate(self.levels if standardise else ()):
+            self.register_buffer(f'spread_{index}', torch.ones(in_channels[level]))
 
     def init_weights(self) -> None:
         """Start from zero maps: a linear classifier needs no broken symmetry."""
         super().init_weights()
         for classifier in self.classifiers:
             nn.init.zeros_(classifier.weight)
+
+    @torch.no_grad()
+    def start_from(self, spreads: Sequence[Tensor]) -> None:
+        """Say by how much channels differ.
+
+        Args:
+            spreads: For each level that is read, [c]: standard deviation of the channels' means
+                over photos. Channels that hardly differ are not blown up.
+        """
+        for index, spread in enumerate(spreads):
+            least = 0.01 * spread.mean().clamp(min=1e-6)
+            self.get_buffer(f'spread_{index}').copy_(spread.clamp(min=least))
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """What the classifier gives to a channel of each level as it is: [C, c, 1, 1] each."""
+        weights = [classifier.weight for classifier in self.classifiers]
+        if not self.standardise:
+            return weights
+        return [
+            weight / self.get_buffer(f'spread_{index}')[None, :, None, None]
+            for index, weight in enumerate(weights)
+        ]
 
     def image_logits(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
         """Logits of the whole photos.
@@ -123,10 +152,10 @@ class CAMAttention(BaseModule):
         logits = []
         for index, shape in enumerate(img_shapes):
             total: Tensor | float = 0.0
-            for level, stride, classifier in self._levels():
+            for level, stride, weight in self._levels():
                 rows, columns = valid_cells(shape, stride)
                 mean = feats[level][index, :, :rows, :columns].mean((1, 2))
-                total = total + classifier(mean[None, :, None, None])[0, :, 0, 0]
+                total = total + F.linear(mean, weight[:, :, 0, 0])
             logits.append(total + self.bias)
         return torch.stack(logits)
 
@@ -155,14 +184,14 @@ class CAMAttention(BaseModule):
     ) -> Tensor:
         """Class maps [C, h, w] of one photo, signed and without bias."""
         total: Tensor | float = 0.0
-        for level, stride, classifier in self._levels():
+        for level, stride, weight in self._levels():
             rows, columns = valid_cells(img_shape, stride)
-            cam = classifier(feats[level][index : index + 1, :, :rows, :columns]).float()
+            cam = F.conv2d(feats[level][index : index + 1, :, :rows, :columns], weight).float()
             total = total + resample(cam, stride, self.stride, size)[0]
         return total
 
     def _levels(self) -> zip:
-        return zip(self.levels, self.level_strides, self.classifiers)
+        return zip(self.levels, self.level_strides, self.weights)
 
     def forward(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[Tensor]:
         """Attention maps of a batch.

@@ -45,6 +45,7 @@ class ExcitationAttention(CAMAttention):
         level: Level whose grid carries the maps.
         contrastive: Whether to take away what speaks for the opposite: the same walk from the
             classifier with its weights negated.
+        standardise: As of :class:`CAMAttention`.
         init_cfg: mmengine's initialisation.
 
     Raises:
@@ -59,13 +60,14 @@ class ExcitationAttention(CAMAttention):
         levels: Sequence[int] = (-1,),
         level: int = 0,
         contrastive: bool = True,
+        standardise: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         count = len(in_channels)
         levels, level = [index % count for index in levels], level % count
         if min(levels) < level:
             raise ValueError(f'the classifier reads levels {levels}, finer than level {level}')
-        super().__init__(num_classes, in_channels, strides, levels, init_cfg)
+        super().__init__(num_classes, in_channels, strides, levels, standardise, init_cfg)
         self.level = level
         self.stride = strides[level]
         self.contrastive = contrastive
@@ -116,8 +118,8 @@ class ExcitationAttention(CAMAttention):
     def _top(self, tops: list[Tensor], wanted: Tensor, sign: float) -> list[Tensor]:
         """A unit of mass for each class over the cells that the classifier reads: [K, c, h, w]."""
         parts = []
-        for top, classifier in zip(tops, self.classifiers):
-            weight = (sign * classifier.weight.detach()[wanted].float()).clamp(min=0) + TINY
+        for top, weight in zip(tops, self.weights):
+            weight = (sign * weight.detach()[wanted].float()).clamp(min=0) + TINY
             # The classifier reads means, so a cell of a smaller map counts more.
             parts.append((top.float().clamp(min=0) + TINY) * weight / top[0, 0].numel())
         total = sum(part.sum((1, 2, 3), keepdim=True) for part in parts)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from mmdet.structures.bbox import bbox_overlaps
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -45,7 +45,8 @@ class ProposalCalibration(BaseModule):
         dilation: Factor of the sides of a pseudo box, within which its instance attention is
             read off the attention of its class.
         refine: Config of the module that sharpens instance attention by the photo itself, e.g.
-            ``PixelAffinity``; None leaves it on the grid of the attention.
+            ``PixelAffinity``, or a list of them, one after the other, usually from coarse to
+            fine; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are. Of its
             ``threshold`` :meth:`stand_out` makes use too.
         mining: Arguments of :func:`mine`.
@@ -65,7 +66,7 @@ class ProposalCalibration(BaseModule):
         seeds: str = 'proposals',
         score_power: float = 0.0,
         dilation: float = 1.3,
-        refine: dict | None = None,
+        refine: dict | Sequence[dict] | None = None,
         tighten: dict | None = None,
         mining: dict | None = None,
         validation: float = 0.3,
@@ -87,7 +88,10 @@ class ProposalCalibration(BaseModule):
         self.validation = validation
         self.merging = merging or {}
         self.sharpen = None if sharpen is None or mode == 'off' else MODELS.build(sharpen)
-        self.refine = None if refine is None or mode == 'off' else MODELS.build(refine)
+        refiners = [refine] if isinstance(refine, dict) else refine or []
+        if mode == 'off':
+            refiners = []
+        self.refiners = ModuleList([MODELS.build(one) for one in refiners])
 
     @torch.no_grad()
     def rescore(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
@@ -185,9 +189,7 @@ class ProposalCalibration(BaseModule):
             and ``attention`` on the grid of the stride, which comes second.
         """
         labels = evidence.tags.nonzero()[:, 0]
-        maps, stride = evidence.attention[labels], evidence.attention_stride
-        if self.refine is not None:
-            maps, stride = self.refine(evidence.photo, maps, stride), self.refine.stride
+        maps, stride = self._refined(evidence, evidence.attention[labels])
         share = (self.tighten_cfg or {}).get('threshold', 0.5)
         height, width = evidence.img_shape[:2]
         photo = maps.new_tensor([0, 0, width, height])
@@ -233,9 +235,14 @@ class ProposalCalibration(BaseModule):
         stride = one.attention_stride
         boxes = pseudo.bboxes / stride
         maps = instance_attention(one.attention, boxes, pseudo.labels, self.dilation)
-        if self.refine is None:
-            return maps, stride
-        return self.refine(one.photo, maps, stride), self.refine.stride
+        return self._refined(one, maps)
+
+    def _refined(self, one: Evidence, maps: Tensor) -> tuple[Tensor, int]:
+        """Maps [M, h, w] on the grid of the attention, sharpened, and the stride of their grid."""
+        stride = one.attention_stride
+        for refiner in self.refiners:
+            maps, stride = refiner(one.photo, maps, stride), refiner.stride
+        return maps, stride
 
     @staticmethod
     def tighten(

@@ -177,3 +177,19 @@ def test_what_stands_out_stays_in_the_photo_and_off_mines_proposals_all_the_same
         for seeds in ('attention', 'proposals')
     )
     assert off.pseudo_instances.bboxes.equal(mined.pseudo_instances.bboxes)
+
+
+def test_refiners_follow_one_another():
+    evidence = stage_one_evidence()
+    evidence.photo = torch.rand(3, 64, 96)
+    chain = [dict(type='PixelAffinity', stride=8), dict(type='PixelAffinity', stride=4, steps=2)]
+    calibration = ProposalCalibration(seeds='attention', refine=chain)
+    [after] = calibration(random_feats(), [evidence])
+    coarse, fine = calibration.refiners
+    maps = coarse(evidence.photo, evidence.attention[[0, 2]], 16)
+    maps = fine(evidence.photo, maps, 8)
+    assert after.instance_stride == 4
+    outlined = after.pseudo_instances.attention > 0
+    assert outlined.shape == maps.shape
+    peaks = maps.flatten(1).argmax(1)
+    assert outlined.flatten(1).gather(1, peaks[:, None]).all()
