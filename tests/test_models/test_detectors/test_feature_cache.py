@@ -4,7 +4,12 @@ import pytest
 import torch
 from mmcv.transforms import Compose
 
-from mmlabelpenet.models import FeatureCache, LabelCache, require_known_transforms
+from mmlabelpenet.models import (
+    EfficientNetLite,
+    FeatureCache,
+    LabelCache,
+    require_known_transforms,
+)
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
@@ -165,3 +170,12 @@ def test_augmentation_that_the_cache_can_not_tell_is_refused():
     hidden = SimpleNamespace(dataset=SimpleNamespace(pipeline=Compose([build(jitter)])))
     with pytest.raises(UserError, match='PhotoMetricDistortion'):
         require_known_transforms(hidden)
+
+
+def test_how_weights_began_is_no_matter(tmp_path):
+    cache, folders = FeatureCache(tmp_path), set()
+    for init_cfg in (None, dict(type='Pretrained', checkpoint='x'), dict(checkpoint='x')):
+        torch.manual_seed(0)
+        cache.open(EfficientNetLite(init_cfg=init_cfg))
+        folders.add(cache.folder)
+    assert len(folders) == 1
