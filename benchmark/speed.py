@@ -32,11 +32,10 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
 from report import insert
 from speed_rivals import fast_rcnn, mask_rcnn
-from trainings import REPOSITORY
+from trainings import REPOSITORY, phases_of
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import make_shapes
-from mmlabelpenet.engine.loops import build_phases
 from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
 from mmlabelpenet.proposals import Job, run_jobs
 from mmlabelpenet.registry import MODELS
@@ -221,7 +220,7 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
     """Pre-training with maps from the disk against one that makes them in every epoch."""
     model = label_penet(args.device)
     batch = batch_of(args.size, args.proposals, count=4)
-    phases = build_phases(Config.fromfile(str(CONFIG)).train_cfg.phases)
+    phases = phases_of(Config.fromfile(str(CONFIG)))
     total, ratios = [0.0, 0.0], {}
     with tempfile.TemporaryDirectory() as folder:
         cache, labels = FeatureCache(folder), LabelCache(folder)

@@ -20,7 +20,7 @@ import torch
 from mmengine.config import Config
 
 from mmlabelpenet.apis.training import latest_checkpoint
-from mmlabelpenet.engine.loops import build_phases
+from mmlabelpenet.engine.loops import Phase, build_phases
 from mmlabelpenet.utils import UserError, atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -63,6 +63,11 @@ def without(value: Any, names: Iterable[str]) -> Any:
     return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
 
 
+def phases_of(cfg: Config) -> dict[str, Phase]:
+    """Phases of a config in the order in which they run."""
+    return build_phases(cfg.train_cfg.phases, cfg.train_cfg.get('order'))
+
+
 def training_key(cfg: Config, num_phases: int, processes: int) -> str:
     """Name of what the first phases of a config give: alike where the results are.
 
@@ -71,7 +76,7 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
         num_phases: Phases that count.
         processes: Of the training; its batches are so many times as large.
     """
-    phases = list(build_phases(cfg.train_cfg.phases).items())[:num_phases]
+    phases = list(phases_of(cfg).items())[:num_phases]
     model = without(cfg.model.to_dict(), IDLE)
     calibration = model['calibration']
     if calibration.get('mode') == 'off':
@@ -173,7 +178,7 @@ class Trainings:
         wholes: dict[str, list[str]] = {}
         for config in configs:
             cfg = self.read(config)
-            count = len(build_phases(cfg.train_cfg.phases))
+            count = len(phases_of(cfg))
             keys = [training_key(cfg, n, processes) for n in range(1, count + 1)]
             wholes[keys[-1]] = keys
         uses = Counter(key for keys in wholes.values() for key in keys)
@@ -199,7 +204,7 @@ class Trainings:
 
     def key(self, cfg: Config, num_phases: int | None = None) -> str:
         """Name of a training; of all its phases where ``num_phases`` is None."""
-        count = num_phases or len(build_phases(cfg.train_cfg.phases))
+        count = num_phases or len(phases_of(cfg))
         return training_key(cfg, count, self.processes)
 
     def train(self, cfg: Config, seed: int, num_phases: int | None = None) -> Trained:
@@ -210,7 +215,7 @@ class Trainings:
             seed: Of its random numbers.
             num_phases: Its first phases alone.
         """
-        names = list(build_phases(cfg.train_cfg.phases))
+        names = list(phases_of(cfg))
         count = num_phases or len(names)
         folder = self.root / f'{self.key(cfg, count)}-{seed}'
         done = folder / 'training.json'

@@ -26,6 +26,7 @@ from trainings import (
     digest,
     dump_config,
     launch,
+    phases_of,
     without,
 )
 
@@ -241,7 +242,7 @@ def tell_plan(rows: Sequence[Row], trainings: Trainings) -> None:
     """Print what rows have in common."""
     for row in rows:
         cfg = trainings.read(row.config)
-        names = [name for name, phase in cfg.train_cfg.phases.items() if phase is not None]
+        names = list(phases_of(cfg))
         keys = [trainings.key(cfg, n) for n in range(1, len(names) + 1)]
         told = [f'{name} {key}' for name, key in zip(names, keys)]
         print(f'{row.name:22} {tested_stage(cfg):14} {", ".join(told)}')

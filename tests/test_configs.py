@@ -93,7 +93,7 @@ def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
     model = MODELS.build(cfg.model)
     give_attention(model)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    for phase in build_phases(cfg.train_cfg.phases).values():
+    for phase in build_phases(cfg.train_cfg.phases, cfg.train_cfg.order).values():
         model.set_active(phase.stages, phase.backbone)
         model.set_curriculum(phase.curriculum(phase.alternate, 1000))
         model.train()
@@ -137,3 +137,16 @@ def photos_seen(name):
 def test_baselines_and_bound_see_as_many_photos_as_label_penet(name):
     whole = photos_seen('label_penet/label-penet_effnet-lite0_voc12-mini.py')
     assert photos_seen(name) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize('config', sorted(CONFIGS.rglob('*voc12-mini.py')), ids=lambda p: p.stem)
+def test_a_config_that_is_written_down_trains_in_the_same_order(config, tmp_path, monkeypatch):
+    monkeypatch.setenv('VOC12MINI_ROOT', str(tmp_path))
+    cfg = Config.fromfile(config)
+    cfg.dump(str(tmp_path / 'written.py'))
+    written = Config.fromfile(tmp_path / 'written.py')
+    first, second = (
+        list(build_phases(one.train_cfg.phases, one.train_cfg.order)) for one in (cfg, written)
+    )
+    assert first == second
+    assert first == [name for name in cfg.train_cfg.phases if name in first]

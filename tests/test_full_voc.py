@@ -45,7 +45,7 @@ def test_as_many_photos_are_seen_however_many_processes(
     batch = cfg.train_dataloader.batch_size * processes * accumulation
     assert batch == max(processes, 4)
     assert cfg.optim_wrapper.optimizer.lr == pytest.approx(1e-3 * batch / 4)
-    phases = build_phases(cfg.train_cfg.phases)
+    phases = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     lengths = {name: phase.length(1, accumulation) for name, phase in phases.items()}
     assert sum(lengths.values()) * processes == updates * 4
     # the last phase's rate falls to a tenth after as many photos as published

@@ -81,6 +81,14 @@ def test_phases_of_no_epoch_and_none_are_dropped():
         build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
 
 
+def test_order_tells_when_phases_run_however_they_are_written():
+    written = dict(sorted(PHASES.items()))
+    order = list(PHASES)
+    assert list(build_phases(written, order)) == ['first', 'second', 'joint']
+    with pytest.raises(ValueError, match=r"\['joint'\] are not in train_cfg.order"):
+        build_phases(PHASES, [name for name in order if name != 'joint'])
+
+
 def test_a_phase_without_stages_is_told():
     with pytest.raises(ValueError, match="'idle' has no stages"):
         build_phases(dict(idle=dict(epochs=1, stages=[])))

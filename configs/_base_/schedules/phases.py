@@ -1,6 +1,8 @@
 # Cascaded pre-training with a frozen backbone, one module after the other, then all together.
 train_cfg = dict(
     type='CurriculumTrainLoop',
+    # In words, since a config that mmengine writes down has its keys sorted.
+    order=['classification', 'detection', 'refinement', 'segmentation', 'joint'],
     phases=dict(
         classification=dict(epochs=2, stages=['classification']),
         detection=dict(epochs=3, stages=['detection']),

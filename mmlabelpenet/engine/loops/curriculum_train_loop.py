@@ -1,5 +1,6 @@
 """The training loop: phases that follow from the iteration alone."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 from mmengine.dist import get_rank, get_world_size
@@ -36,6 +37,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             already serves too, but then random transforms are not repeated on resuming.
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
+        order: Names of phases in the order in which they run, see :func:`build_phases`.
         feature_cache: Arguments of :class:`FeatureCache`, which keeps the maps of a frozen
             backbone on disk, and, while stage 1 is frozen too, the pseudo instances that follow
             (:class:`LabelCache`); None computes them anew in every epoch.
@@ -48,13 +50,14 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         runner: Runner,
         dataloader: DataLoader | dict,
         phases: dict,
+        order: Sequence[str] | None = None,
         feature_cache: dict | None = None,
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
         self.feature_cache = None if feature_cache is None else FeatureCache(**feature_cache)
         self.label_cache = None if feature_cache is None else LabelCache(**feature_cache)
-        self.phases = build_phases(phases)
+        self.phases = build_phases(phases, order)
         if isinstance(dataloader, dict):
             dataloader = reproducible(dataloader, runner.seed)
         super().__init__(runner, dataloader, 1, val_begin, val_interval)

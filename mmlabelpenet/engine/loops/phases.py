@@ -1,6 +1,7 @@
 """The phases that a training is made of."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from mmlabelpenet.structures import Curriculum
@@ -96,20 +97,29 @@ class Phase:
         return first, last
 
 
-def build_phases(phases: dict) -> dict[str, Phase]:
+def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, Phase]:
     """Phases by name, in order, those that a config set to None or to no length left out.
 
     Args:
         phases: For each name the arguments of :class:`Phase`.
+        order: Names in the order in which phases run, those that are left out too. None takes
+            them as they stand in ``phases``; but mmengine sorts them when it writes a config.
 
     Raises:
-        ValueError: If no phase is left, or one has no stages or an argument that is unknown.
+        ValueError: If no phase is left, one is not in ``order``, or has no stages or an argument
+            that is unknown.
     """
     known = {one.name for one in fields(Phase)}
+    phases = {name: phase for name, phase in phases.items() if phase is not None}
+    order = list(phases if order is None else order)
+    astray = sorted(set(phases) - set(order))
+    if astray:
+        raise ValueError(f'phases {astray} are not in train_cfg.order {order}: say when they run')
     built = {}
-    for name, phase in phases.items():
-        if phase is None:
+    for name in order:
+        if name not in phases:
             continue
+        phase = phases[name]
         unknown = sorted(set(phase) - known)
         if unknown:
             raise ValueError(f'phase {name!r} has unknown settings {unknown}: {sorted(known)} are')
