@@ -87,4 +87,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=6, eta_min_ratio=0.05, convert_to_iter_based=True),
 ]
 # The heads start at random, and have no projections of backbone maps.
-default_hooks = dict(projections=dict(num_photos=0))
+default_hooks = dict(feature_statistics=dict(num_photos=0))
