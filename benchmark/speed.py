@@ -231,7 +231,6 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
             model.set_active(phase.stages, False)
             cache.open(model.backbone)
             labels.open(model.backbone, first, model.calibration, recipe=model.label_recipe)
-            learns_first = 'classification' in phase.stages
             step = training(model, batch)
 
             def once(
@@ -242,8 +241,8 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
                 model.feature_cache, model.label_cache = kept, made
                 step()
 
-            kept = None if learns_first else labels
-            actions = [partial(once, cache, kept), partial(once, None, None)]
+            made = None if 'classification' in phase.stages else labels
+            actions = [partial(once, cache, made), partial(once, None, None)]
             pair = medians(actions, args.rounds, args.device)
             ratios[f'cached_{name}'] = pair[0] / pair[1]
             total = [sum_ + phase.epochs * one for sum_, one in zip(total, pair)]

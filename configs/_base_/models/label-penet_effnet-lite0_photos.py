@@ -3,7 +3,6 @@ _base_ = './label-penet_effnet-lite0.py'
 
 # The last level keeps stride 16: attention sees finer, and so do the heads.
 strides = (8, 16, 16)
-levels = dict(strides=strides)
 box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
 # Few photos: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)

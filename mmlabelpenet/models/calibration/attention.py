@@ -60,10 +60,9 @@ def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> tuple[Tenso
     """
     seen = [(one, one.img_shape[0] / evidence.img_shape[0]) for one in (evidence, *views)]
     finest = min(one.attention_stride / scale for one, scale in seen)
-    parts = math.ceil(evidence.attention_stride / finest - 1e-3)
-    while evidence.attention_stride % parts:
-        parts += 1
-    stride = evidence.attention_stride // parts
+    whole = evidence.attention_stride
+    fitting = (s for s in range(1, whole + 1) if whole % s == 0 and s <= finest + 1e-3)
+    stride = max(fitting, default=1)
     size = valid_cells(evidence.img_shape, stride)
     maps = [
         normalise(resample(one.attention[None], one.attention_stride / scale, stride, size)[0])
@@ -149,10 +148,10 @@ class CAMAttention(BaseModule):
         Returns:
             [B, C].
         """
-        logits = []
+        logits, levels = [], list(self._levels())
         for index, shape in enumerate(img_shapes):
             total: Tensor | float = 0.0
-            for level, stride, weight in self._levels():
+            for level, stride, weight in levels:
                 rows, columns = valid_cells(shape, stride)
                 mean = feats[level][index, :, :rows, :columns].mean((1, 2))
                 total = total + F.linear(mean, weight[:, :, 0, 0])

@@ -157,39 +157,41 @@ class ProposalCalibration(BaseModule):
         finer = []
         for one in self.rescore(feats, evidence):
             one = one.clone()
-            one.pseudo_instances, stride = choose(one)
-            one.set_metainfo(dict(instance_stride=stride))
+            one.pseudo_instances = choose(one)
             finer.append(one)
         return finer
 
-    def _mined(self, evidence: Evidence) -> tuple[InstanceData, int]:
-        """Mined and tightened proposals of one photo, and the stride of their attention."""
+    def _mined(self, evidence: Evidence) -> InstanceData:
+        """Mined and tightened proposals of one photo, which is told their ``instance_stride``."""
         proposals = evidence.proposals
         pseudo = mine(proposals.bboxes, proposals.scores, evidence.tags, **self.mining)
         pseudo.weights = pseudo.scores
-        pseudo.attention, stride = self._instance_attention(evidence, pseudo)
+        boxes = pseudo.bboxes / evidence.attention_stride
+        maps = instance_attention(evidence.attention, boxes, pseudo.labels, self.dilation)
+        pseudo.attention = self._refined(evidence, maps)
         if self.mode != 'off':
             best = proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
             pseudo.weights = evidence.image_scores[pseudo.labels] * pseudo.scores / best
             if self.tighten_cfg is not None:
-                evidence.set_metainfo(dict(instance_stride=stride))
                 pseudo = self.tighten(evidence, pseudo, **self.tighten_cfg)
-        return pseudo, stride
+        return pseudo
 
-    def stand_out(self, evidence: Evidence) -> tuple[InstanceData, int]:
+    def stand_out(self, evidence: Evidence) -> InstanceData:
         """Pseudo instances where the attention of a whole photo peaks, one a tagged class.
 
         Args:
             evidence: With ``tags``, ``image_scores``, ``attention``, ``attention_stride``,
-                ``img_shape`` and, where attention is refined, ``photo``.
+                ``img_shape`` and, where attention is refined, ``photo``; is told the
+                ``instance_stride``.
 
         Returns:
             M instances with ``bboxes``, ``labels``, ``scores`` and ``weights`` (the image
             score of the class, 0 where it has no attention at all: the box is the photo then)
-            and ``attention`` on the grid of the stride, which comes second.
+            and ``attention`` on the grid of that stride.
         """
         labels = evidence.tags.nonzero()[:, 0]
-        maps, stride = self._refined(evidence, evidence.attention[labels])
+        maps = self._refined(evidence, evidence.attention[labels])
+        stride = evidence.instance_stride
         share = (self.tighten_cfg or {}).get('threshold', 0.5)
         height, width = evidence.img_shape[:2]
         photo = maps.new_tensor([0, 0, width, height])
@@ -199,10 +201,9 @@ class ProposalCalibration(BaseModule):
         scores = evidence.image_scores[labels] * found
         own = torch.arange(len(labels), device=labels.device)
         attention = instance_attention(maps, boxes / stride, own, self.dilation)
-        pseudo = InstanceData(
+        return InstanceData(
             bboxes=boxes, labels=labels, scores=scores, weights=scores, attention=attention
         )
-        return pseudo, stride
 
     @torch.no_grad()
     def feedback(self, evidence: list[Evidence]) -> list[Evidence]:
@@ -230,19 +231,13 @@ class ProposalCalibration(BaseModule):
             finer.append(one)
         return finer
 
-    def _instance_attention(self, one: Evidence, pseudo: InstanceData) -> tuple[Tensor, int]:
-        """Maps [M, h, w] of pseudo instances, and the stride of their grid."""
-        stride = one.attention_stride
-        boxes = pseudo.bboxes / stride
-        maps = instance_attention(one.attention, boxes, pseudo.labels, self.dilation)
-        return self._refined(one, maps)
-
-    def _refined(self, one: Evidence, maps: Tensor) -> tuple[Tensor, int]:
-        """Maps [M, h, w] on the grid of the attention, sharpened, and the stride of their grid."""
-        stride = one.attention_stride
+    def _refined(self, evidence: Evidence, maps: Tensor) -> Tensor:
+        """Maps [M, h, w] sharpened; ``instance_stride`` tells the grid that they end on."""
+        stride = evidence.attention_stride
         for refiner in self.refiners:
-            maps, stride = refiner(one.photo, maps, stride), refiner.stride
-        return maps, stride
+            maps, stride = refiner(evidence.photo, maps, stride), refiner.stride
+        evidence.set_metainfo(dict(instance_stride=stride))
+        return maps
 
     @staticmethod
     def tighten(

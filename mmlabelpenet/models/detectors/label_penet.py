@@ -13,7 +13,7 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
-from .painting import hand_over
+from .painting import add_photo_results
 from .pseudo_labels import above, pseudo_result, supervision
 from .views import padded_input, rescaled, stack_maps
 
@@ -342,8 +342,8 @@ class LabelPEnet(BaseDetector):
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
             if not self.makes_masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
-            hand_over(sample, result, scores)
-        return batch_data_samples
+            add_photo_results(sample, result, scores)
+        return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _results(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str

@@ -6,16 +6,17 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 
-def hand_over(sample: DetDataSample, instances: InstanceData, image_scores: Tensor) -> None:
-    """Put a photo's result into its sample.
+def add_photo_results(
+    sample: DetDataSample, instances: InstanceData, image_scores: Tensor
+) -> None:
+    """Put what goes with a photo's predicted instances into its sample.
 
     Args:
-        sample: Gets ``pred_instances``, ``pred_image_scores``, with masks ``pred_sem_seg``, and
-            tells the metrics that boxes end at the first pixels outside (``boxes_end``).
+        sample: Gets ``pred_image_scores``, with masks ``pred_sem_seg``, and tells the metrics
+            that boxes end at the first pixels outside (``boxes_end``).
         instances: In photo pixels.
         image_scores: [C].
     """
-    sample.pred_instances = instances
     sample.pred_image_scores = image_scores
     sample.set_metainfo(dict(boxes_end='outside'))
     if 'masks' in instances:

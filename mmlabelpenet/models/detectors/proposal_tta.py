@@ -13,7 +13,7 @@ from mmlabelpenet.structures import Evidence
 
 from ..task_modules import select_detections
 from .label_penet import LabelPEnet
-from .painting import hand_over
+from .painting import add_photo_results
 
 View = tuple[tuple[Tensor, ...], list[Evidence]]
 
@@ -56,7 +56,8 @@ class ProposalTTA(BaseTTAModel):
         scores = _image_scores(model, read)
         samples = views[0]['data_samples']
         for sample, result, score in zip(samples, results, scores):
-            hand_over(sample, result, score)
+            sample.pred_instances = result
+            add_photo_results(sample, result, score)
         return samples
 
     @staticmethod
