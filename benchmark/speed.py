@@ -193,7 +193,10 @@ def measure_predict(args: argparse.Namespace) -> dict[str, float]:
     batch = batch_of(args.size, args.proposals)
     ours = label_penet(args.device)
     boxes = label_penet(args.device, **{'test_cfg.stage': 'detection'})
-    with_masks, plain_boxes = (ready(fast_rcnn(masks), args.device) for masks in (True, False))
+    with_masks, plain_boxes = (
+        ready(fast_rcnn(Config.fromfile(str(CONFIG)).model, masks), args.device)
+        for masks in (True, False)
+    )
     models = [ours, with_masks, boxes, plain_boxes]
     actions = [predicting(model, batch) for model in models]
     full, rival, detection, plain = medians(actions, args.rounds, args.device)
@@ -211,7 +214,8 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     ours = label_penet(args.device)
     ours.set_active(STAGES, True)
     ours.set_curriculum(Curriculum())
-    steps = [training(model, batch) for model in (ours, ready(mask_rcnn(), args.device))]
+    rival_cfg = mask_rcnn(Config.fromfile(str(CONFIG)).model)
+    steps = [training(model, batch) for model in (ours, ready(rival_cfg, args.device))]
     joint, rival = medians(steps, args.rounds, args.device)
     return {'joint_step': joint / rival, 'joint_step_seconds': joint}
 

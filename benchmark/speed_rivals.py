@@ -1,24 +1,25 @@
 """mmdet's own detectors with the backbone and the head sizes of the voc12-mini config."""
 
+from collections.abc import Sequence
+
 from mmengine.config import ConfigDict
 
-CHANNELS, STRIDES = (40, 112, 1280), (8, 16, 32)
 WIDTH, ROI_SIZE, NUM_CLASSES = 128, 5, 20
 
 
-def _extractor(size: int) -> dict:
+def _extractor(size: int, strides: Sequence[int]) -> dict:
     return dict(
         type='mmdet.SingleRoIExtractor',
         roi_layer=dict(type='RoIAlign', output_size=size, sampling_ratio=2),
         out_channels=WIDTH,
-        featmap_strides=list(STRIDES),
+        featmap_strides=list(strides),
     )
 
 
-def _roi_head(masks: bool) -> dict:
+def _roi_head(masks: bool, strides: Sequence[int]) -> dict:
     head: dict = dict(
         type='mmdet.StandardRoIHead',
-        bbox_roi_extractor=_extractor(ROI_SIZE),
+        bbox_roi_extractor=_extractor(ROI_SIZE, strides),
         bbox_head=dict(
             type='mmdet.Shared2FCBBoxHead',
             in_channels=WIDTH,
@@ -30,7 +31,7 @@ def _roi_head(masks: bool) -> dict:
         ),
     )
     if masks:
-        head['mask_roi_extractor'] = _extractor(14)
+        head['mask_roi_extractor'] = _extractor(14, strides)
         head['mask_head'] = dict(
             type='mmdet.FCNMaskHead',
             num_convs=2,
@@ -43,7 +44,8 @@ def _roi_head(masks: bool) -> dict:
     return head
 
 
-def _detector(kind: str, masks: bool) -> dict:
+def _detector(kind: str, masks: bool, model: ConfigDict) -> dict:
+    levels = model.cascade.detection.box_head.roi_features.fusion
     return dict(
         type=f'mmdet.{kind}',
         data_preprocessor=dict(
@@ -53,14 +55,14 @@ def _detector(kind: str, masks: bool) -> dict:
             pad_size_divisor=32,
             pad_mask=True,
         ),
-        backbone=dict(
-            type='mmlabelpenet.EfficientNetLite',
-            variant='lite0',
-            out_indices=(2, 4, 7),
-            frozen_stages=1,
+        backbone=dict(model.backbone, type=f'mmlabelpenet.{model.backbone.type}', init_cfg=None),
+        neck=dict(
+            type='mmdet.FPN',
+            in_channels=list(levels.in_channels),
+            out_channels=WIDTH,
+            num_outs=len(levels.in_channels),
         ),
-        neck=dict(type='mmdet.FPN', in_channels=list(CHANNELS), out_channels=WIDTH, num_outs=3),
-        roi_head=_roi_head(masks),
+        roi_head=_roi_head(masks, levels.strides),
         train_cfg=None,
         test_cfg=dict(
             rcnn=dict(
@@ -87,20 +89,30 @@ def _sampler(num: int, fraction: float, add_gt: bool) -> dict:
     )
 
 
-def fast_rcnn(masks: bool) -> ConfigDict:
-    """Config of Fast R-CNN on given RoIs, with a mask head or without."""
-    return ConfigDict(_detector('FastRCNN', masks))
+def fast_rcnn(model: ConfigDict, masks: bool) -> ConfigDict:
+    """Config of Fast R-CNN on given RoIs, with a mask head or without.
+
+    Args:
+        model: That of Label-PEnet, whose backbone and levels it has.
+        masks: Whether it has a mask head.
+    """
+    return ConfigDict(_detector('FastRCNN', masks, model))
 
 
-def mask_rcnn() -> ConfigDict:
-    """Config of Mask R-CNN with its region proposal network, as mmdet trains it."""
-    cfg = _detector('MaskRCNN', masks=True)
+def mask_rcnn(model: ConfigDict) -> ConfigDict:
+    """Config of Mask R-CNN with its region proposal network, as mmdet trains it.
+
+    Args:
+        model: As of :func:`fast_rcnn`.
+    """
+    cfg = _detector('MaskRCNN', True, model)
+    strides = model.cascade.detection.box_head.roi_features.fusion.strides
     cfg['rpn_head'] = dict(
         type='mmdet.RPNHead',
         in_channels=WIDTH,
         feat_channels=WIDTH,
         anchor_generator=dict(
-            type='mmdet.AnchorGenerator', scales=[8], ratios=[0.5, 1.0, 2.0], strides=list(STRIDES)
+            type='mmdet.AnchorGenerator', scales=[8], ratios=[0.5, 1.0, 2.0], strides=list(strides)
         ),
         bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
         loss_cls=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),
