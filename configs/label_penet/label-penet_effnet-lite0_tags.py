@@ -13,12 +13,13 @@ optim_wrapper = dict(
         custom_keys={
             'box_head': dict(lr_mult=2.5),
             'classification.attention': dict(lr_mult=3.5),
+            'classification.semantic': dict(lr_mult=2.5),
             'mask_head': dict(lr_mult=5.0),
         }))
 
 # Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),
-    phases=dict(classification=dict(epochs=6)))
+    phases=dict(classification=dict(epochs=6), semantic=dict(epochs=1)))
 # No photo has a truth to validate with.
 val_cfg = None

@@ -11,6 +11,7 @@ optim_wrapper = dict(
         custom_keys={
             'box_head': dict(lr_mult=2.5),
             'classification.attention': dict(lr_mult=3.5),
+            'classification.semantic': dict(lr_mult=2.5),
             'mask_head': dict(lr_mult=5.0),
         }))
 
@@ -18,4 +19,4 @@ optim_wrapper = dict(
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),
     # After two epochs the linear classifier's loss still falls by half.
-    phases=dict(classification=dict(epochs=6)))
+    phases=dict(classification=dict(epochs=6), semantic=dict(epochs=1)))

@@ -5,6 +5,7 @@ best_box = dict(max_per_class=1)
 model = dict(
     cascade=dict(
         classification=dict(
+            semantic=None,
             roi_features=_base_.model.cascade.detection.box_head.roi_features,
             num_samples=256,
             score_proposals=True),
@@ -22,8 +23,9 @@ phases = _base_.train_cfg.phases
 train_cfg = dict(
     phases=dict(
         detection=dict(
-            epochs=phases.detection.epochs + phases.refinement.epochs +
-            phases.segmentation.epochs),
+            epochs=phases.semantic.epochs + phases.detection.epochs +
+            phases.refinement.epochs + phases.segmentation.epochs),
+        semantic=None,
         refinement=None,
         segmentation=None,
         joint=dict(stages=['classification', 'detection'])))

@@ -3,6 +3,7 @@
 _base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
     attention_scales=(),
+    cascade=dict(classification=dict(semantic=None)),
     calibration=dict(_delete_=True, type='TrueInstances'))
 train_dataloader = dict(
     dataset=dict(
@@ -16,7 +17,9 @@ phases = _base_.train_cfg.phases
 train_cfg = dict(
     phases=dict(
         classification=None,
+        semantic=None,
         detection=dict(
             # The classifier learns beside it, only for the image mAP.
             stages=['classification', 'detection'],
-            epochs=phases.classification.epochs + phases.detection.epochs)))
+            epochs=phases.classification.epochs + phases.semantic.epochs +
+            phases.detection.epochs)))

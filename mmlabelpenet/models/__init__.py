@@ -8,6 +8,7 @@ from .calibration import (
     PixelAffinity,
     ProposalCalibration,
     RandomWalk,
+    SemanticAttention,
     TrueInstances,
 )
 from .detectors import (
@@ -46,6 +47,7 @@ __all__ = [
     'RefinementStage',
     'RoIFeatures',
     'SegmentationStage',
+    'SemanticAttention',
     'SoftmaxTagLoss',
     'Stage',
     'TrueInstances',

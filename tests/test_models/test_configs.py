@@ -79,7 +79,11 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
 def test_phases_teach_stages_that_there_are_and_each_once_before_all_together(name):
     cfg = load(name)
     stages = [stage for stage, part in cfg.model.cascade.items() if part is not None]
-    phases = list(build_phases(cfg.train_cfg.phases, cfg.train_cfg.order).values())
+    by_name = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
+    semantic = by_name.pop('semantic', None)
+    assert (semantic is None) == (cfg.model.cascade.classification.get('semantic') is None)
+    assert semantic is None or semantic.stages == ('classification.semantic',)
+    phases = list(by_name.values())
     assert [phase.stages for phase in phases] == [(s,) for s in stages] + [tuple(stages)]
     assert [phase.backbone for phase in phases] == [False] * len(stages) + [True]
 

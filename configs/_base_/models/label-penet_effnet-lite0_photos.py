@@ -3,18 +3,21 @@ _base_ = './label-penet_effnet-lite0.py'
 
 # The last level keeps stride 16: attention sees finer, and so do the heads.
 strides = (8, 16, 16)
+last_level = dict(strides=strides, levels=(2,), standardise=True)
 box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
 # Few photos: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)
 
 # Attention of the last level at two sizes of the photo, a longer walk on each, and of each
-# tagged class the one instance that stands out.
+# tagged class the one instance that stands out. What calibration makes of it teaches a classifier
+# of every cell, which then adds to it.
 model = dict(
     attention_scales=(1.5,),
     backbone=dict(dilated=True),
     cascade=dict(
         classification=dict(
-            attention=dict(strides=strides, levels=(2,), standardise=True)),
+            attention=last_level,
+            semantic=dict(in_channels=(40, 112, 1280), **last_level)),
         detection=dict(box_head=box_head),
         refinement=dict(mask_head=mask_head),
         segmentation=dict(box_head=box_head, mask_head=mask_head)),

@@ -2,9 +2,13 @@
 train_cfg = dict(
     type='CurriculumTrainLoop',
     # In words, since a config that mmengine writes down has its keys sorted.
-    order=['classification', 'detection', 'refinement', 'segmentation', 'joint'],
+    order=[
+        'classification', 'semantic', 'detection', 'refinement', 'segmentation', 'joint'
+    ],
     phases=dict(
         classification=dict(epochs=2, stages=['classification']),
+        # Only where the classification stage has semantic attention.
+        semantic=dict(epochs=0, stages=['classification.semantic']),
         detection=dict(epochs=3, stages=['detection']),
         refinement=dict(epochs=1, stages=['refinement']),
         segmentation=dict(

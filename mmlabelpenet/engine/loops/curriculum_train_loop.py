@@ -159,7 +159,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         self.feature_cache.open(model.backbone)
         model.feature_cache = self.feature_cache
         # Labels that are the truth itself cost nothing.
-        if 'classification' not in phase.stages and not hasattr(model.calibration, 'reads_truth'):
+        if model.labels_fixed and not hasattr(model.calibration, 'reads_truth'):
             parts = model.backbone, model.cascade['classification'], model.calibration
             self.label_cache.open(*parts, recipe=model.label_recipe)
             model.label_cache = self.label_cache

@@ -16,6 +16,7 @@ from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .proposal_calibration import ProposalCalibration
 from .random_walk import RandomWalk, feature_affinity
 from .region_excitation import RegionExcitation
+from .semantic_attention import SemanticAttention
 from .true_instances import TrueInstances
 from .validation import key_share, merge_validated
 
@@ -28,6 +29,7 @@ __all__ = [
     'ProposalCalibration',
     'RandomWalk',
     'RegionExcitation',
+    'SemanticAttention',
     'TrueInstances',
     'box_sums',
     'colour_affinity',

@@ -102,17 +102,20 @@ class ProposalCalibration(BaseModule):
             evidence: With proposals, their scores and attention, perhaps that of ``views`` too.
 
         Returns:
-            The evidence with new ``attention``, the mean over all views, and ``proposals.scores``.
+            The evidence with new ``attention``, the mean over all views and, where stage 1 has
+            them, their ``semantic`` maps, and ``proposals.scores``.
         """
         if self.mode == 'off':
             return evidence
         finer = []
         for index, one in enumerate(evidence):
             one = self._sharpened(feats, index, one)
-            if 'views' in one:
-                views = [self._sharpened(view.feats, 0, view) for view in one.pop('views')]
-                one.attention, stride = mean_attention(one, views)
+            views = [self._sharpened(view.feats, 0, view) for view in one.pop('views', [])]
+            semantic = [_semantic_view(view) for view in (one, *views) if 'semantic' in view]
+            if views or semantic:
+                one.attention, stride = mean_attention(one, [*views, *semantic])
                 one.set_metainfo(dict(attention_stride=stride))
+                one.pop('semantic', None)
             bboxes = one.proposals.bboxes
             energy = self.box_energy(one.attention, bboxes / one.attention_stride)
             # Absent classes have attention too, divided by its own maximum: belief scales it.
@@ -264,3 +267,10 @@ class ProposalCalibration(BaseModule):
         pseudo = pseudo.clone()
         pseudo.bboxes = torch.where(agree[:, None], tight, pseudo.bboxes)
         return pseudo
+
+
+def _semantic_view(evidence: Evidence) -> Evidence:
+    view = Evidence(metainfo=dict(evidence.metainfo))
+    view.attention = evidence.semantic
+    view.set_metainfo(dict(attention_stride=evidence.semantic_stride))
+    return view

@@ -14,13 +14,15 @@ from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
 from .painting import add_photo_results
-from .pseudo_labels import above, pseudo_result, supervision
+from .pseudo_labels import above, pseudo_result, supervision, with_labels
 from .views import padded_input, rescaled, stack_maps
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 # Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
 # attention that teaches stage 3 as masks, or with stage 3's own masks and validated.
 PSEUDO = ('attention', 'calibration')
+# The part of stage 1 that learns from calibrated attention.
+SEMANTIC = 'classification.semantic'
 
 
 @MODELS.register_module()
@@ -79,12 +81,11 @@ class LabelPEnet(BaseDetector):
         self.tested = (test_cfg or {}).get('stage', names[-1])
         if self.tested not in (*names, *PSEUDO):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, *PSEUDO)}')
-        self.active = tuple(names)
+        self.learning = self.active = tuple(names)
         self.backbone_learns = True
         self.curriculum = Curriculum()
         self.attention_scales = tuple(attention_scales) if calibration.get('mode') != 'off' else ()
-        # What pseudo labels follow from, beside photos, proposals and weights.
-        self.label_recipe = repr((cascade['classification'], calibration, self.attention_scales))
+        self._recipe = (cascade['classification'], calibration, self.attention_scales)
         self.feature_cache: FeatureCache | None = None
         self.label_cache: LabelCache | None = None
 
@@ -92,16 +93,22 @@ class LabelPEnet(BaseDetector):
         """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
 
         Args:
-            stages: Names of the stages that learn.
+            stages: Names of the stages that learn, or of parts of one that learn alone, e.g.
+                ``'classification.semantic'``.
             backbone_learns: Whether the backbone does, but for the blocks that it holds frozen.
         """
-        unknown = sorted(set(stages) - set(self.cascade))
+        known = dict(self.cascade.named_modules())
+        unknown = sorted(set(stages) - set(known))
         if unknown:
             raise ValueError(f'stages {unknown} are not in the cascade {list(self.cascade)}')
-        self.active = tuple(name for name in self.cascade if name in stages)
+        self.learning = tuple(stages)
+        wholes = {name.split('.')[0] for name in stages}
+        self.active = tuple(name for name in self.cascade if name in wholes)
         self.backbone_learns = backbone_learns
-        for name, stage in self.cascade.items():
-            stage.requires_grad_(name in self.active)
+        self.cascade.requires_grad_(False)
+        for name in stages:
+            known[name].requires_grad_(True)
+        self.cascade['classification'].hands_on_semantic = SEMANTIC not in stages
         self.backbone.requires_grad_(backbone_learns)
         # Entering training mode, a backbone freezes its own first blocks again.
         self.train(self.training)
@@ -124,9 +131,21 @@ class LabelPEnet(BaseDetector):
         """Switch to training mode; what is frozen stays in evaluation."""
         super().train(mode)
         self.backbone.train(mode and self.backbone_learns)
-        for name, stage in self.cascade.items():
-            stage.train(mode and name in self.active)
+        self.cascade.eval()
+        for name in self.learning:
+            self.cascade.get_submodule(name).train(mode)
         return self
+
+    @property
+    def labels_fixed(self) -> bool:
+        """Whether a photo has the same pseudo instances at each step of the phase."""
+        learning = {name for name in self.learning if name.split('.')[0] == 'classification'}
+        return not self.backbone_learns and learning <= {SEMANTIC}
+
+    @property
+    def label_recipe(self) -> str:
+        """What pseudo instances follow from, beside photos, proposals and weights."""
+        return repr((*self._recipe, self.cascade['classification'].hands_on_semantic))
 
     def extract_feat(
         self, batch_inputs: Tensor, img_shapes: Sequence[tuple] | None = None
@@ -205,23 +224,34 @@ class LabelPEnet(BaseDetector):
     ) -> tuple[list[Evidence], dict[str, Tensor]]:
         """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
         losses: dict[str, Tensor] = {}
-        for name, stage in self.cascade.items():
+        first = self.cascade['classification']
+        taught = 'classification' in learning and first.semantic_learns
+        seeded = evidence
+        if taught or last != 'classification':
+            seeded = self._counting(self._seed(feats, evidence))
+        if 'classification' in learning:
+            shown = with_labels(evidence, seeded) if taught else evidence
+            losses |= self._stage_loss('classification', feats, shown)
+        if last == 'classification':
+            return evidence, losses
+        evidence = seeded
+        for name, stage in list(self.cascade.items())[1:]:
             if name in learning:
                 losses |= self._stage_loss(name, feats, evidence)
             if name == last:
                 break
-            if name == 'classification':
-                evidence = self._seed(feats, evidence)
-            else:
-                evidence = stage.propagate(feats, evidence)
-            if self.training:
-                evidence = [above(one, self.curriculum.threshold) for one in evidence]
+            evidence = self._counting(stage.propagate(feats, evidence))
         return evidence, losses
 
+    def _counting(self, evidence: list[Evidence]) -> list[Evidence]:
+        """While it learns, the evidence with those pseudo instances alone that are sure enough."""
+        if not self.training:
+            return evidence
+        return [above(one, self.curriculum.threshold) for one in evidence]
+
     def _seed(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
-        """Pseudo instances from tags; while stage 1 is frozen too, from the cache of labels."""
-        frozen = not self.backbone_learns and 'classification' not in self.active
-        if not self.training or self.label_cache is None or not frozen:
+        """Pseudo instances from tags; while they stay the same, from the cache of labels."""
+        if not self.training or self.label_cache is None or not self.labels_fixed:
             return self.calibration(feats, self._propagate_tags(feats, evidence))
         seeded = []
         for index, one in enumerate(evidence):

@@ -21,6 +21,18 @@ def above(evidence: Evidence, threshold: float) -> Evidence:
     return evidence
 
 
+def with_labels(evidence: Sequence[Evidence], seeded: Sequence[Evidence]) -> list[Evidence]:
+    """Evidence before stage 1, told what the calibration has made of it."""
+    shown = []
+    for one, made in zip(evidence, seeded):
+        one = one.clone()
+        one.attention, one.pseudo_instances = made.attention, made.pseudo_instances
+        strides = {key: made.get(key) for key in ('attention_stride', 'instance_stride')}
+        one.set_metainfo(strides)
+        shown.append(one)
+    return shown
+
+
 def supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
     """For the log: pseudo instances a photo that count, and their mean weight."""
     if 'pseudo_instances' not in evidence[0]:
