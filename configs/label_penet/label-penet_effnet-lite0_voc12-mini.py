@@ -10,8 +10,8 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={
             'box_head': dict(lr_mult=2.5),
+            'calibration.semantic': dict(lr_mult=2.5),
             'classification.attention': dict(lr_mult=3.5),
-            'classification.semantic': dict(lr_mult=2.5),
             'mask_head': dict(lr_mult=5.0),
         }))
 

@@ -6,7 +6,8 @@ model = dict(
         variant='lite2',
         init_cfg=dict(checkpoint='efficientnet-lite://lite2')),
     cascade=dict(
-        classification=dict(attention=levels, semantic=levels),
+        classification=dict(attention=levels),
         detection=dict(box_head=box_features),
         refinement=dict(mask_head=dict(fusion=levels)),
-        segmentation=dict(box_head=box_features, mask_head=dict(fusion=levels))))
+        segmentation=dict(box_head=box_features, mask_head=dict(fusion=levels))),
+    calibration=dict(semantic=levels))

@@ -5,7 +5,6 @@ best_box = dict(max_per_class=1)
 model = dict(
     cascade=dict(
         classification=dict(
-            semantic=None,
             roi_features=_base_.model.cascade.detection.box_head.roi_features,
             num_samples=256,
             score_proposals=True),

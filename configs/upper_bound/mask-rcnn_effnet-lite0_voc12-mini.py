@@ -3,7 +3,6 @@
 _base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
     attention_scales=(),
-    cascade=dict(classification=dict(semantic=None)),
     calibration=dict(_delete_=True, type='TrueInstances'))
 train_dataloader = dict(
     dataset=dict(

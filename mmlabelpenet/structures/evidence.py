@@ -19,17 +19,14 @@ class Evidence(BaseDataElement):
       ``scores`` [N, C], the score of each proposal for each class.
     - ``attention`` (Tensor): [C, h, w] in 0..1, each class's map divided by its maximum, on
       the grid of the stride that ``metainfo['attention_stride']`` tells.
-    - ``semantic`` (Tensor), between stage 1 and the calibration, where stage 1 has it:
-      [C, h, w] in 0..1, attention that needs no sharpening, on the grid of
-      ``metainfo['semantic_stride']``.
     - ``pseudo_instances`` (InstanceData): M pseudo instances of tagged classes with
       ``bboxes`` [M, 4], ``labels`` [M], ``scores`` [M], ``weights`` [M] (the factor of
       their losses) and ``attention`` [M, h', w'], each instance's own in 0..1, on the grid of
       the stride that ``metainfo['instance_stride']`` tells; after stage 3 also ``masks``
       [M, h', w']: the mask in 0..1 on that grid.
     - ``views`` (list of Evidence), between stage 1 and the calibration: the photo at further sizes
-      (``attention_scales``), each with its own ``photo``, ``feats`` (the backbone's maps),
-      ``attention`` and perhaps ``semantic``.
+      (``attention_scales``), each with its own ``photo``, ``feats`` (the backbone's maps) and
+      ``attention``.
     - ``found`` (InstanceData), on the way back: what the last stage finds of tagged classes, with
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
       ``agreement`` [F] in 0..1, as the pseudo instances have it then.

@@ -81,8 +81,8 @@ def test_phases_teach_stages_that_there_are_and_each_once_before_all_together(na
     stages = [stage for stage, part in cfg.model.cascade.items() if part is not None]
     by_name = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     semantic = by_name.pop('semantic', None)
-    assert (semantic is None) == (cfg.model.cascade.classification.get('semantic') is None)
-    assert semantic is None or semantic.stages == ('classification.semantic',)
+    assert (semantic is None) == (cfg.model.calibration.get('semantic') is None)
+    assert semantic is None or semantic.stages == ('calibration',)
     phases = list(by_name.values())
     assert [phase.stages for phase in phases] == [(s,) for s in stages] + [tuple(stages)]
     assert [phase.backbone for phase in phases] == [False] * len(stages) + [True]

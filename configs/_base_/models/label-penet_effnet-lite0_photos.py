@@ -15,9 +15,7 @@ model = dict(
     attention_scales=(1.5,),
     backbone=dict(dilated=True),
     cascade=dict(
-        classification=dict(
-            attention=last_level,
-            semantic=dict(in_channels=(40, 112, 1280), **last_level)),
+        classification=dict(attention=last_level),
         detection=dict(box_head=box_head),
         refinement=dict(mask_head=mask_head),
         segmentation=dict(box_head=box_head, mask_head=mask_head)),
@@ -28,4 +26,5 @@ model = dict(
             dict(type='PixelAffinity', stride=6),
             dict(type='PixelAffinity', stride=3, dilations=(1, 2, 4), steps=3),
         ],
-        seeds='attention'))
+        seeds='attention',
+        semantic=dict(in_channels=(40, 112, 1280), **last_level)))

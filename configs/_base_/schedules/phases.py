@@ -7,8 +7,8 @@ train_cfg = dict(
     ],
     phases=dict(
         classification=dict(epochs=2, stages=['classification']),
-        # Only where the classification stage has semantic attention.
-        semantic=dict(epochs=0, stages=['classification.semantic']),
+        # Only where calibration has semantic attention.
+        semantic=dict(epochs=0, stages=['calibration']),
         detection=dict(epochs=3, stages=['detection']),
         refinement=dict(epochs=1, stages=['refinement']),
         segmentation=dict(

@@ -1,7 +1,7 @@
 # E: D, then all modules learn with the backbone, without calibration and curriculum.
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
-    cascade=dict(classification=dict(semantic=None, energy_threshold=0.3)),
+    cascade=dict(classification=dict(energy_threshold=0.3)),
     calibration=dict(mode='off'))
 joint = dict(ramp=0.0, threshold=0.0, alternate=0)
 phases = dict(classification=dict(epochs=7), semantic=None, joint=joint)

@@ -16,8 +16,8 @@ class Phase:
 
     Attributes:
         epochs: Its length in passes over the photos; it may be a fraction.
-        stages: Names of the stages that learn, in the order of the task, or of parts of one that
-            learn alone, e.g. ``'classification.semantic'``.
+        stages: Names of the stages that learn, in the order of the task; ``'calibration'`` is one
+            where it has semantic attention.
         iterations: Its length in iterations, in place of ``epochs``.
         backbone: Whether the backbone learns.
         lr_factor: Factor of the base learning rates.

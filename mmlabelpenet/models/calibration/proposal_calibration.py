@@ -49,12 +49,19 @@ class ProposalCalibration(BaseModule):
             fine; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are. Of its
             ``threshold`` :meth:`stand_out` makes use too.
+        semantic: Config of :class:`SemanticAttention`, which learns from the pseudo instances
+            and adds to the attention of stage 1. It learns in the phases whose ``stages`` name
+            the calibration. None, or mode ``'off'``, leaves it out.
         mining: Arguments of :func:`mine`.
         validation: Least agreement v of an instance that is fed back.
         merging: Arguments of :func:`merge_validated`.
 
     Raises:
         ValueError: For an unknown mode, energy or kind of seeds.
+
+    Attributes:
+        trusts_semantic: Whether semantic attention counts. While it learns alone it does not, so
+            that its teacher stays the same.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class ProposalCalibration(BaseModule):
         dilation: float = 1.3,
         refine: dict | Sequence[dict] | None = None,
         tighten: dict | None = None,
+        semantic: dict | None = None,
         mining: dict | None = None,
         validation: float = 0.3,
         merging: dict | None = None,
@@ -91,6 +99,10 @@ class ProposalCalibration(BaseModule):
         refiners = [refine] if isinstance(refine, dict) else refine or []
         if mode == 'off':
             refiners = []
+        self.semantic = None
+        if semantic is not None and mode != 'off':
+            self.semantic = MODELS.build(dict(type='SemanticAttention', **semantic))
+        self.trusts_semantic = True
         self.refiners = ModuleList([MODELS.build(one) for one in refiners])
 
     @torch.no_grad()
@@ -102,20 +114,21 @@ class ProposalCalibration(BaseModule):
             evidence: With proposals, their scores and attention, perhaps that of ``views`` too.
 
         Returns:
-            The evidence with new ``attention``, the mean over all views and, where stage 1 has
-            them, their ``semantic`` maps, and ``proposals.scores``.
+            The evidence with new ``attention``, the mean over all views and their semantic
+            attention, and ``proposals.scores``.
         """
         if self.mode == 'off':
             return evidence
         finer = []
         for index, one in enumerate(evidence):
+            views = one.get('views', [])
+            semantic = self._semantic(feats, index, one, views)
             one = self._sharpened(feats, index, one)
-            views = [self._sharpened(view.feats, 0, view) for view in one.pop('views', [])]
-            semantic = [_semantic_view(view) for view in (one, *views) if 'semantic' in view]
             if views or semantic:
+                one.pop('views', None)
+                views = [self._sharpened(view.feats, 0, view) for view in views]
                 one.attention, stride = mean_attention(one, [*views, *semantic])
                 one.set_metainfo(dict(attention_stride=stride))
-                one.pop('semantic', None)
             bboxes = one.proposals.bboxes
             energy = self.box_energy(one.attention, bboxes / one.attention_stride)
             # Absent classes have attention too, divided by its own maximum: belief scales it.
@@ -125,6 +138,15 @@ class ProposalCalibration(BaseModule):
             one.proposals = InstanceData(bboxes=bboxes, scores=scores)
             finer.append(one)
         return finer
+
+    def _semantic(
+        self, feats: Sequence[Tensor], index: int, one: Evidence, views: Sequence[Evidence]
+    ) -> list[Evidence]:
+        """A photo and its views, seen by the semantic attention; none where there is none."""
+        if self.semantic is None or not self.trusts_semantic:
+            return []
+        seen = [(one, feats, index), *((view, view.feats, 0) for view in views)]
+        return [self.semantic.look(maps, place, view) for view, maps, place in seen]
 
     def _sharpened(self, feats: Sequence[Tensor], index: int, one: Evidence) -> Evidence:
         one = one.clone()
@@ -208,6 +230,17 @@ class ProposalCalibration(BaseModule):
             bboxes=boxes, labels=labels, scores=scores, weights=scores, attention=attention
         )
 
+    def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
+        """What the semantic attention learns from calibrated evidence: ``loss_semantic``.
+
+        Args:
+            feats: Backbone maps of a batch.
+            evidence: After the calibration, and perhaps with ``views``.
+        """
+        if self.semantic is None:
+            return {}
+        return dict(loss_semantic=self.semantic.loss(feats, evidence))
+
     @torch.no_grad()
     def feedback(self, evidence: list[Evidence]) -> list[Evidence]:
         """Let validated instances of tagged classes replace or extend the pseudo instances.
@@ -267,10 +300,3 @@ class ProposalCalibration(BaseModule):
         pseudo = pseudo.clone()
         pseudo.bboxes = torch.where(agree[:, None], tight, pseudo.bboxes)
         return pseudo
-
-
-def _semantic_view(evidence: Evidence) -> Evidence:
-    view = Evidence(metainfo=dict(evidence.metainfo))
-    view.attention = evidence.semantic
-    view.set_metainfo(dict(attention_stride=evidence.semantic_stride))
-    return view

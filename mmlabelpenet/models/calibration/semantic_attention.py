@@ -57,32 +57,32 @@ class SemanticAttention(CAMAttention):
         return maps.float() + self.bias[:, None, None]
 
     @torch.no_grad()
-    def forward(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[Tensor]:
+    def look(self, feats: Sequence[Tensor], index: int, evidence: Evidence) -> Evidence:
         """Probability of each class above chance, cell by cell.
 
         Args:
-            feats: Backbone maps of B images.
-            evidence: Their evidence: ``img_shape`` and, where they are known, ``tags``, without
-                which no class competes for a photo's cells.
+            feats: Backbone maps of a batch.
+            index: Which photo of the batch it is.
+            evidence: Its evidence: ``img_shape`` and, where they are known, ``tags``: no other
+                class competes for the cells then.
 
         Returns:
-            For each image [C, h, w] in 0..1 on the grid of :attr:`stride`: nothing at all as long
-            as nothing was learnt.
+            Evidence with ``attention`` [C, h, w] in 0..1 on the grid of :attr:`stride`; all zero
+            as long as nothing was learnt.
         """
-        maps = []
-        for index, one in enumerate(evidence):
-            logits = self.cell_logits(feats, index, one.img_shape)
-            if 'tags' in one:
-                possible = one.tags > 0
-                if 'known' in one:
-                    possible = possible | (one.known == 0)
-                possible = torch.cat([possible, possible.new_ones(1)])
-                logits = logits.masked_fill(~possible[:, None, None], float('-inf'))
-                rivals = possible.sum()
-            else:
-                rivals = self.bias.new_tensor(len(logits))
-            maps.append(F.relu(logits.softmax(0)[:-1] - 1 / rivals))
-        return maps
+        logits = self.cell_logits(feats, index, evidence.img_shape)
+        if 'tags' in evidence:
+            possible = evidence.tags > 0
+            if 'known' in evidence:
+                possible = possible | (evidence.known == 0)
+            possible = torch.cat([possible, possible.new_ones(1)])[:, None, None]
+        else:
+            possible = torch.ones_like(logits[:, :1, :1], dtype=torch.bool)
+        logits = logits.masked_fill(~possible, float('-inf'))
+        seen = Evidence(metainfo=dict(evidence.metainfo))
+        seen.set_metainfo(dict(attention_stride=self.stride))
+        seen.attention = F.relu(logits.softmax(0)[:-1] - 1 / possible.sum())
+        return seen
 
     def loss(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> Tensor:
         """Cross-entropy of the cells that calibrated attention decides.

@@ -14,15 +14,15 @@ from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
 from .painting import add_photo_results
-from .pseudo_labels import above, pseudo_result, supervision, with_labels
+from .pseudo_labels import above, pseudo_result, supervision, with_views
 from .views import padded_input, rescaled, stack_maps
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 # Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
 # attention that teaches stage 3 as masks, or with stage 3's own masks and validated.
 PSEUDO = ('attention', 'calibration')
-# The part of stage 1 that learns from calibrated attention.
-SEMANTIC = 'classification.semantic'
+# What can learn beside the stages, between the first two of them.
+CALIBRATION = 'calibration'
 
 
 @MODELS.register_module()
@@ -30,7 +30,7 @@ class LabelPEnet(BaseDetector):
     """Label-PEnet (Ge et al., ICCV 2019): four cascaded modules on one backbone.
 
     Args:
-        num_classes: C, which every stage is told.
+        num_classes: C, which every stage and the semantic attention is told.
         backbone: Config of the backbone.
         cascade: Config of each stage by its name (classification, detection, refinement,
             segmentation); None leaves a stage and all after it out.
@@ -70,7 +70,10 @@ class LabelPEnet(BaseDetector):
                 f'cascade holds {sorted(cascade)}, but its stages are {STAGES}, in this order'
             )
         self.backbone = MODELS.build(backbone)
-        self.calibration = MODELS.build(calibration)
+        told = {}
+        if calibration.get('semantic') is not None:
+            told['semantic'] = dict(num_classes=num_classes, **calibration['semantic'])
+        self.calibration = MODELS.build({**calibration, **told})
         # mmengine's, since torch's own would keep init_weights from reaching the stages
         self.cascade = ModuleDict(
             {name: MODELS.build(dict(num_classes=num_classes, **cascade[name])) for name in names}
@@ -81,7 +84,8 @@ class LabelPEnet(BaseDetector):
         self.tested = (test_cfg or {}).get('stage', names[-1])
         if self.tested not in (*names, *PSEUDO):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, *PSEUDO)}')
-        self.learning = self.active = tuple(names)
+        self.active = tuple(names)
+        self.calibration_learns = False
         self.backbone_learns = True
         self.curriculum = Curriculum()
         self.attention_scales = tuple(attention_scales) if calibration.get('mode') != 'off' else ()
@@ -93,23 +97,23 @@ class LabelPEnet(BaseDetector):
         """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
 
         Args:
-            stages: Names of the stages that learn, or of parts of one that learn alone, e.g.
-                ``'classification.semantic'``.
+            stages: Names of the stages that learn; ``'calibration'`` is one if it has a part
+                that does.
             backbone_learns: Whether the backbone does, but for the blocks that it holds frozen.
         """
-        known = dict(self.cascade.named_modules())
-        unknown = sorted(set(stages) - set(known))
+        able = [CALIBRATION] if getattr(self.calibration, 'semantic', None) is not None else []
+        unknown = sorted(set(stages) - set(self.cascade) - set(able))
         if unknown:
-            raise ValueError(f'stages {unknown} are not in the cascade {list(self.cascade)}')
-        self.learning = tuple(stages)
-        wholes = {name.split('.')[0] for name in stages}
-        self.active = tuple(name for name in self.cascade if name in wholes)
+            known = [*self.cascade, *able]
+            raise ValueError(f'stages {unknown} are not in the cascade {known}')
+        self.active = tuple(name for name in self.cascade if name in stages)
         self.backbone_learns = backbone_learns
-        self.cascade.requires_grad_(False)
-        for name in stages:
-            known[name].requires_grad_(True)
-        self.cascade['classification'].hands_on_semantic = SEMANTIC not in stages
+        for name, stage in self.cascade.items():
+            stage.requires_grad_(name in self.active)
         self.backbone.requires_grad_(backbone_learns)
+        self.calibration_learns = CALIBRATION in stages
+        self.calibration.requires_grad_(self.calibration_learns)
+        self.calibration.trusts_semantic = bool(self.active) or not self.calibration_learns
         # Entering training mode, a backbone freezes its own first blocks again.
         self.train(self.training)
 
@@ -131,21 +135,20 @@ class LabelPEnet(BaseDetector):
         """Switch to training mode; what is frozen stays in evaluation."""
         super().train(mode)
         self.backbone.train(mode and self.backbone_learns)
-        self.cascade.eval()
-        for name in self.learning:
-            self.cascade.get_submodule(name).train(mode)
+        for name, stage in self.cascade.items():
+            stage.train(mode and name in self.active)
         return self
 
     @property
     def labels_fixed(self) -> bool:
         """Whether a photo has the same pseudo instances at each step of the phase."""
-        learning = {name for name in self.learning if name.split('.')[0] == 'classification'}
-        return not self.backbone_learns and learning <= {SEMANTIC}
+        learns = 'classification' in self.active or (self.calibration_learns and self.active)
+        return not (self.backbone_learns or learns)
 
     @property
     def label_recipe(self) -> str:
         """What pseudo instances follow from, beside photos, proposals and weights."""
-        return repr((*self._recipe, self.cascade['classification'].hands_on_semantic))
+        return repr((*self._recipe, getattr(self.calibration, 'trusts_semantic', None)))
 
     def extract_feat(
         self, batch_inputs: Tensor, img_shapes: Sequence[tuple] | None = None
@@ -224,23 +227,21 @@ class LabelPEnet(BaseDetector):
     ) -> tuple[list[Evidence], dict[str, Tensor]]:
         """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
         losses: dict[str, Tensor] = {}
-        first = self.cascade['classification']
-        taught = 'classification' in learning and first.semantic_learns
-        seeded = evidence
-        if taught or last != 'classification':
-            seeded = self._counting(self._seed(feats, evidence))
-        if 'classification' in learning:
-            shown = with_labels(evidence, seeded) if taught else evidence
-            losses |= self._stage_loss('classification', feats, shown)
-        if last == 'classification':
-            return evidence, losses
-        evidence = seeded
-        for name, stage in list(self.cascade.items())[1:]:
+        for name, stage in self.cascade.items():
             if name in learning:
                 losses |= self._stage_loss(name, feats, evidence)
             if name == last:
                 break
-            evidence = self._counting(stage.propagate(feats, evidence))
+            if name != 'classification':
+                evidence = self._counting(stage.propagate(feats, evidence))
+                continue
+            seeded = self._counting(self._seed(feats, evidence))
+            if CALIBRATION in learning:
+                shown = with_views(seeded, evidence)
+                losses |= self._stage_loss(CALIBRATION, feats, shown)
+            evidence = seeded
+            if last == CALIBRATION:
+                break
         return evidence, losses
 
     def _counting(self, evidence: list[Evidence]) -> list[Evidence]:
@@ -288,7 +289,8 @@ class LabelPEnet(BaseDetector):
         self, name: str, feats: tuple[Tensor, ...], evidence: list[Evidence]
     ) -> dict[str, Tensor]:
         weight = self.curriculum.weights.get(name, 1.0)
-        losses = self.cascade[name].loss(feats, evidence)
+        part = self.calibration if name == CALIBRATION else self.cascade[name]
+        losses = part.loss(feats, evidence)
         losses = {f'{name}.{key}': value * weight for key, value in losses.items()}
         if name == 'classification':
             return losses
@@ -339,9 +341,13 @@ class LabelPEnet(BaseDetector):
         feats = self._training_feat(batch_inputs, evidence)
         if self.curriculum.direction == 'backward' and self.can_validate:
             return self._backward_loss(feats, evidence)
-        if 'classification' in self.active:
+        learning, last = self.active, self.active[-1] if self.active else CALIBRATION
+        if self.calibration_learns:
+            learning = (*learning, CALIBRATION)
+            last = CALIBRATION if last == 'classification' else last
+        if 'classification' in learning or CALIBRATION in learning:
             evidence = [self._with_views(one) for one in evidence]
-        return self._walk(feats, evidence, self.active[-1], learning=self.active)[1]
+        return self._walk(feats, evidence, last, learning)[1]
 
     @property
     def makes_masks(self) -> bool:

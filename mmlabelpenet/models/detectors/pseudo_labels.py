@@ -21,14 +21,12 @@ def above(evidence: Evidence, threshold: float) -> Evidence:
     return evidence
 
 
-def with_labels(evidence: Sequence[Evidence], seeded: Sequence[Evidence]) -> list[Evidence]:
-    """Evidence before stage 1, told what the calibration has made of it."""
+def with_views(seeded: Sequence[Evidence], evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Evidence after the calibration with the ``views`` from before it."""
     shown = []
-    for one, made in zip(evidence, seeded):
+    for one, before in zip(seeded, evidence):
         one = one.clone()
-        one.attention, one.pseudo_instances = made.attention, made.pseudo_instances
-        strides = {key: made.get(key) for key in ('attention_stride', 'instance_stride')}
-        one.set_metainfo(strides)
+        one.views = before.get('views', [])
         shown.append(one)
     return shown
 

@@ -26,8 +26,6 @@ class ClassificationStage(Stage):
     Args:
         num_classes: C.
         attention: Config of the attention source, e.g. ``dict(type='CAMAttention', ...)``.
-        semantic: Config of :class:`SemanticAttention`, which learns from the calibrated attention
-            of ``attention`` and adds to it; None leaves it out. See :attr:`semantic_learns`.
         roi_features: Arguments of :class:`RoIFeatures`; None leaves the proposal streams out.
         loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
         loss_image_weight: Factor of the whole photo's loss.
@@ -41,17 +39,12 @@ class ClassificationStage(Stage):
             and without calibration.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
-
-    Attributes:
-        hands_on_semantic: Whether semantic attention is a part of the evidence. While it learns
-            alone it is not, so that its teacher stays the same.
     """
 
     def __init__(
         self,
         num_classes: int,
         attention: dict,
-        semantic: dict | None = None,
         roi_features: dict | None = None,
         loss_cls: dict | None = None,
         loss_image_weight: float = 1.0,
@@ -71,23 +64,12 @@ class ClassificationStage(Stage):
         self.energy_threshold = energy_threshold
         self.test_cfg = test_cfg or {}
         self.attention = MODELS.build(dict(num_classes=num_classes, **attention))
-        self.semantic = None
-        if semantic is not None:
-            self.semantic = MODELS.build(
-                dict(type='SemanticAttention', num_classes=num_classes, **semantic)
-            )
-        self.hands_on_semantic = True
         self.has_streams = roi_features is not None
         if roi_features is not None:
             self.roi_features = MODELS.build(dict(type='RoIFeatures', **roi_features))
             self.fc_class = nn.Linear(self.roi_features.out_channels, num_classes)
             self.fc_weight = nn.Linear(self.roi_features.out_channels, num_classes)
             self.loss_cls = MODELS.build(loss_cls or dict(type='WSDDNLoss'))
-
-    @property
-    def semantic_learns(self) -> bool:
-        """Whether the loss wants evidence that the calibration has seen."""
-        return self.semantic is not None and _learns(self.semantic)
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``.
@@ -96,22 +78,8 @@ class ClassificationStage(Stage):
         alike, since attention is read off it at all of them.
 
         On the way back, where the evidence has pseudo instances already, ``loss_region`` too:
-        the classifier learns from each of them as from a small photo (METHOD 5). Semantic
-        attention learns from pseudo instances both ways: ``loss_semantic``. A part that is frozen
-        has no loss.
+        the classifier learns from each of them as from a small photo (METHOD 5).
         """
-        losses: dict[str, Tensor] = {}
-        labelled = 'pseudo_instances' in evidence[0]
-        if _learns(self.attention):
-            losses |= self._tag_losses(feats, evidence)
-            if 'found' in evidence[0]:
-                regions = [self._region_loss(feats, i, e) for i, e in enumerate(evidence)]
-                losses['loss_region'] = self.loss_region_weight * torch.stack(regions).mean()
-        if self.semantic is not None and self.semantic_learns and labelled:
-            losses['loss_semantic'] = self.semantic.loss(feats, evidence)
-        return losses
-
-    def _tag_losses(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         tags = torch.stack([e.tags for e in evidence])
         known = torch.stack([e.known for e in evidence])
         logits = self._logits_of_sizes(feats, evidence).float()
@@ -124,6 +92,9 @@ class ClassificationStage(Stage):
             scores = self.proposal_scores(feats, self._drawn(evidence))
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
+        if 'pseudo_instances' in evidence[0]:
+            regions = [self._region_loss(feats, i, e) for i, e in enumerate(evidence)]
+            losses['loss_region'] = self.loss_region_weight * torch.stack(regions).mean()
         return losses
 
     def _logits_of_sizes(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> Tensor:
@@ -170,7 +141,6 @@ class ClassificationStage(Stage):
         """Add image scores, proposal scores and attention maps, to views attention alone."""
         image_scores = self.image_scores(feats, [e.img_shape for e in evidence])
         maps = self.attention(feats, evidence)
-        semantic = self._semantic(feats, evidence)
         if self.energy_threshold is not None:
             energies = [self._energy(e, m, self.energy_threshold) for e, m in zip(evidence, maps)]
             scores = [score * energy for score, energy in zip(image_scores, energies)]
@@ -179,38 +149,21 @@ class ClassificationStage(Stage):
         else:
             scores = [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
         finer = []
-        parts = zip(evidence, image_scores, scores, maps, semantic)
-        for one, image_score, score, attention, cells in parts:
+        for one, image_score, score, attention in zip(evidence, image_scores, scores, maps):
             one = one.clone()
-            _add_semantic(one, cells)
             one.image_scores = image_score
             one.attention = attention
-            one.set_metainfo(self._strides)
+            one.set_metainfo(dict(attention_stride=self.attention.stride))
             one.proposals = InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0))
             if 'views' in one:
                 one.views = [self._view_attention(view) for view in one.views]
             finer.append(one)
         return finer
 
-    @property
-    def _strides(self) -> dict[str, int]:
-        strides = dict(attention_stride=self.attention.stride)
-        if self.semantic is not None:
-            strides['semantic_stride'] = self.semantic.stride
-        return strides
-
-    def _semantic(
-        self, feats: Sequence[Tensor], evidence: list[Evidence]
-    ) -> Sequence[Tensor | None]:
-        if self.semantic is None or not self.hands_on_semantic:
-            return [None] * len(evidence)
-        return self.semantic(feats, evidence)
-
     def _view_attention(self, view: Evidence) -> Evidence:
         view = view.clone()
-        _add_semantic(view, *self._semantic(view.feats, [view]))
         [view.attention] = self.attention(view.feats, [view])
-        view.set_metainfo(self._strides)
+        view.set_metainfo(dict(attention_stride=self.attention.stride))
         return view
 
     def score_regions(
@@ -226,12 +179,3 @@ class ClassificationStage(Stage):
             select_detections(bboxes, scores, **self.test_cfg)
             for scores, bboxes in self.score_regions(feats, evidence)
         ]
-
-
-def _learns(module: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in module.parameters())
-
-
-def _add_semantic(evidence: Evidence, maps: Tensor | None) -> None:
-    if maps is not None:
-        evidence.semantic = maps
