@@ -17,29 +17,30 @@ import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import CheckpointLoader, Runner
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import DATASETS, MODELS
-from mmlabelpenet.utils import atomic_path, register_all_modules
+from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 
 CALIBRATION = 'model.calibration.'
 ATTENTION = 'model.cascade.classification.attention.'
 FORWARD = {CALIBRATION + 'mode': 'forward', 'model.test_cfg.stage': 'attention'}
-# The grid of stride 16, through the backbone's tail.
-EXCITATION = {ATTENTION + 'type': 'ExcitationAttention', ATTENTION + 'level': 1}
+# What the semantic attention of the checkpoint has learnt comes from CAMs: sources are compared
+# without it. Excitation walks to the grid of stride 16, through the backbone's tail.
+CAM_ALONE = {CALIBRATION + 'semantic': None}
+EXCITATION = CAM_ALONE | {ATTENTION + 'type': 'ExcitationAttention', ATTENTION + 'level': 1}
 ROWS: dict[str, dict] = {
-    'cam': {},
-    'excitation': EXCITATION | {ATTENTION + 'contrastive': False},
-    'contrastive': EXCITATION | {ATTENTION + 'contrastive': True},
-    'cam, one size': {'model.attention_scales': ()},
-    'cam, no random walk': {CALIBRATION + 'sharpen': None},
-    'cam, no refinement by colour': {CALIBRATION + 'refine': None},
-    'cam, dense CRF for refinement': {
-        CALIBRATION + 'refine': {'_delete_': True, 'type': 'DenseCRF'}
-    },
-    'cam, pseudo boxes from proposals': {CALIBRATION + 'seeds': 'proposals'},
-    'cam, pseudo boxes from proposals, not tightened': {
+    'as the config is': {},
+    'cam alone, no semantic attention': CAM_ALONE,
+    'excitation alone': EXCITATION | {ATTENTION + 'contrastive': False},
+    'contrastive alone': EXCITATION | {ATTENTION + 'contrastive': True},
+    'one size': {'model.attention_scales': ()},
+    'no random walk': {CALIBRATION + 'sharpen': None},
+    'no refinement by colour': {CALIBRATION + 'refine': None},
+    'dense CRF for refinement': {CALIBRATION + 'refine': {'_delete_': True, 'type': 'DenseCRF'}},
+    'pseudo boxes from proposals': {CALIBRATION + 'seeds': 'proposals'},
+    'pseudo boxes from proposals, not tightened': {
         CALIBRATION + 'seeds': 'proposals',
         CALIBRATION + 'tighten': None,
     },
@@ -77,7 +78,13 @@ def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, 
     cfg.merge_from_dict(FORWARD | changes)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    weights = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')['state_dict']
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    if missing:
+        raise UserError(
+            f'{checkpoint} lacks {missing[0]} and {len(missing) - 1} more weights of {config}: '
+            'give a checkpoint of a run of this config.'
+        )
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval(), cfg
 
