@@ -90,7 +90,10 @@ def small_config():
     for name in ('detection', 'segmentation'):
         cascade[name].box_head.update(num_samples=16)
         cascade[name].box_head.roi_features.update(roi_size=3, fc_channels=16)
-    # WSDDN's streams, which this config leaves out, take part in the test
+    # Semantic attention and WSDDN's streams, which this config leaves out, take part in the test
+    cfg.model.calibration.semantic = dict(
+        in_channels=(40, 112, 1280), strides=(8, 16, 32), levels=(1, 2)
+    )
     cascade.classification.update(
         roi_features=cascade.detection.box_head.roi_features,
         num_samples=16,
@@ -141,7 +144,7 @@ def weights_of(path):
 def test_a_cut_run_resumes_to_the_same_weights_which_can_be_tested(place, monkeypatch):
     run_tool('train', 'small.py', '--work-dir', 'whole')
     assert sorted(path.name for path in (place / 'whole').glob('*.pth')) == [
-        f'epoch_{epoch}.pth' for epoch in range(1, 6)
+        f'epoch_{epoch}.pth' for epoch in range(1, 7)
     ]
 
     class CutError(Exception):
@@ -159,16 +162,17 @@ def test_a_cut_run_resumes_to_the_same_weights_which_can_be_tested(place, monkey
     assert (place / 'cut/last_checkpoint').read_text().endswith('epoch_2.pth')
     run_tool('train', 'small.py', '--work-dir', 'cut', '--resume')
 
-    whole, resumed = weights_of('whole/epoch_5.pth'), weights_of('cut/epoch_5.pth')
+    whole, resumed = weights_of('whole/epoch_6.pth'), weights_of('cut/epoch_6.pth')
     assert whole.keys() == resumed.keys()
     assert all(value.equal(resumed[name]) for name, value in whole.items())
     before = weights_of('whole/epoch_1.pth')
-    for part in ('backbone', 'cascade.classification', 'cascade.segmentation'):
+    parts = ('backbone', 'calibration', 'cascade.classification', 'cascade.segmentation')
+    for part in parts:
         names = [name for name in whole if name.startswith(part)]
         assert any(not whole[name].equal(before[name]) for name in names)
 
     run_tool(
-        'test', 'small.py', 'cut/epoch_5.pth', '--work-dir', 'tested',
+        'test', 'small.py', 'cut/epoch_6.pth', '--work-dir', 'tested',
         '--eval', 'bbox', 'segm', 'corloc',
     )  # fmt: skip
     metrics = json.loads((place / 'tested/metrics.json').read_text())
