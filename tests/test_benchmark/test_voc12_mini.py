@@ -20,7 +20,7 @@ def pretrained():
     cfg = small_config()
     cfg.model.cascade.update(refinement=None, segmentation=None)
     cfg.model.test_cfg = dict(stage='detection')
-    for name in ('refinement', 'segmentation', 'joint'):
+    for name in ('semantic', 'refinement', 'segmentation', 'joint'):
         cfg.train_cfg.phases[name] = None
     for name in ('classification', 'detection'):
         cfg.train_cfg.phases[name].update(epochs=0, iterations=2)
@@ -175,9 +175,9 @@ def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
     keys = {name: shared.key(shared.read(config)) for name, config in configs.items()}
     assert len({keys[name] for name in 'ABCD'}) == 1
     assert len({keys[name] for name in 'DEFGH'}) == 5
-    for one, other in ('EF', 'GH'):
-        assert shared.key(shared.read(configs[one]), 4) == shared.key(
-            shared.read(configs[other]), 4
-        )
-        assert shared.key(shared.read(configs[one]), 4) in shared.shared
+    # With calibration there is a phase more: that of its semantic attention.
+    for (one, other), count in (('EF', 4), ('GH', 5)):
+        key = shared.key(shared.read(configs[one]), count)
+        assert key == shared.key(shared.read(configs[other]), count)
+        assert key in shared.shared
     assert shared.key(shared.read(configs['E']), 4) == keys['D']
