@@ -327,6 +327,6 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
     before = weights_of(tmp_path / 'two/epoch_1.pth')
     for part in ('backbone', 'classification', 'detection', 'refinement', 'segmentation'):
         moved = [(one[name] - before[name]).abs().max() for name in one if part in name]
-        assert max(moved) > 1e-3, part
+        assert max(moved) > 5e-4, part  # well above what they may differ by
     for name, value in single.items():
         torch.testing.assert_close(one[name], value, rtol=0, atol=1e-4, msg=name)
