@@ -109,8 +109,8 @@ def test_a_few_iterations_and_the_test_with_all_scales(name, tmp_path, monkeypat
         view.transforms[0].scale = scale
     cfg.optim_wrapper.accumulative_counts = 2
     cfg.train_cfg.val_begin = 100
-    for phase in cfg.train_cfg.phases.values():
-        if phase.epochs:
+    for phase_name, phase in cfg.train_cfg.phases.items():
+        if phase_name != 'semantic':  # these configs have no semantic attention
             phase.iterations = 2  # one update
     cfg.dump('small.py')
     run_tool('train', 'small.py', '--work-dir', 'work')
