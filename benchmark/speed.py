@@ -39,14 +39,12 @@ from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
 from mmlabelpenet.proposals import Job, run_jobs
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Curriculum
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_voc12-mini.py'
-STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 # What is wanted of each ratio.
 GOALS = {
     'predict': '<= 1.25',
@@ -212,8 +210,9 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     """Training of all four stages with the backbone against Mask R-CNN's."""
     batch = batch_of(args.size, args.proposals, count=2)
     ours = label_penet(args.device)
-    ours.set_active(STAGES, True)
-    ours.set_curriculum(Curriculum())
+    phase = phases_of(Config.fromfile(str(CONFIG)))['joint']
+    ours.set_active(phase.stages, phase.backbone, phase.views)
+    ours.set_curriculum(phase.curriculum(1, 1))
     rival_cfg = mask_rcnn(Config.fromfile(str(CONFIG)).model)
     steps = [training(model, batch) for model in (ours, ready(rival_cfg, args.device))]
     joint, rival = medians(steps, args.rounds, args.device)
@@ -232,7 +231,7 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
         for name, phase in phases.items():
             if phase.backbone:
                 continue
-            model.set_active(phase.stages, False)
+            model.set_active(phase.stages, phase.backbone, phase.views)
             cache.open(model.backbone)
             labels.open(model.backbone, first, model.calibration, recipe=model.label_recipe)
             step = training(model, batch)

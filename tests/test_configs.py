@@ -94,7 +94,7 @@ def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
     give_attention(model)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     for phase in build_phases(cfg.train_cfg.phases, cfg.train_cfg.order).values():
-        model.set_active(phase.stages, phase.backbone)
+        model.set_active(phase.stages, phase.backbone, phase.views)
         model.set_curriculum(phase.curriculum(phase.alternate, 1000))
         model.train()
         logged = model.train_step(copy.deepcopy(batch), optim_wrapper)

@@ -24,9 +24,9 @@ class Evidence(BaseDataElement):
       their losses) and ``attention`` [M, h', w'], each instance's own in 0..1, on the grid of
       the stride that ``metainfo['instance_stride']`` tells; after stage 3 also ``masks``
       [M, h', w']: the mask in 0..1 on that grid.
-    - ``views`` (list of Evidence), between stage 1 and the calibration: the photo at further sizes
-      (``attention_scales``), each with its own ``photo``, ``feats`` (the backbone's maps) and
-      ``attention``.
+    - ``views`` (list of Evidence), where stage 1 or the calibration asks for them: the photo at
+      further sizes (``attention_scales``), each with its own ``photo``, ``feats`` (the backbone's
+      maps) and, after stage 1, ``attention``.
     - ``found`` (InstanceData), on the way back: what the last stage finds of tagged classes, with
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
       ``agreement`` [F] in 0..1, as the pseudo instances have it then.

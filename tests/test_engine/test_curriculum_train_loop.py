@@ -28,7 +28,7 @@ class TwoStages(BaseModel):
         self.weight = nn.Parameter(torch.zeros(1))
         self.record = []
 
-    def set_active(self, stages, backbone_learns):
+    def set_active(self, stages, backbone_learns, views):
         self.active = (tuple(stages), backbone_learns)
 
     def set_curriculum(self, curriculum):

@@ -23,6 +23,8 @@ train_cfg = dict(
             epochs=1,
             stages=['classification', 'detection', 'refinement', 'segmentation'],
             backbone=True,
+            # A further size of the photo would take longer than the step itself.
+            views=False,
             lr_factor=0.3)),
     val_interval=1000)
 val_cfg = dict(type='ValLoop')

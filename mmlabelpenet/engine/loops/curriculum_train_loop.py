@@ -136,7 +136,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
 
     def _enter(self, name: str, phase: Phase, begin: int, length: int) -> None:
         self._phase = name
-        self.model.set_active(phase.stages, phase.backbone)
+        self.model.set_active(phase.stages, phase.backbone, phase.views)
         if self._iter == begin:
             if phase.start_from:
                 self.model.copy_parts(phase.start_from)

@@ -20,6 +20,8 @@ class Phase:
             where it has semantic attention.
         iterations: Its length in iterations, in place of ``epochs``.
         backbone: Whether the backbone learns.
+        views: Whether photos are seen at the model's ``attention_scales`` too; where the backbone
+            learns that takes about as long as the step itself.
         lr_factor: Factor of the base learning rates.
         warmup: Updates over which the rate rises from nearly zero; at most a quarter of the
             phase.
@@ -42,6 +44,7 @@ class Phase:
     stages: tuple[str, ...] = ()
     iterations: int | None = None
     backbone: bool = False
+    views: bool = True
     lr_factor: float = 1.0
     warmup: int = 50
     final_factor: float = 0.05

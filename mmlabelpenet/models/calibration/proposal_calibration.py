@@ -125,7 +125,6 @@ class ProposalCalibration(BaseModule):
             semantic = self._semantic(feats, index, one, views)
             one = self._sharpened(feats, index, one)
             if views or semantic:
-                one.pop('views', None)
                 views = [self._sharpened(view.feats, 0, view) for view in views]
                 one.attention, stride = mean_attention(one, [*views, *semantic])
                 one.set_metainfo(dict(attention_stride=stride))

@@ -140,7 +140,7 @@ class SemanticAttention(CAMAttention):
         background = (own <= self.background) & (claims <= self.background)
         if 'known' in evidence:
             background = background & (evidence.known > 0).all()
-        labels = torch.cat([pseudo.labels.new_tensor([self.num_classes]), pseudo.labels])[winner]
+        labels = torch.cat([pseudo.labels.new_full((1,), self.num_classes), pseudo.labels])[winner]
         weights = torch.cat([own.new_ones(1), pseudo.weights.to(own)])[winner]
         labels = labels.where(foreground, self.num_classes)
         return labels, torch.where(foreground, weights, background.to(weights))

@@ -7,14 +7,14 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
 from mmengine.model import ModuleDict
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
 from .painting import add_photo_results
-from .pseudo_labels import above, pseudo_result, supervision, with_views
+from .pseudo_labels import above, pseudo_result, supervision
 from .views import padded_input, rescaled, stack_maps
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
@@ -85,35 +85,44 @@ class LabelPEnet(BaseDetector):
         if self.tested not in (*names, *PSEUDO):
             raise ValueError(f'test_cfg.stage {self.tested!r} is not one of {(*names, *PSEUDO)}')
         self.active = tuple(names)
-        self.calibration_learns = False
         self.backbone_learns = True
+        self.training_sees_views = True
         self.curriculum = Curriculum()
         self.attention_scales = tuple(attention_scales) if calibration.get('mode') != 'off' else ()
-        self._recipe = (cascade['classification'], calibration, self.attention_scales)
+        self._recipe = (cascade['classification'], calibration)
         self.feature_cache: FeatureCache | None = None
         self.label_cache: LabelCache | None = None
 
-    def set_active(self, stages: Sequence[str], backbone_learns: bool) -> None:
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """What the evidence meets on its way down, and what can learn: stages and calibration."""
+        first, *others = self.cascade.items()
+        return dict([first, (CALIBRATION, self.calibration), *others])
+
+    def set_active(self, stages: Sequence[str], backbone_learns: bool, views: bool = True) -> None:
         """Say who learns; all else is frozen: no gradient, batch norm in evaluation.
 
         Args:
             stages: Names of the stages that learn; ``'calibration'`` is one if it has a part
                 that does.
             backbone_learns: Whether the backbone does, but for the blocks that it holds frozen.
+            views: Whether training sees the photos at ``attention_scales`` too.
         """
-        able = [CALIBRATION] if getattr(self.calibration, 'semantic', None) is not None else []
-        unknown = sorted(set(stages) - set(self.cascade) - set(able))
+        able = [
+            name
+            for name in self.parts
+            if name != CALIBRATION or getattr(self.calibration, 'semantic', None) is not None
+        ]
+        unknown = sorted(set(stages) - set(able))
         if unknown:
-            known = [*self.cascade, *able]
-            raise ValueError(f'stages {unknown} are not in the cascade {known}')
-        self.active = tuple(name for name in self.cascade if name in stages)
+            raise ValueError(f'stages {unknown} are not in the cascade {able}')
+        self.active = tuple(name for name in able if name in stages)
         self.backbone_learns = backbone_learns
-        for name, stage in self.cascade.items():
-            stage.requires_grad_(name in self.active)
+        self.training_sees_views = views
+        for name, part in self.parts.items():
+            part.requires_grad_(name in self.active)
         self.backbone.requires_grad_(backbone_learns)
-        self.calibration_learns = CALIBRATION in stages
-        self.calibration.requires_grad_(self.calibration_learns)
-        self.calibration.trusts_semantic = bool(self.active) or not self.calibration_learns
+        self.calibration.trusts_semantic = self.active != (CALIBRATION,)
         # Entering training mode, a backbone freezes its own first blocks again.
         self.train(self.training)
 
@@ -142,13 +151,15 @@ class LabelPEnet(BaseDetector):
     @property
     def labels_fixed(self) -> bool:
         """Whether a photo has the same pseudo instances at each step of the phase."""
-        learns = 'classification' in self.active or (self.calibration_learns and self.active)
-        return not (self.backbone_learns or learns)
+        # Calibration that learns alone does not look at what it has learnt.
+        teaches = 'classification' in self.active or CALIBRATION in self.active[:-1]
+        return not (self.backbone_learns or teaches)
 
     @property
     def label_recipe(self) -> str:
         """What pseudo instances follow from, beside photos, proposals and weights."""
-        return repr((*self._recipe, getattr(self.calibration, 'trusts_semantic', None)))
+        scales = self.attention_scales if self.training_sees_views else ()
+        return repr((*self._recipe, scales, getattr(self.calibration, 'trusts_semantic', None)))
 
     def extract_feat(
         self, batch_inputs: Tensor, img_shapes: Sequence[tuple] | None = None
@@ -227,28 +238,24 @@ class LabelPEnet(BaseDetector):
     ) -> tuple[list[Evidence], dict[str, Tensor]]:
         """Walk the stages down to ``last``: the evidence that reaches it, the losses met."""
         losses: dict[str, Tensor] = {}
-        for name, stage in self.cascade.items():
+        for name in self.parts:
             if name in learning:
-                losses |= self._stage_loss(name, feats, evidence)
+                losses |= self._part_loss(name, feats, evidence)
             if name == last:
                 break
-            if name != 'classification':
-                evidence = self._counting(stage.propagate(feats, evidence))
-                continue
-            seeded = self._counting(self._seed(feats, evidence))
-            if CALIBRATION in learning:
-                shown = with_views(seeded, evidence)
-                losses |= self._stage_loss(CALIBRATION, feats, shown)
-            evidence = seeded
-            if last == CALIBRATION:
-                break
+            evidence = self._handed_on(name, feats, evidence)
+            if self.training:
+                # Those pseudo instances count that are sure enough.
+                evidence = [above(one, self.curriculum.threshold) for one in evidence]
         return evidence, losses
 
-    def _counting(self, evidence: list[Evidence]) -> list[Evidence]:
-        """While it learns, the evidence with those pseudo instances alone that are sure enough."""
-        if not self.training:
-            return evidence
-        return [above(one, self.curriculum.threshold) for one in evidence]
+    def _handed_on(
+        self, name: str, feats: tuple[Tensor, ...], evidence: list[Evidence]
+    ) -> list[Evidence]:
+        if name == 'classification':
+            return self._seed(feats, evidence)
+        # What the calibration has to say is said by then; it only learns from it.
+        return evidence if name == CALIBRATION else self.cascade[name].propagate(feats, evidence)
 
     def _seed(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
         """Pseudo instances from tags; while they stay the same, from the cache of labels."""
@@ -273,24 +280,24 @@ class LabelPEnet(BaseDetector):
 
     @torch.no_grad()
     def _with_views(self, evidence: Evidence) -> Evidence:
-        if not self.attention_scales or 'views' in evidence:
+        wanted = self.attention_scales if self.training_sees_views or not self.training else ()
+        if not wanted or 'views' in evidence:
             return evidence
         evidence = evidence.clone()
         # Batch norm must not learn from what no loss looks at.
         self.backbone.eval()
-        evidence.views = [rescaled(evidence, scale) for scale in self.attention_scales]
+        evidence.views = [rescaled(evidence, scale) for scale in wanted]
         for view in evidence.views:
             inputs = padded_input(view, self._padded(view.img_shape))
             view.feats = self._training_feat(inputs, [view])
         self.backbone.train(self.training and self.backbone_learns)
         return evidence
 
-    def _stage_loss(
+    def _part_loss(
         self, name: str, feats: tuple[Tensor, ...], evidence: list[Evidence]
     ) -> dict[str, Tensor]:
         weight = self.curriculum.weights.get(name, 1.0)
-        part = self.calibration if name == CALIBRATION else self.cascade[name]
-        losses = part.loss(feats, evidence)
+        losses = self.parts[name].loss(feats, evidence)
         losses = {f'{name}.{key}': value * weight for key, value in losses.items()}
         if name == 'classification':
             return losses
@@ -321,7 +328,7 @@ class LabelPEnet(BaseDetector):
         losses: dict[str, Tensor] = {}
         for name in reversed(self.active):
             if name != 'segmentation':
-                losses |= self._stage_loss(name, feats, evidence)
+                losses |= self._part_loss(name, feats, evidence)
         return losses
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
@@ -341,13 +348,9 @@ class LabelPEnet(BaseDetector):
         feats = self._training_feat(batch_inputs, evidence)
         if self.curriculum.direction == 'backward' and self.can_validate:
             return self._backward_loss(feats, evidence)
-        learning, last = self.active, self.active[-1] if self.active else CALIBRATION
-        if self.calibration_learns:
-            learning = (*learning, CALIBRATION)
-            last = CALIBRATION if last == 'classification' else last
-        if 'classification' in learning or CALIBRATION in learning:
+        if 'classification' in self.active or CALIBRATION in self.active:
             evidence = [self._with_views(one) for one in evidence]
-        return self._walk(feats, evidence, last, learning)[1]
+        return self._walk(feats, evidence, self.active[-1], self.active)[1]
 
     @property
     def makes_masks(self) -> bool:

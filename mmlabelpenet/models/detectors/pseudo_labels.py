@@ -21,16 +21,6 @@ def above(evidence: Evidence, threshold: float) -> Evidence:
     return evidence
 
 
-def with_views(seeded: Sequence[Evidence], evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Evidence after the calibration with the ``views`` from before it."""
-    shown = []
-    for one, before in zip(seeded, evidence):
-        one = one.clone()
-        one.views = before.get('views', [])
-        shown.append(one)
-    return shown
-
-
 def supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
     """For the log: pseudo instances a photo that count, and their mean weight."""
     if 'pseudo_instances' not in evidence[0]:

@@ -439,11 +439,27 @@ def test_attention_is_the_mean_over_the_sizes_of_a_photo():
         attention = sharpen(feats, 0, attention, stage.stride, view.img_shape)
         # the largest view calls for half the stride
         maps.append(F.interpolate(attention[None], (32, 48), mode='bilinear')[0])
-    assert 'views' not in found
     assert found.attention_stride * 2 == sharpen.stride
     expected = torch.stack([m / m.amax((1, 2), keepdim=True) for m in maps]).mean(0)
     expected = expected / expected.amax((1, 2), keepdim=True)
     torch.testing.assert_close(found.attention, expected, rtol=0.0, atol=0.02)
+
+
+def test_a_phase_may_train_at_one_size_and_predicts_at_all():
+    plain, several = build_model(), build_model(attention_scales=(1.5,))
+    several.load_state_dict(plain.state_dict())
+    plain.set_active(STAGES, True)
+    several.set_active(STAGES, True)
+    torch.manual_seed(0)
+    both = losses_of(several.train(), photo())
+    several.set_active(STAGES, True, views=False)
+    torch.manual_seed(0)
+    alone = losses_of(several.train(), photo())
+    torch.manual_seed(0)
+    assert alone == losses_of(plain.train(), photo())
+    assert alone != both
+    sizes = [len(m.eval().explain(collate(photo()))[0].get('views', [])) for m in (plain, several)]
+    assert sizes == [0, 1]
 
 
 @pytest.mark.parametrize('changes', [{}, dict(calibration=dict(mode='off'))])
