@@ -397,11 +397,29 @@ class LabelPEnet(BaseDetector):
             return [pseudo_result(e, 'masks') for e in evidence]
         stage = self.cascade[name]
         if name == 'classification':
-            evidence = self.calibration.rescore(feats, self._propagate_tags(feats, evidence))
+            evidence = self.attend(feats, evidence)
         if stage.needs is not None:
             for one, result in zip(evidence, self._results(feats, evidence, stage.needs)):
                 one.detections = result
         return stage.predict(feats, evidence)
+
+    @torch.no_grad()
+    def attend(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
+        """Calibrated attention and proposal scores of photos, whose tags are not looked at.
+
+        Args:
+            feats: Backbone maps of a batch.
+            evidence: As :meth:`read` gives it.
+
+        Returns:
+            The evidence after stage 1 and :meth:`ProposalCalibration.rescore`.
+        """
+        untold = []
+        for one in evidence:
+            one = one.clone()
+            one.pop('tags', None)
+            untold.append(one)
+        return self.calibration.rescore(feats, self._propagate_tags(feats, untold))
 
     def _explain(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
         # Segmentation adds nothing to the evidence; every stage before it does.
@@ -421,7 +439,7 @@ class LabelPEnet(BaseDetector):
         """Scores [N, C] and boxes [N, 4] that a stage gives to a photo's proposals, in order."""
         stage = self.cascade[name]
         if name == 'classification':
-            evidence = self.calibration.rescore(feats, self._propagate_tags(feats, evidence))
+            evidence = self.attend(feats, evidence)
         return self.cascade[stage.needs or name].score_regions(feats, evidence)
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from mmlabelpenet.models import SemanticAttention
 from mmlabelpenet.structures import Evidence
 
-from ..tiny import build_model, collate, evidence_of, losses_of, photo
+from ..tiny import build_model, collate, evidence_of, losses_of, photo, predictions_of
 
 LEVEL = dict(in_channels=(1, 2), strides=(8, 16), levels=(1,))
 SEMANTIC = dict(in_channels=(24, 40, 112), strides=(4, 8, 16), levels=(2,))
@@ -188,3 +188,28 @@ def test_a_calibration_without_a_part_that_learns_is_no_stage():
         plain = build_model(calibration=changes)
         with pytest.raises(ValueError, match=r"\['calibration'\] are not in the cascade"):
             plain.set_active(['calibration'], False)
+
+
+@pytest.mark.parametrize('stage', ['classification', 'detection', 'segmentation'])
+def test_predictions_do_not_look_at_the_tags_that_a_test_photo_comes_with(model, stage):
+    model.tested = stage
+    torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
+    torch.nn.init.normal_(model.cascade['classification'].attention.classifiers[0].weight)
+    told, other, untold = photo(), photo(), photo()
+    other[1].tags = 1 - told[1].tags
+    del untold[1].tags
+    first, *others = (predictions_of(model.eval(), one)[0] for one in (told, other, untold))
+    assert len(first.pred_instances) > 0
+    for one in others:
+        assert one.pred_instances.scores.equal(first.pred_instances.scores)
+        assert one.pred_image_scores.equal(first.pred_image_scores)
+
+
+def test_scores_of_regions_do_not_look_at_tags_either(model):
+    torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
+    scores = []
+    for tags in ([1, 0, 0], [0, 1, 1]):
+        data = photo()
+        data[1].tags = torch.tensor(tags).float()
+        scores.append(model.eval().score_regions(*model.read(collate(data)), 'classification'))
+    assert scores[0][0][0].equal(scores[1][0][0])
