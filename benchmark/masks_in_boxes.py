@@ -1,0 +1,212 @@
+"""Masks in a detector's own boxes, by what makes them.
+
+The boxes of one checkpoint on the test photos, with the masks of its last stage, with those of
+GrabCut started from each box, with attention inside the box, and filled. Tags of the test photos
+are not looked at.
+
+Example:
+    python benchmark/masks_in_boxes.py CONFIG CHECKPOINT --out docs/benchmarks/masks_in_boxes.json
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from pseudo_labels import build_row, save_row
+
+from mmlabelpenet.apis import run_command
+from mmlabelpenet.models import LabelPEnet
+from mmlabelpenet.models.calibration import inside_boxes
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.structures import Evidence
+from mmlabelpenet.utils import read_photo, register_all_modules
+
+METRICS = (
+    dict(type='VOCInstanceMetric'),
+    dict(type='VOCInstanceMetric', ignore_void=True, prefix='no_void'),
+)
+KEYS = ('segm_mAP_25', 'segm_mAP_50', 'segm_mAP_75', 'segm_ABO')
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--best', type=int, default=15, help='boxes of a photo, by score')
+    parser.add_argument('--every', type=int, default=1, help='take every n-th photo')
+    parser.add_argument('--out', type=Path, help='JSON, to which rows are added')
+    return parser.parse_args(argv)
+
+
+def pixel_box(box: Sequence[float], size: Sequence[int]) -> tuple[int, int, int, int]:
+    """x1, y1, x2, y2 in whole pixels within a photo (h, w), the last two outside; never empty."""
+    height, width = size[:2]
+    x1, y1 = (min(max(round(float(v)), 0), limit - 1) for v, limit in zip(box, (width, height)))
+    x2, y2 = (round(float(v)) for v in box[2:])
+    return x1, y1, min(max(x2, x1 + 1), width), min(max(y2, y1 + 1), height)
+
+
+def filled(box: Sequence[float], size: Sequence[int]) -> np.ndarray:
+    """A box [4] as a mask of a photo (h, w)."""
+    x1, y1, x2, y2 = pixel_box(box, size)
+    mask = np.zeros(size[:2], dtype=bool)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+def grab_cut(photo: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.ndarray:
+    """The object of a box, by GrabCut (Rother et al., SIGGRAPH 2004).
+
+    What lies around the box, half its sides far, is background; within it all may be object.
+
+    Args:
+        photo: [h, w, 3] uint8.
+        box: x1, y1, x2, y2 in its pixels.
+        rounds: Of its model of colours.
+
+    Returns:
+        [h, w] bool; the filled box where nothing lies around it, or where all of it is taken
+        for background.
+    """
+    inside = filled(box, photo.shape)
+    x1, y1, x2, y2 = pixel_box(box, photo.shape)
+    right, below = (x2 - x1) // 2 + 1, (y2 - y1) // 2 + 1
+    window = np.s_[max(y1 - below, 0) : y2 + below, max(x1 - right, 0) : x2 + right]
+    labels = np.where(inside[window], cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    # It fits five Gaussians to the pixels of either kind.
+    if min((labels == cv2.GC_BGD).sum(), inside.sum()) < 10:
+        return inside
+    cv2.setRNGSeed(0)
+    cut = np.ascontiguousarray(photo[window])
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(cut, labels, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
+    found = labels == cv2.GC_PR_FGD
+    mask = np.zeros(photo.shape[:2], dtype=bool)
+    mask[window] = found
+    return mask if found.any() else inside
+
+
+def on_photo(maps: torch.Tensor, stride: float, evidence: Evidence) -> torch.Tensor:
+    """Maps [M, h, w] of a grid in input pixels on the pixels of the photo, [M, H, W]."""
+    height, width = evidence.ori_shape[:2]
+    rows = round(maps.shape[1] * stride / evidence.scale_factor[1])
+    columns = round(maps.shape[2] * stride / evidence.scale_factor[0])
+    maps = F.interpolate(maps[:, None], size=(rows, columns), mode='bilinear')[:, 0]
+    return maps[:, :height, :width]
+
+
+class Sources:
+    """What makes masks of the boxes of one photo.
+
+    Args:
+        model: The detector.
+        evidence: Of the photo, with calibrated ``attention``.
+        result: M instances with ``bboxes`` in photo pixels, ``labels``, ``masks``.
+        photo: [h, w, 3] uint8.
+    """
+
+    def __init__(
+        self, model: LabelPEnet, evidence: Evidence, result: InstanceData, photo: np.ndarray
+    ) -> None:
+        self.model = model
+        self.evidence = evidence
+        self.result = result
+        self.photo = photo
+
+    def stage_4(self) -> torch.Tensor:
+        """Masks of the last stage."""
+        return self.result.masks
+
+    def box(self) -> torch.Tensor:
+        """Filled boxes."""
+        return self._each(partial(filled, size=self.photo.shape))
+
+    def grab_cut(self) -> torch.Tensor:
+        """GrabCut started from each box."""
+        return self._each(partial(grab_cut, self.photo))
+
+    def attention(self) -> torch.Tensor:
+        """Sharpened attention of the class, at least half of its peak, inside the box."""
+        maps = self.evidence.attention[self.result.labels]
+        return (on_photo(maps, self.evidence.attention_stride, self.evidence) >= 0.5) & self.box()
+
+    def refined(self) -> torch.Tensor:
+        """Attention divided by its peak in the box, fitted to the photo, at least half."""
+        evidence, stride = self.evidence, self.evidence.attention_stride
+        scale = self.result.bboxes.new_tensor(evidence.scale_factor * 2)
+        boxes = self.result.bboxes * scale / stride
+        maps = evidence.attention[self.result.labels]
+        maps = maps * inside_boxes(boxes, *maps.shape[-2:])
+        maps = maps / maps.amax((1, 2), keepdim=True).clamp(min=1e-6)
+        for refiner in self.model.calibration.refiners:
+            maps, stride = refiner(evidence.photo, maps, stride), refiner.stride
+        return (on_photo(maps, stride, evidence) >= 0.5) & self.box()
+
+    def _each(self, mask: Callable[[Sequence[float]], np.ndarray]) -> torch.Tensor:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            masks = list(pool.map(mask, self.result.bboxes.tolist()))
+        empty = np.zeros((0, *self.photo.shape[:2]), dtype=bool)
+        return torch.from_numpy(np.stack(masks) if masks else empty).to(self.result.labels.device)
+
+
+ROWS = {
+    'masks of stage 4': Sources.stage_4,
+    'GrabCut from the box': Sources.grab_cut,
+    'sharpened attention >= .5 in the box': Sources.attention,
+    'the same by its peak in the box, and refined by colour': Sources.refined,
+    'box filled': Sources.box,
+}
+
+
+def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Figures of each source."""
+    model, cfg = build_row(args.config, args.checkpoint, {'model.test_cfg.stage': 'segmentation'})
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset.get_subset_(list(range(0, len(dataset), args.every)))
+    loader = Runner.build_dataloader(dict(cfg.test_dataloader, dataset=dataset))
+    evaluators = {}
+    for name in ROWS:
+        evaluators[name] = Evaluator([dict(one) for one in METRICS])
+        evaluators[name].dataset_meta = loader.dataset.metainfo
+    for batch in loader:
+        samples = model.test_step(batch)
+        evidence = model.attend(*model.read(batch))
+        for sample, one in zip(samples, evidence):
+            result = sample.pred_instances
+            result = result[result.scores.argsort(descending=True)[: args.best]]
+            sources = Sources(model, one, result, read_photo(sample.img_path))
+            for name, make in ROWS.items():
+                sample.pred_instances = InstanceData(
+                    scores=result.scores, labels=result.labels, masks=make(sources)
+                )
+                evaluators[name].process(data_samples=[sample])
+    return {name: one.evaluate(len(loader.dataset)) for name, one in evaluators.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure all sources and print a table."""
+    args = parse_args(argv)
+    register_all_modules()
+    titles = 'mask AP@.25 | .5 | .75 | ABO'
+    print(f'| masks | {titles} | without void: {titles} |\n|---|' + '---|' * 8)
+    for name, figures in measure(args).items():
+        row = {'row': name} | {key: round(float(value), 4) for key, value in figures.items()}
+        if args.out:
+            save_row(args.out, row)
+        keys = [*KEYS, *(f'no_void/{key}' for key in KEYS)]
+        print(f'| {name} | ' + ' | '.join(f'{row[key]:.3f}' for key in keys) + ' |', flush=True)
+
+
+if __name__ == '__main__':
+    run_command(main)
