@@ -133,18 +133,16 @@ def plot_ladder(results: Sequence[dict], groups: Mapping[str, Sequence[str]], pa
         ]
         places = [x for x, _ in points]
         axes.errorbar(places, medians, spread, marker='o', capsize=4, color=colour, label=label)
-        _draw_bound(axes, results, label, name, colour, len(rungs))
+        _draw_bound(axes, results, label, name, colour)
     axes.set_xticks(range(len(rungs)), rungs)
     axes.set_ylim(0, 1)
     axes.grid(axis='y', color='0.92')
     axes.set_xlabel('what is added, rung by rung; dashed: fully supervised')
-    axes.legend(frameon=False, ncols=3, fontsize=8, loc='upper left')
+    axes.legend(frameon=False, ncols=3, fontsize=8, loc='lower left', bbox_to_anchor=(0, 1))
     _save(figure, path)
 
 
-def _draw_bound(
-    axes: Axes, results: Sequence[dict], label: str, name: str, colour: str, width: int
-) -> None:
+def _draw_bound(axes: Axes, results: Sequence[dict], label: str, name: str, colour: str) -> None:
     full = [
         statistics.median(values)
         for row in ('Fast-RCNN', 'Mask-RCNN')
@@ -152,7 +150,8 @@ def _draw_bound(
     ]
     if full:
         axes.axhline(max(full), color=colour, linestyle='--', linewidth=1)
-        axes.text(width - 0.5, max(full), f'bound, {label}', ha='right', va='bottom', fontsize=7)
+        place = dict(transform=axes.get_yaxis_transform(), ha='right', va='bottom')
+        axes.text(0.99, max(full), f'bound, {label}', fontsize=7, **place)
 
 
 def plot_errors(results: Sequence[dict], groups: Mapping[str, Sequence[str]], path: Path) -> None:
