@@ -10,6 +10,7 @@ from mmengine.config import Config, DictAction
 
 from mmlabelpenet.utils import UserError
 
+from .distributed import leave_distributed
 from .settings import read_config
 
 
@@ -32,6 +33,8 @@ def run_command(
 ) -> None:
     """Run a command; on an error that the user can mend, say it and leave with code 2.
 
+    Processes of a distributed run leave together.
+
     Args:
         command: Takes the arguments.
         argv: Arguments of the command line without the program; None reads ``sys.argv``.
@@ -41,6 +44,7 @@ def run_command(
     except UserError as error:
         print(f'error: {sentence_of(error)}', file=sys.stderr)
         sys.exit(2)
+    leave_distributed()
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Distributed runs on machines without CUDA."""
+"""How distributed runs begin on machines without CUDA, and how they end."""
 
 import torch
 from mmengine.config import Config
@@ -38,3 +38,14 @@ def prepare_distributed(cfg: Config) -> None:
         **cfg.get('model_wrapper_cfg', {}),
         device_ids=None,
     )
+
+
+def leave_distributed() -> None:
+    """Wait until all processes are done, and take leave of one another; nothing if there is one.
+
+    A process that ends while another one still writes what was found may be aborted, and the
+    launcher then stops the other in the midst of writing.
+    """
+    if is_distributed():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
