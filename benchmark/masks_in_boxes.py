@@ -23,6 +23,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from pseudo_labels import build_row, save_row
+from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
@@ -179,7 +180,7 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     for name in ROWS:
         evaluators[name] = Evaluator([dict(one) for one in METRICS])
         evaluators[name].dataset_meta = loader.dataset.metainfo
-    for batch in loader:
+    for batch in tqdm(loader, unit='photo'):
         samples = model.test_step(batch)
         evidence = model.attend(*model.read(batch))
         for sample, one in zip(samples, evidence):
