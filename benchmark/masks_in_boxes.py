@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.models.calibration import inside_boxes
+from mmlabelpenet.models.calibration import inside_boxes, paste_maps
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import read_photo, register_all_modules
@@ -36,6 +36,8 @@ METRICS = (
     dict(type='VOCInstanceMetric'),
     dict(type='VOCInstanceMetric', ignore_void=True, prefix='no_void'),
 )
+# Grid on which the last stage's masks are refined, in input pixels.
+SOFT_STRIDE = 4
 KEYS = ('segm_mAP_25', 'segm_mAP_50', 'segm_mAP_75', 'segm_ABO')
 
 
@@ -112,15 +114,22 @@ class Sources:
 
     Args:
         model: The detector.
+        feats: Backbone maps of the photo, each [1, c, h, w].
         evidence: Of the photo, with calibrated ``attention``.
         result: M instances with ``bboxes`` in photo pixels, ``labels``, ``masks``.
         photo: [h, w, 3] uint8.
     """
 
     def __init__(
-        self, model: LabelPEnet, evidence: Evidence, result: InstanceData, photo: np.ndarray
+        self,
+        model: LabelPEnet,
+        feats: tuple[torch.Tensor, ...],
+        evidence: Evidence,
+        result: InstanceData,
+        photo: np.ndarray,
     ) -> None:
         self.model = model
+        self.feats = feats
         self.evidence = evidence
         self.result = result
         self.photo = photo
@@ -128,6 +137,16 @@ class Sources:
     def stage_4(self) -> torch.Tensor:
         """Masks of the last stage."""
         return self.result.masks
+
+    @torch.no_grad()
+    def refined_stage_4(self) -> torch.Tensor:
+        """Masks of the last stage fitted to the photo as pseudo masks are, inside the box."""
+        boxes, labels = self._input_boxes(), self.result.labels
+        head = self.model.cascade['segmentation'].mask_head
+        soft = head.label_logits(self.feats, [boxes], labels).sigmoid()
+        size = [-(-side // SOFT_STRIDE) for side in self.evidence.img_shape[:2]]
+        maps = paste_maps(soft, boxes / SOFT_STRIDE, (size[0], size[1]))
+        return self._fitted(maps, SOFT_STRIDE)
 
     def box(self) -> torch.Tensor:
         """Filled boxes."""
@@ -144,15 +163,19 @@ class Sources:
 
     def refined(self) -> torch.Tensor:
         """Attention divided by its peak in the box, fitted to the photo, at least half."""
-        evidence, stride = self.evidence, self.evidence.attention_stride
-        scale = self.result.bboxes.new_tensor(evidence.scale_factor * 2)
-        boxes = self.result.bboxes * scale / stride
-        maps = evidence.attention[self.result.labels]
-        maps = maps * inside_boxes(boxes, *maps.shape[-2:])
-        maps = maps / maps.amax((1, 2), keepdim=True).clamp(min=1e-6)
+        stride = self.evidence.attention_stride
+        maps = self.evidence.attention[self.result.labels]
+        maps = maps * inside_boxes(self._input_boxes() / stride, *maps.shape[-2:])
+        return self._fitted(maps / maps.amax((1, 2), keepdim=True).clamp(min=1e-6), stride)
+
+    def _input_boxes(self) -> torch.Tensor:
+        scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)
+        return self.result.bboxes * scale
+
+    def _fitted(self, maps: torch.Tensor, stride: int) -> torch.Tensor:
         for refiner in self.model.calibration.refiners:
-            maps, stride = refiner(evidence.photo, maps, stride), refiner.stride
-        return (on_photo(maps, stride, evidence) >= 0.5) & self.box()
+            maps, stride = refiner(self.evidence.photo, maps, stride), refiner.stride
+        return (on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def _each(self, mask: Callable[[Sequence[float]], np.ndarray]) -> torch.Tensor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -163,6 +186,7 @@ class Sources:
 
 ROWS = {
     'masks of stage 4': Sources.stage_4,
+    'masks of stage 4, refined by colour': Sources.refined_stage_4,
     'GrabCut from the box': Sources.grab_cut,
     'sharpened attention >= .5 in the box': Sources.attention,
     'the same by its peak in the box, and refined by colour': Sources.refined,
@@ -182,11 +206,12 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
         evaluators[name].dataset_meta = loader.dataset.metainfo
     for batch in tqdm(loader, unit='photo'):
         samples = model.test_step(batch)
-        evidence = model.attend(*model.read(batch))
-        for sample, one in zip(samples, evidence):
+        feats, evidence = model.read(batch)
+        for index, (sample, one) in enumerate(zip(samples, model.attend(feats, evidence))):
+            own = tuple(level[index : index + 1] for level in feats)
             result = sample.pred_instances
             result = result[result.scores.argsort(descending=True)[: args.best]]
-            sources = Sources(model, one, result, read_photo(sample.img_path))
+            sources = Sources(model, own, one, result, read_photo(sample.img_path))
             for name, make in ROWS.items():
                 sample.pred_instances = InstanceData(
                     scores=result.scores, labels=result.labels, masks=make(sources)

@@ -75,7 +75,8 @@ def sources(script, disc):
         scores=torch.tensor([0.9, 0.8]),
         masks=torch.from_numpy(np.stack([mask, mask])),
     )
-    return script.Sources(model, one, result, photo)
+    feats = tuple(model.eval().backbone(one.photo[None].detach()))
+    return script.Sources(model, feats, one, result, photo)
 
 
 def test_every_source_gives_masks_of_the_photo_for_all_boxes(script, sources, disc):
@@ -87,7 +88,8 @@ def test_every_source_gives_masks_of_the_photo_for_all_boxes(script, sources, di
         masks = make(sources)
         assert masks.dtype == torch.bool
         assert masks.shape == (2, 80, 120)
-        assert overlap(masks[0].numpy(), mask) > 0.55, name
+        if 'stage 4, refined' not in name:  # its weights are random here
+            assert overlap(masks[0].numpy(), mask) > 0.55, name
         if name != 'masks of stage 4':
             assert not (masks.numpy() & ~inside).any()
         sources.result = whole[:0]
