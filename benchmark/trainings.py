@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -120,6 +121,13 @@ class Trained:
     peak_gb: float
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float]:
     """Run a tool of the repository and wait for it.
 
@@ -142,6 +150,8 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     threads = max((os.cpu_count() or 1) // processes, 1)
     paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
     env = {
+        # The script's own port may be taken by another training.
+        'PORT': str(free_port()),
         **os.environ,
         'OMP_NUM_THREADS': str(threads),
         'PYTHONPATH': os.pathsep.join(path for path in paths if path),

@@ -1,6 +1,7 @@
 """The benchmark on a few small generated photos, its tools run within this process."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -181,3 +182,20 @@ def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
         assert key == shared.key(shared.read(configs[other]), count)
         assert key in shared.shared
     assert shared.key(shared.read(configs['E']), 4) == keys['D']
+
+
+def test_a_launch_of_several_processes_takes_a_free_port_unless_told_one(
+    benchmark_module, tmp_path, monkeypatch
+):
+    trainings = benchmark_module('trainings')
+    monkeypatch.setattr(trainings, 'REPOSITORY', tmp_path)
+    monkeypatch.delenv('PORT', raising=False)
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools/dist_train.sh').write_text('echo $PORT > $1\n')
+    out = tmp_path / 'port'
+    trainings.launch('train', [str(out)], 2)
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', int(out.read_text())))
+    monkeypatch.setenv('PORT', '29512')
+    trainings.launch('train', [str(out)], 2)
+    assert out.read_text() == '29512\n'
