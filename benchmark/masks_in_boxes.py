@@ -28,6 +28,7 @@ from tqdm import tqdm
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.models.calibration import inside_boxes, paste_maps
+from mmlabelpenet.models.calibration.attention import normalise, valid_cells
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import read_photo, register_all_modules
@@ -144,8 +145,8 @@ class Sources:
         boxes, labels = self._input_boxes(), self.result.labels
         head = self.model.cascade['segmentation'].mask_head
         soft = head.label_logits(self.feats, [boxes], labels).sigmoid()
-        size = [-(-side // SOFT_STRIDE) for side in self.evidence.img_shape[:2]]
-        maps = paste_maps(soft, boxes / SOFT_STRIDE, (size[0], size[1]))
+        size = valid_cells(self.evidence.img_shape, SOFT_STRIDE)
+        maps = paste_maps(soft, boxes / SOFT_STRIDE, size)
         return self._fitted(maps, SOFT_STRIDE)
 
     def box(self) -> torch.Tensor:
@@ -166,7 +167,7 @@ class Sources:
         stride = self.evidence.attention_stride
         maps = self.evidence.attention[self.result.labels]
         maps = maps * inside_boxes(self._input_boxes() / stride, *maps.shape[-2:])
-        return self._fitted(maps / maps.amax((1, 2), keepdim=True).clamp(min=1e-6), stride)
+        return self._fitted(normalise(maps), stride)
 
     def _input_boxes(self) -> torch.Tensor:
         scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from torch.distributed.elastic.utils.distributed import get_free_port
 
 from mmlabelpenet.apis.training import latest_checkpoint
 from mmlabelpenet.engine.loops import Phase, build_phases
@@ -121,13 +121,6 @@ class Trained:
     peak_gb: float
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
 def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float]:
     """Run a tool of the repository and wait for it.
 
@@ -151,7 +144,7 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
     env = {
         # The script's own port may be taken by another training.
-        'PORT': str(free_port()),
+        'PORT': str(get_free_port()),
         **os.environ,
         'OMP_NUM_THREADS': str(threads),
         'PYTHONPATH': os.pathsep.join(path for path in paths if path),

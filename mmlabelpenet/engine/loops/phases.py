@@ -21,7 +21,7 @@ class Phase:
         iterations: Its length in iterations, in place of ``epochs``.
         backbone: Whether the backbone learns.
         views: Whether photos are seen at the model's ``attention_scales`` too; where the backbone
-            learns that takes about as long as the step itself.
+            learns that costs more than half a step again.
         lr_factor: Factor of the base learning rates.
         warmup: Updates over which the rate rises from nearly zero; at most a quarter of the
             phase.
