@@ -18,7 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
@@ -27,8 +26,7 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.models.calibration import inside_boxes, paste_maps
-from mmlabelpenet.models.calibration.attention import normalise, valid_cells
+from mmlabelpenet.models.grids import inside_boxes, maps_on_photo, normalise, refined
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import read_photo, register_all_modules
@@ -37,8 +35,6 @@ METRICS = (
     dict(type='VOCInstanceMetric'),
     dict(type='VOCInstanceMetric', ignore_void=True, prefix='no_void'),
 )
-# Grid on which the last stage's masks are refined, in input pixels.
-SOFT_STRIDE = 4
 KEYS = ('segm_mAP_25', 'segm_mAP_50', 'segm_mAP_75', 'segm_ABO')
 
 
@@ -101,15 +97,6 @@ def grab_cut(photo: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.nda
     return mask if found.any() else inside
 
 
-def on_photo(maps: torch.Tensor, stride: float, evidence: Evidence) -> torch.Tensor:
-    """Maps [M, h, w] of a grid in input pixels on the pixels of the photo, [M, H, W]."""
-    height, width = evidence.ori_shape[:2]
-    rows = round(maps.shape[1] * stride / evidence.scale_factor[1])
-    columns = round(maps.shape[2] * stride / evidence.scale_factor[0])
-    maps = F.interpolate(maps[:, None], size=(rows, columns), mode='bilinear')[:, 0]
-    return maps[:, :height, :width]
-
-
 class Sources:
     """What makes masks of the boxes of one photo.
 
@@ -136,18 +123,15 @@ class Sources:
         self.photo = photo
 
     def stage_4(self) -> torch.Tensor:
-        """Masks of the last stage."""
+        """Masks of the last stage, fitted to the photo where its config asks for that."""
         return self.result.masks
 
     @torch.no_grad()
-    def refined_stage_4(self) -> torch.Tensor:
-        """Masks of the last stage fitted to the photo as pseudo masks are, inside the box."""
-        boxes, labels = self._input_boxes(), self.result.labels
-        head = self.model.cascade['segmentation'].mask_head
-        soft = head.label_logits(self.feats, [boxes], labels).sigmoid()
-        size = valid_cells(self.evidence.img_shape, SOFT_STRIDE)
-        maps = paste_maps(soft, boxes / SOFT_STRIDE, size)
-        return self._fitted(maps, SOFT_STRIDE)
+    def soft_masks(self) -> torch.Tensor:
+        """Masks of the last stage as it gives them, not fitted to the photo."""
+        head, labels = self.model.cascade['segmentation'].mask_head, self.result.labels
+        soft = head.label_logits(self.feats, [self._input_boxes()], labels).sigmoid()
+        return head.plain_masks(soft, self.result, self.evidence.ori_shape)
 
     def box(self) -> torch.Tensor:
         """Filled boxes."""
@@ -160,23 +144,21 @@ class Sources:
     def attention(self) -> torch.Tensor:
         """Sharpened attention of the class, at least half of its peak, inside the box."""
         maps = self.evidence.attention[self.result.labels]
-        return (on_photo(maps, self.evidence.attention_stride, self.evidence) >= 0.5) & self.box()
+        stride = self.evidence.attention_stride
+        return (maps_on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def refined(self) -> torch.Tensor:
         """Attention divided by its peak in the box, fitted to the photo, at least half."""
         stride = self.evidence.attention_stride
         maps = self.evidence.attention[self.result.labels]
         maps = maps * inside_boxes(self._input_boxes() / stride, *maps.shape[-2:])
-        return self._fitted(normalise(maps), stride)
+        refiners = self.model.calibration.refiners
+        maps, stride = refined(refiners, self.evidence.photo, normalise(maps), stride)
+        return (maps_on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def _input_boxes(self) -> torch.Tensor:
         scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)
         return self.result.bboxes * scale
-
-    def _fitted(self, maps: torch.Tensor, stride: int) -> torch.Tensor:
-        for refiner in self.model.calibration.refiners:
-            maps, stride = refiner(self.evidence.photo, maps, stride), refiner.stride
-        return (on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def _each(self, mask: Callable[[Sequence[float]], np.ndarray]) -> torch.Tensor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -187,7 +169,7 @@ class Sources:
 
 ROWS = {
     'masks of stage 4': Sources.stage_4,
-    'masks of stage 4, refined by colour': Sources.refined_stage_4,
+    'masks of stage 4, not fitted to the photo': Sources.soft_masks,
     'GrabCut from the box': Sources.grab_cut,
     'sharpened attention >= .5 in the box': Sources.attention,
     'the same by its peak in the box, and refined by colour': Sources.refined,

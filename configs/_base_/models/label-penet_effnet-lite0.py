@@ -10,7 +10,9 @@ box_head = dict(roi_features=roi_features, num_samples=128, neg_iou=(0.0, 0.5))
 mask_head = dict(
     fusion=dict(**levels, out_channels=96),
     num_convs=2,
-    channels=96)
+    channels=96,
+    # The best masks of a photo run up to its edges of colour.
+    refine=dict(type='PixelAffinity'))
 selection = dict(iou_threshold=0.3, score_threshold=0.005, max_per_image=100)
 
 model = dict(

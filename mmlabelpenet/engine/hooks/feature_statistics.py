@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmlabelpenet.models import CAMAttention, LevelFusion
-from mmlabelpenet.models.calibration.attention import valid_cells
+from mmlabelpenet.models.grids import valid_cells
 from mmlabelpenet.registry import HOOKS
 
 

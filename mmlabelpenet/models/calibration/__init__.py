@@ -5,13 +5,7 @@ from .dense_crf import DenseCRF
 from .energy import box_sums, contrast_energy, energy_share, scale_boxes
 from .excitation import Excitation
 from .excitation_attention import ExcitationAttention
-from .instance_attention import (
-    connected_to_peak,
-    inside_boxes,
-    instance_attention,
-    paste_maps,
-    tight_boxes,
-)
+from .instance_attention import connected_to_peak, instance_attention
 from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .proposal_calibration import ProposalCalibration
 from .random_walk import RandomWalk, feature_affinity
@@ -37,12 +31,9 @@ __all__ = [
     'contrast_energy',
     'energy_share',
     'feature_affinity',
-    'inside_boxes',
     'instance_attention',
     'key_share',
     'merge_validated',
     'neighbours',
-    'paste_maps',
     'scale_boxes',
-    'tight_boxes',
 ]

@@ -1,6 +1,5 @@
 """Sources of attention: where in a photo the evidence of a class lies."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -11,37 +10,8 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
+from ..grids import normalise, resample, valid_cells
 from .energy import box_sums
-
-
-def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
-    """Rows and columns of a map of ``stride`` that the unpadded photo (h, w) covers."""
-    return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
-
-
-def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, int]) -> Tensor:
-    """Bring maps from the grid of one stride onto that of another, pixel for pixel.
-
-    The last cells of a coarse grid reach farther beyond the photo than those of a fine one, so
-    that fitting one grid into the other would shift what it shows: cells are scaled, then cut.
-
-    Args:
-        maps: [B, C, h, w], the cells that cover a photo.
-        stride: Their stride.
-        new_stride: The stride wanted.
-        size: Rows and columns of the new grid that cover the photo.
-
-    Returns:
-        [B, C, rows, columns], bilinear.
-    """
-    ratio = new_stride / stride
-    if ratio == 1:
-        return maps
-    # A hair more, since a ratio that is no power of two may lose a cell to rounding.
-    below, right = (max(0, math.ceil(n * ratio + 1e-6) - m) for n, m in zip(size, maps.shape[-2:]))
-    maps = F.pad(maps, (0, right, 0, below), mode='replicate')
-    maps = F.interpolate(maps, scale_factor=1 / ratio, mode='bilinear', align_corners=False)
-    return maps[..., : size[0], : size[1]]
 
 
 def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> tuple[Tensor, int]:
@@ -208,8 +178,3 @@ class CAMAttention(BaseModule):
             size = valid_cells(one.img_shape, self.stride)
             maps.append(normalise(F.relu(self._maps(feats, index, one.img_shape, size))))
         return maps
-
-
-def normalise(maps: Tensor) -> Tensor:
-    """Divide each map of [C, h, w] by its maximum; empty maps stay empty."""
-    return maps / maps.amax((-2, -1), keepdim=True).clamp(min=1e-6)

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError
 
-from .attention import normalise, resample, valid_cells
+from ..grids import normalise, resample, valid_cells
 
 
 @MODELS.register_module()

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from .attention import CAMAttention, normalise, valid_cells
+from ..grids import normalise, valid_cells
+from .attention import CAMAttention
 from .excitation import TINY, Excitation
 
 

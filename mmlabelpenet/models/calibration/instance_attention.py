@@ -1,21 +1,10 @@
-"""Attention of single instances: cut from class maps, pasted into maps, boxed tightly."""
+"""Attention of single instances, cut from class maps, and what is connected in it."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import normalise
+from ..grids import inside_boxes, normalise
 from .energy import scale_boxes
-
-
-def inside_boxes(bboxes: Tensor, height: int, width: int) -> Tensor:
-    """Which cell centres lie in which box: [M, h, w] bool for boxes [M, 4] in cells."""
-    x = torch.arange(width, device=bboxes.device) + 0.5
-    y = torch.arange(height, device=bboxes.device) + 0.5
-    x1, y1, x2, y2 = bboxes[:, :, None].unbind(1)
-    columns = (x >= x1) & (x < x2)
-    rows = (y >= y1) & (y < y2)
-    return rows[:, :, None] & columns[:, None, :]
 
 
 def instance_attention(
@@ -41,26 +30,6 @@ def instance_attention(
     return normalise(claims) * (claims >= winner)
 
 
-def paste_maps(maps: Tensor, bboxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring maps of regions back onto a grid, bilinearly.
-
-    Args:
-        maps: [M, s, s], one map for each region.
-        bboxes: [M, 4] xyxy in cells of the grid.
-        size: (h, w) of the grid.
-
-    Returns:
-        [M, h, w], zero outside the boxes.
-    """
-    height, width = size
-    x1, y1, x2, y2 = bboxes[:, :, None].unbind(1)
-    x = (torch.arange(width, device=maps.device) + 0.5 - x1) / (x2 - x1).clamp(min=1e-3)
-    y = (torch.arange(height, device=maps.device) + 0.5 - y1) / (y2 - y1).clamp(min=1e-3)
-    x, y = x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)
-    grid = 2 * torch.stack([x, y], dim=-1).float() - 1
-    return F.grid_sample(maps[:, None].float(), grid, align_corners=False)[:, 0]
-
-
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
     """The component of {map >= threshold * maximum} that holds the maximum, for each map.
 
@@ -84,13 +53,3 @@ def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
             break
         flood = grown
     return flood[:, 0] > 0
-
-
-def tight_boxes(masks: Tensor) -> Tensor:
-    """Smallest boxes [M, 4] xyxy in cells around masks [M, h, w]; all zero for an empty one."""
-    columns, rows = masks.any(1), masks.any(2)
-    filled = columns.any(1)
-    x1, y1 = columns.float().argmax(1), rows.float().argmax(1)
-    x2 = masks.shape[2] - columns.flip(1).float().argmax(1)
-    y2 = masks.shape[1] - rows.flip(1).float().argmax(1)
-    return torch.stack([x1, y1, x2, y2], dim=1).float() * filled[:, None]

@@ -11,10 +11,11 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
+from ..grids import normalise, refined, tight_boxes
 from ..task_modules import mine
-from .attention import mean_attention, normalise
+from .attention import mean_attention
 from .energy import contrast_energy, energy_share
-from .instance_attention import connected_to_peak, instance_attention, tight_boxes
+from .instance_attention import connected_to_peak, instance_attention
 from .validation import merge_validated
 
 MODES = ('off', 'forward', 'full')
@@ -269,8 +270,7 @@ class ProposalCalibration(BaseModule):
     def _refined(self, evidence: Evidence, maps: Tensor) -> Tensor:
         """Maps [M, h, w] sharpened; ``instance_stride`` tells the grid that they end on."""
         stride = evidence.attention_stride
-        for refiner in self.refiners:
-            maps, stride = refiner(evidence.photo, maps, stride), refiner.stride
+        maps, stride = refined(self.refiners, evidence.get('photo'), maps, stride)
         evidence.set_metainfo(dict(instance_stride=stride))
         return maps
 

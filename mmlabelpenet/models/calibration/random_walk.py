@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 
-from .attention import normalise, resample, valid_cells
+from ..grids import normalise, resample, valid_cells
 
 
 def feature_affinity(features: Tensor, power: float) -> Tensor:

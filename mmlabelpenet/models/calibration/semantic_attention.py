@@ -9,7 +9,8 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from .attention import CAMAttention, resample, valid_cells
+from ..grids import resample, valid_cells
+from .attention import CAMAttention
 
 
 @MODELS.register_module()

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from .attention import valid_cells
+from ..grids import valid_cells
 
 UNKNOWN = 255
 

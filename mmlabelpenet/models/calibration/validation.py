@@ -5,7 +5,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .attention import resample
+from ..grids import resample
 
 
 def key_share(

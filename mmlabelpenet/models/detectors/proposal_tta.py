@@ -94,10 +94,12 @@ class ProposalTTA(BaseTTAModel):
                 )
             )
         means = torch.stack(views).mean(0).split(counts)
-        return [
-            head.paste_probabilities(mean, result, one.ori_shape)
-            for mean, result, one in zip(means, results, read[0][1])
-        ]
+        masked = []
+        for soft, result, one in zip(means, results, read[0][1]):
+            result = result.clone()
+            result.masks = head.masks(soft, result, one)
+            masked.append(result)
+        return masked
 
 
 def _image_scores(model: LabelPEnet, read: Sequence[View]) -> Tensor:

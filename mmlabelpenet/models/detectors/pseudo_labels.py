@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.structures import Evidence
+
+from ..grids import maps_on_photo
 
 
 def above(evidence: Evidence, threshold: float) -> Evidence:
@@ -41,10 +42,5 @@ def pseudo_result(evidence: Evidence, maps: str) -> InstanceData:
     if len(pseudo) == 0 or maps not in pseudo:
         result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
         return result
-    # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
-    stride = evidence.instance_stride
-    rows = round(pseudo[maps].shape[1] * stride / evidence.scale_factor[1])
-    columns = round(pseudo[maps].shape[2] * stride / evidence.scale_factor[0])
-    masks = F.interpolate(pseudo[maps][None], size=(rows, columns), mode='bilinear')[0]
-    result.masks = masks[:, :height, :width] >= 0.5
+    result.masks = maps_on_photo(pseudo[maps], evidence.instance_stride, evidence) >= 0.5
     return result

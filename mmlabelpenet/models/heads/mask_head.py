@@ -7,12 +7,14 @@ import torch.nn.functional as F
 from mmcv.ops import roi_align
 from mmdet.structures.bbox import bbox2roi
 from mmengine.config import ConfigDict
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence
 
+from ..grids import inside_boxes, maps_on_photo, paste_maps, refined, valid_cells
 from .roi_features import build_extractor
 
 
@@ -44,6 +46,10 @@ class WeakMaskHead(BaseModule):
         channels: Their channels.
         class_agnostic: Whether one mask serves all classes.
         mask_threshold: Least probability of a pixel of the final mask.
+        refine: Config of a module that fits final masks to the colours of the photo, e.g.
+            ``PixelAffinity``, or a list of them, one after the other; None leaves them as they
+            are. What is fitted is divided by its peak before ``mask_threshold`` is asked for.
+        refine_best: Detections of a photo, by score, whose masks are fitted.
         loss_weight: Factor of the loss.
         init_cfg: mmengine's initialisation.
     """
@@ -57,6 +63,8 @@ class WeakMaskHead(BaseModule):
         channels: int = 256,
         class_agnostic: bool = False,
         mask_threshold: float = 0.5,
+        refine: dict | Sequence[dict] | None = None,
+        refine_best: int = 20,
         loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
@@ -67,6 +75,9 @@ class WeakMaskHead(BaseModule):
         self.class_agnostic = class_agnostic
         self.loss_weight = loss_weight
         self.paste_cfg = ConfigDict(mask_thr_binary=mask_threshold)
+        refiners = [refine] if isinstance(refine, dict) else refine or []
+        self.refiners = ModuleList([MODELS.build(one) for one in refiners])
+        self.refine_best = refine_best
         self.fcn = MODELS.build(
             dict(
                 type='mmdet.FCNMaskHead',
@@ -129,41 +140,74 @@ class WeakMaskHead(BaseModule):
         return dict(loss_mask=self.loss_weight * (mean * region.weights).sum() / count)
 
     def paste(
-        self, feats: Sequence[Tensor], results: Sequence[InstanceData], metas: Sequence[dict]
+        self,
+        feats: Sequence[Tensor],
+        results: Sequence[InstanceData],
+        evidence: Sequence[Evidence],
     ) -> list[InstanceData]:
         """Add masks to detections and bring both to the photo's own size.
 
         Args:
             feats: Backbone maps of B images.
-            results: For each image M_i detections with ``bboxes`` in input pixels, ``labels``.
-            metas: For each image its ``ori_shape`` and ``scale_factor``.
+            results: For each image M_i detections with ``bboxes`` in input pixels, ``labels``,
+                ``scores`` falling.
+            evidence: For each image its evidence, as :meth:`masks` needs it.
 
         Returns:
             The detections with ``bboxes`` in photo pixels and ``masks`` [M_i, H, W] bool.
         """
-        logits = self(feats, [result.bboxes for result in results])
-        split = logits.float().split([len(result) for result in results])
-        copies = [result.clone() for result in results]
-        for copy in copies:
-            copy.bboxes = copy.bboxes.clone()  # mmdet scales them in place
-        return self.fcn.predict_by_feat(split, copies, list(metas), self.paste_cfg, rescale=True)
+        labels = torch.cat([result.labels for result in results])
+        logits = self.label_logits(feats, [result.bboxes for result in results], labels)
+        split = logits.sigmoid().split([len(result) for result in results])
+        pasted = []
+        for result, soft, one in zip(results, split, evidence):
+            result = result.clone()
+            result.bboxes = result.bboxes / result.bboxes.new_tensor(one.scale_factor * 2)
+            result.masks = self.masks(soft, result, one)
+            pasted.append(result)
+        return pasted
 
-    def paste_probabilities(
-        self, probabilities: Tensor, result: InstanceData, ori_shape: tuple[int, int]
-    ) -> InstanceData:
-        """Add masks to one photo's detections whose boxes are in photo pixels already.
+    def masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
+        """Masks of one photo's detections: the best ones fitted to it where that is asked for.
 
         Args:
-            probabilities: [M, size, size], of each detection's own class.
-            result: M detections with ``bboxes`` and ``labels``.
-            ori_shape: (H, W) of the photo.
+            soft: [M, size, size] in 0..1, of each detection's own class.
+            result: M detections with ``bboxes`` in photo pixels, ``labels``, ``scores`` falling.
+            evidence: With ``ori_shape``; with ``scale_factor``, ``img_shape``, ``photo`` and
+                perhaps ``flip`` where masks are fitted.
 
         Returns:
-            The detections with ``masks`` [M, H, W] bool.
+            [M, H, W] bool.
         """
+        best = self.refine_best if len(self.refiners) > 0 else 0
+        return torch.cat(
+            [
+                self.fitted_masks(soft[:best], result[:best], evidence),
+                self.plain_masks(soft[best:], result[best:], evidence.ori_shape),
+            ]
+        )
+
+    def plain_masks(
+        self, soft: Tensor, result: InstanceData, ori_shape: tuple[int, ...]
+    ) -> Tensor:
+        """Soft masks pasted into their boxes as they are; see :meth:`masks`."""
         channels = 1 if self.class_agnostic else self.fcn.num_classes
-        logits = probabilities.logit(1e-6)[:, None].expand(-1, channels, -1, -1)
+        logits = soft.logit(1e-6)[:, None].expand(-1, channels, -1, -1)
         copy = result.clone()
-        copy.bboxes = copy.bboxes.clone()
+        copy.bboxes = copy.bboxes.clone()  # mmdet scales them in place
         meta = dict(ori_shape=tuple(ori_shape[:2]), scale_factor=(1.0, 1.0))
-        return self.fcn.predict_by_feat([logits], [copy], [meta], self.paste_cfg, rescale=True)[0]
+        given = [logits], [copy], [meta], self.paste_cfg
+        return self.fcn.predict_by_feat(*given, rescale=True)[0].masks
+
+    def fitted_masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
+        """Soft masks fitted to the photo within their boxes; see :meth:`masks`."""
+        height, width = evidence.ori_shape[:2]
+        if len(result) == 0:
+            return soft.new_zeros((0, height, width), dtype=torch.bool)
+        photo = evidence.photo.flip(-1) if evidence.get('flip') else evidence.photo
+        stride = self.refiners[0].stride
+        boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
+        maps = paste_maps(soft, boxes / stride, valid_cells(evidence.img_shape, stride))
+        maps = maps_on_photo(*refined(self.refiners, photo, maps, stride), evidence)
+        inside = inside_boxes(result.bboxes, height, width)
+        return (maps >= self.paste_cfg.mask_thr_binary) & inside

@@ -10,10 +10,10 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..calibration.attention import resample
 from ..calibration.instance_attention import instance_attention
 from ..calibration.region_excitation import RegionExcitation
 from ..calibration.validation import key_share
+from ..grids import resample
 from ..task_modules import draw_boxes, mine, select_detections
 from .base import Stage
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..calibration.instance_attention import paste_maps
+from ..grids import paste_maps
 from ..heads import mask_targets
 from ..task_modules import assign_pseudo_labels, sample_rois
 from .base import Stage
@@ -138,5 +138,4 @@ class RefinementStage(Stage):
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
         """The detections of the stage before, with masks, in photo pixels."""
-        metas = [e.metainfo for e in evidence]
-        return self.mask_head.paste(feats, [e.detections for e in evidence], metas)
+        return self.mask_head.paste(feats, [e.detections for e in evidence], evidence)

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..calibration.instance_attention import paste_maps, tight_boxes
+from ..grids import paste_maps, tight_boxes
 from ..task_modules import mine_pseudo_instances, select_detections
 from .base import Stage
 from .refinement import MaskTeaching
@@ -115,4 +115,4 @@ class SegmentationStage(Stage):
         """Final instances with masks, in photo pixels."""
         pairs = self.score_regions(feats, evidence)
         results = [select_detections(boxes, scores, **self.test_cfg) for scores, boxes in pairs]
-        return self.mask_head.paste(feats, results, [e.metainfo for e in evidence])
+        return self.mask_head.paste(feats, results, evidence)

@@ -2,37 +2,8 @@ import pytest
 import torch
 
 from mmlabelpenet.models import CAMAttention
-from mmlabelpenet.models.calibration.attention import normalise, resample, valid_cells
 
 from ..tiny import evidence_of
-
-
-@pytest.mark.parametrize(
-    ('shape', 'stride', 'cells'),
-    [((64, 96), 16, (4, 6)), ((65, 97), 16, (5, 7)), ((6, 8), 32, (1, 1))],
-)
-def test_cells_that_cover_a_photo(shape, stride, cells):
-    assert valid_cells(shape, stride) == cells
-
-
-def test_normalise_divides_by_the_maximum_and_leaves_empty_maps():
-    maps = torch.tensor([[[1.0, 4.0]], [[0.0, 0.0]]])
-    assert normalise(maps).tolist() == [[[0.25, 1.0]], [[0.0, 0.0]]]
-
-
-@pytest.mark.parametrize(('stride', 'new_stride'), [(32, 16), (32, 8), (16, 16), (8, 16), (8, 32)])
-def test_resampling_keeps_places_also_where_grids_end_differently(stride, new_stride):
-    shape = (100, 72)
-    rows, columns = valid_cells(shape, stride)
-    # each cell holds the x of its centre, which bilinear reading keeps
-    ramp = ((torch.arange(columns) + 0.5) * stride).expand(1, 1, rows, columns)
-    size = valid_cells(shape, new_stride)
-    found = resample(ramp, stride, new_stride, size)
-    assert found.shape[-2:] == size
-    expected = (torch.arange(size[1]) + 0.5) * new_stride
-    within = (expected > stride / 2) & (expected < columns * stride - stride / 2)
-    assert within.any()
-    torch.testing.assert_close(found[0, 0, 0][within], expected[within])
 
 
 @pytest.fixture

@@ -1,20 +1,7 @@
-import pytest
 import torch
 
-from mmlabelpenet.models.calibration import (
-    connected_to_peak,
-    inside_boxes,
-    instance_attention,
-    paste_maps,
-    tight_boxes,
-)
+from mmlabelpenet.models.calibration import connected_to_peak, instance_attention
 from mmlabelpenet.models.heads import mask_targets
-
-
-def test_cells_count_by_their_centres():
-    inside = inside_boxes(torch.tensor([[0.4, 0.0, 2.5, 1.0], [0.6, 0.0, 2.6, 2.0]]), 2, 4)
-    assert inside[0].tolist() == [[True, True, False, False], [False] * 4]
-    assert inside[1].tolist() == [[False, True, True, False]] * 2
 
 
 def test_the_larger_attention_wins_an_overlapped_cell():
@@ -60,39 +47,6 @@ def test_a_hooked_component_is_followed_and_empty_maps_stay_empty():
     assert connected_to_peak(hook, 0.5).equal(hook > 0)
     assert not connected_to_peak(torch.zeros(1, 3, 3), 0.5).any()
     assert connected_to_peak(torch.zeros(0, 3, 3), 0.5).shape == (0, 3, 3)
-
-
-def test_tight_boxes_by_hand():
-    masks = torch.zeros(3, 4, 6, dtype=torch.bool)
-    masks[0, 1, 2] = masks[0, 3, 4] = True
-    masks[1] = True
-    assert tight_boxes(masks).tolist() == [[2, 1, 5, 4], [0, 0, 6, 4], [0, 0, 0, 0]]
-    assert tight_boxes(masks[:0]).shape == (0, 4)
-
-
-def smooth_map(height, width):
-    """A map that changes little from cell to cell."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
-    return 0.5 + 0.3 * torch.sin(x / 6) + 0.2 * torch.cos(y / 5)
-
-
-def test_pasting_is_the_inverse_of_cutting():
-    grid, boxes = smooth_map(24, 30)[None], torch.tensor([[4.0, 5.0, 22.0, 20.0]])
-    cut = mask_targets(grid, boxes, torch.tensor([0]), 28)
-    pasted = paste_maps(cut, boxes, (24, 30))
-    # one cell within the box, since the border is blended with the outside
-    torch.testing.assert_close(pasted[0, 6:19, 5:21], grid[0, 6:19, 5:21], atol=0.02, rtol=0)
-    assert (pasted[0, :4] == 0).all()
-    assert (pasted[0, :, 23:] == 0).all()
-
-
-@pytest.mark.parametrize(('dx', 'dy'), [(3, 0), (0, 2), (-2, 4)])
-def test_a_shifted_box_shifts_the_mask(dx, dy):
-    maps, box = torch.rand(1, 7, 7), torch.tensor([[8.0, 6.0, 16.0, 14.0]])
-    shift = torch.tensor([dx, dy, dx, dy])
-    one, other = paste_maps(maps, box, (24, 24)), paste_maps(maps, box + shift, (24, 24))
-    torch.testing.assert_close(other, one.roll((dy, dx), (1, 2)))
-    assert one.sum() > 1
 
 
 def test_each_region_reads_the_map_that_it_is_assigned_to():

@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import WeakMaskHead
 
-from ..tiny import MASK_HEAD, NUM_CLASSES, random_feats
+from ..tiny import MASK_HEAD, NUM_CLASSES, evidence_of, random_feats
 
 BOXES = torch.tensor([[8.0, 8, 40, 40], [30, 10, 80, 60]])
 
@@ -71,9 +71,9 @@ def test_pasting_brings_boxes_and_masks_to_the_photo_and_leaves_the_given_ones()
     result = InstanceData(
         bboxes=BOXES.clone(), labels=torch.tensor([0, 2]), scores=torch.tensor([0.9, 0.8])
     )
-    meta = dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5))
+    one = evidence_of(64, 96, metainfo=dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5)))
     with torch.no_grad():
-        pasted = head.paste(random_feats(), [result], [meta])[0]
+        pasted = head.paste(random_feats(), [result], [one])[0]
     assert pasted.bboxes.equal(BOXES * 2)
     assert result.bboxes.equal(BOXES)
     assert tuple(pasted.masks.shape) == (2, 128, 192)
@@ -85,11 +85,68 @@ def test_pasting_brings_boxes_and_masks_to_the_photo_and_leaves_the_given_ones()
     assert difference < 0.1 * expected.sum()
 
 
-def test_no_detections_paste_to_no_masks():
+@pytest.mark.parametrize('refine', [None, dict(type='PixelAffinity')])
+def test_no_detections_paste_to_no_masks(refine):
     empty = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long(), scores=torch.zeros(0)
     )
-    meta = dict(ori_shape=(20, 30), scale_factor=(1.0, 1.0))
+    head, one = build_head(refine=refine).eval(), evidence_of(20, 30, photo=torch.rand(3, 20, 30))
     with torch.no_grad():
-        pasted = build_head().eval().paste(random_feats(), [empty], [meta])[0]
+        pasted = head.paste(random_feats(), [empty], [one])[0]
     assert tuple(pasted.masks.shape) == (0, 20, 30)
+
+
+@pytest.fixture
+def square():
+    """A photo, seen at half its size, of a red square on blue, and the square's mask."""
+    seen = torch.zeros(3, 64, 96)
+    seen[2] = 1.0
+    seen[:, 16:48, 32:64] = torch.tensor([1.0, 0, 0])[:, None, None]
+    mask = torch.zeros(128, 192, dtype=torch.bool)
+    mask[32:96, 64:128] = True
+    metainfo = dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5))
+    return evidence_of(64, 96, photo=seen, metainfo=metainfo), mask
+
+
+def two_of_it():
+    """The same box twice, 20 photo pixels beyond the square, and a mask that misses its edges."""
+    result = InstanceData(
+        bboxes=torch.tensor([[44.0, 12, 148, 116]]).repeat(2, 1),
+        labels=torch.tensor([0, 2]),
+        scores=torch.tensor([0.9, 0.8]),
+    )
+    x = torch.linspace(-1, 1, 14).abs()
+    distance = torch.maximum(x[:, None].expand(14, 14), x[None].expand(14, 14))
+    return (1 - 0.55 * distance).repeat(2, 1, 1), result
+
+
+def overlap(one, other):
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_the_best_masks_run_up_to_the_edges_of_colour(square):
+    one, mask = square
+    soft, result = two_of_it()
+    head = build_head(refine=dict(type='PixelAffinity', steps=20), refine_best=1)
+    fitted, plain = head.masks(soft, result, one)
+    assert plain.equal(head.plain_masks(soft[1:], result[1:], (128, 192))[0])
+    assert plain.equal(build_head().masks(soft, result, one)[0])
+    assert overlap(fitted, mask) > 0.9 > 0.8 > overlap(plain, mask)
+    # a box ends a mask, whatever the colours say
+    result.bboxes[0, 2] = 100
+    cut = head.masks(soft, result, one)[0]
+    assert cut[60, 98]
+    assert not cut[:, 100:].any()
+
+
+def test_masks_of_a_flipped_view_are_those_of_the_photo(square):
+    one, _ = square
+    # not symmetric: else a flip would show nothing
+    one.photo[:, :, 64:80] = torch.tensor([0, 1.0, 0])[:, None, None]
+    soft, result = two_of_it()
+    head = build_head(refine=dict(type='PixelAffinity'))
+    expected = head.masks(soft, result, one)
+    one.photo = one.photo.flip(-1)
+    assert not head.masks(soft, result, one).equal(expected)
+    one.set_metainfo(dict(flip=True))
+    assert head.masks(soft, result, one).equal(expected)
