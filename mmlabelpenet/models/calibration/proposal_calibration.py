@@ -250,8 +250,8 @@ class ProposalCalibration(BaseModule):
                 and ``pseudo_instances``, as :meth:`DetectionStage.validate` gives it.
 
         Returns:
-            The evidence with new ``pseudo_instances``; those that are fed back are weighted by
-            their agreement.
+            The evidence with new ``pseudo_instances``, weighted by their agreement, those that
+            stay too unless they had no weight.
         """
         finer = []
         for one in evidence:
@@ -261,7 +261,8 @@ class ProposalCalibration(BaseModule):
             found = found[tagged & (found.agreement >= self.validation)]
             found.weights = found.agreement
             found.attention = normalise(found.masks)
-            pseudo = one.pseudo_instances
+            pseudo = one.pseudo_instances.clone()
+            pseudo.weights = pseudo.agreement * (pseudo.weights > 0)
             shared = InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
             one.pseudo_instances = merge_validated(pseudo, shared, **self.merging)
             finer.append(one)

@@ -173,8 +173,8 @@ class WeakMaskHead(BaseModule):
         Args:
             soft: [M, size, size] in 0..1, of each detection's own class.
             result: M detections with ``bboxes`` in photo pixels, ``labels``, ``scores`` falling.
-            evidence: With ``ori_shape``; with ``scale_factor``, ``img_shape``, ``photo`` and
-                perhaps ``flip`` where masks are fitted.
+            evidence: With ``ori_shape``; with ``scale_factor``, ``photo`` and perhaps ``flip``
+                where masks are fitted.
 
         Returns:
             [M, H, W] bool.
@@ -186,6 +186,23 @@ class WeakMaskHead(BaseModule):
                 self.plain_masks(soft[best:], result[best:], evidence.ori_shape),
             ]
         )
+
+    def fitted_maps(
+        self, soft: Tensor, bboxes: Tensor, photo: Tensor, stride: int
+    ) -> tuple[Tensor, int]:
+        """Soft masks on a grid of the photo, fitted to its colours where that is asked for.
+
+        Args:
+            soft: [M, size, size] in 0..1, masks of regions.
+            bboxes: [M, 4] xyxy, the regions in input pixels.
+            photo: [3, h, w] as the network sees it, without padding.
+            stride: Of the grid that they are pasted on.
+
+        Returns:
+            [M, h', w'] in 0..1, and the stride of their grid: the last refiner's.
+        """
+        maps = paste_maps(soft, bboxes / stride, valid_cells(photo.shape[1:], stride))
+        return refined(self.refiners, photo, maps, stride)
 
     def plain_masks(
         self, soft: Tensor, result: InstanceData, ori_shape: tuple[int, ...]
@@ -205,9 +222,8 @@ class WeakMaskHead(BaseModule):
         if len(result) == 0:
             return soft.new_zeros((0, height, width), dtype=torch.bool)
         photo = evidence.photo.flip(-1) if evidence.get('flip') else evidence.photo
-        stride = self.refiners[0].stride
         boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
-        maps = paste_maps(soft, boxes / stride, valid_cells(evidence.img_shape, stride))
-        maps = maps_on_photo(*refined(self.refiners, photo, maps, stride), evidence)
+        fitted = self.fitted_maps(soft, boxes, photo, self.refiners[0].stride)
+        maps = maps_on_photo(*fitted, evidence)
         inside = inside_boxes(result.bboxes, height, width)
         return (maps >= self.paste_cfg.mask_thr_binary) & inside

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..grids import paste_maps, tight_boxes
+from ..grids import resample, tight_boxes
 from ..task_modules import mine_pseudo_instances, select_detections
 from .base import Stage
 from .refinement import MaskTeaching
@@ -81,6 +81,9 @@ class SegmentationStage(Stage):
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Begin the way back: add what this stage finds of the tagged classes.
 
+        Masks are fitted to the photo as those of a result are: a tight box of a mask that
+        misses the edges of its object would be a worse one than that of the attention.
+
         Returns:
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
@@ -99,13 +102,14 @@ class SegmentationStage(Stage):
         ):
             one = one.clone()
             stride = one.instance_stride
-            size = one.pseudo_instances.attention.shape[-2:]
-            instances.masks = paste_maps(masks, instances.bboxes / stride, size)
+            maps, fine = self.mask_head.fitted_maps(masks, instances.bboxes, one.photo, stride)
             height, width = one.img_shape[:2]
-            tight = tight_boxes(instances.masks >= 0.5) * stride
+            tight = tight_boxes(maps >= 0.5) * fine
             tight = tight.minimum(tight.new_tensor([width, height, width, height]))
             filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
             instances.bboxes = torch.where(filled, tight, instances.bboxes)
+            size = one.pseudo_instances.attention.shape[-2:]
+            instances.masks = resample(maps[None], fine, stride, size)[0]
             one.found = instances
             finer.append(one)
         return finer

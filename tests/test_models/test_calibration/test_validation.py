@@ -72,8 +72,19 @@ def returning_evidence(agreement=0.9):
 def test_feedback_keeps_tagged_classes_alone_and_weighs_by_agreement():
     after = ProposalCalibration(mode='full').feedback([returning_evidence()])[0]
     assert after.pseudo_instances.labels.tolist() == [0, 0, 2]
-    assert after.pseudo_instances.weights.tolist() == pytest.approx([1, 0.9, 0.9])
+    assert after.pseudo_instances.weights.tolist() == pytest.approx([0.5, 0.9, 0.9])
     assert after.pseudo_instances.attention[1:].amax((1, 2)).tolist() == pytest.approx([1, 1])
+
+
+def test_what_had_no_weight_is_given_none():
+    evidence = returning_evidence(agreement=0.0)
+    evidence.pseudo_instances.weights[:] = 0
+    after = ProposalCalibration(mode='full').feedback([evidence])[0]
+    assert after.pseudo_instances.weights.tolist() == [0]
+    evidence.pseudo_instances.weights[:] = 0.1
+    after = ProposalCalibration(mode='full').feedback([evidence])[0]
+    assert after.pseudo_instances.weights.tolist() == [0.5]
+    assert evidence.pseudo_instances.weights.tolist() == pytest.approx([0.1])
 
 
 def test_feedback_drops_what_the_stages_before_do_not_agree_with():

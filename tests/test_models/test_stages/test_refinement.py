@@ -125,3 +125,26 @@ def test_segmentation_gives_masks_in_photo_pixels():
     result = stage.predict(random_feats(), [evidence])[0]
     assert tuple(result.masks.shape) == (len(result), 128, 192)
     assert result.bboxes.max() > 96
+
+
+@pytest.mark.parametrize(('refine', 'off'), [(None, 6.0), (dict(type='PixelAffinity'), 2.0)])
+def test_what_is_found_is_boxed_by_its_mask_up_to_the_edges_of_colour(monkeypatch, refine, off):
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD | dict(refine=refine)).eval()
+    photo, box = torch.zeros(3, 64, 96), torch.tensor([[32.0, 16, 64, 48]])
+    photo[0, 16:48, 32:64] = 1.0
+    evidence = photo_evidence(photo=photo, tags=torch.tensor([0.0, 1, 0]))
+    evidence.set_metainfo(dict(instance_stride=2))
+    evidence.pseudo_instances = PSEUDO.clone()
+    evidence.pseudo_instances.attention = torch.zeros(2, 32, 48)
+    # One region, 8 pixels too large; its mask ends 7 pixels within the object.
+    scores = torch.tensor([[0.0, 0.9, 0.0]])
+    region = box + torch.tensor([-8.0, -8, 8, 8])
+    monkeypatch.setattr(stage, 'score_regions', lambda *args: [(scores, region)])
+    x = torch.linspace(-24, 24, 14).abs()
+    distance = torch.maximum(x[:, None].expand(14, 14), x[None].expand(14, 14))
+    logits = (0.05 * (9 - distance))[None]
+    monkeypatch.setattr(stage.mask_head, 'label_logits', lambda *args: logits)
+    found = stage.validate(random_feats(), [evidence])[0].found
+    assert found.labels.tolist() == [1]
+    assert tuple(found.masks.shape) == (1, 32, 48)
+    assert off - 2 <= (found.bboxes - box).abs().max() <= off + 2
