@@ -11,8 +11,9 @@ mask_head = dict(
     fusion=dict(**levels, out_channels=96),
     num_convs=2,
     channels=96,
-    # The best masks of a photo run up to its edges of colour.
-    refine=dict(type='PixelAffinity'))
+    # The best masks of a photo run up to its edges of colour, and boxes towards masks.
+    refine=dict(type='PixelAffinity'),
+    tighten=0.5)
 selection = dict(iou_threshold=0.3, score_threshold=0.005, max_per_image=100)
 
 model = dict(

@@ -94,12 +94,9 @@ class ProposalTTA(BaseTTAModel):
                 )
             )
         means = torch.stack(views).mean(0).split(counts)
-        masked = []
-        for soft, result, one in zip(means, results, read[0][1]):
-            result = result.clone()
-            result.masks = head.masks(soft, result, one)
-            masked.append(result)
-        return masked
+        return [
+            head.finish(soft, result, one) for soft, result, one in zip(means, results, read[0][1])
+        ]
 
 
 def _image_scores(model: LabelPEnet, read: Sequence[View]) -> Tensor:

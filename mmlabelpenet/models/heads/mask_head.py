@@ -14,7 +14,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..grids import inside_boxes, maps_on_photo, paste_maps, refined, valid_cells
+from ..grids import inside_boxes, maps_on_photo, paste_maps, refined, tight_boxes, valid_cells
 from .roi_features import build_extractor
 
 
@@ -50,6 +50,7 @@ class WeakMaskHead(BaseModule):
             ``PixelAffinity``, or a list of them, one after the other; None leaves them as they
             are. What is fitted is divided by its peak before ``mask_threshold`` is asked for.
         refine_best: Detections of a photo, by score, whose masks are fitted.
+        tighten: Share of the way that a final box goes to the tight box of its mask.
         loss_weight: Factor of the loss.
         init_cfg: mmengine's initialisation.
     """
@@ -65,6 +66,7 @@ class WeakMaskHead(BaseModule):
         mask_threshold: float = 0.5,
         refine: dict | Sequence[dict] | None = None,
         refine_best: int = 20,
+        tighten: float = 0.0,
         loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class WeakMaskHead(BaseModule):
         refiners = [refine] if isinstance(refine, dict) else refine or []
         self.refiners = ModuleList([MODELS.build(one) for one in refiners])
         self.refine_best = refine_best
+        self.tighten = tighten
         self.fcn = MODELS.build(
             dict(
                 type='mmdet.FCNMaskHead',
@@ -163,9 +166,28 @@ class WeakMaskHead(BaseModule):
         for result, soft, one in zip(results, split, evidence):
             result = result.clone()
             result.bboxes = result.bboxes / result.bboxes.new_tensor(one.scale_factor * 2)
-            result.masks = self.masks(soft, result, one)
-            pasted.append(result)
+            pasted.append(self.finish(soft, result, one))
         return pasted
+
+    def finish(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> InstanceData:
+        """Add masks to one photo's detections and move their boxes towards them.
+
+        Args:
+            soft: [M, size, size] in 0..1, of each detection's own class.
+            result: M detections with ``bboxes`` in photo pixels, ``labels``, ``scores`` falling.
+            evidence: As :meth:`masks` needs it.
+
+        Returns:
+            The detections with ``masks`` [M, H, W] bool.
+        """
+        result = result.clone()
+        result.masks = self.masks(soft, result, evidence)
+        if self.tighten > 0:
+            tight = tight_boxes(result.masks)
+            filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
+            share = self.tighten * filled
+            result.bboxes = result.bboxes + share * (tight - result.bboxes)
+        return result
 
     def masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
         """Masks of one photo's detections: the best ones fitted to it where that is asked for.

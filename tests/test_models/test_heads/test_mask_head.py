@@ -139,6 +139,23 @@ def test_the_best_masks_run_up_to_the_edges_of_colour(square):
     assert not cut[:, 100:].any()
 
 
+@pytest.mark.parametrize('share', [0.0, 0.5])
+def test_boxes_go_towards_the_tight_boxes_of_their_masks(square, share):
+    one, _ = square
+    soft, result = two_of_it()
+    soft[1] = 0  # an empty mask leaves its box
+    before = result.bboxes.clone()
+    head = build_head(refine=dict(type='PixelAffinity', steps=20), tighten=share)
+    after = head.finish(soft, result, one)
+    assert result.bboxes.equal(before)
+    assert after.bboxes[1].equal(before[1])
+    rows, columns = after.masks[0].any(1).nonzero(), after.masks[0].any(0).nonzero()
+    tight = torch.cat([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]).float()
+    expected = before[0] + share * (tight - before[0])
+    torch.testing.assert_close(after.bboxes[0], expected)
+    assert (tight - before[0]).abs().min() > 5
+
+
 def test_masks_of_a_flipped_view_are_those_of_the_photo(square):
     one, _ = square
     # not symmetric: else a flip would show nothing
