@@ -8,7 +8,7 @@ from torch import nn
 
 from mmlabelpenet.engine import CurriculumTrainLoop
 from mmlabelpenet.engine.loops import Phase, build_phases
-from mmlabelpenet.utils import register_all_modules
+from mmlabelpenet.utils import UserError, register_all_modules
 
 PHASES = dict(
     first=dict(epochs=2, stages=['a'], warmup=0),
@@ -79,6 +79,15 @@ def test_phases_of_no_epoch_and_none_are_dropped():
     assert list(build_phases(PHASES)) == ['first', 'second', 'joint']
     with pytest.raises(ValueError, match='no phase'):
         build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
+
+
+def test_phases_that_are_all_shorter_than_an_iteration_are_told(tmp_path):
+    # three photos: a tenth of a pass is no iteration
+    phases = dict(first=dict(epochs=0.1, stages=['a']), second=dict(epochs=0.1, stages=['b']))
+    with pytest.raises(
+        UserError, match=r"\['first', 'second'\] are all shorter than an iteration"
+    ):
+        run_training(tmp_path, phases)
 
 
 def test_order_tells_when_phases_run_however_they_are_written():

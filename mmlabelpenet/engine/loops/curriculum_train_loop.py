@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
 from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet, require_known_transforms
 from mmlabelpenet.registry import LOOPS
+from mmlabelpenet.utils import UserError
 
 from .phases import Phase, build_phases
 
@@ -43,6 +44,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             (:class:`LabelCache`); None computes them anew in every epoch.
         val_begin: First epoch after which validation may run.
         val_interval: Epochs between validations.
+
+    Raises:
+        UserError: If all phases together are shorter than an iteration.
     """
 
     def __init__(
@@ -65,6 +69,11 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         lengths = [p.length(len(self.dataloader), self.accumulation) for p in self.phases.values()]
         self.ends = dict(zip(self.phases, accumulate(lengths)))
         self._max_iters = sum(lengths)
+        if self._max_iters == 0:
+            raise UserError(
+                f'train_cfg.phases {list(self.phases)} are all shorter than an iteration of '
+                f'{len(self.dataloader)} a pass: raise their epochs, or give iterations.'
+            )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
         if self.feature_cache is not None:
