@@ -1,6 +1,6 @@
 """Sharpening of maps by the colours of neighbouring pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,17 +22,37 @@ def neighbours(maps: Tensor, dilations: Sequence[int]) -> Tensor:
     Returns:
         [M, 8 * len(dilations), h, w].
     """
+    return torch.stack(list(shifted(maps, dilations)), dim=1)
+
+
+def shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
+    """The maps of :func:`neighbours`, one neighbour after the other: views [M, h, w]."""
     height, width = maps.shape[1:]
-    found = []
     for distance in dilations:
         padded = F.pad(maps[:, None], (distance,) * 4, mode='replicate')[:, 0]
-        found += [
-            padded[:, top : top + height, left : left + width]
-            for top in (0, distance, 2 * distance)
-            for left in (0, distance, 2 * distance)
-            if not top == left == distance
-        ]
-    return torch.stack(found, dim=1)
+        for top in (0, distance, 2 * distance):
+            for left in (0, distance, 2 * distance):
+                if not top == left == distance:
+                    yield padded[:, top : top + height, left : left + width]
+
+
+def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int]) -> Tensor:
+    """Mean of each cell's neighbours, weighed by affinity.
+
+    Added up one neighbour after the other: all of them side by side would not fit into a cache.
+
+    Args:
+        maps: [M, h, w].
+        affinity: As of :func:`colour_affinity`.
+        dilations: As of :func:`neighbours`.
+
+    Returns:
+        [M, h, w].
+    """
+    total = torch.zeros_like(maps)
+    for neighbour, weight in zip(shifted(maps, dilations), affinity):
+        total.addcmul_(neighbour, weight)
+    return total
 
 
 def colour_affinity(photo: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
@@ -102,7 +122,7 @@ class PixelAffinity(BaseModule):
             maps = resample(maps[None].float(), stride, self.stride, size)[0]
             affinity = colour_affinity(self._shrink(photo), self.dilations, self.tolerance)
             for _ in range(self.steps):
-                maps = (neighbours(maps, self.dilations) * affinity).sum(1)
+                maps = spread(maps, affinity, self.dilations)
         return normalise(maps)
 
     def _shrink(self, photo: Tensor) -> Tensor:

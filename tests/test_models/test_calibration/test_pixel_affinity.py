@@ -2,6 +2,7 @@ import torch
 
 from mmlabelpenet.models import PixelAffinity
 from mmlabelpenet.models.calibration import colour_affinity, neighbours
+from mmlabelpenet.models.calibration.pixel_affinity import spread
 
 
 def two_colours(height=48, width=64, edge=40):
@@ -26,6 +27,12 @@ def test_affinity_is_shared_out_among_neighbours_of_like_colour():
     # left of the edge, which lies between columns 9 and 10, nothing comes from the right
     from_right = affinity[[2, 4, 7], 2:-2, 9].sum(0)
     assert from_right.max() < 0.01
+
+
+def test_a_cell_takes_the_mean_of_its_neighbours_by_affinity():
+    maps, affinity = torch.rand(3, 9, 11), torch.rand(16, 9, 11)
+    expected = (neighbours(maps, (1, 3)) * affinity).sum(1)
+    torch.testing.assert_close(spread(maps, affinity, (1, 3)), expected)
 
 
 def test_affinity_knows_no_unit_of_colour():
