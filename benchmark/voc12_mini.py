@@ -207,6 +207,13 @@ def write_results(results: Sequence[dict], path: Path) -> None:
         temporary.write_text(f'[\n{lines}\n]\n')
 
 
+def write_result(result: dict, path: Path) -> None:
+    """Add a result, in the place of one of the same row and seed."""
+    place = result['row'], result['seed']
+    kept = [one for one in read_results(path) if (one['row'], one['seed']) != place]
+    write_results([*kept, result], path)
+
+
 def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace) -> None:
     """Train and measure one row with one seed, unless that is done."""
     cfg = trainings.read(row.config)
@@ -217,13 +224,18 @@ def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace)
     if any(args.any_code or one['key'] == key for one in same):
         print(f'benchmark: {row.name}, seed {seed}, is measured already', flush=True)
         return
+    config = row.config.removeprefix(f'{REPOSITORY}/')
+    for one in results:
+        if (one['key'], one['seed']) == (key, seed):
+            print(f'benchmark: {row.name}, seed {seed}, is what {one["row"]} is', flush=True)
+            return write_result(dict(one, row=row.name, config=config), out)
     print(f'benchmark: {row.name}, seed {seed} ({row.config})', flush=True)
     trained = trainings.train(cfg, seed)
     folder = trainings.root / f'{key}-{seed}-test'
     metrics = measure(cfg, trained.checkpoint, folder, args.processes)
     result = dict(
         row=row.name,
-        config=row.config.removeprefix(f'{REPOSITORY}/'),
+        config=config,
         seed=seed,
         commit=commit(),
         key=key,
@@ -234,8 +246,7 @@ def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace)
             name: None if value is None else round(value, 4) for name, value in metrics.items()
         },
     )
-    kept = [one for one in read_results(out) if one not in same]
-    write_results([*kept, result], out)
+    write_result(result, out)
 
 
 def tell_plan(rows: Sequence[Row], trainings: Trainings) -> None:

@@ -27,7 +27,11 @@ train_cfg = dict(
         semantic=None,
         refinement=None,
         segmentation=None,
-        joint=dict(stages=['classification', 'detection'])))
+        joint=dict(
+            stages=['classification', 'detection'],
+            ramp=0.0,
+            threshold=0.0,
+            alternate=0)))
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'cascade.classification': dict(lr_mult=2.5)}))
 val_evaluator = [dict(type='VOCDetectionMetric')]

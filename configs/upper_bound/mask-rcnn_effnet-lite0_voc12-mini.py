@@ -21,4 +21,6 @@ train_cfg = dict(
             # The classifier learns beside it, only for the image mAP.
             stages=['classification', 'detection'],
             epochs=phases.classification.epochs + phases.semantic.epochs +
-            phases.detection.epochs)))
+            phases.detection.epochs),
+        # Nothing to be sure of, and nothing to validate.
+        joint=dict(ramp=0.0, threshold=0.0, alternate=0)))

@@ -54,7 +54,7 @@ model = dict(
             test_cfg=selection)),
     calibration=dict(
         type='ProposalCalibration',
-        mode='forward',
+        mode='full',
         sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
         threshold=0.3,
         refine=dict(type='PixelAffinity'),

@@ -45,7 +45,7 @@ model = dict(
             test_cfg=selection)),
     calibration=dict(
         type='ProposalCalibration',
-        mode='forward',
+        mode='full',
         sharpen=dict(type='RandomWalk', strides=(8, ), levels=(0, ), steps=3),
         threshold=0.4,
         score_power=0.5,

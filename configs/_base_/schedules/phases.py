@@ -25,7 +25,11 @@ train_cfg = dict(
             backbone=True,
             # A further size of the photo would cost more than half a step again.
             views=False,
-            lr_factor=0.3)),
+            lr_factor=0.3,
+            # Modules fade in, surer pseudo instances come first; forward and backward in turn.
+            ramp=0.5,
+            threshold=(0.7, 0.3),
+            alternate=10)),
     val_interval=1000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -26,9 +26,7 @@ train_cfg = dict(
             epochs=0,
             iterations=round(30000 * iterations),
             steps=(0.5, ),
-            lr_factor=1.0,
-            ramp=0.5,
-            threshold=(0.7, 0.3))))
+            lr_factor=1.0)))
 
 backbone = dict(lr_mult=0.1)
 backbone_bias = dict(lr_mult=0.2, decay_mult=0.0)
