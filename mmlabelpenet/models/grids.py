@@ -22,7 +22,7 @@ def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, in
     that fitting one grid into the other would shift what it shows: cells are scaled, then cut.
 
     Args:
-        maps: [B, C, h, w], the cells that cover a photo.
+        maps: [B, C, h, w], the cells that cover a photo, or more.
         stride: Their stride.
         new_stride: The stride wanted.
         size: Rows and columns of the new grid that cover the photo.
@@ -32,7 +32,7 @@ def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, in
     """
     ratio = new_stride / stride
     if ratio == 1:
-        return maps
+        return maps[..., : size[0], : size[1]]
     # A hair more, since a ratio that is no power of two may lose a cell to rounding.
     below, right = (max(0, math.ceil(n * ratio + 1e-6) - m) for n, m in zip(size, maps.shape[-2:]))
     maps = F.pad(maps, (0, right, 0, below), mode='replicate')

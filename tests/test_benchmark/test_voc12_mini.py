@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -104,6 +105,14 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
     before = len(launched)
     bench.main(args)
     assert len(launched) == before  # all is measured already
+
+    # a row of the same config under another name is not run again
+    (place / 'again.py').write_text((place / 'joint.py').read_text())
+    bench.main([args[0], str(place / 'again.py'), *args[4:]])
+    assert len(launched) == before
+    results = {one['row']: one for one in json.loads((place / 'out.json').read_text())}
+    assert results['again'] == {**results['joint'], 'row': 'again', 'config': ANY}
+    assert results['again']['config'].endswith('again.py')
 
     # what was shared is what a training of its own gives
     joint = next(place.glob('work/*/training.json'), None)

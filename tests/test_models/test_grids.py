@@ -38,6 +38,8 @@ def test_resampling_keeps_places_also_where_grids_end_differently(stride, new_st
     size = valid_cells(shape, new_stride)
     found = resample(ramp, stride, new_stride, size)
     assert found.shape[-2:] == size
+    padded = torch.nn.functional.pad(ramp, (0, 2, 0, 1), mode='replicate')
+    torch.testing.assert_close(resample(padded, stride, new_stride, size), found)
     expected = (torch.arange(size[1]) + 0.5) * new_stride
     within = (expected > stride / 2) & (expected < columns * stride - stride / 2)
     assert within.any()
