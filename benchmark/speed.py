@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +59,7 @@ GOALS = {
 }
 MEANINGS = {
     'predict': "predict, boxes and masks, over mmdet's Fast R-CNN with a mask head, same RoIs",
-    'joint_step': "joint training step over mmdet's Mask R-CNN step",
+    'joint_step': "joint training step, forward and backward alike, over mmdet's Mask R-CNN step",
     'cached_epoch': 'pre-training, all its phases, with the feature cache over one without',
     'attention_fused_forwards': 'excitation to the fused map, all pairs, over one forward pass',
     'attention_fused_singles': 'the pairs one by one over all at once, to the fused map',
@@ -206,16 +207,26 @@ def measure_predict(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
-    """Training of all four stages with the backbone against Mask R-CNN's."""
+    """Training of all stages with the backbone, forward and backward, against Mask R-CNN's."""
     batch = batch_of(args.size, args.proposals, count=2)
     ours = label_penet(args.device)
     phase = phases_of(Config.fromfile(str(CONFIG)))['joint']
     ours.set_active(phase.stages, phase.backbone, phase.views)
-    ours.set_curriculum(phase.curriculum(1, 1))
+    step = training(ours, batch)
+
+    def walk(direction: str) -> None:
+        ours.set_curriculum(replace(phase.curriculum(1, 1), direction=direction))
+        step()
+
+    directions = ('forward', 'backward') if phase.alternate else ('forward',)
     rival_cfg = mask_rcnn(Config.fromfile(str(CONFIG)).model)
-    steps = [training(model, batch) for model in (ours, ready(rival_cfg, args.device))]
-    joint, rival = medians(steps, args.rounds, args.device)
-    return {'joint_step': joint / rival, 'joint_step_seconds': joint}
+    steps = [partial(walk, direction) for direction in directions]
+    *ways, rival = medians(
+        [*steps, training(ready(rival_cfg, args.device), batch)], args.rounds, args.device
+    )
+    joint = statistics.mean(ways)
+    each = {f'joint_step_{name}': way / rival for name, way in zip(directions, ways)}
+    return {'joint_step': joint / rival, 'joint_step_seconds': joint, **each}
 
 
 def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
