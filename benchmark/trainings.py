@@ -224,7 +224,7 @@ class Trainings:
         done = folder / 'training.json'
         if done.is_file():
             return Trained(**json.loads(done.read_text()))
-        before = [n for n in range(1, count) if self.key(cfg, n) in self.shared]
+        before = [n for n in range(1, count) if self._is_piece(cfg, n, seed)]
         base = self.train(cfg, seed, before[-1]) if before else None
         path = self._write_config(cfg, folder, names[count:], seed)
         args = [str(path), '--work-dir', str(folder)]
@@ -246,6 +246,11 @@ class Trainings:
         with atomic_path(done) as temporary:
             temporary.write_text(json.dumps(asdict(trained), indent=2) + '\n')
         return trained
+
+    def _is_piece(self, cfg: Config, num_phases: int, seed: int) -> bool:
+        """Whether others need a training's first phases too, or they are done already."""
+        key = self.key(cfg, num_phases)
+        return key in self.shared or (self.root / f'{key}-{seed}/training.json').is_file()
 
     def _write_config(self, cfg: Config, folder: Path, left_out: Sequence[str], seed: int) -> Path:
         """The config of some of its phases, as a file of its own."""
