@@ -13,7 +13,8 @@ mask_head = dict(
     channels=96,
     # The best masks of a photo run up to its edges of colour, and boxes towards masks.
     refine=dict(type='PixelAffinity'),
-    tighten=0.5)
+    tighten=0.5,
+    part_penalty=0.5)
 selection = dict(iou_threshold=0.3, score_threshold=0.005, max_per_image=100)
 
 model = dict(

@@ -34,6 +34,25 @@ def mask_targets(maps: Tensor, bboxes: Tensor, assigned: Tensor, size: int) -> T
     return roi_align(maps[:, None].float().contiguous(), rois, size, 1.0, 2, 'avg', True)[:, 0]
 
 
+def shares_within_better(masks: Tensor, labels: Tensor, cells: int = 256) -> Tensor:
+    """How far each mask lies within a better one of its class.
+
+    Args:
+        masks: [M, H, W] bool, the best first.
+        labels: [M].
+        cells: Of large masks every n-th row and column is looked at, so that no more are left.
+
+    Returns:
+        [M] in 0..1: the largest share of it that one of those before it covers.
+    """
+    if len(masks) == 0:
+        return masks.new_zeros(0, dtype=torch.float)
+    step = -(-max(masks.shape[1:]) // cells)
+    flat = masks[:, ::step, ::step].flatten(1).float()
+    shares = (flat @ flat.T) / flat.sum(1, keepdim=True).clamp(min=1)
+    return (shares * (labels[:, None] == labels)).tril(-1).amax(1)
+
+
 @MODELS.register_module()
 class WeakMaskHead(BaseModule):
     """Mmdet's FCN mask head, trained on trimaps instead of true masks.
@@ -51,6 +70,8 @@ class WeakMaskHead(BaseModule):
             are. What is fitted is divided by its peak before ``mask_threshold`` is asked for.
         refine_best: Detections of a photo, by score, whose masks are fitted.
         tighten: Share of the way that a final box goes to the tight box of its mask.
+        part_penalty: Share of its score that a detection loses where its mask lies within that
+            of a better one of its class: weak labels teach parts of objects too.
         loss_weight: Factor of the loss.
         init_cfg: mmengine's initialisation.
     """
@@ -67,6 +88,7 @@ class WeakMaskHead(BaseModule):
         refine: dict | Sequence[dict] | None = None,
         refine_best: int = 20,
         tighten: float = 0.0,
+        part_penalty: float = 0.0,
         loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
@@ -81,6 +103,7 @@ class WeakMaskHead(BaseModule):
         self.refiners = ModuleList([MODELS.build(one) for one in refiners])
         self.refine_best = refine_best
         self.tighten = tighten
+        self.part_penalty = part_penalty
         self.fcn = MODELS.build(
             dict(
                 type='mmdet.FCNMaskHead',
@@ -170,7 +193,7 @@ class WeakMaskHead(BaseModule):
         return pasted
 
     def finish(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> InstanceData:
-        """Add masks to one photo's detections and move their boxes towards them.
+        """Add masks to one photo's detections; boxes and scores follow from them.
 
         Args:
             soft: [M, size, size] in 0..1, of each detection's own class.
@@ -178,10 +201,14 @@ class WeakMaskHead(BaseModule):
             evidence: As :meth:`masks` needs it.
 
         Returns:
-            The detections with ``masks`` [M, H, W] bool.
+            The detections with ``masks`` [M, H, W] bool, ``scores`` falling.
         """
         result = result.clone()
         result.masks = self.masks(soft, result, evidence)
+        if self.part_penalty > 0:
+            shares = shares_within_better(result.masks, result.labels)
+            result.scores = result.scores * (1 - self.part_penalty * shares)
+            result = result[result.scores.argsort(descending=True, stable=True)]
         if self.tighten > 0:
             tight = tight_boxes(result.masks)
             filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)

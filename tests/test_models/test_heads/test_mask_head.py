@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import WeakMaskHead
+from mmlabelpenet.models.heads.mask_head import shares_within_better
 
 from ..tiny import MASK_HEAD, NUM_CLASSES, evidence_of, random_feats
 
@@ -167,3 +168,36 @@ def test_masks_of_a_flipped_view_are_those_of_the_photo(square):
     assert not head.masks(soft, result, one).equal(expected)
     one.set_metainfo(dict(flip=True))
     assert head.masks(soft, result, one).equal(expected)
+
+
+def test_shares_count_better_masks_of_the_same_class_alone():
+    masks = torch.zeros(4, 40, 60, dtype=torch.bool)
+    masks[0, :, :30] = True  # the better half
+    masks[1, :20, :20] = True  # within it
+    masks[2, :20, 20:40] = True  # half of it within the first
+    masks[3, :20, :40] = True  # within others, but of another class
+    labels = torch.tensor([1, 1, 1, 0])
+    shares = shares_within_better(masks, labels)
+    assert shares.tolist() == pytest.approx([0, 1, 0.5, 0])
+    # the order says which is better: now the whole lies within its part by a third
+    assert shares_within_better(masks[[1, 0]], labels[:2]).tolist() == pytest.approx([0, 1 / 3])
+    coarse = shares_within_better(masks, labels, cells=30)
+    torch.testing.assert_close(coarse, shares, atol=0.05, rtol=0)
+    assert shares_within_better(masks[:0], labels[:0]).shape == (0,)
+
+
+def test_parts_of_a_better_detection_lose_a_share_of_their_score(square):
+    one, _ = square
+    result = InstanceData(
+        bboxes=torch.tensor([[60.0, 30, 130, 100], [70, 40, 100, 70], [0, 0, 30, 30]]),
+        labels=torch.tensor([0, 0, 0]),
+        scores=torch.tensor([0.9, 0.8, 0.7]),
+    )
+    soft = torch.ones(3, 14, 14)
+    after = build_head(part_penalty=0.5).finish(soft, result, one)
+    assert after.scores.tolist() == pytest.approx([0.9, 0.7, 0.4], abs=1e-2)
+    assert after.bboxes.equal(result.bboxes[[0, 2, 1]])
+    assert after.masks[1, 10, 10]
+    assert result.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
+    plain = build_head().finish(soft, result, one)
+    assert plain.scores.equal(result.scores)
