@@ -6,6 +6,9 @@ are not looked at.
 
 Example:
     python benchmark/masks_in_boxes.py CONFIG CHECKPOINT --out docs/benchmarks/masks_in_boxes.json
+
+With ``--seed`` rows of several trainings stand side by side in the file, and the table tells
+their medians.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from pseudo_labels import build_row, save_row
+from report import summary
 from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
@@ -43,6 +47,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config')
     parser.add_argument('checkpoint')
+    parser.add_argument('--seed', type=int, default=0, help='of the training, told in the rows')
+    parser.add_argument('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW')
     parser.add_argument('--best', type=int, default=15, help='boxes of a photo, by score')
     parser.add_argument('--every', type=int, default=1, help='take every n-th photo')
     parser.add_argument('--out', type=Path, help='JSON, to which rows are added')
@@ -184,7 +190,7 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     dataset.get_subset_(list(range(0, len(dataset), args.every)))
     loader = Runner.build_dataloader(dict(cfg.test_dataloader, dataset=dataset))
     evaluators = {}
-    for name in ROWS:
+    for name in args.rows:
         evaluators[name] = Evaluator([dict(one) for one in METRICS])
         evaluators[name].dataset_meta = loader.dataset.metainfo
     for batch in tqdm(loader, unit='photo'):
@@ -195,26 +201,36 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
             result = sample.pred_instances
             result = result[result.scores.argsort(descending=True)[: args.best]]
             sources = Sources(model, own, one, result, read_photo(sample.img_path))
-            for name, make in ROWS.items():
+            for name in args.rows:
                 sample.pred_instances = InstanceData(
-                    scores=result.scores, labels=result.labels, masks=make(sources)
+                    scores=result.scores, labels=result.labels, masks=ROWS[name](sources)
                 )
                 evaluators[name].process(data_samples=[sample])
     return {name: one.evaluate(len(loader.dataset)) for name, one in evaluators.items()}
+
+
+def make_table(rows: Sequence[dict]) -> str:
+    """Markdown table: a line for each source, medians and ranges over seeds."""
+    titles = 'mask AP@.25 | .5 | .75 | ABO'
+    lines = [f'| masks | seeds | {titles} | without void: {titles} |', '|---' * 10 + '|']
+    for name in dict.fromkeys(one['row'] for one in rows):
+        own = [one for one in rows if one['row'] == name]
+        keys = [*KEYS, *(f'no_void/{key}' for key in KEYS)]
+        cells = [name, str(len(own)), *(summary([one[key] for one in own]) for key in keys)]
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure all sources and print a table."""
     args = parse_args(argv)
     register_all_modules()
-    titles = 'mask AP@.25 | .5 | .75 | ABO'
-    print(f'| masks | {titles} | without void: {titles} |\n|---|' + '---|' * 8)
+    rows: list[dict] = []
     for name, figures in measure(args).items():
-        row = {'row': name} | {key: round(float(value), 4) for key, value in figures.items()}
-        if args.out:
-            save_row(args.out, row)
-        keys = [*KEYS, *(f'no_void/{key}' for key in KEYS)]
-        print(f'| {name} | ' + ' | '.join(f'{row[key]:.3f}' for key in keys) + ' |', flush=True)
+        row = {'row': name, 'seed': args.seed}
+        row |= {key: round(float(value), 4) for key, value in figures.items()}
+        rows = save_row(args.out, row) if args.out else [*rows, row]
+    print(make_table(rows), flush=True)
 
 
 if __name__ == '__main__':

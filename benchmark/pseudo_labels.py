@@ -109,12 +109,18 @@ def measure(model: LabelPEnet, cfg: Config, every: int) -> dict[str, float]:
     return figures | {'photos': len(chosen), 'seconds_a_photo': seconds / len(chosen)}
 
 
-def save_row(path: Path, row: dict) -> None:
-    """Add a row to a file, in the place of one of the same name."""
+def save_row(path: Path, row: dict) -> list[dict]:
+    """Add a row to a file, in the place of one of the same name and seed.
+
+    Returns:
+        All rows of the file.
+    """
     rows = json.loads(path.read_text()) if path.exists() else []
-    rows = [one for one in rows if one['row'] != row['row']] + [row]
+    place = row['row'], row.get('seed')
+    rows = [one for one in rows if (one['row'], one.get('seed')) != place] + [row]
     with atomic_path(path) as temporary:
         Path(temporary).write_text(json.dumps(rows, indent=1) + '\n')
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -101,3 +101,27 @@ def test_attention_in_a_box_may_be_read_by_its_own_peak(sources):
     attention[1, 1:] *= 0.5
     assert not sources.attention().any()
     assert sources.refined()[0].any()
+
+
+def test_rows_of_several_trainings_stand_side_by_side_and_the_table_tells_medians(
+    script, tmp_path
+):
+    path = tmp_path / 'rows.json'
+    figures = [*script.KEYS, *(f'no_void/{key}' for key in script.KEYS)]
+
+    def row(name, seed, value):
+        return {'row': name, 'seed': seed} | dict.fromkeys(figures, value)
+
+    for seed, value in enumerate((0.9, 0.2, 0.5)):
+        script.save_row(path, row('box filled', seed, value))
+    script.save_row(path, row('GrabCut from the box', 0, 0.7))
+    rows = script.save_row(path, row('box filled', 0, 0.3))  # measured again
+    assert [(one['row'], one['seed']) for one in rows] == [
+        ('box filled', 1),
+        ('box filled', 2),
+        ('GrabCut from the box', 0),
+        ('box filled', 0),
+    ]
+    lines = script.make_table(rows).splitlines()
+    assert lines[2] == '| box filled | 3 |' + ' 0.300 (0.200-0.500) |' * 8
+    assert lines[3] == '| GrabCut from the box | 1 |' + ' 0.700 |' * 8
