@@ -29,6 +29,14 @@ COLUMNS = {
     'mIoU': 'semseg_mIoU',
 }
 LADDER = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'no_void/segm_mAP_50', 'CorLoc': 'corloc'}
+# What is told in words: each row over another one, on these figures.
+STEPS = {
+    'D': 'A',
+    'E': 'D',
+    'G': 'F',
+    'H': 'E',
+    'Label-PEnet': 'OICR-reg-attention',
+}
 COLOURS = ('#2b6cb0', '#c05621', '#2f855a')
 # Colours of OUTCOMES, then of duplicates.
 ERRORS = ('#2f855a', '#d69e2e', '#ed8936', '#c05621', '#805ad5', '#a0aec0')
@@ -94,6 +102,28 @@ def make_ratios(results: Sequence[dict]) -> str:
             # Of two bounds the better one counts.
             parts.append(f'{what} {statistics.median(weak) / max(medians):.2f}')
     return f'Weakly over fully supervised, medians at IoU .5: {", ".join(parts)}.' if parts else ''
+
+
+def make_steps(results: Sequence[dict]) -> str:
+    """Lines on what a row gains over another one, and whether it is beyond the range of seeds."""
+    lines = []
+    for row, other in STEPS.items():
+        parts = []
+        for figure, name in LADDER.items():
+            ours, theirs = (values_of(results, one, name) for one in (row, other))
+            if ours and theirs:
+                gain = statistics.median(ours) - statistics.median(theirs)
+                apart = min(ours) > max(theirs) or max(ours) < min(theirs)
+                told = f'{len(ours)} and {len(theirs)} seeds'
+                if min(len(ours), len(theirs)) > 1:
+                    told = f'{"apart" if apart else "within"}, {told}'
+                parts.append(f'{figure} {gain:+.3f} ({told})')
+        if parts:
+            lines.append(f'- {row} over {other}: {", ".join(parts)}')
+    head = (
+        'Gains of medians; "apart" where no seed of the one reaches into the range of the other:'
+    )
+    return '\n'.join([head, '', *lines]) if lines else ''
 
 
 def insert(text: str, path: Path, name: str) -> None:
@@ -204,5 +234,5 @@ def write_report(
         raise UserError('Nothing is measured yet: run the benchmark without --report.')
     plot_ladder(results, groups, images / 'voc12_mini_ladder.png')
     plot_errors(results, groups, images / 'voc12_mini_errors.png')
-    parts = [make_table(results, groups), make_ratios(results)]
+    parts = [make_table(results, groups), make_ratios(results), make_steps(results)]
     insert('\n\n'.join(filter(None, parts)), docs, 'voc12_mini.py')

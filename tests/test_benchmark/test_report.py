@@ -50,6 +50,20 @@ def test_weak_over_full_takes_the_better_bound(report):
     assert report.make_ratios(RESULTS) == ''
 
 
+def test_a_gain_is_apart_where_no_seed_reaches_into_the_other_range(report):
+    results = [result('A', seed, bbox_mAP_50=0.1 + seed / 100) for seed in range(3)]
+    results += [result('D', seed, bbox_mAP_50=0.2 + seed / 100) for seed in range(3)]
+    results += [result('E', seed, bbox_mAP_50=0.2, corloc=0.3) for seed in range(2)]
+    results += [result('H', 0, bbox_mAP_50=0.5)]
+    lines = report.make_steps(results).splitlines()
+    assert lines[2:] == [
+        '- D over A: box AP@.5 +0.100 (apart, 3 and 3 seeds)',
+        '- E over D: box AP@.5 -0.010 (within, 2 and 3 seeds)',
+        '- H over E: box AP@.5 +0.300 (1 and 2 seeds)',
+    ]
+    assert report.make_steps(RESULTS) == ''
+
+
 def test_a_document_without_markers_is_told(report, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('no place for a table')
