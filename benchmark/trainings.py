@@ -29,6 +29,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINING_CODE = ('models', 'engine', 'datasets', 'structures')
 TESTING_CODE = ('evaluation', 'proposals')
 HAVE_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef)
+# Photos to train on are searched smaller: fewer boxes, which each epoch looks at.
+PROPOSAL_SIDES = {'train': 333, 'val': 500}
 # Settings that change no result.
 IDLE = ('num_workers', 'persistent_workers', 'pin_memory', 'test_cfg', 'val_begin', 'val_interval')
 
@@ -178,6 +180,7 @@ class Trainings:
     def __init__(self, root: str | Path, configs: Iterable[str | Path], processes: int) -> None:
         self.root = Path(root).resolve()
         self.processes = processes
+        self.proposed: set[str] = set()
         wholes: dict[str, list[str]] = {}
         for config in configs:
             cfg = self.read(config)
@@ -209,6 +212,16 @@ class Trainings:
         """Name of a training; of all its phases where ``num_phases`` is None."""
         count = num_phases or len(phases_of(cfg))
         return training_key(cfg, count, self.processes)
+
+    def propose(self, config: str) -> None:
+        """Make the region proposals of a config's photos, those that are not there yet."""
+        root = str(self.read(config).train_dataloader.dataset.data_root)
+        if root in self.proposed:
+            return
+        for split, side in PROPOSAL_SIDES.items():
+            args = [config, '--split', split, '--max-side', str(side)]
+            launch('proposals/make_proposals', args, 1)
+        self.proposed.add(root)
 
     def train(self, cfg: Config, seed: int, num_phases: int | None = None) -> Trained:
         """Do a training, or what is left of it.

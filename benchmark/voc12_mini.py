@@ -230,6 +230,7 @@ def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace)
             print(f'benchmark: {row.name}, seed {seed}, is what {one["row"]} is', flush=True)
             return write_result(dict(one, row=row.name, config=config), out)
     print(f'benchmark: {row.name}, seed {seed} ({row.config})', flush=True)
+    trainings.propose(row.config)
     trained = trainings.train(cfg, seed)
     folder = trainings.root / f'{key}-{seed}-test'
     metrics = measure(cfg, trained.checkpoint, folder, args.processes)

@@ -85,6 +85,14 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
 
     # two trainings: all begin with the same two phases, and two rows are one training
     trained = [one for tool, one in launched if tool == 'train']
+    # proposals are looked after once, before all else
+    splits = [(tool, one[1:3]) for tool, one in launched[:3]]
+    assert splits[:2] == [
+        ('proposals/make_proposals', ['--split', 'train']),
+        ('proposals/make_proposals', ['--split', 'val']),
+    ]
+    assert splits[2][0] == 'train'
+    assert [tool for tool, _ in launched].count('proposals/make_proposals') == 2
     assert len(trained) == 2
     assert '--resume' not in trained[0]
     assert '--resume' in trained[1]
