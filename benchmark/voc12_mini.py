@@ -50,6 +50,7 @@ GROUPS = {
     },
     'baselines': {
         'WSDDN': f'configs/wsddn/wsddn{MINI}',
+        'WSDDN-context': f'configs/wsddn/wsddn-context{MINI}',
         'OICR': f'configs/oicr/oicr{MINI}',
         'OICR-reg': f'configs/oicr/oicr-reg{MINI}',
         'OICR-reg-attention': f'configs/oicr/oicr-reg-attention{MINI}',

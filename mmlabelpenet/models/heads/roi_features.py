@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
+from mmdet.structures.bbox import bbox_rescale
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -122,6 +123,8 @@ class RoIFeatures(BaseModule):
         fc_channels: Width of each fully connected layer (fc6 and fc7 of VGG16 are 4096 wide).
         num_fcs: Number of fully connected layers.
         dropout: Dropout after each of them.
+        context: Rings around regions can be looked at too, out to boxes whose sides are so many
+            times as long; None: they can not.
         chunk_size: Regions that go through at once where no gradient is wanted, so that any
             number of proposals costs the memory of one chunk.
         init_cfg: mmengine's initialisation.
@@ -135,12 +138,16 @@ class RoIFeatures(BaseModule):
         fc_channels: int = 1024,
         num_fcs: int = 2,
         dropout: float = 0.0,
+        context: float | None = None,
         chunk_size: int = 1000,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.fusion = LevelFusion(**fusion)
         self.extractor = build_extractor(self.fusion, roi_size, roi_layer)
+        self.context = context
+        if context is not None:
+            self.register_buffer('ring', ring_of(roi_size, context), persistent=False)
         self.chunk_size = chunk_size
         self.out_channels = fc_channels
         widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
@@ -149,23 +156,47 @@ class RoIFeatures(BaseModule):
             layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
         self.fcs = nn.Sequential(*layers)
 
-    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
-        """Vectors of regions.
+    def forward(self, feats: Sequence[Tensor], rois: Tensor, around: bool = False) -> Tensor:
+        """Vectors of regions, or of the rings around them.
 
         Args:
             feats: Backbone maps of a batch.
             rois: [K, 5], index in the batch and xyxy in input pixels.
+            around: Whether to look at the rings, which takes a ``context``.
 
         Returns:
             [K, fc_channels].
         """
         fused = self.fusion(feats)
-        if torch.is_grad_enabled() or len(rois) <= self.chunk_size:
-            return self._embed(fused, rois)
-        return torch.cat([self._embed(fused, chunk) for chunk in rois.split(self.chunk_size)])
+        if around:
+            rois = bbox_rescale(rois, self.context)
+        chunks = [rois] if torch.is_grad_enabled() else rois.split(self.chunk_size)
+        vectors = [self._embed(fused, chunk, around) for chunk in chunks]
+        return vectors[0] if len(vectors) == 1 else torch.cat(vectors)
 
-    def _embed(self, fused: Tensor, rois: Tensor) -> Tensor:
-        return self.fcs(self.extractor((fused,), rois).flatten(1))
+    def _embed(self, fused: Tensor, rois: Tensor, around: bool) -> Tensor:
+        pooled = self.extractor((fused,), rois)
+        return self.fcs((pooled * self.ring if around else pooled).flatten(1))
+
+
+def ring_of(roi_size: int, context: float) -> Tensor:
+    """Cells of a grid over a region's surroundings that lie around the region.
+
+    Args:
+        roi_size: Side of the grid.
+        context: Sides of the surrounding box over those of the region.
+
+    Returns:
+        [roi_size, roi_size], 0 for cells whose centre is in the region, else 1.
+
+    Raises:
+        ValueError: If all are in it.
+    """
+    centres = (torch.arange(roi_size) + 0.5) / roi_size - 0.5
+    outside = (centres * context).abs() > 0.5
+    if not outside.any():
+        raise ValueError(f'a grid of {roi_size} cells has none around a region at {context=}')
+    return (outside[:, None] | outside).float()
 
 
 def build_extractor(

@@ -27,6 +27,9 @@ class ClassificationStage(Stage):
         num_classes: C.
         attention: Config of the attention source, e.g. ``dict(type='CAMAttention', ...)``.
         roi_features: Arguments of :class:`RoIFeatures`; None leaves the proposal streams out.
+            With a ``context`` the weights of proposals are those of their regions less those of
+            the rings around them: a part of an object has more of it around itself, so the whole
+            stands out (contrastive model S of Kantorov et al., ContextLocNet, ECCV 2016).
         loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
         loss_image_weight: Factor of the whole photo's loss.
         loss_region_weight: Factor of the loss on validated instances.
@@ -120,11 +123,16 @@ class ClassificationStage(Stage):
 
     def proposal_scores(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> list[Tensor]:
         """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""
-        vectors = self.roi_features(feats, bbox2roi(list(bboxes)))
+        rois = bbox2roi(list(bboxes))
+        vectors = self.roi_features(feats, rois)
+        class_logits = self.fc_class(vectors).float()
+        weight_logits = self.fc_weight(vectors).float()
+        if self.roi_features.context is not None:
+            around = self.roi_features(feats, rois, around=True)
+            weight_logits = weight_logits - self.fc_weight(around).float()
         sizes = [len(boxes) for boxes in bboxes]
-        class_logits = self.fc_class(vectors).float().split(sizes)
-        weight_logits = self.fc_weight(vectors).float().split(sizes)
-        return [self.loss_cls.proposal_scores(c, w) for c, w in zip(class_logits, weight_logits)]
+        pairs = zip(class_logits.split(sizes), weight_logits.split(sizes))
+        return [self.loss_cls.proposal_scores(c, w) for c, w in pairs]
 
     def _energy(self, evidence: Evidence, attention: Tensor, threshold: float) -> Tensor:
         """Energy [N, C] of one photo's proposals, 1 for the best of each class."""

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from mmlabelpenet.models import LevelFusion, RoIFeatures
-from mmlabelpenet.models.heads.roi_features import ChannelNorm, build_extractor
+from mmlabelpenet.models.heads.roi_features import ChannelNorm, build_extractor, ring_of
 
 from ..tiny import FUSION, LEVELS, boxes_in, random_feats
 
@@ -100,3 +100,24 @@ def test_coordinates_are_pixels_of_the_input():
     ramp = ((torch.arange(12) + 0.5) * 8).expand(1, 40, 8, 12)
     roi = torch.tensor([[0.0, 24, 8, 56, 40]])
     torch.testing.assert_close(features((None, ramp, None), roi)[0], torch.full((40,), 40.0))
+
+
+def test_a_ring_holds_the_cells_around_the_region():
+    assert ring_of(5, 1.8).sum() == 16
+    assert ring_of(5, 1.8)[1:4, 1:4].sum() == 0
+    assert ring_of(4, 2.0)[1:3, 1:3].sum() == 0
+    with pytest.raises(ValueError, match='grid of 2 cells'):
+        ring_of(2, 1.8)
+
+
+def test_rings_are_read_off_the_surrounding_box_without_the_region():
+    features = RoIFeatures(
+        dict(**LEVELS, levels=(1,), out_channels=None), roi_size=4, num_fcs=0, context=2.0
+    )
+    # a ramp: each cell of stride 8 holds the x of its centre
+    ramp = ((torch.arange(12) + 0.5) * 8).expand(1, 40, 8, 12)
+    roi = torch.tensor([[0.0, 32, 24, 64, 40]])
+    around = features((None, ramp, None), roi, around=True).view(40, 4, 4)
+    row = torch.tensor([24.0, 40, 56, 72])
+    torch.testing.assert_close(around[0, 0], row)
+    torch.testing.assert_close(around[39, 1], row * torch.tensor([1.0, 0, 0, 1]))

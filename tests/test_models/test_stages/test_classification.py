@@ -48,6 +48,26 @@ def test_proposal_scores_sum_to_image_scores_within_0_and_1():
         assert (one.sum(0) < 1).all()
 
 
+def test_with_context_a_proposal_weighs_by_what_it_has_more_than_its_surroundings():
+    level = dict(**LEVELS, levels=(1,), out_channels=None)
+    mean = dict(fusion=level, roi_size=3, num_fcs=1, fc_channels=1)
+    plain = build_stage(roi_features=mean)
+    contrast = build_stage(roi_features=dict(mean, context=1.8))
+    for stage in (plain, contrast):
+        torch.nn.init.constant_(stage.roi_features.fcs[0].weight, 0.01)
+        torch.nn.init.zeros_(stage.roi_features.fcs[0].bias)
+        torch.nn.init.zeros_(stage.fc_class.weight)
+        torch.nn.init.constant_(stage.fc_weight.weight, 1.0)
+    feats = [torch.zeros_like(one) for one in random_feats()]
+    feats[1][:, :, 2:6, 4:8] = 1.0
+    part, whole = [44.0, 28, 52, 36], [36.0, 20, 60, 44]
+    boxes = [torch.tensor([part, whole])]
+    [[of_part, of_whole]] = plain.proposal_scores(feats, boxes)
+    torch.testing.assert_close(of_part, of_whole)
+    [[of_part, of_whole]] = contrast.proposal_scores(feats, boxes)
+    assert (of_whole > 1.5 * of_part).all()
+
+
 def test_the_loss_of_the_photo_is_summed_over_classes_and_meant_over_photos():
     stage = build_stage(roi_features=None, loss_image_weight=2.0)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
