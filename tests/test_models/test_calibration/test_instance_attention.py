@@ -1,6 +1,7 @@
 import torch
 
 from mmlabelpenet.models.calibration import connected_to_peak, instance_attention
+from mmlabelpenet.models.calibration.instance_attention import grow_by_pooling, grow_by_shifts
 from mmlabelpenet.models.heads import mask_targets
 
 
@@ -65,3 +66,13 @@ def test_a_flood_reaches_the_end_of_a_long_corridor():
     component = connected_to_peak(maps, 0.5)
     assert component[0].equal(maps[0] >= 0.5)
     assert component[1].sum() == 1
+
+
+def test_floods_grow_alike_on_all_devices():
+    torch.manual_seed(0)
+    for size in ((1, 1, 1), (2, 1, 9), (3, 8, 5), (0, 4, 4)):
+        cells = torch.rand(size) > 0.8
+        assert grow_by_shifts(cells).equal(grow_by_pooling(cells))
+    dot = torch.zeros(1, 5, 6, dtype=torch.bool)
+    dot[0, 0, 3] = True
+    assert grow_by_shifts(dot)[0].nonzero().tolist() == [[y, x] for y in (0, 1) for x in (2, 3, 4)]
