@@ -352,8 +352,9 @@ def plot_curves(curves: dict[str, dict[str, float]], path: Path) -> None:
     for axes, (name, points) in zip(grid, curves.items()):
         axes.plot([float(x) for x in points], list(points.values()), marker='o', color='#2b6cb0')
         axes.set_xlabel(name)
-        axes.set_ylim(0)
         axes.grid(color='0.92')
+    # Last: a limit ends the search for one that holds all curves.
+    grid[0].set_ylim(0)
     grid[0].set_ylabel('seconds a photo')
     figure.tight_layout()
     with atomic_path(path) as temporary:

@@ -43,3 +43,16 @@ def test_actions_take_turns_and_the_first_round_does_not_count(benchmark_module)
     times = speed.medians([lambda: order.append('a'), lambda: order.append('b')], 2, 'cpu')
     assert order == ['a', 'b'] * 3
     assert len(times) == 2
+
+
+def test_the_plot_holds_every_point(benchmark_module, tmp_path, monkeypatch):
+    speed = benchmark_module('speed')
+    drawn = []
+    monkeypatch.setattr(speed.plt, 'close', drawn.append)
+    curves = dict(one={'1': 0.1, '2': 0.2}, two={'1': 0.3, '2': 0.9})
+    speed.plot_curves(curves, tmp_path / 'curves.png')
+    [figure] = drawn
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        assert low == 0
+        assert high >= 0.9
