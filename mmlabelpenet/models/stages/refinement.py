@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..grids import paste_maps
+from ..grids import paste_maps, resample, valid_cells
 from ..heads import mask_targets
 from ..task_modules import assign_pseudo_labels, sample_rois
 from .base import Stage
@@ -71,6 +71,9 @@ class RefinementStage(Stage):
         num_classes: C.
         mask_head: Arguments of :class:`WeakMaskHead`.
         teaching: Arguments of :class:`MaskTeaching`: the trimap's thresholds.
+        hand_on_fitted: Whether the masks that :meth:`propagate` hands on are fitted to the photo
+            as those of a result are (``refine`` of the mask head): what learns from a mask as
+            the head sees it, cut at one half, learns what is wrong with it too.
         init_cfg: mmengine's initialisation.
     """
 
@@ -82,10 +85,12 @@ class RefinementStage(Stage):
         num_classes: int,
         mask_head: dict,
         teaching: dict | None = None,
+        hand_on_fitted: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
+        self.hand_on_fitted = hand_on_fitted
         self.teaching = MaskTeaching(**(teaching or {}))
         self.mask_head = MODELS.build(
             dict(type='WeakMaskHead', num_classes=num_classes, **mask_head)
@@ -107,6 +112,11 @@ class RefinementStage(Stage):
         """Give every pseudo instance the mask that the head sees in its box.
 
         Those that have masks already keep them: true ones, in an upper bound.
+
+        Returns:
+            The evidence with ``masks`` of its pseudo instances. Where masks are fitted to the
+            photo on a finer grid than that of the instances, all their maps are brought onto it,
+            and ``instance_stride`` tells so.
         """
         if 'masks' in evidence[0].pseudo_instances:
             return evidence
@@ -118,12 +128,26 @@ class RefinementStage(Stage):
         finer = []
         for one, masks in zip(evidence, logits.sigmoid().split(counts)):
             one = one.clone()
-            pseudo = one.pseudo_instances.clone()
-            size = pseudo.attention.shape[-2:]
-            pseudo.masks = paste_maps(masks, pseudo.bboxes / one.instance_stride, size)
-            one.pseudo_instances = pseudo
+            if self.hand_on_fitted:
+                one.pseudo_instances = self._with_fitted(one, masks)
+            else:
+                pseudo = one.pseudo_instances.clone()
+                size = pseudo.attention.shape[-2:]
+                pseudo.masks = paste_maps(masks, pseudo.bboxes / one.instance_stride, size)
+                one.pseudo_instances = pseudo
             finer.append(one)
         return finer
+
+    def _with_fitted(self, evidence: Evidence, masks: Tensor) -> InstanceData:
+        """Pseudo instances with masks fitted to the photo, on the finer one of both grids."""
+        pseudo, stride = evidence.pseudo_instances.clone(), evidence.instance_stride
+        maps, fine = self.mask_head.fitted_maps(masks, pseudo.bboxes, evidence.photo, stride)
+        finest = min(fine, stride)
+        size = valid_cells(evidence.photo.shape[1:], finest)
+        pseudo.attention = resample(pseudo.attention[None], stride, finest, size)[0]
+        pseudo.masks = resample(maps[None], fine, finest, size)[0]
+        evidence.set_metainfo(dict(instance_stride=finest))
+        return pseudo
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]

@@ -148,3 +148,36 @@ def test_what_is_found_is_boxed_by_its_mask_up_to_the_edges_of_colour(monkeypatc
     assert found.labels.tolist() == [1]
     assert tuple(found.masks.shape) == (1, 32, 48)
     assert off - 2 <= (found.bboxes - box).abs().max() <= off + 2
+
+
+@pytest.mark.parametrize('stride', [16, 2])
+def test_masks_handed_on_run_up_to_the_edges_of_colour_where_they_are_fitted(monkeypatch, stride):
+    head = MASK_HEAD | dict(refine=dict(type='PixelAffinity'))
+    photo, box = torch.zeros(3, 64, 96), torch.tensor([[24.0, 8, 72, 56]])
+    photo[0, 16:48, 32:64] = 1.0
+    rows, columns = 64 // stride, 96 // stride
+    pseudo = pseudo_of(box, [1], [0.8])
+    pseudo.attention = torch.rand(1, rows, columns)
+    shares = []
+    for fitted in (False, True):
+        stage = RefinementStage(NUM_CLASSES, head, hand_on_fitted=fitted)
+        # Most of all it sees the object's middle, and all of it a little.
+        x = torch.linspace(-24, 24, 14).abs()
+        distance = torch.maximum(x[:, None].expand(14, 14), x[None].expand(14, 14))
+        logits = (0.05 * (9 - distance))[None]
+        monkeypatch.setattr(stage.mask_head, 'label_logits', lambda *args, logits=logits: logits)
+        evidence = photo_evidence(pseudo, photo=photo)
+        evidence.set_metainfo(dict(instance_stride=stride))
+        after = stage.propagate(random_feats(), [evidence])[0]
+        fine = after.instance_stride
+        assert fine == (min(stride, 4) if fitted else stride)
+        masks = after.pseudo_instances.masks
+        assert masks.shape == after.pseudo_instances.attention.shape
+        assert tuple(masks.shape) == (1, 64 // fine, 96 // fine)
+        full = torch.nn.functional.interpolate(masks[None], size=(64, 96))[0, 0] >= 0.5
+        true = photo[0] > 0
+        shares.append((full & true).sum() / (full | true).sum())
+        assert evidence.instance_stride == stride
+        assert 'masks' not in pseudo
+    assert shares[1] > shares[0] + 0.1
+    assert shares[1] > 0.8

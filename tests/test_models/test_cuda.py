@@ -1,0 +1,142 @@
+"""What runs otherwise on a GPU: the same values, mixed precision, few waits for the device."""
+
+import warnings
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+
+from mmlabelpenet.models.calibration import PixelAffinity
+from mmlabelpenet.models.calibration.instance_attention import connected_to_peak
+from mmlabelpenet.structures import Curriculum
+
+from .tiny import STRIDES, build_model, collate, losses_of, photo
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
+
+STAGES = ('classification', 'detection', 'refinement', 'segmentation')
+DIRECTIONS = ('forward', 'backward')
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """Single precision without shortcuts, and the random numbers of the CPU on every device."""
+    monkeypatch.setattr(torch.backends.cuda.matmul, 'allow_tf32', False)
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+    monkeypatch.setattr(torch, 'rand', drawn_on_cpu(torch.rand))
+    monkeypatch.setattr(torch, 'randperm', drawn_on_cpu(torch.randperm))
+
+
+def drawn_on_cpu(draw):
+    def drawn(*args, device=None, **options):
+        return draw(*args, **options).to(device)
+
+    return drawn
+
+
+def full_model(direction='forward'):
+    model = build_model(
+        calibration=dict(
+            mode='full',
+            validation=0.0,
+            refine=dict(type='PixelAffinity'),
+            semantic=dict(in_channels=(24, 40, 112), strides=STRIDES),
+        ),
+        attention_scales=(1.5,),
+    )
+    model.set_active((*STAGES, 'calibration'), True)
+    model.set_curriculum(Curriculum(direction=direction))
+    return model
+
+
+@pytest.mark.parametrize('direction', DIRECTIONS)
+def test_losses_and_gradients_are_those_of_the_cpu(direction):
+    model = full_model(direction)
+    seen = {}
+    for device in ('cpu', 'cuda'):
+        model.to(device).zero_grad()
+        losses = losses_of(model, photo(), photo(seed=1))
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        gradients = {
+            name: parameter.grad.norm().cpu()
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None
+        }
+        seen[device] = {name: value.detach().cpu() for name, value in losses.items()}, gradients
+    for ours, theirs in zip(seen['cuda'], seen['cpu']):
+        torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize('stage', STAGES)
+def test_results_are_those_of_the_cpu(stage):
+    model = full_model().eval()
+    model.tested = stage
+    results = {}
+    for device in ('cpu', 'cuda'):
+        [sample] = model.to(device).test_step(collate(photo()))
+        results[device] = sample.pred_instances.to('cpu')
+    ours, theirs = results['cuda'], results['cpu']
+    assert len(ours) == len(theirs) > 0
+    torch.testing.assert_close(ours.scores, theirs.scores, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(ours.bboxes, theirs.bboxes, rtol=1e-3, atol=1e-2)
+    assert ours.labels.equal(theirs.labels)
+    if 'masks' in theirs:
+        assert (ours.masks == theirs.masks).float().mean() > 0.999
+
+
+@pytest.mark.parametrize('direction', DIRECTIONS)
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+def test_mixed_precision_trains(direction, dtype):
+    model = full_model(direction).cuda()
+    optimizer = dict(type='SGD', lr=1e-3)
+    settings = dict(type='AmpOptimWrapper', dtype=dtype, optimizer=optimizer)
+    wrapper = build_optim_wrapper(model, settings)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for _ in range(3):
+        data = collate(photo(), photo(seed=1))
+        losses = model.train_step(data, wrapper)
+        assert all(value.isfinite() for value in losses.values())
+    after = list(model.parameters())
+    assert all(parameter.isfinite().all() for parameter in after)
+    assert any(not old.equal(new) for old, new in zip(before, after))
+
+
+def waits_of(action):
+    """Places where an action waits for the GPU, as torch warns of them."""
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode('warn')
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            action()
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    called = [one for one in caught if 'synchroniz' in str(one.message)]
+    return [f'{one.filename}:{one.lineno}' for one in called]
+
+
+@pytest.mark.parametrize('direction', DIRECTIONS)
+def test_a_step_waits_for_the_device_as_often_with_many_proposals_as_with_few(direction):
+    model = full_model(direction).cuda()
+    counts = []
+    for number in (8, 8, 64):
+        data = model.data_preprocessor(collate(photo(count=number)), True)
+        counts.append(waits_of(lambda data=data: model(**data, mode='loss')))
+    print(direction, len(counts[1]), sorted(set(counts[1])))
+    assert len(counts[1]) == len(counts[2])
+
+
+@pytest.mark.parametrize('threshold', [0.1, 0.5, 0.9])
+def test_the_flood_of_a_gpu_is_that_of_the_cpu(threshold):
+    maps = torch.rand(5, 40, 31)
+    maps[0] = 0
+    flood = connected_to_peak(maps.cuda(), threshold).cpu()
+    assert flood.equal(connected_to_peak(maps, threshold))
+    assert flood[1:].any((1, 2)).all()
+
+
+def test_affinity_of_pixels_is_that_of_the_cpu():
+    colours, maps = torch.rand(3, 90, 70), torch.rand(4, 12, 9)
+    affinity = PixelAffinity(stride=4, steps=5)
+    ours = affinity(colours.cuda(), maps.cuda(), 8).cpu()
+    torch.testing.assert_close(ours, affinity(colours, maps, 8), rtol=1e-3, atol=1e-4)
