@@ -33,7 +33,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
 from report import insert
 from speed_rivals import fast_rcnn, mask_rcnn
-from trainings import REPOSITORY, phases_of
+from trainings import REPOSITORY, device_name, phases_of
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import make_shapes
@@ -383,7 +383,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return print_peak(args.memory_of, args)
     wanted = args.only or [*GOALS, 'curves']
     result: dict = dict(
-        device=args.device,
+        device=device_name(args.device),
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         size=args.size,

@@ -332,3 +332,14 @@ def devices() -> int:
     if torch.cuda.is_available():
         return torch.cuda.device_count()
     return min(os.cpu_count() or 1, 2)
+
+
+def device_name(device: str | None = None) -> str:
+    """What a reader knows a device by.
+
+    Args:
+        device: As torch names it; None is what a training takes here.
+    """
+    if device is None:
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return torch.cuda.get_device_name(device) if device.startswith('cuda') else device

@@ -22,6 +22,7 @@ from trainings import (
     TESTING_CODE,
     Trainings,
     code_digest,
+    device_name,
     devices,
     digest,
     dump_config,
@@ -242,6 +243,7 @@ def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace)
         commit=commit(),
         key=key,
         processes=args.processes,
+        device=device_name(),
         minutes=round(trained.minutes, 2),
         peak_gb=round(trained.peak_gb, 2),
         metrics={

@@ -21,10 +21,15 @@ DIRECTIONS = ('forward', 'backward')
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Single precision without shortcuts, and the random numbers of the CPU on every device."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, 'allow_tf32', False)
-    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
     monkeypatch.setattr(torch, 'rand', drawn_on_cpu(torch.rand))
     monkeypatch.setattr(torch, 'randperm', drawn_on_cpu(torch.randperm))
+    precise = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [one.allow_tf32 for one in precise]
+    for one in precise:
+        one.allow_tf32 = False
+    yield
+    for one, allowed in zip(precise, before):
+        one.allow_tf32 = allowed
 
 
 def drawn_on_cpu(draw):

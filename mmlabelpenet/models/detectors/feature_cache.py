@@ -64,7 +64,8 @@ class DiskCache:
                 if not name.endswith('num_batches_tracked'):
                     digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         self.folder = self.root / digest.hexdigest()
-        self.num_bytes = sum(path.stat().st_size for path in self.folder.glob('*.pth'))
+        # Files that others are writing have names that begin with a dot.
+        self.num_bytes = sum(path.stat().st_size for path in self.folder.glob('[!.]*.pth'))
 
     def _path(self, metainfo: Mapping, content: bytes = b'') -> Path:
         told = json.dumps([str(metainfo.get(key)) for key in KEYS])
