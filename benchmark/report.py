@@ -32,7 +32,9 @@ LADDER = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'no_void/segm_mAP_50', 'CorL
 # What is told in words: each row over another one, on these figures.
 STEPS = {
     'D': 'A',
+    'D-fitted': 'D',
     'E': 'D',
+    'E-fitted': 'E',
     'G': 'F',
     'H': 'E',
     'Label-PEnet': 'OICR-reg-attention',

@@ -102,6 +102,10 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
         calibration['mode'] = 'forward'
         for name in ('validation', 'merging'):
             calibration.pop(name, None)
+    if not any('segmentation' in phase.stages for _, phase in phases):
+        # What module 4 will learn from, and how, changes nothing before.
+        for stage, name in (('refinement', 'hand_on_fitted'), ('segmentation', 'teaching')):
+            (model['cascade'].get(stage) or {}).pop(name, None)
     return digest(
         dict(
             code=code_digest(TRAINING_CODE),

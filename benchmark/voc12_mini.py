@@ -49,6 +49,11 @@ GROUPS = {
         'G': ABLATIONS + 'g_forward.py',
         'H': ABLATIONS + 'h_full.py',
     },
+    # Rungs that do not help by themselves, mended.
+    'mended': {
+        'D-fitted': ABLATIONS + 'd_fitted.py',
+        'E-fitted': ABLATIONS + 'e_fitted.py',
+    },
     'baselines': {
         'WSDDN': f'configs/wsddn/wsddn{MINI}',
         'WSDDN-context': f'configs/wsddn/wsddn-context{MINI}',
@@ -90,7 +95,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--rows',
         nargs='+',
-        default=['full', 'ladder', 'baselines', 'bound'],
+        default=['full', 'ladder', 'mended', 'baselines', 'bound'],
         help=f'names of rows, groups ({", ".join(GROUPS)}) or paths of further configs',
     )
     parser.add_argument('--seeds', type=int, default=3, help='seeds 0, 1, ... of each row')

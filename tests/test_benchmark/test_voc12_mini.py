@@ -209,7 +209,8 @@ def test_every_row_has_a_config(modules):
 
 def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
     trainings, bench, _ = modules
-    configs = {row.name: row.config for row in bench.find_rows(['full', 'ladder'])}
+    rows = bench.find_rows(['full', 'ladder', 'mended'])
+    configs = {row.name: row.config for row in rows}
     shared = trainings.Trainings('work', configs.values(), 2)
     keys = {name: shared.key(shared.read(config)) for name, config in configs.items()}
     assert len({keys[name] for name in 'ABCD'}) == 1
@@ -220,6 +221,11 @@ def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
         assert key == shared.key(shared.read(configs[other]), count)
         assert key in shared.shared
     assert shared.key(shared.read(configs['E']), 4) == keys['D']
+    # A mended rung parts from its own where module 4 begins to learn.
+    key = shared.key(shared.read(configs['D']), 3)
+    assert key == shared.key(shared.read(configs['E-fitted']), 3)
+    assert key in shared.shared
+    assert shared.key(shared.read(configs['E-fitted']), 4) == keys['D-fitted'] != keys['D']
 
 
 def test_a_launch_of_several_processes_takes_a_free_port_unless_told_one(

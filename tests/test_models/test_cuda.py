@@ -94,7 +94,9 @@ def test_results_are_those_of_the_cpu(stage):
 def test_mixed_precision_trains(direction, dtype):
     model = full_model(direction).cuda()
     optimizer = dict(type='SGD', lr=1e-3)
-    settings = dict(type='AmpOptimWrapper', dtype=dtype, optimizer=optimizer)
+    # The scale of a long training: one that begins higher passes steps over until it fits.
+    scale = dict(init_scale=2.0**4)
+    settings = dict(type='AmpOptimWrapper', dtype=dtype, loss_scale=scale, optimizer=optimizer)
     wrapper = build_optim_wrapper(model, settings)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(3):
