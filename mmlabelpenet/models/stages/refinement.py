@@ -75,6 +75,9 @@ class RefinementStage(Stage):
             as those of a result are (``refine`` of the mask head): what learns from a mask as
             the head sees it, cut at one half, learns what is wrong with it too.
         init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If masks shall be fitted and the mask head has nothing to fit them by.
     """
 
     needs = 'detection'
@@ -95,6 +98,8 @@ class RefinementStage(Stage):
         self.mask_head = MODELS.build(
             dict(type='WeakMaskHead', num_classes=num_classes, **mask_head)
         )
+        if hand_on_fitted and not self.mask_head.refiners:
+            raise ValueError('hand_on_fitted fits masks by mask_head.refine, which is not set')
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Pixel loss ``loss_mask`` on the trimaps."""

@@ -181,3 +181,8 @@ def test_masks_handed_on_run_up_to_the_edges_of_colour_where_they_are_fitted(mon
         assert 'masks' not in pseudo
     assert shares[1] > shares[0] + 0.1
     assert shares[1] > 0.8
+
+
+def test_masks_can_not_be_fitted_by_nothing():
+    with pytest.raises(ValueError, match='which is not set'):
+        build_refinement(hand_on_fitted=True)
