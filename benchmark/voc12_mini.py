@@ -49,10 +49,11 @@ GROUPS = {
         'G': ABLATIONS + 'g_forward.py',
         'H': ABLATIONS + 'h_full.py',
     },
-    # Rungs that do not help by themselves, mended.
+    # Rungs that do not help by themselves, mended; F is, by H's weights: H with and without it.
     'mended': {
         'D-fitted': ABLATIONS + 'd_fitted.py',
         'E-fitted': ABLATIONS + 'e_fitted.py',
+        'H-no-curriculum': ABLATIONS + 'h_no-curriculum.py',
     },
     'baselines': {
         'WSDDN': f'configs/wsddn/wsddn{MINI}',

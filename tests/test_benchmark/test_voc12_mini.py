@@ -226,6 +226,10 @@ def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
     assert key == shared.key(shared.read(configs['E-fitted']), 3)
     assert key in shared.shared
     assert shared.key(shared.read(configs['E-fitted']), 4) == keys['D-fitted'] != keys['D']
+    # Curriculum is of the joint phase alone.
+    key = shared.key(shared.read(configs['H']), 5)
+    assert key == shared.key(shared.read(configs['H-no-curriculum']), 5)
+    assert keys['H'] != keys['H-no-curriculum']
 
 
 def test_a_launch_of_several_processes_takes_a_free_port_unless_told_one(
