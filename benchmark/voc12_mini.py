@@ -49,7 +49,8 @@ GROUPS = {
         'G': ABLATIONS + 'g_forward.py',
         'H': ABLATIONS + 'h_full.py',
     },
-    # Rungs that do not help by themselves, mended; F is, by H's weights: H with and without it.
+    # Rungs that do not help by themselves, mended. What F adds is mended in H, whose weights tell
+    # right from wrong: H with and without it.
     'mended': {
         'D-fitted': ABLATIONS + 'd_fitted.py',
         'E-fitted': ABLATIONS + 'e_fitted.py',
