@@ -60,11 +60,11 @@ def peak_megabytes(device: str) -> float:
 
 
 class Setting:
-    """A backbone, a region head and a photo's regions.
+    """A backbone, a region head and an image's regions.
 
     Args:
         pairs: Number of (region, class) pairs.
-        size: Side of the photo.
+        size: Side of the image.
         device: Where to.
     """
 
@@ -75,18 +75,18 @@ class Setting:
         fusion = dict(in_channels=CHANNELS, strides=STRIDES, levels=(1, 2), out_channels=128)
         self.backbone = backbone
         self.head = RoIFeatures(fusion, roi_size=5, fc_channels=1024).eval().to(device)
-        self.photo = torch.randn(1, 3, size, size, device=device)
+        self.image = torch.randn(1, 3, size, size, device=device)
         near = torch.rand(pairs, 2, device=device) * size / 2
         self.bboxes = torch.cat([near, near + size / 8 + torch.rand_like(near) * size / 3], dim=1)
         self.weights = torch.randn(pairs, 1024, device=device)
         self.tail = backbone_tail(backbone, 1, 2)
         with torch.no_grad():
-            self.feats = backbone(self.photo)
+            self.feats = backbone(self.image)
 
     def forward(self) -> None:
         """One forward pass of the backbone."""
         with torch.no_grad():
-            self.backbone(self.photo)
+            self.backbone(self.image)
 
     def to_fused(self, chosen: slice = slice(None)) -> None:
         """Key pixels of pairs on the fused map of stride 16."""

@@ -1,14 +1,14 @@
 """What evaluating costs, and how closely it agrees with pycocotools and chainercv.
 
-Photos, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
+Images, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
 follows the truth. Metrics are timed on masks that are RLE, as in a file; encoding the tensors
 that a model gives is timed apart. All runs on one core, so that CPU seconds are those of an
 idle machine. ``--agree`` compares figures on many small random sets;
 chainercv runs in an interpreter of its own, since it needs a NumPy before 1.24. ``--dump``
-writes such predictions for the photos of a config, to time tools/analysis_tools/eval_metric.py.
+writes such predictions for the images of a config, to time tools/analysis_tools/eval_metric.py.
 
 Example:
-    python benchmark/evaluation.py --photos 240 --predictions 100
+    python benchmark/evaluation.py --images 240 --predictions 100
     python benchmark/evaluation.py --agree 50 --chainercv-python /tmp/chainercv/bin/python
 """
 
@@ -91,7 +91,7 @@ def blobs(rng: np.random.Generator, boxes: np.ndarray, size: tuple[int, int]) ->
 
 
 def boxes_within(rng: np.random.Generator, number: int, size: tuple[int, int]) -> np.ndarray:
-    """Boxes [N, 4] of a tenth to three quarters of a photo's sides."""
+    """Boxes [N, 4] of a tenth to three quarters of an image's sides."""
     sides = np.array([size[1], size[0]])
     extent = (rng.uniform(0.1, 0.75, (number, 2)) * sides).astype(int)
     start = (rng.uniform(0, 1, (number, 2)) * (sides - extent)).astype(int)
@@ -124,10 +124,10 @@ def predictions(
     return {**instances(rng, labels, boxes, size), 'scores': scores}
 
 
-def make_photo(
+def make_image(
     rng: np.random.Generator, number: int, size: tuple[int, int], num_classes: int = 20
 ) -> dict:
-    """A photo of one to five objects, with predictions."""
+    """An image of one to five objects, with predictions."""
     labels = rng.integers(0, num_classes, rng.integers(1, 6))
     true = instances(rng, labels, boxes_within(rng, len(labels), size), size)
     return {
@@ -138,10 +138,10 @@ def make_photo(
 
 
 def dump(config: str, path: str, number: int) -> dict:
-    """Write predictions for the test photos of a config, as tools/test.py --out does."""
+    """Write predictions for the test images of a config, as tools/test.py --out does."""
     rng, samples = np.random.default_rng(0), []
-    metainfo, photos = truth_of(Config.fromfile(config).test_dataloader.dataset)
-    for photo in photos:
+    metainfo, images = truth_of(Config.fromfile(config).test_dataloader.dataset)
+    for photo in images:
         true = photo['gt_mask_instances']
         size = tuple(photo['gt_sem_seg']['sem_seg'].shape[-2:])
         found = predictions(rng, true, number, size, len(metainfo['classes']))
@@ -152,40 +152,40 @@ def dump(config: str, path: str, number: int) -> dict:
     return {'photos': len(samples), 'predictions': number, 'file': path}
 
 
-def measured(name: str, photos: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
-    """Figures, tables and CPU seconds of one metric on photos, whose masks it may encode."""
+def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
+    """Figures, tables and CPU seconds of one metric on images, whose masks it may encode."""
     metric = METRICS.build({'type': METRICS_BY_NAME[name], **settings})
     metric.dataset_meta = {'classes': CLASSES}
     start = time.process_time()
-    metric.process({}, photos)
-    figures = metric.evaluate(len(photos))
+    metric.process({}, images)
+    figures = metric.evaluate(len(images))
     return figures, metric.tables, time.process_time() - start
 
 
 def times(args: argparse.Namespace) -> dict:
     """CPU seconds of encoding a model's masks, and of each metric on run lengths."""
     rng = np.random.default_rng(0)
-    photos, encoding = [], 0.0
-    for _ in range(args.photos):
-        photo = make_photo(rng, args.predictions, tuple(args.size))
+    images, encoding = [], 0.0
+    for _ in range(args.images):
+        photo = make_image(rng, args.predictions, tuple(args.size))
         start = time.process_time()
         rles = to_rles(photo['pred_instances']['masks'])
         encoding += time.process_time() - start
         photo['pred_instances']['masks'] = rles
-        photos.append(photo)
-    found = {'photos': args.photos, 'predictions': args.predictions, 'size': list(args.size)}
+        images.append(photo)
+    found = {'photos': args.images, 'predictions': args.predictions, 'size': list(args.size)}
     found['threads'] = torch.get_num_threads()
     found['encode_masks_s'] = round(encoding, 2)
     for name in ('bbox', 'segm', 'coco', 'corloc'):
-        figures, _, seconds = measured(name, photos)
+        figures, _, seconds = measured(name, images)
         found[f'{name}_s'] = round(seconds, 2)
         found |= {key: round(value, 4) for key, value in figures.items() if key.endswith('_50')}
     return found
 
 
-def annotations(photos: Sequence[dict], name: str, kind: str) -> Iterator[dict]:
-    """COCO annotations of all photos, by the plain rules of its format."""
-    for image, photo in enumerate(photos, start=1):
+def annotations(images: Sequence[dict], name: str, kind: str) -> Iterator[dict]:
+    """COCO annotations of all images, by the plain rules of its format."""
+    for image, photo in enumerate(images, start=1):
         part = photo[name]
         scores = part.get('scores', torch.ones(len(part['labels'])))
         rows = zip(part['labels'].tolist(), part['bboxes'].tolist(), scores.tolist())
@@ -207,22 +207,22 @@ def run_lengths(mask: dict) -> list[int]:
     return np.diff([0, *changes, len(pixels)]).tolist()
 
 
-def by_pycocotools(photos: Sequence[dict], kind: str, size: Sequence[int]) -> np.ndarray:
+def by_pycocotools(images: Sequence[dict], kind: str, size: Sequence[int]) -> np.ndarray:
     """Figures of pycocotools run the usual way, through files."""
     truth = {
         'images': [
             {'id': number, 'height': size[0], 'width': size[1]}
-            for number in range(1, len(photos) + 1)
+            for number in range(1, len(images) + 1)
         ],
         'categories': [{'id': label + 1} for label in range(len(CLASSES))],
         'annotations': [
             {**one, 'id': number}
-            for number, one in enumerate(annotations(photos, 'gt_mask_instances', kind), start=1)
+            for number, one in enumerate(annotations(images, 'gt_mask_instances', kind), start=1)
         ],
     }
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         paths = [str(Path(folder) / name) for name in ('truth.json', 'found.json')]
-        results = list(annotations(photos, 'pred_instances', kind))
+        results = list(annotations(images, 'pred_instances', kind))
         for path, content in zip(paths, (truth, results)):
             Path(path).write_text(json.dumps(content))
         coco = COCO(paths[0])
@@ -238,8 +238,8 @@ def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
     columns = [('pred_instances', name) for name in ('masks', 'labels', 'scores')]
     columns += [('true', name) for name in ('masks', 'labels')]
     cases = [
-        [[_bare(photo[part][name].numpy()) for photo in photos] for part, name in columns]
-        for photos in sets
+        [[_bare(photo[part][name].numpy()) for photo in images] for part, name in columns]
+        for images in sets
     ]
     content = pickle.dumps((cases, IOU_THRS), protocol=2)
     answer = subprocess.run([python, '-c', CHAINERCV], input=content, capture_output=True)
@@ -254,21 +254,21 @@ def _bare(array: np.ndarray) -> tuple:
 
 
 def agreement(args: argparse.Namespace) -> dict:
-    """Largest differences of any figure over random sets of photos."""
+    """Largest differences of any figure over random sets of images."""
     size, rng = (40, 60), np.random.default_rng(0)
     sets = []
     for _ in range(args.agree):
-        photos = [make_photo(rng, 12, size, num_classes=5) for _ in range(10)]
-        for photo in photos:
+        images = [make_image(rng, 12, size, num_classes=5) for _ in range(10)]
+        for photo in images:
             masks = photo['gt_mask_instances']['masks']
             decoded = [torch.from_numpy(decode(mask)) for mask in masks]
             photo['true'] = {**photo['gt_mask_instances'], 'masks': torch.stack(decoded)}
-        sets.append(photos)
+        sets.append(images)
     found: dict = {'sets': args.agree, 'photos_a_set': 10, 'size': list(size)}
     theirs = by_chainercv(sets, args.chainercv_python) if args.chainercv_python else []
     worst, mean_ap = 0.0, []
-    for photos, aps in zip(sets, theirs):
-        _, (table,), _ = measured('segm', copies(photos), iou_thrs=IOU_THRS)
+    for images, aps in zip(sets, theirs):
+        _, (table,), _ = measured('segm', copies(images), iou_thrs=IOU_THRS)
         for iou_thr, of_classes in zip(IOU_THRS, aps):
             ours = table.columns[f'AP@{iou_thr:g}'][: len(of_classes)]
             if not np.array_equal(np.isnan(ours), np.isnan(of_classes)):
@@ -279,17 +279,17 @@ def agreement(args: argparse.Namespace) -> dict:
         found |= {'chainercv_largest_difference': worst, 'mean_AP': round(np.mean(mean_ap), 3)}
     for kind in ('bbox', 'segm'):
         differences = []
-        for photos in sets:
-            figures, _, _ = measured('coco', copies(photos), kinds=[kind])
+        for images in sets:
+            figures, _, _ = measured('coco', copies(images), kinds=[kind])
             ours = np.nan_to_num(list(figures.values()), nan=-1)
-            differences.append(np.abs(ours - by_pycocotools(photos, kind, size)).max())
+            differences.append(np.abs(ours - by_pycocotools(images, kind, size)).max())
         found[f'pycocotools_{kind}_largest_difference'] = float(max(differences))
     return found
 
 
-def copies(photos: Sequence[dict]) -> list[dict]:
-    """Photos whose predictions may be changed: a metric encodes masks in place."""
-    return [{**photo, 'pred_instances': dict(photo['pred_instances'])} for photo in photos]
+def copies(images: Sequence[dict]) -> list[dict]:
+    """Images whose predictions may be changed: a metric encodes masks in place."""
+    return [{**photo, 'pred_instances': dict(photo['pred_instances'])} for photo in images]
 
 
 def decode(mask: dict) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Masks in a detector's own boxes, by what makes them.
 
-The boxes of one checkpoint on the test photos, with the masks of its last stage, with those of
-GrabCut started from each box, with attention inside the box, and filled. Tags of the test photos
+The boxes of one checkpoint on the test images, with the masks of its last stage, with those of
+GrabCut started from each box, with attention inside the box, and filled. Tags of the test images
 are not looked at.
 
 Example:
@@ -30,10 +30,10 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.models.grids import inside_boxes, maps_on_photo, normalise, refined
+from mmlabelpenet.models.grids import inside_boxes, maps_on_image, normalise, refined
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.structures import Evidence
-from mmlabelpenet.utils import read_photo, register_all_modules
+from mmlabelpenet.utils import read_image, register_all_modules
 
 METRICS = (
     dict(type='VOCInstanceMetric'),
@@ -56,7 +56,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def pixel_box(box: Sequence[float], size: Sequence[int]) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 in whole pixels within a photo (h, w), the last two outside; never empty."""
+    """x1, y1, x2, y2 in whole pixels within an image (h, w), the last two outside; never empty."""
     height, width = size[:2]
     x1, y1 = (min(max(round(float(v)), 0), limit - 1) for v, limit in zip(box, (width, height)))
     x2, y2 = (round(float(v)) for v in box[2:])
@@ -64,20 +64,20 @@ def pixel_box(box: Sequence[float], size: Sequence[int]) -> tuple[int, int, int,
 
 
 def filled(box: Sequence[float], size: Sequence[int]) -> np.ndarray:
-    """A box [4] as a mask of a photo (h, w)."""
+    """A box [4] as a mask of an image (h, w)."""
     x1, y1, x2, y2 = pixel_box(box, size)
     mask = np.zeros(size[:2], dtype=bool)
     mask[y1:y2, x1:x2] = True
     return mask
 
 
-def grab_cut(photo: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.ndarray:
+def grab_cut(image: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.ndarray:
     """The object of a box, by GrabCut (Rother et al., SIGGRAPH 2004).
 
     What lies around the box, half its sides far, is background; within it all may be object.
 
     Args:
-        photo: [h, w, 3] uint8.
+        image: [h, w, 3] uint8.
         box: x1, y1, x2, y2 in its pixels.
         rounds: Of its model of colours.
 
@@ -85,8 +85,8 @@ def grab_cut(photo: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.nda
         [h, w] bool; the filled box where nothing lies around it, or where all of it is taken
         for background.
     """
-    inside = filled(box, photo.shape)
-    x1, y1, x2, y2 = pixel_box(box, photo.shape)
+    inside = filled(box, image.shape)
+    x1, y1, x2, y2 = pixel_box(box, image.shape)
     right, below = (x2 - x1) // 2 + 1, (y2 - y1) // 2 + 1
     window = np.s_[max(y1 - below, 0) : y2 + below, max(x1 - right, 0) : x2 + right]
     labels = np.where(inside[window], cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
@@ -94,24 +94,24 @@ def grab_cut(photo: np.ndarray, box: Sequence[float], rounds: int = 5) -> np.nda
     if min((labels == cv2.GC_BGD).sum(), inside.sum()) < 10:
         return inside
     cv2.setRNGSeed(0)
-    cut = np.ascontiguousarray(photo[window])
+    cut = np.ascontiguousarray(image[window])
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(cut, labels, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
     found = labels == cv2.GC_PR_FGD
-    mask = np.zeros(photo.shape[:2], dtype=bool)
+    mask = np.zeros(image.shape[:2], dtype=bool)
     mask[window] = found
     return mask if found.any() else inside
 
 
 class Sources:
-    """What makes masks of the boxes of one photo.
+    """What makes masks of the boxes of one image.
 
     Args:
         model: The detector.
-        feats: Backbone maps of the photo, each [1, c, h, w].
-        evidence: Of the photo, with calibrated ``attention``.
-        result: M instances with ``bboxes`` in photo pixels, ``labels``, ``masks``.
-        photo: [h, w, 3] uint8.
+        feats: Backbone maps of the image, each [1, c, h, w].
+        evidence: Of the image, with calibrated ``attention``.
+        result: M instances with ``bboxes`` in image pixels, ``labels``, ``masks``.
+        image: [h, w, 3] uint8.
     """
 
     def __init__(
@@ -120,47 +120,47 @@ class Sources:
         feats: tuple[torch.Tensor, ...],
         evidence: Evidence,
         result: InstanceData,
-        photo: np.ndarray,
+        image: np.ndarray,
     ) -> None:
         self.model = model
         self.feats = feats
         self.evidence = evidence
         self.result = result
-        self.photo = photo
+        self.image = image
 
     def stage_4(self) -> torch.Tensor:
-        """Masks of the last stage, fitted to the photo where its config asks for that."""
+        """Masks of the last stage, fitted to the image where its config asks for that."""
         return self.result.masks
 
     @torch.no_grad()
     def soft_masks(self) -> torch.Tensor:
-        """Masks of the last stage as it gives them, not fitted to the photo."""
+        """Masks of the last stage as it gives them, not fitted to the image."""
         head, labels = self.model.cascade['segmentation'].mask_head, self.result.labels
         soft = head.label_logits(self.feats, [self._input_boxes()], labels).sigmoid()
         return head.plain_masks(soft, self.result, self.evidence.ori_shape)
 
     def box(self) -> torch.Tensor:
         """Filled boxes."""
-        return self._each(partial(filled, size=self.photo.shape))
+        return self._each(partial(filled, size=self.image.shape))
 
     def grab_cut(self) -> torch.Tensor:
         """GrabCut started from each box."""
-        return self._each(partial(grab_cut, self.photo))
+        return self._each(partial(grab_cut, self.image))
 
     def attention(self) -> torch.Tensor:
         """Sharpened attention of the class, at least half of its peak, inside the box."""
         maps = self.evidence.attention[self.result.labels]
         stride = self.evidence.attention_stride
-        return (maps_on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
+        return (maps_on_image(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def refined(self) -> torch.Tensor:
-        """Attention divided by its peak in the box, fitted to the photo, at least half."""
+        """Attention divided by its peak in the box, fitted to the image, at least half."""
         stride = self.evidence.attention_stride
         maps = self.evidence.attention[self.result.labels]
         maps = maps * inside_boxes(self._input_boxes() / stride, *maps.shape[-2:])
         refiners = self.model.calibration.refiners
-        maps, stride = refined(refiners, self.evidence.photo, normalise(maps), stride)
-        return (maps_on_photo(maps, stride, self.evidence) >= 0.5) & self.box()
+        maps, stride = refined(refiners, self.evidence.image, normalise(maps), stride)
+        return (maps_on_image(maps, stride, self.evidence) >= 0.5) & self.box()
 
     def _input_boxes(self) -> torch.Tensor:
         scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)
@@ -169,7 +169,7 @@ class Sources:
     def _each(self, mask: Callable[[Sequence[float]], np.ndarray]) -> torch.Tensor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             masks = list(pool.map(mask, self.result.bboxes.tolist()))
-        empty = np.zeros((0, *self.photo.shape[:2]), dtype=bool)
+        empty = np.zeros((0, *self.image.shape[:2]), dtype=bool)
         return torch.from_numpy(np.stack(masks) if masks else empty).to(self.result.labels.device)
 
 
@@ -200,7 +200,7 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
             own = tuple(level[index : index + 1] for level in feats)
             result = sample.pred_instances
             result = result[result.scores.argsort(descending=True)[: args.best]]
-            sources = Sources(model, own, one, result, read_photo(sample.img_path))
+            sources = Sources(model, own, one, result, read_image(sample.img_path))
             for name in args.rows:
                 sample.pred_instances = InstanceData(
                     scores=result.scores, labels=result.labels, masks=ROWS[name](sources)

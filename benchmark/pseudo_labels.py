@@ -1,7 +1,7 @@
-"""How good pseudo boxes and masks of training photos are, by what makes them.
+"""How good pseudo boxes and masks of training images are, by what makes them.
 
 Each row changes one thing of the config; all rows share the weights of one checkpoint, and look at
-the same photos. True boxes and masks of training photos are read by the metrics alone.
+the same images. True boxes and masks of training images are read by the metrics alone.
 
 Example:
     python benchmark/pseudo_labels.py CONFIG CHECKPOINT --out docs/benchmarks/pseudo_labels.json
@@ -90,7 +90,7 @@ def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, 
 
 
 def measure(model: LabelPEnet, cfg: Config, every: int) -> dict[str, float]:
-    """Figures of a row, and the seconds that a photo takes the model."""
+    """Figures of a row, and the seconds that an image takes the model."""
     dataset = DATASETS.build(cfg.corloc_dataloader.dataset)
     chosen = list(range(0, len(dataset), every))
     dataset.get_subset_(chosen)

@@ -1,6 +1,6 @@
 """What Label-PEnet costs, as ratios on the machine that this runs on.
 
-Each figure is the ratio of two medians measured in turn in one run. Weights are random, photos are
+Each figure is the ratio of two medians measured in turn in one run. Weights are random, images are
 noise: times do not depend on what they show.
 
 Example:
@@ -107,8 +107,8 @@ def medians(actions: Sequence[Callable[[], object]], rounds: int, device: str) -
     return [statistics.median(own) for own in times]
 
 
-def photo(size: int, num_proposals: int, seed: int = 0) -> tuple[torch.Tensor, DetDataSample]:
-    """A photo of noise with proposals, tags and, for the rivals, four true instances."""
+def image(size: int, num_proposals: int, seed: int = 0) -> tuple[torch.Tensor, DetDataSample]:
+    """An image of noise with proposals, tags and, for the rivals, four true instances."""
     generator = torch.Generator().manual_seed(seed)
     height, width = size, size * 4 // 3
     limit = torch.tensor([width, height] * 2)
@@ -143,8 +143,8 @@ def photo(size: int, num_proposals: int, seed: int = 0) -> tuple[torch.Tensor, D
 
 
 def batch_of(size: int, num_proposals: int, count: int = 1) -> dict:
-    """A batch of photos as a data loader gives it."""
-    photos = [photo(size, num_proposals, seed) for seed in range(count)]
+    """A batch of images as a data loader gives it."""
+    photos = [image(size, num_proposals, seed) for seed in range(count)]
     return dict(inputs=[img for img, _ in photos], data_samples=[one for _, one in photos])
 
 
@@ -292,7 +292,7 @@ def measure_memory(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_proposals(args: argparse.Namespace) -> dict[str, float]:
-    """Selective search of generated photos by one process and by two."""
+    """Selective search of generated images by one process and by two."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -310,7 +310,7 @@ def measure_proposals(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_curves(args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Seconds of a prediction by the number of proposals, of instances, and the photo's size."""
+    """Seconds of a prediction by the number of proposals, of instances, and the image's size."""
     model = label_penet(args.device)
     rounds = max(args.rounds // 2, 1)
 

@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINING_CODE = ('models', 'engine', 'datasets', 'structures')
 TESTING_CODE = ('evaluation', 'proposals')
 HAVE_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef)
-# Photos to train on are searched smaller: fewer boxes, which each epoch looks at.
+# Images to train on are searched smaller: fewer boxes, which each epoch looks at.
 PROPOSAL_SIDES = {'train': 333, 'val': 500}
 # Code that was seen to give the same bits as other code: what that has measured stays measured.
 SAME_CODE = Path(__file__).with_name('same_code.json')
@@ -91,7 +91,7 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
     model = without(cfg.model.to_dict(), IDLE)
     calibration = model['calibration']
     if calibration.get('mode') == 'off':
-        model.pop('attention_scales', None)  # photos are seen at one size then
+        model.pop('attention_scales', None)  # images are seen at one size then
     if all(phase.stages == ('classification',) for _, phase in phases):
         # The classifier does not see what is made of its scores.
         del model['calibration']
@@ -226,7 +226,7 @@ class Trainings:
         return training_key(cfg, count, self.processes)
 
     def propose(self, config: str) -> None:
-        """Make the region proposals of a config's photos, those that are not there yet."""
+        """Make the region proposals of a config's images, those that are not there yet."""
         root = str(self.read(config).train_dataloader.dataset.data_root)
         if root in self.proposed:
             return

@@ -172,7 +172,7 @@ def commit() -> str:
 
 
 def measure(cfg: Config, checkpoint: str, folder: Path, processes: int) -> dict[str, float]:
-    """Test a checkpoint: everything on the test photos, CorLoc on the training photos.
+    """Test a checkpoint: everything on the test images, CorLoc on the training images.
 
     Args:
         cfg: Of the row.

@@ -1,7 +1,7 @@
-"""Find and paint the instances of photos; proposals are made on the way.
+"""Find and paint the instances of images; proposals are made on the way.
 
 Example:
-    python demo/image_demo.py photos/ CONFIG --weights CHECKPOINT --out-dir outputs
+    python demo/image_demo.py images/ CONFIG --weights CHECKPOINT --out-dir outputs
 """
 
 import argparse

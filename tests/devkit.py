@@ -1,4 +1,4 @@
-"""A devkit of VOC's classes, made of a few small generated photos."""
+"""A devkit of VOC's classes, made of a few small generated images."""
 
 import re
 import shutil
@@ -59,7 +59,7 @@ def _make_year(source, year):
 
 
 def _boxes(path):
-    """The true boxes of a photo, each also cut and widened, and the whole photo."""
+    """The true boxes of an image, each also cut and widened, and the whole image."""
     text = path.read_text()
     width, height = (int(re.search(f'<{side}>(\\d+)', text)[1]) for side in ('width', 'height'))
     corners = [

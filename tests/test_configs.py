@@ -19,7 +19,7 @@ from mmlabelpenet.registry import DATASETS, MODELS, SCOPE
 from mmlabelpenet.utils import register_all_modules
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-# Trained and tested by tests of their own: mmdet's own detector by that of its use, photos
+# Trained and tested by tests of their own: mmdet's own detector by that of its use, images
 # without any truth by test_datasets/test_tags.py.
 ELSEWHERE = {
     'pseudo_label/mask-rcnn_effnet-lite0_coco-export.py',
@@ -41,7 +41,7 @@ def data(tmp_path_factory):
 
 
 def settle(node, root):
-    """Point a config's data to the small devkit, and make its photos small, in place."""
+    """Point a config's data to the small devkit, and make its images small, in place."""
     for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
         if key == 'data_root':
             year = Path(value).name
@@ -74,7 +74,7 @@ def load(name, root):
 
 
 def plain(dataset):
-    """The data set of a loader's config, photos of both years standing in for those of others."""
+    """The data set of a loader's config, images of both years standing in for those of others."""
     if not Path(dataset['data_root']).is_dir():
         dataset['data_root'] = str(Path(dataset['data_root']).with_name('VOC2012'))
         dataset['type'] = 'VOCInstanceDataset'
@@ -85,10 +85,10 @@ def plain(dataset):
 @pytest.mark.parametrize('name', NAMES)
 def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
     cfg, parts = load(name, data)
-    photos = plain(parts['train_dataloader']['dataset'])
-    batch = pseudo_collate([photos[index] for index in range(2)])
+    images = plain(parts['train_dataloader']['dataset'])
+    batch = pseudo_collate([images[index] for index in range(2)])
     if cfg.train_cfg.get('feature_cache') is not None:
-        require_known_transforms(photos)
+        require_known_transforms(images)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     give_attention(model)
@@ -125,7 +125,7 @@ def test_an_ablation_is_a_few_lines(path):
     assert sum(not line.startswith('_base_') for line in lines) <= 6
 
 
-def photos_seen(name):
+def images_seen(name):
     phases = build_phases(Config.fromfile(CONFIGS / name).train_cfg.phases).values()
     return sum(phase.epochs for phase in phases)
 
@@ -134,9 +134,9 @@ def photos_seen(name):
     'name',
     [name for name in NAMES if name.split('/')[0] in ('oicr', 'pcl', 'wsddn', 'upper_bound')],
 )
-def test_baselines_and_bound_see_as_many_photos_as_label_penet(name):
-    whole = photos_seen('label_penet/label-penet_effnet-lite0_voc12-mini.py')
-    assert photos_seen(name) == pytest.approx(whole)
+def test_baselines_and_bound_see_as_many_images_as_label_penet(name):
+    whole = images_seen('label_penet/label-penet_effnet-lite0_voc12-mini.py')
+    assert images_seen(name) == pytest.approx(whole)
 
 
 @pytest.mark.parametrize('config', sorted(CONFIGS.rglob('*voc12-mini.py')), ids=lambda p: p.stem)

@@ -1,4 +1,4 @@
-"""The commands on a few small generated photos: propose, train, be cut, resume, test."""
+"""The commands on a few small generated images: propose, train, be cut, resume, test."""
 
 import importlib.util
 import json
@@ -78,7 +78,7 @@ def run_tool(name, *args):
 
 
 def small_config():
-    """The Shapes config for photos of about 80 pixels, an epoch each phase, small heads."""
+    """The Shapes config for images of about 80 pixels, an epoch each phase, small heads."""
     cfg = Config.fromfile(CONFIG)
     for name in ('train', 'val', 'test', 'corloc'):
         loader = cfg[f'{name}_dataloader']
@@ -104,7 +104,7 @@ def small_config():
 
 
 def backward_config():
-    """The small config, its joint phase alternating, of photos that draw at random."""
+    """The small config, its joint phase alternating, of images that draw at random."""
     cfg = small_config()
     cfg.model.calibration.update(mode='full', validation=0.0)
     for phase in list(cfg.train_cfg.phases)[1:-1]:
@@ -121,7 +121,7 @@ def backward_config():
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
-    """A folder with photos, their proposals and a config, laid out as the repository."""
+    """A folder with images, their proposals and a config, laid out as the repository."""
     root = tmp_path_factory.mktemp('place')
     make_shapes(root / 'data/shapes/Shapes', num_train=8, num_val=3, image_size=(64, 96))
     small_config().dump(str(root / 'small.py'))
@@ -187,7 +187,7 @@ def test_watching_pseudo_labels_does_not_touch_the_training(place, tmp_path):
         cfg.work_dir = str(tmp_path / name)
         cfg.dump(str(tmp_path / f'{name}.py'))
         run_tool('train', tmp_path / f'{name}.py')
-        cfg.custom_hooks = [dict(type='PseudoLabelHook', max_photos=4, num_pictures=1)]
+        cfg.custom_hooks = [dict(type='PseudoLabelHook', max_images=4, num_pictures=1)]
     plain, watched = (weights_of(tmp_path / name / 'epoch_2.pth') for name in ('plain', 'watched'))
     assert all(value.equal(watched[name]) for name, value in plain.items())
 
@@ -307,7 +307,7 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
     # Adam divides by the size of a gradient: where that is noise, so is its step.
     cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
     cfg.optim_wrapper.paramwise_cfg = None
-    cfg.default_hooks.feature_statistics.num_photos = 0
+    cfg.default_hooks.feature_statistics.num_images = 0
     for iterations, name in ((16, 'one'), (8, 'two')):
         for phase in ('classification', 'joint'):
             cfg.train_cfg.phases[phase].iterations = (

@@ -36,7 +36,7 @@ def built(cfg):
 @pytest.mark.parametrize(('name', 'updates', 'fall'), [
     ('vgg16_voc07', 50_000, 35_000), ('vgg16_voc12', 70_000, 50_000)
 ])  # fmt: skip
-def test_as_many_photos_are_seen_however_many_processes(
+def test_as_many_images_are_seen_however_many_processes(
     name, updates, fall, processes, monkeypatch
 ):
     monkeypatch.setenv('WORLD_SIZE', str(processes))
@@ -48,7 +48,7 @@ def test_as_many_photos_are_seen_however_many_processes(
     phases = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     lengths = {name: phase.length(1, accumulation) for name, phase in phases.items()}
     assert sum(lengths.values()) * processes == updates * 4
-    # the last phase's rate falls to a tenth after as many photos as published
+    # the last phase's rate falls to a tenth after as many images as published
     joint = lengths.pop('joint')
     share = (fall * 4 / processes - sum(lengths.values())) / joint
     rate = phases['joint'].rate

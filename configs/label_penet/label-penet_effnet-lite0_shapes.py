@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Few photos: one mask head for all classes, and small steps of few photos each.
+# Few images: one mask head for all classes, and small steps of few images each.
 mask_head = dict(class_agnostic=True)
 model = dict(
     num_classes=6,

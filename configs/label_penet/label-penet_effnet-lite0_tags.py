@@ -1,4 +1,4 @@
-# Your own photos: --cfg-options data_root=... tag_file=..., or TAG_DATA_ROOT and TAG_FILE.
+# Your own images: --cfg-options data_root=... tag_file=..., or TAG_DATA_ROOT and TAG_FILE.
 _base_ = [
     '../_base_/models/label-penet_effnet-lite0_photos.py',
     '../_base_/datasets/tag_folder.py',
@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Few photos: steps of few photos each, larger for all heads.
+# Few images: steps of few images each, larger for all heads.
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(
     paramwise_cfg=dict(
@@ -21,5 +21,5 @@ optim_wrapper = dict(
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),
     phases=dict(classification=dict(epochs=6), semantic=dict(epochs=1)))
-# No photo has a truth to validate with.
+# No image has a truth to validate with.
 val_cfg = None

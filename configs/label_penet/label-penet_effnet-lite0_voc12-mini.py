@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Few photos: larger steps for all heads.
+# Few images: larger steps for all heads.
 optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={

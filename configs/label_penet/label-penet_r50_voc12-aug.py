@@ -1,4 +1,4 @@
-# ResNet-50 on VOC 2012 with the photos of SBD: masks of val, and the server's semantic test.
+# ResNet-50 on VOC 2012 with the images of SBD: masks of val, and the server's semantic test.
 _base_ = [
     '../_base_/models/label-penet_r50.py',
     '../_base_/datasets/voc12_multiscale.py',

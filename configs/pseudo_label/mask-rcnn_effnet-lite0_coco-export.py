@@ -7,10 +7,10 @@ _base_ = [
 ]
 classes = ('star', 'ring', 'moon', 'cross', 'heart', 'leaf')
 export_root = 'data/pseudo/shapes'
-photo_root = 'data/shapes/Shapes/JPEGImages/'
+image_root = 'data/shapes/Shapes/JPEGImages/'
 scale = (320, 272)
 
-# EfficientNet-Lite0 instead of ResNet-50, and everything narrower: few photos, on a CPU.
+# EfficientNet-Lite0 instead of ResNet-50, and everything narrower: few images, on a CPU.
 channels = 96
 roi_extractor = dict(out_channels=channels)
 model = dict(
@@ -53,7 +53,7 @@ train_dataloader = dict(
         type='CocoDataset',
         metainfo=dict(classes=classes),
         ann_file=f'{export_root}/annotations/instances_train.json',
-        data_prefix=dict(img=photo_root),
+        data_prefix=dict(img=image_root),
         filter_cfg=dict(filter_empty_gt=True),
         pipeline=[
             dict(type='LoadImageFromFile'),
@@ -62,7 +62,7 @@ train_dataloader = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackDetInputs'),
         ]))
-# Measured like the cascade: true masks of the test photos, VOC's procedure.
+# Measured like the cascade: true masks of the test images, VOC's procedure.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
@@ -87,4 +87,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=6, eta_min_ratio=0.05, convert_to_iter_based=True),
 ]
 # The heads start at random, and have no projections of backbone maps.
-default_hooks = dict(feature_statistics=dict(num_photos=0))
+default_hooks = dict(feature_statistics=dict(num_images=0))

@@ -13,7 +13,7 @@ from .distributed import prepare_distributed
 from .exporting import export_instances
 from .inferencer import LabelPEnetInferencer
 from .mixed_precision import BFloat16OptimWrapper, enable_amp
-from .settings import classes_of, photos_of, plain_datasets, read_config
+from .settings import classes_of, images_of, plain_datasets, read_config
 from .testing import evaluate_detector, evaluate_file
 from .training import train_detector
 
@@ -27,9 +27,9 @@ __all__ = [
     'evaluate_detector',
     'evaluate_file',
     'export_instances',
+    'images_of',
     'load_config',
     'open_config',
-    'photos_of',
     'plain_datasets',
     'prepare_distributed',
     'read_checkpoint',

@@ -12,9 +12,9 @@ from mmlabelpenet.export import (
     FORMATS,
     NEEDS_MASKS,
     SEGMENTATIONS,
-    labelled_photo,
-    photo_reader,
-    write_photos,
+    image_reader,
+    labelled_image,
+    write_images,
 )
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, register_all_modules
@@ -29,12 +29,12 @@ SPLITS = ('train', 'val', 'test', 'corloc')
 
 
 def split_loader(cfg: Config, split: str, pipeline: list[dict]) -> dict:
-    """A loader of a split's photos, each once and in order, by another pipeline.
+    """A loader of a split's images, each once and in order, by another pipeline.
 
     Args:
         cfg: Has a dataloader for the split; its data set may be wrapped.
         split: One of ``SPLITS``.
-        pipeline: By which the photos are loaded.
+        pipeline: By which the images are loaded.
 
     Returns:
         Config of the loader.
@@ -51,7 +51,7 @@ def split_loader(cfg: Config, split: str, pipeline: list[dict]) -> dict:
     datasets = []
     for dataset in plain_datasets(loader['dataset']):
         dataset = copy.deepcopy(dataset)
-        # also photos that training would pass over
+        # also images that training would pass over
         dataset.update(pipeline=pipeline, test_mode=True, filter_cfg=None)
         datasets.append(dataset)
     several = dict(type='ConcatDataset', datasets=datasets)
@@ -74,9 +74,9 @@ def export_instances(
     segmentation: str = 'rle',
     link: bool = False,
 ) -> dict[str, float]:
-    """Write what a stage finds in all photos of a split as labels to learn from.
+    """Write what a stage finds in all images of a split as labels to learn from.
 
-    Photos and tags come from the data set of the config; no truth is loaded.
+    Images and tags come from the data set of the config; no truth is loaded.
 
     Args:
         cfg: The whole config, with ``work_dir`` and ``launcher``; changed in place.
@@ -84,13 +84,13 @@ def export_instances(
         out: Folder to write to.
         format: ``'coco'``, ``'voc'`` or ``'yolo'``.
         stage: Whose instances, see :func:`choose_stage`.
-        split: One of ``SPLITS``: whose dataloader names the photos.
+        split: One of ``SPLITS``: whose dataloader names the images.
         selection: Arguments of :class:`~mmlabelpenet.export.Selection`.
         segmentation: ``'rle'`` or ``'polygon'``, for COCO.
-        link: Whether to link photos in place of copying them, for VOC and YOLO.
+        link: Whether to link images in place of copying them, for VOC and YOLO.
 
     Returns:
-        Numbers of ``photos`` and ``instances``.
+        Numbers of ``images`` and ``instances``.
 
     Raises:
         UserError: If something is unknown, the checkpoint does not exist or does not fit, or a
@@ -133,22 +133,22 @@ def export_truth(
         cfg: The whole config.
         out: Folder to write to.
         format: ``'coco'``, ``'voc'`` or ``'yolo'``.
-        split: Whose dataloader names the photos; its data set knows their masks.
+        split: Whose dataloader names the images; its data set knows their masks.
         segmentation: ``'rle'`` or ``'polygon'``, for COCO.
-        link: Whether to link photos in place of copying them, for VOC and YOLO.
+        link: Whether to link images in place of copying them, for VOC and YOLO.
 
     Returns:
-        Numbers of ``photos`` and ``instances``.
+        Numbers of ``images`` and ``instances``.
 
     Raises:
-        UserError: If something is unknown or a photo has no true masks.
+        UserError: If something is unknown or an image has no true masks.
     """
     _check(format, segmentation)
     register_all_modules()
     loader = test_pipeline_of(cfg)[0]
     pipeline = [loader, dict(type='LoadInstanceMasks'), dict(type='PackWeakInputs')]
     dataset = DATASETS.build(split_loader(cfg, split, pipeline)['dataset'])
-    photos = []
+    images = []
     for index in tqdm(range(len(dataset)), desc='true masks', unit='photo'):
         sample = dataset[index]['data_samples'].to_dict()
         if 'gt_mask_instances' not in sample:
@@ -156,23 +156,23 @@ def export_truth(
                 f'{sample["img_path"]} has no true masks: choose a --split that knows them, '
                 "such as corloc, whose data set has supervision='full'."
             )
-        photos.append(labelled_photo(sample, sample['gt_mask_instances']))
-    write_photos(
-        photos,
+        images.append(labelled_image(sample, sample['gt_mask_instances']))
+    write_images(
+        images,
         tuple(dataset.metainfo['classes']),
         out,
         format,
-        photo_reader(loader),
+        image_reader(loader),
         _list_name(split),
         segmentation=segmentation,
         link=link,
         info=dict(description='true instances'),
     )
-    return {'photos': len(photos), 'instances': sum(map(len, photos))}
+    return {'photos': len(images), 'instances': sum(map(len, images))}
 
 
 def _list_name(split: str) -> str:
-    """The photos of CorLoc are those that are trained on."""
+    """The images of CorLoc are those that are trained on."""
     return 'train' if split == 'corloc' else split
 
 
@@ -191,7 +191,7 @@ def _run(cfg: Config, checkpoint: str, needs_masks: bool) -> dict[str, float]:
     runner = build_runner(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     require_same_model(model, weights, checkpoint)
-    # told before all photos have been through the model
+    # told before all images have been through the model
     if needs_masks and not getattr(model, 'makes_masks', True):
         raise UserError(NEEDS_MASKS)
     runner.load_checkpoint(checkpoint)

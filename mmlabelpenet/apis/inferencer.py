@@ -1,4 +1,4 @@
-"""Using a trained cascade on any photos."""
+"""Using a trained cascade on any images."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 from mmlabelpenet.visualization import save_picture
 
 from .checkpoint import read_checkpoint, require_same_model
-from .photos import list_photos
+from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 
 Tags = Sequence[str | int]
@@ -32,14 +32,14 @@ class LabelPEnetInferencer(DetInferencer):
 
     Results are mmdet's: a dict of ``predictions`` (dicts of labels, scores, bboxes and, where
     the stage makes them, masks as run lengths; or data samples) and ``visualization``. Boxes and
-    masks are in the photo's own pixels; a photo's result does not depend on its batch.
+    masks are in the image's own pixels; an image's result does not depend on its batch.
 
     Args:
         model: A config or its file; None takes the config that the checkpoint holds.
         weights: The checkpoint.
         device: Where to run; None takes a GPU where there is one.
         stage: Whose result to give: a stage of the cascade, or ``'attention'`` or
-            ``'calibration'`` for the pseudo instances of tagged photos; None: what the config
+            ``'calibration'`` for the pseudo instances of tagged images; None: what the config
             says.
         proposal_root: Where proposals are stored; None makes them by Selective Search.
         quality: Of Selective Search, ``'fast'`` or ``'quality'``.
@@ -51,7 +51,7 @@ class LabelPEnetInferencer(DetInferencer):
 
     Example:
         >>> inferencer = LabelPEnetInferencer('config.py', 'epoch_7.pth')
-        >>> inferencer('photos/', tags=['dog', 'chair'])['predictions'][0]['scores']
+        >>> inferencer('images/', tags=['dog', 'chair'])['predictions'][0]['scores']
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class LabelPEnetInferencer(DetInferencer):
                     quality=quality,
                     max_num=transform.get('max_num'),
                 )
-        # mmdet asks this data set for classes and colours; it has no photos
+        # mmdet asks this data set for classes and colours; it has no images
         metainfo = _metainfo_of(cfg, checkpoint)
         if cfg.get('classes_from_data'):  # which need not lie here
             cfg.model.num_classes = len(metainfo['classes'])
@@ -91,10 +91,10 @@ class LabelPEnetInferencer(DetInferencer):
             cfg, str(weights), device, scope='mmlabelpenet', show_progress=show_progress
         )
         require_same_model(self.model, checkpoint, str(weights))
-        self.load_photo = TRANSFORMS.build(pipeline[0])
+        self.load_image = TRANSFORMS.build(pipeline[0])
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        """Mmengine's place for what happens to a photo once it is loaded."""
+        """Mmengine's place for what happens to an image once it is loaded."""
         return Compose(cfg.test_dataloader.dataset.pipeline[1:])
 
     @property
@@ -110,32 +110,32 @@ class LabelPEnetInferencer(DetInferencer):
         batch_size: int = 1,
         **kwargs: Any,
     ) -> dict:
-        """Find the instances of photos.
+        """Find the instances of images.
 
         Args:
-            inputs: A photo's file, a folder of photos, a ``file://`` address, an array
+            inputs: An image's file, a folder of images, a ``file://`` address, an array
                 [H, W, 3] uint8 BGR, or a list of these.
-            tags: The classes that are known to be in each photo, as names or labels, or one list
-                for all photos. Only instances of these are given.
-            proposals: For each photo [N, 4] boxes xyxy in its pixels, in place of those that are
-                stored or made; an array for a single photo.
-            batch_size: Photos that go through the model at once.
+            tags: The classes that are known to be in each image, as names or labels, or one list
+                for all images. Only instances of these are given.
+            proposals: For each image [N, 4] boxes xyxy in its pixels, in place of those that are
+                stored or made; an array for a single image.
+            batch_size: Images that go through the model at once.
             **kwargs: Of mmdet's ``DetInferencer``: ``return_vis``, ``show``, ``wait_time``,
                 ``no_save_vis``, ``draw_pred``, ``pred_score_thr``, ``return_datasamples``,
                 ``print_result``, ``no_save_pred`` and ``out_dir``, in which pictures go to ``vis``
                 and, with ``no_save_pred=False``, results to ``preds``.
 
         Returns:
-            ``predictions`` and ``visualization``, lists in the order of the photos.
+            ``predictions`` and ``visualization``, lists in the order of the images.
 
         Raises:
-            UserError: If a photo is missing or damaged, a class is unknown, tags or proposals
-                are not as many as photos, or the stage needs tags that are not given.
+            UserError: If an image is missing or damaged, a class is unknown, tags or proposals
+                are not as many as images, or the stage needs tags that are not given.
         """
-        photos = list_photos(inputs)
+        photos = list_images(inputs)
         described = _described(photos)
         if tags is not None:
-            for one, names in zip(described, _per_photo_tags(tags, len(photos))):
+            for one, names in zip(described, _per_image_tags(tags, len(photos))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
         elif self.stage in PSEUDO:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
@@ -161,33 +161,33 @@ class LabelPEnetInferencer(DetInferencer):
     def preprocess(
         self, inputs: Sequence[dict], batch_size: int = 1, **kwargs: Any
     ) -> Iterator[tuple[list[np.ndarray], dict]]:
-        """Load photos, give them proposals, and make batches.
+        """Load images, give them proposals, and make batches.
 
         Args:
-            inputs: A dict per photo with ``img_path`` or ``img``.
-            batch_size: Photos of a batch.
+            inputs: A dict per image with ``img_path`` or ``img``.
+            batch_size: Images of a batch.
             **kwargs: None are known.
 
         Yields:
-            The photos [H, W, 3] of a batch, BGR, and the batch as the model takes it.
+            The images [H, W, 3] of a batch, BGR, and the batch as the model takes it.
         """
         for start in range(0, len(inputs), batch_size):
             loaded = [self._load(one) for one in inputs[start : start + batch_size]]
             images = [one['img'] for one in loaded]
             yield images, self.collate_fn([self.pipeline(one) for one in loaded])
 
-    def _load(self, photo: dict) -> dict:
-        if 'img' in photo:
-            shape = photo['img'].shape[:2]
-            return {**photo, 'img_path': None, 'img_shape': shape, 'ori_shape': shape}
+    def _load(self, image: dict) -> dict:
+        if 'img' in image:
+            shape = image['img'].shape[:2]
+            return {**image, 'img_path': None, 'img_shape': shape, 'ori_shape': shape}
         try:
-            return self.load_photo(dict(photo))
+            return self.load_image(dict(image))
         except UserError:
             raise
-        # a damaged photo fails in as many ways as there are decoders
+        # a damaged image fails in as many ways as there are decoders
         except Exception as error:
             raise UserError(
-                f'The photo {photo["img_path"]} is damaged or no photo ({error}): replace it or '
+                f'The photo {image["img_path"]} is damaged or no photo ({error}): replace it or '
                 'leave it out.'
             ) from error
 
@@ -227,10 +227,10 @@ class LabelPEnetInferencer(DetInferencer):
         img_out_dir: str = '',
         **kwargs: Any,
     ) -> list[np.ndarray] | None:
-        """Paint instances onto photos by mmdet's visualizer.
+        """Paint instances onto images by mmdet's visualizer.
 
         Args:
-            inputs: Photos [H, W, 3] uint8, BGR.
+            inputs: Images [H, W, 3] uint8, BGR.
             preds: Their data samples.
             return_vis: Whether pictures are returned though they are neither shown nor saved.
             show: Whether to show each in a window.
@@ -270,7 +270,7 @@ class LabelPEnetInferencer(DetInferencer):
         """Make a plain dict of a result, and write it where that is asked for.
 
         Args:
-            data_sample: A photo's result.
+            data_sample: An image's result.
             pred_out_dir: JSON goes to its folder ``preds``, with the names of the classes; empty
                 writes none.
 
@@ -315,24 +315,24 @@ def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
 
 
 def _described(photos: Sequence[str | np.ndarray]) -> list[dict]:
-    """A dict per photo, with a name of its own for its result."""
+    """A dict per image, with a name of its own for its result."""
     described: list[dict] = []
     count: dict[str, int] = {}
-    for index, photo in enumerate(photos):
-        if isinstance(photo, np.ndarray):
-            described.append({'img': photo, 'img_id': f'{index:08d}'})
+    for index, image in enumerate(photos):
+        if isinstance(image, np.ndarray):
+            described.append({'img': image, 'img_id': f'{index:08d}'})
             continue
-        path = Path(photo)
+        path = Path(image)
         count[path.stem] = count.get(path.stem, 0) + 1
         name = path.stem if count[path.stem] == 1 else f'{path.stem}_{count[path.stem]}'
         folder = path.resolve().parent.name
         described.append(
-            {'img_path': photo, 'img_id': name, 'photo_id': path.stem, 'dataset_name': folder}
+            {'img_path': image, 'img_id': name, 'photo_id': path.stem, 'dataset_name': folder}
         )
     return described
 
 
-def _per_photo_tags(tags: Tags | Sequence[Tags], number: int) -> list[Tags]:
+def _per_image_tags(tags: Tags | Sequence[Tags], number: int) -> list[Tags]:
     if isinstance(tags, str):
         raise UserError(f'Tags are lists of names; write [{tags!r}].')
     if all(isinstance(tag, str | int | np.integer) for tag in tags):

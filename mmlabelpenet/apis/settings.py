@@ -61,15 +61,15 @@ def plain_datasets(cfg: dict) -> list[dict]:
     return [plain for part in inner for plain in plain_datasets(part)] if inner else [cfg]
 
 
-def photos_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
-    """Get the photos of some of a config's data loaders.
+def images_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
+    """Get the images of some of a config's data loaders.
 
     Args:
         cfg: The config.
         splits: Names of loaders, such as ``train`` of ``train_dataloader``.
 
     Returns:
-        What the data sets know of each photo, each photo once; of two entries the one with boxes.
+        What the data sets know of each image, each image once; of two entries the one with boxes.
 
     Raises:
         UserError: If there is no such loader, or a part of the data is missing.
@@ -84,19 +84,19 @@ def photos_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
         raise UserError(
             f'{cfg.filename} has no dataloader of {", ".join(splits)}: name a config that has one.'
         )
-    photos: dict[tuple, dict] = {}
+    images: dict[tuple, dict] = {}
     for config in datasets:
         dataset = DATASETS.build({**config, 'pipeline': [], 'serialize_data': False})
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
             key = (info['dataset_name'], info.get('photo_id', info['img_id']))
-            if key not in photos or 'instances' in info:
-                photos[key] = info
-    return list(photos.values())
+            if key not in images or 'instances' in info:
+                images[key] = info
+    return list(images.values())
 
 
 def classes_of(dataset: dict) -> tuple[str, ...]:
-    """Get the classes of a data set's config, without looking for its photos.
+    """Get the classes of a data set's config, without looking for its images.
 
     Args:
         dataset: Config of a data set, or of a wrapper.

@@ -30,7 +30,7 @@ from .training import build_runner
 
 
 def _dump_predictions(cfg: Config, out: str) -> list[Path]:
-    """Let the predictions of each set of photos be written beside ``out``; return where."""
+    """Let the predictions of each set of images be written beside ``out``; return where."""
     if not out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out {out} must end with .pkl or .pickle.')
     further = list((cfg.get('test_cfg') or {}).get('further', ()))
@@ -51,7 +51,7 @@ def _dump_predictions(cfg: Config, out: str) -> list[Path]:
 
 
 def _join_dumps(temporaries: Sequence[Path], out: str) -> None:
-    """Make one file of the predictions of all sets of photos."""
+    """Make one file of the predictions of all sets of images."""
     samples = [sample for path in temporaries for sample in pickle.loads(path.read_bytes())]
     with atomic_path(out) as temporary:
         temporary.write_bytes(pickle.dumps(samples))
@@ -76,7 +76,7 @@ def _paint(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> N
 
 
 def _see_all_views(cfg: Config) -> None:
-    """Let the photos that are tested come in all views of the config."""
+    """Let the images that are tested come in all views of the config."""
     if cfg.get('tta_pipeline') is None or cfg.get('tta_model') is None:
         raise UserError(
             '--tta needs tta_model and tta_pipeline in the config, as those of the full VOC in '
@@ -88,7 +88,7 @@ def _see_all_views(cfg: Config) -> None:
 
 
 def _format_only(cfg: Config) -> None:
-    """Write the test photos' results for VOC's server, and read nothing of their truth."""
+    """Write the test images' results for VOC's server, and read nothing of their truth."""
     dataset = cfg.test_dataloader.dataset
     if not {'ann_file', 'data_root', 'supervision'} <= set(dataset):
         raise UserError(
@@ -165,12 +165,12 @@ def evaluate_detector(
         eval_names: What to measure, see :func:`select_evaluation`; None measures what the
             config says.
         out: A ``.pkl`` file for the predictions.
-        show: Whether to show each painted photo in a window.
-        show_dir: Folder for the painted photos.
+        show: Whether to show each painted image in a window.
+        show_dir: Folder for the painted images.
         wait_time: Seconds that each window stays.
         tta: Whether to average over the views that the config's ``tta_pipeline`` makes.
         stage: Whose result is measured, see :func:`choose_stage`; None leaves it to the config.
-        split: ``'train'`` or ``'test'`` photos, see :func:`select_evaluation`.
+        split: ``'train'`` or ``'test'`` images, see :func:`select_evaluation`.
         markdown: A file for tables in Markdown.
         format_only: Whether to write ``{work_dir}/results`` for VOC's server and measure nothing.
 

@@ -1,4 +1,4 @@
-"""Data sets of weakly labelled photos, and their transforms."""
+"""Data sets of weakly labelled images, and their transforms."""
 
 from .coco import COCOInstanceDataset
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
@@ -14,16 +14,16 @@ from .transforms import (
     ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
-from .weak import PhotoFolder, TaggedDataset
+from .weak import ImageFolder, TaggedDataset
 
 __all__ = [
     'COCOInstanceDataset',
+    'ImageFolder',
     'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
     'LoadTrueInstances',
     'PackWeakInputs',
-    'PhotoFolder',
     'ProvideRegionProposals',
     'SeededBatchSampler',
     'SeededDataset',

@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import PhotoUserError, UserError, decode_photo, read_photo_bytes
+from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_image_bytes
 
 from .weak import TaggedDataset
 
@@ -32,7 +32,7 @@ WARNINGS = (
 
 @dataclass
 class Examined:
-    """One photo as it is."""
+    """One image as it is."""
 
     size: tuple[int, int] | None = None
     digest: bytes = b''
@@ -45,15 +45,15 @@ class Report:
 
     Attributes:
         findings: Sentences by kind, one of ``ERRORS`` or ``WARNINGS``.
-        unreadable: Ids of photos that can't be read.
-        photos_of: Of each class the number of training photos with its tag.
-        num_photos: Photos of each role (``train``, ``val``, ...).
+        unreadable: Ids of images that can't be read.
+        images_of: Of each class the number of training images with its tag.
+        num_images: Images of each role (``train``, ``val``, ...).
     """
 
     findings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unreadable: list[str] = field(default_factory=list)
-    photos_of: dict[str, int] = field(default_factory=dict)
-    num_photos: dict[str, int] = field(default_factory=dict)
+    images_of: dict[str, int] = field(default_factory=dict)
+    num_images: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, sentence: str) -> None:
         """Note a finding, once."""
@@ -65,13 +65,13 @@ class Report:
         return sum(len(self.findings.get(kind, ())) for kind in kinds)
 
 
-def check_datasets(roles: dict[str, list[dict]], min_photos: int = 10, workers: int = 1) -> Report:
-    """Build data sets, decode every photo and mask, and note all that is wrong.
+def check_datasets(roles: dict[str, list[dict]], min_images: int = 10, workers: int = 1) -> Report:
+    """Build data sets, decode every image and mask, and note all that is wrong.
 
     Args:
         roles: Configs of data sets by what they are for: ``train``, ``val``, ``test``,
             ``corloc``.
-        min_photos: A class with fewer training photos is noted.
+        min_images: A class with fewer training images is noted.
         workers: Threads that decode.
 
     Returns:
@@ -80,13 +80,13 @@ def check_datasets(roles: dict[str, list[dict]], min_photos: int = 10, workers: 
     report = Report()
     built = {role: _build(configs, report) for role, configs in roles.items()}
     infos = {role: [info for d in sets for info in _infos(d)] for role, sets in built.items()}
-    report.num_photos = {role: len(found) for role, found in infos.items()}
+    report.num_images = {role: len(found) for role, found in infos.items()}
     examined = _examine_all([info for found in infos.values() for info in found], workers)
     for role, found in infos.items():
         _check_listing(role, found, report)
         for info in found:
-            _check_photo(info, examined[info['img_path']], report)
-    _check_tags(built.get('train', []), infos.get('train', []), min_photos, report)
+            _check_image(info, examined[info['img_path']], report)
+    _check_tags(built.get('train', []), infos.get('train', []), min_images, report)
     _check_copies(infos, examined, report)
     return report
 
@@ -124,9 +124,9 @@ def _examine(path: str) -> Examined:
     if not osp.exists(path):
         return Examined()
     try:
-        data = read_photo_bytes(path)
-        size = decode_photo(data, path).shape[:2]
-    except PhotoUserError as error:
+        data = read_image_bytes(path)
+        size = decode_image(data, path).shape[:2]
+    except ImageUserError as error:
         return Examined(fault=str(error))
     return Examined((size[0], size[1]), hashlib.blake2b(data, digest_size=16).digest())
 
@@ -137,7 +137,7 @@ def _check_listing(role: str, infos: Sequence[dict], report: Report) -> None:
             report.add('listed twice', f'{img_id} is listed {count} times for {role}.')
 
 
-def _check_photo(info: dict, photo: Examined, report: Report) -> None:
+def _check_image(info: dict, photo: Examined, report: Report) -> None:
     path = info['img_path']
     if photo.fault:
         report.add('unreadable', photo.fault)
@@ -187,18 +187,18 @@ def _check_mask(path: str, size: tuple[int, int], report: Report) -> None:
 
 
 def _check_tags(
-    datasets: Sequence[TaggedDataset], infos: Sequence[dict], min_photos: int, report: Report
+    datasets: Sequence[TaggedDataset], infos: Sequence[dict], min_images: int, report: Report
 ) -> None:
-    """Look at training photos: only of them tags are needed."""
+    """Look at training images: only of them tags are needed."""
     if not datasets:
         return
     classes = datasets[0].metainfo['classes']
     count = Counter(label for info in infos for label in info.get('tags', ()))
-    report.photos_of = {name: count[label] for label, name in enumerate(classes)}
-    for name, number in report.photos_of.items():
+    report.images_of = {name: count[label] for label, name in enumerate(classes)}
+    for name, number in report.images_of.items():
         if number == 0:
             report.add('no photos', f'The class {name} has no training photo.')
-        elif number < min_photos:
+        elif number < min_images:
             report.add('few photos', f'The class {name} has {number} training photos only.')
     for name in classes:
         twins = [other for other in classes if _plain(other) == _plain(name)]
@@ -217,7 +217,7 @@ def _plain(name: str) -> str:
 def _check_copies(
     infos: dict[str, list[dict]], examined: dict[str, Examined], report: Report
 ) -> None:
-    """Find files of the same content, and photos that a test shares with training."""
+    """Find files of the same content, and images that a test shares with training."""
     copies = defaultdict(list)
     for path, photo in examined.items():
         if photo.digest:

@@ -18,9 +18,9 @@ from .weak import TaggedDataset
 class COCOInstanceDataset(TaggedDataset):
     """COCO, or any data set whose annotations lie in one JSON file of its form.
 
-    The classes are the file's, in the order of their ids. Each photo has
+    The classes are the file's, in the order of their ids. Each image has
 
-    - ``img_id``: COCO's number; ``photo_id``: the path below ``data_root`` without suffix, by
+    - ``img_id``: COCO's number; ``image_id``: the path below ``data_root`` without suffix, by
       which its proposals go; ``img_path``, ``dataset_name`` (the folder's name), ``num_classes``,
       ``height``, ``width``;
     - ``tags``: sorted labels of the classes that have an annotation;
@@ -30,18 +30,18 @@ class COCOInstanceDataset(TaggedDataset):
     corners inclusive, as in all data sets of this package), ``bbox_label``, ``ignore_flag`` (1 =
     crowd) and ``mask`` (polygons or run lengths), and ``with_masks``: whether the file has any.
 
-    With ``supervision='tags'`` nothing of an annotation is looked at but which photo and which
+    With ``supervision='tags'`` nothing of an annotation is looked at but which image and which
     class it is of, and whether it is a crowd.
 
     Args:
         data_root: Folder that all else is relative to, e.g. ``data/coco``.
         ann_file: The JSON file.
-        data_prefix: ``img``: folder of the photos.
+        data_prefix: ``img``: folder of the images.
         metainfo: ``classes`` in another order, or some of them.
         **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
-        UserError: If the file or a photo is missing, or the file is no COCO JSON.
+        UserError: If the file or an image is missing, or the file is no COCO JSON.
     """
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'COCO'}
@@ -72,7 +72,7 @@ class COCOInstanceDataset(TaggedDataset):
         """Take the JSON apart.
 
         Returns:
-            One dict per photo, in the order of the file.
+            One dict per image, in the order of the file.
         """
         labels = {name: label for label, name in enumerate(self.metainfo['classes'])}
         label_of = {
@@ -81,14 +81,14 @@ class COCOInstanceDataset(TaggedDataset):
             if one['name'] in labels
         }
         images = [one for one in self._content['images'] if not self.is_skipped(one['file_name'])]
-        annotations = self._annotations_by_photo()
+        annotations = self._annotations_by_image()
         if self.supervision == 'full':
             annotated = self._content['annotations']
             self._with_masks = any(one.get('segmentation') for one in annotated)
         root = self.data_prefix['img']
-        paths = self.find_photos(root, [one['file_name'] for one in images], self.ann_file)
+        paths = self.find_images(root, [one['file_name'] for one in images], self.ann_file)
         prefix = osp.relpath(root, self.data_root)
-        # Proposals of photos that lie elsewhere stay within the data set's folder all the same.
+        # Proposals of images that lie elsewhere stay within the data set's folder all the same.
         if prefix.split(os.sep)[0] == os.pardir:
             prefix = osp.basename(osp.abspath(root))
         data_list = []
@@ -110,7 +110,7 @@ class COCOInstanceDataset(TaggedDataset):
         self._content = {}
         return data_list
 
-    def _annotations_by_photo(self) -> dict[int, list[dict]]:
+    def _annotations_by_image(self) -> dict[int, list[dict]]:
         found: dict[int, list[dict]] = defaultdict(list)
         for one in self._content['annotations']:
             found[one['image_id']].append(one)
@@ -124,7 +124,7 @@ class COCOInstanceDataset(TaggedDataset):
         return found
 
     def _truth(self, annotations: list[dict], label_of: Mapping[int, int]) -> dict:
-        """Tags of a photo, and with full supervision its boxes and masks."""
+        """Tags of an image, and with full supervision its boxes and masks."""
         known = [one for one in annotations if one['category_id'] in label_of]
         if self.supervision == 'none':
             known = []

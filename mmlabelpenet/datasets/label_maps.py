@@ -65,12 +65,12 @@ def write_lines(path: str | Path, lines: Sequence[str]) -> None:
 def write_split(
     devkit: str | Path, split: str, tags: Mapping[str, set[str]], classes: Sequence[str]
 ) -> None:
-    """Write a split's lists in a VOC devkit: photos, and of each class who has it.
+    """Write a split's lists in a VOC devkit: images, and of each class who has it.
 
     Args:
         devkit: The devkit year's folder.
         split: Name of the split.
-        tags: Names of classes by photo, in the order of the list.
+        tags: Names of classes by image, in the order of the list.
         classes: All classes.
     """
     main = Path(devkit) / 'ImageSets' / 'Main'

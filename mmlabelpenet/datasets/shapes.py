@@ -14,7 +14,7 @@ from .shapes_art import CLASSES
 from .shapes_scene import Scene, draw_scene
 from .voc import VOCInstanceDataset
 
-# Raised whenever the same seed would give other photos than before.
+# Raised whenever the same seed would give other images than before.
 VERSION = 1
 MARKER = 'shapes.json'
 _SPLITS = ('train', 'val')
@@ -23,7 +23,7 @@ _JPEG_QUALITY = 92
 
 @DATASETS.register_module()
 class ShapesDataset(VOCInstanceDataset):
-    """Generated photos of textured shapes, in devkit layout, without difficult objects.
+    """Generated images of textured shapes, in devkit layout, without difficult objects.
 
     Made by ``tools/dataset_converters/make_shapes.py``. All arguments are those of
     :class:`VOCInstanceDataset`.
@@ -53,15 +53,15 @@ def make_shapes(
 ) -> bool:
     """Generate the data set, unless it is there already with the same settings.
 
-    A photo depends on the seed, its split and its index alone, so that more photos extend
+    An image depends on the seed, its split and its index alone, so that more images extend
     a data set without changing those that it has.
 
     Args:
         root: The devkit year's folder to make, e.g. ``data/shapes/Shapes``.
-        num_train: Photos of the ``train`` split.
-        num_val: Photos of the ``val`` split.
+        num_train: Images of the ``train`` split.
+        num_val: Images of the ``val`` split.
         seed: Another seed gives another data set.
-        image_size: Shortest and longest side of a photo, in pixels.
+        image_size: Shortest and longest side of an image, in pixels.
 
     Returns:
         Whether anything had to be made.
@@ -103,7 +103,7 @@ def _read_marker(root: Path) -> dict | None:
 
 
 def make_scene(seed: int, split: str, index: int, image_size: tuple[int, int]) -> Scene:
-    """The photo of this seed, split and index, the same wherever and whenever."""
+    """The image of this seed, split and index, the same wherever and whenever."""
     rng = np.random.default_rng([seed, _SPLITS.index(split), index])
     height, width = (int(side) for side in rng.integers(image_size[0], image_size[1] + 1, 2))
     return draw_scene((height, width), rng)
@@ -112,7 +112,7 @@ def make_scene(seed: int, split: str, index: int, image_size: tuple[int, int]) -
 def _write_split(
     root: Path, split: str, count: int, seed: int, image_size: tuple[int, int]
 ) -> None:
-    """Write photos, annotations and masks of one split, then its lists."""
+    """Write images, annotations and masks of one split, then its lists."""
     img_ids, present = [], []
     for index in range(count):
         scene = make_scene(seed, split, index, image_size)

@@ -1,4 +1,4 @@
-"""One generated photo: a cluttered background, and objects that hide one another."""
+"""One generated image: a cluttered background, and objects that hide one another."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _PLACEMENTS = 8
 
 @dataclass
 class Scene:
-    """One generated photo with its ground truth.
+    """One generated image with its ground truth.
 
     Attributes:
         img: [H, W, 3] uint8, BGR.
@@ -94,7 +94,7 @@ def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarr
 
 
 def _draw_labels(rng: np.random.Generator) -> list[int]:
-    """Classes of one photo's 1 to 4 objects: mostly few classes, so that tags tell something."""
+    """Classes of one image's 1 to 4 objects: mostly few classes, so that tags tell something."""
     num_classes = int(rng.choice([1, 2, 3], p=[0.42, 0.43, 0.15]))
     classes = rng.permutation(len(CLASSES))[:num_classes]
     extra = int(rng.choice([0, 1, 2], p=[0.45, 0.35, 0.2]))
@@ -135,7 +135,7 @@ def _paint(
 
 
 def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One light over the whole photo: brightness, a soft shadow, a tint."""
+    """One light over the whole image: brightness, a soft shadow, a tint."""
     shadow = cv2.resize(
         rng.uniform(0.72, 1.15, (3, 3)).astype(np.float32),
         img.shape[1::-1],
@@ -146,17 +146,17 @@ def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
-    """Draw one photo.
+    """Draw one image.
 
     Later objects hide earlier ones. One that would leave itself or another less than
     ``MIN_VISIBLE`` of its area is placed anew, and left out where that doesn't help.
 
     Args:
         size: (height, width) in pixels.
-        rng: Where chance comes from; the same generator gives the same photo.
+        rng: Where chance comes from; the same generator gives the same image.
 
     Returns:
-        The photo with 1 to 4 objects.
+        The image with 1 to 4 objects.
     """
     img = draw_background(size, rng)
     labels: list[int] = []
@@ -167,7 +167,7 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
         polygons = random_outline(CLASSES[label], diameter, rng)
         area = _full_area(polygons)
         for _ in range(_PLACEMENTS):
-            # At most an eighth of the diameter lies outside the photo.
+            # At most an eighth of the diameter lies outside the image.
             margin = diameter * 3 / 8
             centre = margin + rng.uniform(size=2) * (np.array(size[::-1]) - 2 * margin)
             coverage = draw_coverage(polygons, centre, size)

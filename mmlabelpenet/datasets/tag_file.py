@@ -1,4 +1,4 @@
-"""Reading files of tags: CSV or JSON, one line a photo."""
+"""Reading files of tags: CSV or JSON, one line an image."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ class TagLine:
     """What one line says.
 
     Attributes:
-        photo: File name, relative to the folder of photos.
-        tags: Names of classes that are in the photo.
+        image: File name, relative to the folder of images.
+        tags: Names of classes that are in the image.
         unsure: Names of classes of which nobody knows.
     """
 
-    photo: str
+    image: str
     tags: list[str]
     unsure: list[str]
 
@@ -38,7 +38,7 @@ class TagFile:
 
     Attributes:
         classes: Names, in the order that the file gives, else in that of the alphabet.
-        lines: One per photo, in the order of the file.
+        lines: One per image, in the order of the file.
         problems: Sentences on lines that could not be used.
     """
 
@@ -50,17 +50,17 @@ class TagFile:
 def read_tag_file(path: str | Path) -> TagFile:
     """Read a file of tags.
 
-    CSV (UTF-8; comma, semicolon or tab): the photo, then its tags, in columns of their own or
+    CSV (UTF-8; comma, semicolon or tab): the image, then its tags, in columns of their own or
     parted by ``;`` or ``|`` in one. A first line of column names is left out, a first line
     ``#classes,dog,cat`` names the classes. JSON: ``{"a.jpg": ["dog"], ...}``, that under
-    ``photos`` beside a list of ``classes``, or objects ``{"photo": "a.jpg", "tags": ["dog"]}``
+    ``images`` beside a list of ``classes``, or objects ``{"image": "a.jpg", "tags": ["dog"]}``
     in a list or one a line. A tag such as ``?dog`` leaves open whether there is a dog.
 
     Args:
         path: The file, ``.csv``, ``.tsv``, ``.txt``, ``.json`` or ``.jsonl``.
 
     Returns:
-        What it says, with a photo that comes twice named in ``problems`` and taken once.
+        What it says, with an image that comes twice named in ``problems`` and taken once.
 
     Raises:
         UserError: If the file is missing, is neither CSV nor JSON, or holds no tag at all.
@@ -117,7 +117,7 @@ def _read_json(path: Path, text: str) -> tuple[list[str], list[Row]]:
         if isinstance(content, dict) and 'photos' in content:
             classes, content = content.get('classes', []), content['photos']
         if isinstance(content, dict):
-            return _names(classes), [(photo, _names(tags)) for photo, tags in content.items()]
+            return _names(classes), [(image, _names(tags)) for image, tags in content.items()]
         return _names(classes), [(_name(row['photo']), _names(row['tags'])) for row in content]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -139,18 +139,18 @@ def _names(values: Any) -> list[str]:
 
 
 def _collect(path: Path, classes: Sequence[str], rows: Sequence[Row]) -> TagFile:
-    """Put the rows together; what names no photo, or one that was there, is a problem."""
+    """Put the rows together; what names no image, or one that was there, is a problem."""
     lines: dict[str, TagLine] = {}
     problems = []
-    for number, (photo, names) in enumerate(rows, start=1):
-        if not photo:
+    for number, (image, names) in enumerate(rows, start=1):
+        if not image:
             problems.append(f'{path}: entry {number} names no photo: {FORM}.')
-        elif photo in lines:
-            problems.append(f'{path} names the photo {photo} twice: leave one line of it.')
+        elif image in lines:
+            problems.append(f'{path} names the photo {image} twice: leave one line of it.')
         else:
             unsure = [name[1:].strip() for name in names if name.startswith(UNSURE)]
             tags = [name for name in names if not name.startswith(UNSURE)]
-            lines[photo] = TagLine(photo, tags, unsure)
+            lines[image] = TagLine(image, tags, unsure)
     found = {name for line in lines.values() for name in (*line.tags, *line.unsure)}
     if not found:
         raise UserError(f'{path} holds no tag at all: {FORM}.')

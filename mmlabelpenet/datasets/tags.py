@@ -1,4 +1,4 @@
-"""Photos of which nothing is known but tags."""
+"""Images of which nothing is known but tags."""
 
 import os.path as osp
 from collections import Counter
@@ -15,26 +15,26 @@ from .weak import TaggedDataset
 
 @DATASETS.register_module()
 class TagFileDataset(TaggedDataset):
-    """A folder of photos and a file of tags, see :func:`read_tag_file`.
+    """A folder of images and a file of tags, see :func:`read_tag_file`.
 
-    The classes are those of the file. A photo is a dict of
+    The classes are those of the file. An image is a dict of
 
     - ``img_id``: its name in the file without the suffix; ``img_path``;
     - ``dataset_name``: names its proposals' folder; ``num_classes``;
     - ``tags``, ``ignored_tags``: sorted class indices, the latter of tags such as ``?dog``.
 
     Args:
-        data_root: Folder of photos, which may have subfolders.
+        data_root: Folder of images, which may have subfolders.
         tag_file: File of tags, relative to the working folder or to ``data_root``.
-        class_file: File of tags whose classes count; default ``tag_file``. For photos to
+        class_file: File of tags whose classes count; default ``tag_file``. For images to
             test with, of which some classes may have none.
         dataset_name: Default: the folder's name.
         metainfo: ``classes`` in another order, or some of them.
         **kwargs: Of :class:`TaggedDataset`; ``supervision`` can only be ``'tags'``.
 
     Raises:
-        UserError: If the folder, a file or a photo is missing, a photo is named twice, or two
-            photos differ in their suffix alone.
+        UserError: If the folder, a file or an image is missing, an image is named twice, or two
+            images differ in their suffix alone.
     """
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'TagFile'}
@@ -65,10 +65,10 @@ class TagFileDataset(TaggedDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Find the photo of every line.
+        """Find the image of every line.
 
         Returns:
-            One dict per photo, in the order of the file.
+            One dict per image, in the order of the file.
         """
         if not osp.isdir(self.data_root):
             raise UserError(f'There is no folder of photos at {self.data_root}: {self.REMEDY}.')
@@ -80,13 +80,13 @@ class TagFileDataset(TaggedDataset):
                 f'{self.tag_file} has tags {", ".join(unknown)} that the file of classes lacks: '
                 'mend one of the two.'
             )
-        lines = [line for line in self.content.lines if not self.is_skipped(line.photo)]
+        lines = [line for line in self.content.lines if not self.is_skipped(line.image)]
         self._require_distinct(lines)
-        paths = self.find_photos(self.data_root, [line.photo for line in lines], self.tag_file)
+        paths = self.find_images(self.data_root, [line.image for line in lines], self.tag_file)
         return [
             {
-                'img_id': osp.splitext(line.photo)[0],
-                'img_path': paths[line.photo],
+                'img_id': osp.splitext(line.image)[0],
+                'img_path': paths[line.image],
                 'dataset_name': self.dataset_name,
                 'num_classes': len(self.metainfo['classes']),
                 'tags': self._labels(line.tags),
@@ -101,8 +101,8 @@ class TagFileDataset(TaggedDataset):
         return sorted({classes.index(name) for name in names if name in classes})
 
     def _require_distinct(self, lines: list[TagLine]) -> None:
-        """Results and proposals go by the name without suffix, so it must tell photos apart."""
-        count = Counter(osp.splitext(line.photo)[0] for line in lines)
+        """Results and proposals go by the name without suffix, so it must tell images apart."""
+        count = Counter(osp.splitext(line.image)[0] for line in lines)
         for name, number in count.items():
             if number > 1:
                 self.complain(

@@ -17,7 +17,7 @@ from .weak import TaggedDataset
 class VOCInstanceDataset(TaggedDataset):
     """A VOC devkit year as it is unpacked (2007, 2012, or another in the same layout).
 
-    Every photo of the split stays in the data set, also one without any tag. Each has
+    Every image of the split stays in the data set, also one without any tag. Each has
 
     - ``img_id``, ``img_path``, ``dataset_name`` (the devkit folder's name, which keys the
       proposals) and ``num_classes`` (int);
@@ -34,7 +34,7 @@ class VOCInstanceDataset(TaggedDataset):
       each class value in them the value (0 = background, class c -> c + 1) in this data set.
 
     With ``supervision='tags'`` no XML and no mask is ever opened, with ``'none'`` no list but the
-    split's own: there are no tags, as of VOC 2012's test photos.
+    split's own: there are no tags, as of VOC 2012's test images.
 
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
@@ -43,7 +43,7 @@ class VOCInstanceDataset(TaggedDataset):
         **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
-        UserError: If the devkit, the split's list, a class's list, a photo or (with full
+        UserError: If the devkit, the split's list, a class's list, an image or (with full
             supervision) an XML file is missing, or a class is unknown.
     """
 
@@ -84,12 +84,12 @@ class VOCInstanceDataset(TaggedDataset):
         """Read the split's list and the class lists; with full supervision the XML as well.
 
         Returns:
-            One dict per photo, in the order of the list.
+            One dict per image, in the order of the list.
         """
         listed = [fields[0] for fields in self._read_list(self.ann_file)]
         img_ids = [img_id for img_id in listed if not self.is_skipped(img_id)]
         names = [f'{img_id}.jpg' for img_id in img_ids]
-        paths = self.find_photos(self._path('JPEGImages'), names, self.ann_file)
+        paths = self.find_images(self._path('JPEGImages'), names, self.ann_file)
         tags, ignored = self._read_tags()
         dataset_name = osp.basename(osp.normpath(self.data_root))
         data_list = []
@@ -121,7 +121,7 @@ class VOCInstanceDataset(TaggedDataset):
             raise UserError(f'The list {path} is missing: {self.REMEDY}.') from None
 
     def _read_tags(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-        """Class indices marked 1, and those marked 0, of every photo that has some."""
+        """Class indices marked 1, and those marked 0, of every image that has some."""
         split = osp.splitext(osp.basename(self.ann_file))[0]
         tags: dict[str, list[int]] = {}
         ignored: dict[str, list[int]] = {}
@@ -139,7 +139,7 @@ class VOCInstanceDataset(TaggedDataset):
         return tags, ignored
 
     def _read_ground_truth(self, img_id: str) -> dict:
-        """Size, boxes and mask paths of one photo."""
+        """Size, boxes and mask paths of one image."""
         path = self._path('Annotations', f'{img_id}.xml')
         truth = self._read_xml(path)
         class_map = self._path('SegmentationClass', f'{img_id}.png')

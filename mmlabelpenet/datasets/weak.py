@@ -1,4 +1,4 @@
-"""What all data sets of tagged photos share."""
+"""What all data sets of tagged images share."""
 
 import os
 import os.path as osp
@@ -14,11 +14,11 @@ from mmlabelpenet.utils import UserError
 SUPERVISIONS = ('none', 'tags', 'full')
 
 
-class PhotoFolder:
-    """Finds photos by name with one listing of each folder.
+class ImageFolder:
+    """Finds images by name with one listing of each folder.
 
     A name is found in whichever way its accents are composed: lists that were written on one
-    system name photos that lie on another.
+    system name images that lie on another.
 
     Args:
         root: Folder that the names are relative to.
@@ -29,7 +29,7 @@ class PhotoFolder:
         self._listings: dict[str, dict[str, str]] = {}
 
     def find(self, name: str) -> str | None:
-        """Get the path of a photo; None where there is none of this name."""
+        """Get the path of an image; None where there is none of this name."""
         folder, base = osp.split(name)
         if folder not in self._listings:
             path = osp.join(self.root, folder)
@@ -42,15 +42,15 @@ class PhotoFolder:
 
 
 class TaggedDataset(BaseDetDataset):
-    """A data set of photos with tags, of which some also know boxes and masks.
+    """A data set of images with tags, of which some also know boxes and masks.
 
     Args:
         supervision: ``'tags'``; ``'full'`` for what tests and measurements look at; ``'none'`` for
-            photos of which nothing is known, as VOC 2012's test photos.
-        skip: A text file of photos to leave out, one a line, by file name or id; what
+            images of which nothing is known, as VOC 2012's test images.
+        skip: A text file of images to leave out, one a line, by file name or id; what
             ``tools/misc/check_dataset.py --write-skip`` writes.
         strict: Whether a fault of the data is an error. Where it is not, as for the checker,
-            it is added to ``problems``, and the photo stays in as far as that is possible.
+            it is added to ``problems``, and the image stays in as far as that is possible.
         **kwargs: Of mmdet's ``BaseDetDataset``.
 
     Attributes:
@@ -80,7 +80,7 @@ class TaggedDataset(BaseDetDataset):
         super().__init__(**kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The tags of a photo: what class-aware samplers ask for."""
+        """The tags of an image: what class-aware samplers ask for."""
         return self.get_data_info(idx)['tags']
 
     def complain(self, sentence: str) -> None:
@@ -90,11 +90,11 @@ class TaggedDataset(BaseDetDataset):
         self.problems.append(sentence)
 
     def is_skipped(self, name: str) -> bool:
-        """Whether the skip list names a photo, by its file name, with the suffix or without."""
+        """Whether the skip list names an image, by its file name, with the suffix or without."""
         return name in self._skipped or osp.splitext(name)[0] in self._skipped
 
-    def find_photos(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
-        """Find photos, and complain of those that are missing.
+    def find_images(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
+        """Find images, and complain of those that are missing.
 
         Args:
             root: Folder that the names are relative to.
@@ -102,10 +102,10 @@ class TaggedDataset(BaseDetDataset):
             source: What names them, for the message.
 
         Returns:
-            The path of every photo by its name; also, where the data set is not strict, of
+            The path of every image by its name; also, where the data set is not strict, of
             missing ones.
         """
-        folder, names = PhotoFolder(root), list(names)
+        folder, names = ImageFolder(root), list(names)
         for name in names:
             # Results and proposals are filed by this name, which must not lead elsewhere.
             if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
@@ -124,10 +124,10 @@ class TaggedDataset(BaseDetDataset):
 
 
 def read_skip_list(path: str | Path) -> frozenset[str]:
-    """Read a list of photos to leave out.
+    """Read a list of images to leave out.
 
     Args:
-        path: A text file, one photo a line; blank lines don't count.
+        path: A text file, one image a line; blank lines don't count.
 
     Returns:
         The names.

@@ -1,12 +1,12 @@
 """Measuring: what mmdet lacks for weakly supervised instance segmentation on VOC."""
 
 from .functional import (
-    PhotoMatches,
+    ImageMatches,
     average_precision,
     box_iou,
     intersect_masks,
     mask_iou,
-    match_photo,
+    match_image,
     mean_over_valid,
     per_class_average_precision,
     per_class_best_overlap,
@@ -44,8 +44,8 @@ __all__ = [
     'DumpPredictions',
     'ErrorTaxonomyMetric',
     'ImageClassificationMetric',
+    'ImageMatches',
     'MultiSetTestLoop',
-    'PhotoMatches',
     'ProposalMetric',
     'PseudoMaskMetric',
     'SemSegMetric',
@@ -59,7 +59,7 @@ __all__ = [
     'format_metrics',
     'intersect_masks',
     'mask_iou',
-    'match_photo',
+    'match_image',
     'mean_over_valid',
     'per_class_average_precision',
     'per_class_best_overlap',

@@ -1,4 +1,4 @@
-"""A test loop over more than one set of photos."""
+"""A test loop over more than one set of images."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from mmlabelpenet.registry import LOOPS
 
 @LOOPS.register_module()
 class MultiSetTestLoop(TestLoop):
-    """Tests a model on several sets of photos in one run and merges the figures.
+    """Tests a model on several sets of images in one run and merges the figures.
 
-    CorLoc is defined on the training photos, all other figures on the test photos: this loop
+    CorLoc is defined on the training images, all other figures on the test images: this loop
     runs both with one model.
 
     Args:

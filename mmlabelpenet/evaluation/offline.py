@@ -29,11 +29,11 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
     Args:
         path: A ``.pkl`` as ``tools/test.py --out`` or mmdet's ``DumpDetResults`` writes it, or a
             ``.json`` in COCO's data format (pseudo labels, say), whose annotations may have a
-            ``score`` and whose photos are found by ``file_name`` without suffix, or its last part.
+            ``score`` and whose images are found by ``file_name`` without suffix, or its last part.
         classes: Names that the labels stand for.
 
     Returns:
-        One dict per photo, with ``img_id`` and ``pred_instances``.
+        One dict per image, with ``img_id`` and ``pred_instances``.
 
     Raises:
         UserError: If the file is missing, can not be read, or is of other classes.
@@ -91,7 +91,7 @@ def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
 def _instances(
     coco: COCO, annotations: Sequence[dict], names: Mapping[int, str], classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Predictions of a photo, boxes [N, 4] as xyxy with x2 and y2 exclusive."""
+    """Predictions of an image, boxes [N, 4] as xyxy with x2 and y2 exclusive."""
     boxes = np.array([one['bbox'] for one in annotations], dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     labels = [classes.index(names[one['category_id']]) for one in annotations]
@@ -106,14 +106,14 @@ def _instances(
 
 
 def truth_of(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
-    """Load the truth of a data set without its photos and their proposals.
+    """Load the truth of a data set without its images and their proposals.
 
     Args:
         dataset_cfg: Config of the data set. Of its pipeline only those transforms run that load
             or pack, but for those of ``NOT_TRUTH``.
 
     Returns:
-        The data set's metainfo, and one dict per photo, as metrics receive them.
+        The data set's metainfo, and one dict per image, as metrics receive them.
 
     Raises:
         UserError: If the data set is a wrapper, or a part of it is missing.
@@ -135,8 +135,8 @@ def truth_of(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
     return dataset.metainfo, samples
 
 
-def _by_photo(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:
-    """Predictions by data set's name (None where unknown) and photo; also by the photo's stem."""
+def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:
+    """Predictions by data set's name (None where unknown) and image; also by the image's stem."""
     found: dict[tuple, dict] = {}
     for sample in predictions:
         key = sample.get('dataset_name'), str(sample['img_id'])
@@ -155,24 +155,24 @@ def _stem(key: tuple) -> tuple:
 def join_truth(
     predictions: Sequence[dict], truth: Iterator[dict], path: str | Path
 ) -> Iterator[dict]:
-    """Give every photo of the truth its predictions.
+    """Give every image of the truth its predictions.
 
     Args:
-        predictions: Of these photos, in any order, and maybe of others.
-        truth: One dict per photo.
+        predictions: Of these images, in any order, and maybe of others.
+        truth: One dict per image.
         path: Where the predictions came from, for messages.
 
     Yields:
         Samples as metrics receive them, in the order of the truth.
 
     Raises:
-        UserError: If a photo has no predictions, or twice.
+        UserError: If an image has no predictions, or twice.
     """
-    by_photo = _by_photo(predictions, path)
+    by_image = _by_image(predictions, path)
     for true in truth:
         img_id = str(true['img_id'])
         keys = [(true.get('dataset_name'), img_id), (None, img_id), _stem((None, img_id))]
-        sample = next((by_photo[key] for key in keys if key in by_photo), None)
+        sample = next((by_image[key] for key in keys if key in by_image), None)
         if sample is None:
             raise UserError(
                 f'{path} holds no predictions for photo {img_id} of this split: '
@@ -188,7 +188,7 @@ def evaluate_predictions(
     """Measure the predictions of a file.
 
     Args:
-        sets: What to measure on which photos, see :func:`evaluation_sets`.
+        sets: What to measure on which images, see :func:`evaluation_sets`.
         path: See :func:`read_predictions`.
 
     Returns:

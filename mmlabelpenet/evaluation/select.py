@@ -17,7 +17,7 @@ METRICS_BY_NAME = {
     'errors': 'ErrorTaxonomyMetric',
     'coco': 'COCOStyleMetric',
 }
-# Measured on the training photos.
+# Measured on the training images.
 ON_TRAINING = ('corloc', 'pseudo')
 
 
@@ -38,21 +38,21 @@ def _pick(configured: list[dict], name: str) -> list[dict]:
 def evaluation_sets(
     cfg: Config, names: Sequence[str] | None = None, split: str | None = None
 ) -> list[dict]:
-    """Tell what is measured on which photos.
+    """Tell what is measured on which images.
 
-    ``corloc`` and ``pseudo`` are measured on the photos of ``cfg.corloc_dataloader`` (the training
-    photos) where the config has one, the rest on those of ``cfg.test_dataloader``.
+    ``corloc`` and ``pseudo`` are measured on the images of ``cfg.corloc_dataloader`` (the training
+    images) where the config has one, the rest on those of ``cfg.test_dataloader``.
 
     Args:
         cfg: The whole config.
         names: Keys of ``METRICS_BY_NAME``; None measures what ``cfg.test_evaluator`` says.
-        split: ``'train'`` or ``'test'``: all is measured on these photos; None as said above.
+        split: ``'train'`` or ``'test'``: all is measured on these images; None as said above.
 
     Returns:
         One or two dicts with keys ``dataloader`` and ``evaluator`` (a list).
 
     Raises:
-        UserError: If a name is unknown, or there is no loader of training photos.
+        UserError: If a name is unknown, or there is no loader of training images.
     """
     unknown = [name for name in names or () if name not in METRICS_BY_NAME]
     if unknown:
@@ -72,7 +72,7 @@ def evaluation_sets(
     for name in dict.fromkeys(names):
         loader = _loader_name(cfg, name, split)
         groups.setdefault(loader, []).extend(_pick(configured, name))
-    # the test photos first
+    # the test images first
     return [
         {'dataloader': cfg[loader], 'evaluator': groups[loader]}
         for loader in sorted(groups, reverse=True)

@@ -1,9 +1,9 @@
 """Instances as labels for others to learn from: COCO, VOC and YOLO."""
 
 from .coco import SEGMENTATIONS, write_coco
-from .metric import FORMATS, InstanceExport, labelled_photo, photo_reader, write_photos
+from .metric import FORMATS, InstanceExport, image_reader, labelled_image, write_images
 from .polygons import join_rings, mask_to_polygons
-from .records import LabelledPhoto, PhotoReader, Selection, class_counts, file_names, photo_root
+from .records import ImageReader, LabelledImage, Selection, class_counts, file_names, image_root
 from .voc import paint_objects, write_voc
 from .yolo import NEEDS_MASKS, outline_of, write_yolo
 
@@ -11,21 +11,21 @@ __all__ = [
     'FORMATS',
     'NEEDS_MASKS',
     'SEGMENTATIONS',
+    'ImageReader',
     'InstanceExport',
-    'LabelledPhoto',
-    'PhotoReader',
+    'LabelledImage',
     'Selection',
     'class_counts',
     'file_names',
+    'image_reader',
+    'image_root',
     'join_rings',
-    'labelled_photo',
+    'labelled_image',
     'mask_to_polygons',
     'outline_of',
     'paint_objects',
-    'photo_reader',
-    'photo_root',
     'write_coco',
-    'write_photos',
+    'write_images',
     'write_voc',
     'write_yolo',
 ]

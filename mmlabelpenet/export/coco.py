@@ -10,13 +10,13 @@ from pycocotools import mask as mask_api
 from mmlabelpenet.utils import atomic_path
 
 from .polygons import mask_to_polygons
-from .records import LabelledPhoto, photo_root
+from .records import LabelledImage, image_root
 
 SEGMENTATIONS = ('rle', 'polygon')
 
 
 def write_coco(
-    photos: Sequence[LabelledPhoto],
+    photos: Sequence[LabelledImage],
     classes: Sequence[str],
     out: str | Path,
     split: str = 'train',
@@ -25,28 +25,28 @@ def write_coco(
 ) -> Path:
     """Write ``{out}/annotations/instances_{split}.json``.
 
-    Photos stay where they are: ``file_name`` is relative to the deepest folder that holds them
+    Images stay where they are: ``file_name`` is relative to the deepest folder that holds them
     all, which ``info.photo_root`` names. Categories count from 1 in the order of the classes.
     Each annotation has its ``score`` beside COCO's own fields.
 
     Args:
-        photos: All photos, also those without instances.
+        photos: All images, also those without instances.
         classes: Names of the classes.
         out: Folder to write to.
-        split: Name of the photos' list.
+        split: Name of the images' list.
         segmentation: ``'rle'`` (compressed, exact) or ``'polygon'``.
         info: What else to note under ``info``.
 
     Returns:
         The file.
     """
-    root = photo_root(photos)
+    root = image_root(photos)
     images, annotations = [], []
-    for image_id, photo in enumerate(photos, start=1):
-        height, width = photo.size
-        name = Path(os.path.abspath(photo.img_path)).relative_to(root).as_posix()
+    for image_id, image in enumerate(photos, start=1):
+        height, width = image.size
+        name = Path(os.path.abspath(image.img_path)).relative_to(root).as_posix()
         images.append({'id': image_id, 'file_name': name, 'height': height, 'width': width})
-        annotations.extend(_annotations(photo, image_id, segmentation))
+        annotations.extend(_annotations(image, image_id, segmentation))
     content = {
         'info': {**(info or {}), 'photo_root': str(root)},
         'licenses': [],
@@ -60,9 +60,9 @@ def write_coco(
     return path
 
 
-def _annotations(photo: LabelledPhoto, image_id: int, segmentation: str) -> list[dict]:
-    masks: list = [None] * len(photo) if photo.masks is None else photo.masks
-    rows = zip(photo.labels, photo.scores, photo.boxes.astype(float), masks, photo.areas())
+def _annotations(image: LabelledImage, image_id: int, segmentation: str) -> list[dict]:
+    masks: list = [None] * len(image) if image.masks is None else image.masks
+    rows = zip(image.labels, image.scores, image.boxes.astype(float), masks, image.areas())
     return [
         {
             'image_id': image_id,

@@ -9,12 +9,12 @@ from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 
 from mmlabelpenet.evaluation import to_rles
-from mmlabelpenet.evaluation.metrics.base import PhotoMetric, boxes_of, labels_of, to_numpy
+from mmlabelpenet.evaluation.metrics.base import ImageMetric, boxes_of, labels_of, to_numpy
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import UserError
 
 from .coco import write_coco
-from .records import LabelledPhoto, PhotoReader, Selection, class_counts
+from .records import ImageReader, LabelledImage, Selection, class_counts
 from .voc import write_voc
 from .yolo import write_yolo
 
@@ -22,23 +22,23 @@ FORMATS = ('coco', 'voc', 'yolo')
 
 
 @METRICS.register_module()
-class InstanceExport(PhotoMetric):
+class InstanceExport(ImageMetric):
     """Writes instances as labels that others can learn from, instead of measuring them.
 
-    Reads of each photo ``pred_instances`` (bboxes, labels, scores and, where there are some,
-    masks), ``tags`` and ``ignored_tags``. Gives the numbers of ``photos`` and ``instances``.
+    Reads of each image ``pred_instances`` (bboxes, labels, scores and, where there are some,
+    masks), ``tags`` and ``ignored_tags``. Gives the numbers of ``images`` and ``instances``.
 
     Args:
         out: Folder to write to.
         format: ``'coco'``, ``'voc'`` or ``'yolo'``.
-        split: Name of the photos' list.
+        split: Name of the images' list.
         selection: Arguments of :class:`Selection`.
         segmentation: ``'rle'`` or ``'polygon'``, for COCO.
-        link: Whether to link photos in place of copying them, for VOC and YOLO.
-        loader: Config of the transform that reads photos as the model sees them.
+        link: Whether to link images in place of copying them, for VOC and YOLO.
+        loader: Config of the transform that reads images as the model sees them.
         info: What else COCO files note under ``info``.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
 
     Raises:
         UserError: If the format is unknown.
@@ -66,16 +66,16 @@ class InstanceExport(PhotoMetric):
         self.selection = Selection(**(selection or {}))
         self.segmentation = segmentation
         self.link = link
-        self.read = photo_reader(loader or dict(type='LoadImageFromFile'))
+        self.read = image_reader(loader or dict(type='LoadImageFromFile'))
         self.info = dict(info or {})
 
-    def measure(self, data_sample: Mapping[str, Any]) -> LabelledPhoto:
-        """Choose the instances of one photo."""
-        return self.selection(labelled_photo(data_sample, data_sample['pred_instances']))
+    def measure(self, data_sample: Mapping[str, Any]) -> LabelledImage:
+        """Choose the instances of one image."""
+        return self.selection(labelled_image(data_sample, data_sample['pred_instances']))
 
-    def compute_metrics(self, results: list[LabelledPhoto]) -> dict[str, float]:
-        """Write all photos; log how many instances of each class there are."""
-        where = write_photos(
+    def compute_metrics(self, results: list[LabelledImage]) -> dict[str, float]:
+        """Write all images; log how many instances of each class there are."""
+        where = write_images(
             results,
             self.classes,
             self.out,
@@ -105,14 +105,14 @@ class InstanceExport(PhotoMetric):
         return {'photos': len(results), 'instances': int(counts.sum())}
 
 
-def photo_reader(loader: dict) -> PhotoReader:
-    """Make a function that reads a photo by a config's loading transform."""
+def image_reader(loader: dict) -> ImageReader:
+    """Make a function that reads an image by a config's loading transform."""
     transform = TRANSFORMS.build(loader)
     return lambda path: transform({'img_path': path})['img']
 
 
-def labelled_photo(data_sample: Mapping[str, Any], instances: Mapping[str, Any]) -> LabelledPhoto:
-    """Make the record of one photo.
+def labelled_image(data_sample: Mapping[str, Any], instances: Mapping[str, Any]) -> LabelledImage:
+    """Make the record of one image.
 
     Args:
         data_sample: What the data set knows of it.
@@ -120,7 +120,7 @@ def labelled_photo(data_sample: Mapping[str, Any], instances: Mapping[str, Any])
     """
     labels = labels_of(instances)
     tags, ignored = data_sample.get('tags'), data_sample.get('ignored_tags')
-    return LabelledPhoto(
+    return LabelledImage(
         img_id=str(data_sample['img_id']),
         img_path=data_sample['img_path'],
         dataset_name=data_sample.get('dataset_name', 'photos'),
@@ -134,26 +134,26 @@ def labelled_photo(data_sample: Mapping[str, Any], instances: Mapping[str, Any])
     )
 
 
-def write_photos(
-    photos: list[LabelledPhoto],
+def write_images(
+    images: list[LabelledImage],
     classes: tuple[str, ...],
     out: str,
     format: str,
-    read: PhotoReader,
+    read: ImageReader,
     split: str = 'train',
     segmentation: str = 'rle',
     link: bool = False,
     info: Mapping | None = None,
 ) -> str:
-    """Write photos in one of the formats.
+    """Write images in one of the formats.
 
     Args:
-        photos: All photos of the split.
+        images: All images of the split.
         classes: Names of the classes.
         out: Folder to write to.
         format: One of ``FORMATS``.
-        read: Reads a photo as the model sees it.
-        split: Name of the photos' list.
+        read: Reads an image as the model sees it.
+        split: Name of the images' list.
         segmentation: See :func:`write_coco`.
         link: See :func:`write_voc`.
         info: See :func:`write_coco`.
@@ -162,6 +162,6 @@ def write_photos(
         The file that a trainer is given.
     """
     if format == 'coco':
-        return str(write_coco(photos, classes, out, split, segmentation, info))
+        return str(write_coco(images, classes, out, split, segmentation, info))
     write = write_voc if format == 'voc' else write_yolo
-    return str(write(photos, classes, out, read, split, link))
+    return str(write(images, classes, out, read, split, link))

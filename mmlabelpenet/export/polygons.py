@@ -29,7 +29,7 @@ def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.3) -> list[np.ndarra
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return []
-    # of a large photo only the object is enlarged, and the border keeps outlines apart from it
+    # of a large image only the object is enlarged, and the border keeps outlines apart from it
     part = np.pad(mask[y : y + height, x : x + width], 1)
     part = part.repeat(ENLARGEMENT, axis=0).repeat(ENLARGEMENT, axis=1)
     contours, hierarchy = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

@@ -12,52 +12,52 @@ from tqdm import tqdm
 from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.utils import UserError, atomic_path
 
-from .photos import place_photo, require_elsewhere
-from .records import LabelledPhoto, PhotoReader, file_names
+from .images import place_image, require_elsewhere
+from .records import ImageReader, LabelledImage, file_names
 
 # 255 is void, and 0 the background.
 MOST_OBJECTS = 254
 
 
 def write_voc(
-    photos: Sequence[LabelledPhoto],
+    images: Sequence[LabelledImage],
     classes: Sequence[str],
     out: str | Path,
-    read: PhotoReader,
+    read: ImageReader,
     split: str = 'train',
     link: bool = False,
 ) -> Path:
-    """Write a devkit year's folder: photos, XML, maps in VOC's palette, and the split's lists.
+    """Write a devkit year's folder: images, XML, maps in VOC's palette, and the split's lists.
 
     Where instances overlap, the surest one has the pixels, and one that nothing is left of is
     left out. Object values of the maps count in the order of the XML's objects. Tags are those
-    of the photos; photos whose tags are unknown get the classes of their instances. The lists
-    are written last, so that a cut export names no photo that is not there.
+    of the images; images whose tags are unknown get the classes of their instances. The lists
+    are written last, so that a cut export names no image that is not there.
 
     Args:
-        photos: All photos, also those without instances; instances the surest first.
+        images: All images, also those without instances; instances the surest first.
         classes: Names of the classes, of which class c has the value c + 1 in the maps.
         out: The year's folder, e.g. ``data/pseudo/VOC2012``.
-        read: Reads a photo as the model sees it.
-        split: Name of the photos' list.
-        link: Whether to link photos in place of copying them.
+        read: Reads an image as the model sees it.
+        split: Name of the images' list.
+        link: Whether to link images in place of copying them.
 
     Returns:
         The split's list.
 
     Raises:
         UserError: If a class's name can be no file's name, there are too many of them, or the
-            folder is that of the photos themselves.
+            folder is that of the images themselves.
     """
     _check_classes(classes)
     root = Path(out)
-    require_elsewhere(photos, root / 'JPEGImages')
-    names = file_names(photos)
+    require_elsewhere(images, root / 'JPEGImages')
+    names = file_names(images)
     present = []
-    for name, photo in zip(names, tqdm(photos, desc='export', unit='photo')):
-        place_photo(photo.img_path, root / 'JPEGImages' / f'{name}.jpg', read, link)
+    for name, photo in zip(names, tqdm(images, desc='export', unit='photo')):
+        place_image(photo.img_path, root / 'JPEGImages' / f'{name}.jpg', read, link)
         present.append(_write_labels(root, name, photo, classes))
-    return _write_lists(root, split, names, photos, present, classes)
+    return _write_lists(root, split, names, images, present, classes)
 
 
 def _check_classes(classes: Sequence[str]) -> None:
@@ -75,9 +75,9 @@ def _check_classes(classes: Sequence[str]) -> None:
 
 
 def _write_labels(
-    root: Path, name: str, photo: LabelledPhoto, classes: Sequence[str]
+    root: Path, name: str, photo: LabelledImage, classes: Sequence[str]
 ) -> np.ndarray:
-    """Write XML and maps of one photo; return the labels that are in it."""
+    """Write XML and maps of one image; return the labels that are in it."""
     if photo.masks is not None:
         objects, photo = paint_objects(photo)
         values = np.array([0, *(photo.labels + 1)], dtype=np.uint8)
@@ -89,14 +89,14 @@ def _write_labels(
     return photo.labels
 
 
-def paint_objects(photo: LabelledPhoto) -> tuple[np.ndarray, LabelledPhoto]:
-    """Paint a photo's instances into one map, the surest on top.
+def paint_objects(photo: LabelledImage) -> tuple[np.ndarray, LabelledImage]:
+    """Paint an image's instances into one map, the surest on top.
 
     Args:
         photo: Its instances have masks and come the surest first.
 
     Returns:
-        The map [H, W] uint8, 0 or 1 + the index of an instance, and the photo with the instances
+        The map [H, W] uint8, 0 or 1 + the index of an instance, and the image with the instances
         that have pixels in it.
     """
     photo = photo.take(np.arange(min(len(photo), MOST_OBJECTS)))
@@ -124,7 +124,7 @@ def _add(parent: ET.Element, name: str, text: object = None) -> ET.Element:
 
 
 def _annotation(
-    folder: str, name: str, photo: LabelledPhoto, classes: Sequence[str]
+    folder: str, name: str, photo: LabelledImage, classes: Sequence[str]
 ) -> ET.ElementTree:
     """VOC's XML: pixels count from 1, and both corners belong to the box."""
     root = ET.Element('annotation')
@@ -152,20 +152,20 @@ def _write_lists(
     root: Path,
     split: str,
     names: Sequence[str],
-    photos: Sequence[LabelledPhoto],
+    images: Sequence[LabelledImage],
     present: Sequence[np.ndarray],
     classes: Sequence[str],
 ) -> Path:
     """Write the list of each class, then the split's own."""
-    tags = [labels if one.tags is None else one.tags for one, labels in zip(photos, present)]
+    tags = [labels if one.tags is None else one.tags for one, labels in zip(images, present)]
     lists = root / 'ImageSets' / 'Main'
     for label, class_name in enumerate(classes):
         lines = []
-        for name, photo, own in zip(names, photos, tags):
+        for name, photo, own in zip(names, images, tags):
             mark = 1 if label in own else 0 if label in photo.ignored_tags else -1
             lines.append(f'{name} {mark:2d}')
         _write_lines(lists / f'{class_name}_{split}.txt', lines)
-    if all(photo.masks is not None for photo in photos):
+    if all(photo.masks is not None for photo in images):
         _write_lines(root / 'ImageSets' / 'Segmentation' / f'{split}.txt', names)
     _write_lines(lists / f'{split}.txt', names)
     return lists / f'{split}.txt'

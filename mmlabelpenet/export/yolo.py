@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from mmlabelpenet.utils import UserError, atomic_path
 
-from .photos import place_photo, require_elsewhere
+from .images import place_image, require_elsewhere
 from .polygons import join_rings, mask_to_polygons
-from .records import LabelledPhoto, PhotoReader, file_names
+from .records import ImageReader, LabelledImage, file_names
 
 SPLITS = ('train', 'val', 'test')
 NEEDS_MASKS = (
@@ -22,10 +22,10 @@ NEEDS_MASKS = (
 
 
 def write_yolo(
-    photos: Sequence[LabelledPhoto],
+    images: Sequence[LabelledImage],
     classes: Sequence[str],
     out: str | Path,
-    read: PhotoReader,
+    read: ImageReader,
     split: str = 'train',
     link: bool = False,
 ) -> Path:
@@ -33,33 +33,33 @@ def write_yolo(
 
     A line of a label file is an instance: its class, counted from 0, and the x and y of its
     outline as fractions of width and height. YOLO has one outline for an instance, so parts
-    that lie apart, and holes, are joined by slits of no width. A photo without instances has
+    that lie apart, and holes, are joined by slits of no width. An image without instances has
     an empty file. ``data.yaml`` names the splits that have been written to the folder so far.
 
     Args:
-        photos: All photos, also those without instances.
+        images: All images, also those without instances.
         classes: Names of the classes.
         out: Folder to write to.
-        read: Reads a photo as the model sees it.
-        split: Name of the photos' list.
-        link: Whether to link photos in place of copying them.
+        read: Reads an image as the model sees it.
+        split: Name of the images' list.
+        link: Whether to link images in place of copying them.
 
     Returns:
         ``data.yaml``.
 
     Raises:
-        UserError: If instances have no masks, or the folder is that of the photos themselves.
+        UserError: If instances have no masks, or the folder is that of the images themselves.
     """
     root = Path(out)
-    require_elsewhere(photos, root / 'images' / split)
-    progress = tqdm(photos, desc='export', unit='photo')
-    for name, photo in zip(file_names(photos), progress):
-        if photo.masks is None:
+    require_elsewhere(images, root / 'images' / split)
+    progress = tqdm(images, desc='export', unit='photo')
+    for name, image in zip(file_names(images), progress):
+        if image.masks is None:
             raise UserError(NEEDS_MASKS)
-        lines = [f'{label} {outline_of(mask)}' for label, mask in zip(photo.labels, photo.masks)]
+        lines = [f'{label} {outline_of(mask)}' for label, mask in zip(image.labels, image.masks)]
         with atomic_path(root / 'labels' / split / f'{name}.txt') as temporary:
             temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
-        place_photo(photo.img_path, root / 'images' / split / f'{name}.jpg', read, link)
+        place_image(image.img_path, root / 'images' / split / f'{name}.jpg', read, link)
     return _write_summary(root, split, classes)
 
 

@@ -1,4 +1,4 @@
-"""Maps on the grids of a photo: what they cover, and ways from one to another."""
+"""Maps on the grids of an image: what they cover, and ways from one to another."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,21 +11,21 @@ from mmlabelpenet.structures import Evidence
 
 
 def valid_cells(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
-    """Rows and columns of a map of ``stride`` that the unpadded photo (h, w) covers."""
+    """Rows and columns of a map of ``stride`` that the unpadded image (h, w) covers."""
     return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
 
 
 def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, int]) -> Tensor:
     """Bring maps from the grid of one stride onto that of another, pixel for pixel.
 
-    The last cells of a coarse grid reach farther beyond the photo than those of a fine one, so
+    The last cells of a coarse grid reach farther beyond the image than those of a fine one, so
     that fitting one grid into the other would shift what it shows: cells are scaled, then cut.
 
     Args:
-        maps: [B, C, h, w], the cells that cover a photo, or more.
+        maps: [B, C, h, w], the cells that cover an image, or more.
         stride: Their stride.
         new_stride: The stride wanted.
-        size: Rows and columns of the new grid that cover the photo.
+        size: Rows and columns of the new grid that cover the image.
 
     Returns:
         [B, C, rows, columns], bilinear.
@@ -40,11 +40,11 @@ def resample(maps: Tensor, stride: float, new_stride: float, size: tuple[int, in
     return maps[..., : size[0], : size[1]]
 
 
-def maps_on_photo(maps: Tensor, stride: float, evidence: Evidence) -> Tensor:
-    """Bring maps from a grid of the network input onto the pixels of the photo itself.
+def maps_on_image(maps: Tensor, stride: float, evidence: Evidence) -> Tensor:
+    """Bring maps from a grid of the network input onto the pixels of the image itself.
 
     Args:
-        maps: [M, h, w], the cells that cover the photo.
+        maps: [M, h, w], the cells that cover the image.
         stride: Their stride in input pixels.
         evidence: With ``ori_shape`` (H, W) and the input's ``scale_factor`` (x, y).
 
@@ -52,7 +52,7 @@ def maps_on_photo(maps: Tensor, stride: float, evidence: Evidence) -> Tensor:
         [M, H, W], bilinear.
     """
     height, width = evidence.ori_shape[:2]
-    # The grid reaches beyond the photo by a part of a cell: scale cells, then cut.
+    # The grid reaches beyond the image by a part of a cell: scale cells, then cut.
     rows = round(maps.shape[1] * stride / evidence.scale_factor[1])
     columns = round(maps.shape[2] * stride / evidence.scale_factor[0])
     maps = F.interpolate(maps[:, None], size=(rows, columns), mode='bilinear')[:, 0]
@@ -60,13 +60,13 @@ def maps_on_photo(maps: Tensor, stride: float, evidence: Evidence) -> Tensor:
 
 
 def refined(
-    refiners: Iterable[nn.Module], photo: Tensor, maps: Tensor, stride: int
+    refiners: Iterable[nn.Module], image: Tensor, maps: Tensor, stride: int
 ) -> tuple[Tensor, int]:
-    """Fit maps to the photo by one refiner after the other.
+    """Fit maps to the image by one refiner after the other.
 
     Args:
         refiners: Such as ``PixelAffinity`` or ``DenseCRF``.
-        photo: [3, h, w] as the network sees it, without padding.
+        image: [3, h, w] as the network sees it, without padding.
         maps: [M, h / stride, w / stride], not negative.
         stride: Of their grid.
 
@@ -74,7 +74,7 @@ def refined(
         The maps on the grid of the last refiner, and its stride.
     """
     for refiner in refiners:
-        maps, stride = refiner(photo, maps, stride), refiner.stride
+        maps, stride = refiner(image, maps, stride), refiner.stride
     return maps, stride
 
 

@@ -1,16 +1,16 @@
 """Region proposals: making, storing, reading and judging them."""
 
-from .checking import CheckedPhoto, check_photo, collect_faults, summarize_check
+from .checking import CheckedImage, check_image, collect_faults, summarize_check
 from .foreign import FORMATS, ForeignBoxes, ForeignProposals, from_matlab, read_foreign
-from .importing import Match, exceeds, match_photos, to_proposals
+from .importing import Match, exceeds, match_images, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, pairwise_iou, summarize_overlaps, true_boxes
 from .selective_search import make_proposals, search_regions, suppress_duplicates
-from .store import Proposals, photo_proposal_path, proposal_path, read_proposals, write_proposals
+from .store import Proposals, image_proposal_path, proposal_path, read_proposals, write_proposals
 
 __all__ = [
     'FORMATS',
-    'CheckedPhoto',
+    'CheckedImage',
     'ForeignBoxes',
     'ForeignProposals',
     'Job',
@@ -18,14 +18,14 @@ __all__ = [
     'Outcome',
     'Proposals',
     'best_overlaps',
-    'check_photo',
+    'check_image',
     'collect_faults',
     'exceeds',
     'from_matlab',
+    'image_proposal_path',
     'make_proposals',
-    'match_photos',
+    'match_images',
     'pairwise_iou',
-    'photo_proposal_path',
     'proposal_path',
     'read_foreign',
     'read_proposals',

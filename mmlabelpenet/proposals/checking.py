@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlabelpenet.utils import UserError, photo_size, read_photo_bytes
+from mmlabelpenet.utils import UserError, image_size, read_image_bytes
 
 from .recall import best_overlaps, summarize_overlaps, true_boxes
-from .store import Proposals, photo_proposal_path, read_proposals
+from .store import Proposals, image_proposal_path, read_proposals
 
 IOU_THRS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass
-class CheckedPhoto:
-    """What is to be told of one photo's proposals.
+class CheckedImage:
+    """What is to be told of one image's proposals.
 
     Attributes:
         num_boxes: How many there are.
@@ -33,8 +33,8 @@ class CheckedPhoto:
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
 
 
-def check_photo(info: Mapping, proposal_root: str | Path) -> CheckedPhoto:
-    """Check the proposals of one photo.
+def check_image(info: Mapping, proposal_root: str | Path) -> CheckedImage:
+    """Check the proposals of one image.
 
     Args:
         info: Of the data set.
@@ -43,13 +43,13 @@ def check_photo(info: Mapping, proposal_root: str | Path) -> CheckedPhoto:
     Returns:
         What is to be told.
     """
-    path = photo_proposal_path(proposal_root, info)
-    result = CheckedPhoto()
+    path = image_proposal_path(proposal_root, info)
+    result = CheckedImage()
     gt_bboxes = true_boxes(info)
     if gt_bboxes is not None:
         kept = [obj['bbox_label'] for obj in info['instances'] if not obj['ignore_flag']]
         result.labels = np.array(kept, dtype=int)
-        # A photo without proposals covers none of its boxes.
+        # An image without proposals covers none of its boxes.
         result.overlaps = best_overlaps(np.zeros((0, 4)), gt_bboxes)
     if not path.exists():
         result.faults['photos without proposals'] = f'{info["img_path"]}: no {path}'
@@ -67,9 +67,9 @@ def check_photo(info: Mapping, proposal_root: str | Path) -> CheckedPhoto:
 
 
 def _compare(proposals: Proposals, img_path: str, path: Path) -> dict[str, str]:
-    """Faults of the proposals of a photo, by kind."""
+    """Faults of the proposals of an image, by kind."""
     faults = {}
-    size, crc = photo_size(img_path), zlib.crc32(read_photo_bytes(img_path))
+    size, crc = image_size(img_path), zlib.crc32(read_image_bytes(img_path))
     if size != (proposals.height, proposals.width):
         faults['of another size'] = (
             f'{path} is for {proposals.width} x {proposals.height} pixels, '
@@ -88,18 +88,18 @@ def _compare(proposals: Proposals, img_path: str, path: Path) -> dict[str, str]:
     return faults
 
 
-def summarize_check(checked: Sequence[CheckedPhoto]) -> dict[str, float]:
+def summarize_check(checked: Sequence[CheckedImage]) -> dict[str, float]:
     """Figures of a whole set.
 
     Args:
-        checked: Its photos.
+        checked: Its images.
 
     Returns:
-        ``photos``; ``boxes_mean``, ``boxes_median``, ``boxes_min``, ``boxes_max`` of a photo;
+        ``images``; ``boxes_mean``, ``boxes_median``, ``boxes_min``, ``boxes_max`` of an image;
         where boxes are known ``true_boxes``, ``recall_50`` to ``recall_90``, ``ABO`` (mean best
         overlap of all true boxes) and ``MABO`` (the mean over classes of that of each class).
     """
-    counts = np.array([photo.num_boxes for photo in checked])
+    counts = np.array([image.num_boxes for image in checked])
     figures: dict[str, float] = {
         'photos': len(checked),
         'boxes_mean': float(counts.mean()),
@@ -107,21 +107,21 @@ def summarize_check(checked: Sequence[CheckedPhoto]) -> dict[str, float]:
         'boxes_min': int(counts.min()),
         'boxes_max': int(counts.max()),
     }
-    known = [photo for photo in checked if photo.overlaps is not None]
-    overlaps = [photo.overlaps for photo in known if photo.overlaps is not None]
+    known = [image for image in checked if image.overlaps is not None]
+    overlaps = [image.overlaps for image in known if image.overlaps is not None]
     if not known or not sum(map(len, overlaps)):
         return figures
     figures['true_boxes'] = sum(map(len, overlaps))
     figures |= summarize_overlaps(overlaps, IOU_THRS)
-    best, labels = np.concatenate(overlaps), np.concatenate([photo.labels for photo in known])
+    best, labels = np.concatenate(overlaps), np.concatenate([image.labels for image in known])
     figures['MABO'] = float(np.mean([best[labels == label].mean() for label in set(labels)]))
     return figures
 
 
-def collect_faults(checked: Sequence[CheckedPhoto]) -> dict[str, list[str]]:
-    """All faults by kind, in the order of the photos."""
+def collect_faults(checked: Sequence[CheckedImage]) -> dict[str, list[str]]:
+    """All faults by kind, in the order of the images."""
     faults = defaultdict(list)
-    for photo in checked:
-        for kind, sentence in photo.faults.items():
+    for image in checked:
+        for kind, sentence in image.faults.items():
             faults[kind].append(sentence)
     return dict(faults)

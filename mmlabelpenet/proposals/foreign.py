@@ -16,7 +16,7 @@ FORMATS = ('selective_search', 'mcg', 'mmdet', 'detectron')
 
 @dataclass
 class ForeignBoxes:
-    """Proposals of one photo as another project has them, in this one's coordinates.
+    """Proposals of one image as another project has them, in this one's coordinates.
 
     Attributes:
         bboxes: [N, 4] float xyxy, 0-based, x2 and y2 exclusive.
@@ -29,10 +29,10 @@ class ForeignBoxes:
 
 @dataclass
 class ForeignProposals:
-    """Proposals of many photos.
+    """Proposals of many images.
 
     Attributes:
-        by_name: By what the file calls a photo.
+        by_name: By what the file calls an image.
         by_order: Where the file has no names: in the order of the data set.
     """
 
@@ -44,7 +44,7 @@ def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
     """Read the proposals of another project.
 
     Args:
-        path: A file; for MCG the folder of ``.mat`` files, one per photo.
+        path: A file; for MCG the folder of ``.mat`` files, one per image.
         format_name: One of ``FORMATS``.
 
     Returns:
@@ -126,16 +126,16 @@ def read_mcg(path: Path) -> ForeignProposals:
     """Read a folder of MCG's boxes (or its proposals with segments, of which only boxes count).
 
     Args:
-        path: Folder of ``{photo}.mat`` with ``boxes`` or ``bboxes`` ([N, 4], 1-based
+        path: Folder of ``{image}.mat`` with ``boxes`` or ``bboxes`` ([N, 4], 1-based
             (y1, x1, y2, x2)) and ``scores`` or ``bboxes_scores``; or one such file.
     """
     files = sorted(path.glob('*.mat')) if path.is_dir() else [path]
     if not files:
         raise UserError(f'{path} holds no .mat file: name the folder that does.')
-    return ForeignProposals({file.stem: _read_mcg_photo(file) for file in files})
+    return ForeignProposals({file.stem: _read_mcg_image(file) for file in files})
 
 
-def _read_mcg_photo(path: Path) -> ForeignBoxes:
+def _read_mcg_image(path: Path) -> ForeignBoxes:
     content = _load_mat(path, ())
     key = 'boxes' if 'boxes' in content else 'bboxes'
     boxes = content.get(key, np.zeros(0))
@@ -151,7 +151,7 @@ def read_mmdet(path: Path) -> ForeignProposals:
     """Read what mmdet dumps: xyxy, 0-based, x2 and y2 exclusive.
 
     Args:
-        path: mmdet 3: a dict of ``folder/photo.jpg`` to ``bboxes`` and ``scores``. mmdet 2: a list
+        path: mmdet 3: a dict of ``folder/image.jpg`` to ``bboxes`` and ``scores``. mmdet 2: a list
             of [N, 4] or, with scores, [N, 5], in the order of the data set.
     """
     content = load_arrays(path)

@@ -1,4 +1,4 @@
-"""Bringing the proposals of other projects to photos of a data set."""
+"""Bringing the proposals of other projects to images of a data set."""
 
 import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from mmlabelpenet.utils import UserError
 from .foreign import ForeignBoxes, ForeignProposals
 from .store import Proposals
 
-# Boxes may reach over by a part of a pixel; beyond that they were made for other photos.
+# Boxes may reach over by a part of a pixel; beyond that they were made for other images.
 SLACK = 1.5
 
 
@@ -20,8 +20,8 @@ class Match:
     """What of a foreign set belongs to a data set.
 
     Attributes:
-        boxes: By the photo's place in the data set.
-        missing: Names of photos of the data set that the set lacks.
+        boxes: By the image's place in the data set.
+        missing: Names of images of the data set that the set lacks.
     """
 
     boxes: dict[int, ForeignBoxes] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Match:
 
 
 def names_of(info: Mapping) -> Iterable[str]:
-    """What a file may call a photo, the most telling names first.
+    """What a file may call an image, the most telling names first.
 
     Args:
         info: Of the data set.
@@ -43,18 +43,18 @@ def names_of(info: Mapping) -> Iterable[str]:
         yield from (digits, str(int(digits)))
 
 
-def match_photos(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
-    """Find the proposals of each photo of a data set; others may be in the set as well.
+def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
+    """Find the proposals of each image of a data set; others may be in the set as well.
 
     Args:
         foreign: The set.
-        infos: Photos of the data set.
+        infos: Images of the data set.
 
     Returns:
         What belongs together.
 
     Raises:
-        UserError: If nothing does, or a set without names has another number of photos.
+        UserError: If nothing does, or a set without names has another number of images.
     """
     match = Match()
     if foreign.by_order is not None:
@@ -82,10 +82,10 @@ def match_photos(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
 
 
 def exceeds(boxes: ForeignBoxes, size: tuple[int, int]) -> bool:
-    """Whether a box reaches so far out of a photo that it must be meant for another one.
+    """Whether a box reaches so far out of an image that it must be meant for another one.
 
     Args:
-        boxes: Of the photo.
+        boxes: Of the image.
         size: Its (height, width).
     """
     low = boxes.bboxes[:, :2] < -SLACK
@@ -98,11 +98,11 @@ def to_proposals(
 ) -> Proposals:
     """Turn foreign boxes into proposals as they are stored here.
 
-    They are rounded, cut to the photo and put in order of their scores, if these differ; empty
+    They are rounded, cut to the image and put in order of their scores, if these differ; empty
     ones and repeats go.
 
     Args:
-        boxes: Of the photo.
+        boxes: Of the image.
         size: Its (height, width).
         format_name: Where they came from.
         max_num: Keep at most so many; all where None.

@@ -1,4 +1,4 @@
-"""Making the proposals of many photos: on all cores, resumable, with a summary."""
+"""Making the proposals of many images: on all cores, resumable, with a summary."""
 
 import multiprocessing
 import time
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmlabelpenet.utils import PhotoUserError, UserError, decode_photo, read_photo_bytes
+from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_image_bytes
 
 from .recall import best_overlaps, summarize_overlaps
 from .selective_search import generator_tag, make_proposals
@@ -21,7 +21,7 @@ from .store import Proposals, read_proposals, write_proposals
 
 @dataclass
 class Job:
-    """One photo, and where its proposals shall lie."""
+    """One image, and where its proposals shall lie."""
 
     img_path: str
     out: Path
@@ -31,37 +31,37 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What is worth telling of one photo."""
+    """What is worth telling of one image."""
 
     num_boxes: int
     seconds: float
     made: bool
     overlaps: np.ndarray | None = None
-    # What is wrong with the photo, where it was skipped.
+    # What is wrong with the image, where it was skipped.
     fault: str = ''
 
 
 def run_job(job: Job, settings: dict) -> Outcome:
-    """Make one photo's proposals, unless they lie there already.
+    """Make one image's proposals, unless they lie there already.
 
     Args:
-        job: The photo.
+        job: The image.
         settings: Arguments of :func:`make_proposals`.
 
     Returns:
         What is worth telling.
 
     Raises:
-        UserError: If the photo can't be read.
+        UserError: If the image can't be read.
     """
     cv2.setNumThreads(1)
     start = time.perf_counter()
-    photo = read_photo_bytes(job.img_path)
-    crc = zlib.crc32(photo)
+    image = read_image_bytes(job.img_path)
+    crc = zlib.crc32(image)
     proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
     made = proposals is None
     if proposals is None:
-        proposals = make_proposals(decode_photo(photo, job.img_path), **settings)
+        proposals = make_proposals(decode_image(image, job.img_path), **settings)
         proposals.photo_crc = crc
         write_proposals(job.out, proposals)
     gt = job.gt_bboxes
@@ -70,7 +70,7 @@ def run_job(job: Job, settings: dict) -> Outcome:
 
 
 def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
-    """The stored proposals if they are of this generator, version and photo, else None."""
+    """The stored proposals if they are of this generator, version and image, else None."""
     if not path.exists():
         return None
     try:
@@ -82,29 +82,29 @@ def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
 
 
 def _run_or_skip(job: Job, settings: dict) -> Outcome:
-    """Make one photo's proposals, or tell why there can't be any."""
+    """Make one image's proposals, or tell why there can't be any."""
     try:
         return run_job(job, settings)
-    except PhotoUserError as error:
+    except ImageUserError as error:
         return Outcome(0, 0.0, made=False, fault=str(error))
 
 
 def run_jobs(
     jobs: Sequence[Job], settings: dict, workers: int = 1, skip_unreadable: bool = False
 ) -> list[Outcome]:
-    """Make the proposals of many photos, with a progress bar.
+    """Make the proposals of many images, with a progress bar.
 
     Args:
-        jobs: The photos.
+        jobs: The images.
         settings: Arguments of :func:`make_proposals`.
         workers: Processes; 1 works in this one.
-        skip_unreadable: Whether to go on after photos that are missing or damaged.
+        skip_unreadable: Whether to go on after images that are missing or damaged.
 
     Returns:
-        One outcome per photo, in their order.
+        One outcome per image, in their order.
 
     Raises:
-        UserError: As :func:`run_job`; the photos that are done stay done.
+        UserError: As :func:`run_job`; the images that are done stay done.
     """
     work = partial(_run_or_skip if skip_unreadable else run_job, settings=settings)
     bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')

@@ -34,7 +34,7 @@ def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def true_boxes(info: Mapping) -> np.ndarray | None:
-    """True boxes of a photo that aren't difficult, as proposals are: x2 and y2 exclusive.
+    """True boxes of an image that aren't difficult, as proposals are: x2 and y2 exclusive.
 
     Args:
         info: Of the data set, whose boxes are inclusive.
@@ -70,7 +70,7 @@ def summarize_overlaps(
     """Recall and mean best overlap over all true boxes of a data set.
 
     Args:
-        overlaps: One array per photo, as :func:`best_overlaps` gives it.
+        overlaps: One array per image, as :func:`best_overlaps` gives it.
         iou_thrs: Thresholds of recall.
 
     Returns:

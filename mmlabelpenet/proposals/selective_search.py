@@ -9,16 +9,16 @@ from .recall import pairwise_iou
 from .store import Proposals
 
 QUALITIES = ('fast', 'quality')
-# Raised whenever the same photo would give other boxes than before.
+# Raised whenever the same image would give other boxes than before.
 VERSION = '1'
 MIN_SIZE = 12
 NMS_IOU = 0.9
-# A photo of VOC is never longer than this; larger ones are searched at this size.
+# An image of VOC is never longer than this; larger ones are searched at this size.
 MAX_SIDE = 500
 
 
 def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
-    """Search one photo for regions that may be objects.
+    """Search one image for regions that may be objects.
 
     OpenCV gives the boxes in an order drawn from C's ``rand``, which differs from call to
     call. The SET of boxes does not, so they are sorted here.
@@ -112,15 +112,15 @@ def make_proposals(
     max_num: int | None = None,
     max_side: int = MAX_SIDE,
 ) -> Proposals:
-    """All proposals of one photo, ready to be stored.
+    """All proposals of one image, ready to be stored.
 
-    The box of the whole photo always is the first, so that even a plain grey photo has one.
+    The box of the whole image always is the first, so that even a plain grey image has one.
 
     Args:
         img: [H, W, 3] uint8, BGR.
         quality: ``'fast'`` or ``'quality'``.
         max_num: Keep at most so many, the largest; all where None.
-        max_side: A photo with a longer side is searched at this size, in pixels.
+        max_side: An image with a longer side is searched at this size, in pixels.
 
     Returns:
         Proposals without near-repeats, largest first.

@@ -1,4 +1,4 @@
-"""Proposals on disk: one small file per photo."""
+"""Proposals on disk: one small file per image."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ _INT16_MAX = np.iinfo(np.int16).max
 
 @dataclass
 class Proposals:
-    """The region proposals of one photo.
+    """The region proposals of one image.
 
     Attributes:
-        bboxes: [N, 4] integer xyxy in the photo's pixels, x2 and y2 exclusive.
-        width: Width of the photo that they were made for, in pixels.
+        bboxes: [N, 4] integer xyxy in the image's pixels, x2 and y2 exclusive.
+        width: Width of the image that they were made for, in pixels.
         height: Its height.
         generator: Name of what made them, e.g. ``'selective_search_fast'``.
         version: The generator's version and settings; files of another one are made anew.
-        photo_crc: CRC-32 of the photo's file, 0 where unknown; tells a photo that was
+        photo_crc: CRC-32 of the image's file, 0 where unknown; tells an image that was
             replaced by another of the same name and size.
         segments: Where the generator gives them, N byte strings: each the ``counts`` of COCO's
             compressed RLE of size (height, width).
@@ -53,30 +53,30 @@ class Proposals:
 
 
 def proposal_path(proposal_root: str | Path, dataset_name: str, img_id: str) -> Path:
-    """Where the proposals of a photo lie; the data set's name keeps VOC07 and VOC12 apart."""
+    """Where the proposals of an image lie; the data set's name keeps VOC07 and VOC12 apart."""
     return Path(proposal_root) / dataset_name / f'{img_id}.npz'
 
 
-def photo_proposal_path(proposal_root: str | Path, info: Mapping) -> Path:
-    """Where the proposals of a data set's photo lie.
+def image_proposal_path(proposal_root: str | Path, info: Mapping) -> Path:
+    """Where the proposals of a data set's image lie.
 
     Args:
         proposal_root: Folder with one folder per data set.
-        info: Of the photo: its ``dataset_name``, and its ``photo_id`` or else ``img_id``.
+        info: Of the image: its ``dataset_name``, and its ``image_id`` or else ``img_id``.
     """
-    photo = info['photo_id'] if 'photo_id' in info else info['img_id']
-    return proposal_path(proposal_root, info['dataset_name'], photo)
+    image = info['photo_id'] if 'photo_id' in info else info['img_id']
+    return proposal_path(proposal_root, info['dataset_name'], image)
 
 
 def write_proposals(path: str | Path, proposals: Proposals) -> None:
-    """Write the proposals of one photo atomically: 8 bytes a box before compression.
+    """Write the proposals of one image atomically: 8 bytes a box before compression.
 
     Args:
         path: The ``.npz`` file.
         proposals: What to write.
 
     Raises:
-        UserError: If the photo is larger than int16 coordinates reach.
+        UserError: If the image is larger than int16 coordinates reach.
     """
     if max(proposals.width, proposals.height) > _INT16_MAX:
         raise UserError(
@@ -107,26 +107,26 @@ def _unpack_segments(data: np.lib.npyio.NpzFile) -> list[bytes] | None:
 
 def read_proposals(
     path: str | Path,
-    photo_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
     max_num: int | None = None,
     photo_crc: int = 0,
 ) -> Proposals:
-    """Read the proposals of one photo.
+    """Read the proposals of one image.
 
     Args:
         path: The ``.npz`` file.
-        photo_size: (height, width) of the photo that they shall belong to; unchecked if None.
+        image_size: (height, width) of the image that they shall belong to; unchecked if None.
         max_num: Read only the first so many; all where None.
-        photo_crc: CRC-32 of that photo's file; unchecked if 0, or if the proposals don't say.
+        photo_crc: CRC-32 of that image's file; unchecked if 0, or if the proposals don't say.
 
     Returns:
         The proposals, boxes as int16.
 
     Raises:
-        UserError: If the file is missing or broken, or was made for another photo.
+        UserError: If the file is missing or broken, or was made for another image.
     """
     proposals = _read(path)
-    _require_photo(path, proposals, photo_size, photo_crc)
+    _require_image(path, proposals, image_size, photo_crc)
     return proposals.first(max_num)
 
 
@@ -154,7 +154,7 @@ def _read(path: str | Path) -> Proposals:
         ) from None
 
 
-def _require_photo(
+def _require_image(
     path: str | Path, proposals: Proposals, size: tuple[int, int] | None, crc: int
 ) -> None:
     remedy = 'delete the file and run tools/proposals/make_proposals.py again'

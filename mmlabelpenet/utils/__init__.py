@@ -3,26 +3,26 @@
 from .atomic_backend import AtomicBackend
 from .errors import UserError
 from .files import atomic_path
-from .photo import (
-    PHOTO_SUFFIXES,
-    PhotoUserError,
-    decode_photo,
-    photo_size,
-    read_photo,
-    read_photo_bytes,
+from .image import (
+    IMAGE_SUFFIXES,
+    ImageUserError,
+    decode_image,
+    image_size,
+    read_image,
+    read_image_bytes,
 )
 from .setup_env import let_checkpoints_be_read, register_all_modules
 
 __all__ = [
-    'PHOTO_SUFFIXES',
+    'IMAGE_SUFFIXES',
     'AtomicBackend',
-    'PhotoUserError',
+    'ImageUserError',
     'UserError',
     'atomic_path',
-    'decode_photo',
+    'decode_image',
+    'image_size',
     'let_checkpoints_be_read',
-    'photo_size',
-    'read_photo',
-    'read_photo_bytes',
+    'read_image',
+    'read_image_bytes',
     'register_all_modules',
 ]

@@ -1,4 +1,4 @@
-"""A photo to paint boxes, masks and heat maps on."""
+"""An image to paint boxes, masks and heat maps on."""
 
 from functools import cache
 from pathlib import Path
@@ -34,10 +34,10 @@ def ink_on(colour: Colour) -> Colour:
 
 
 class Canvas:
-    """A photo shown at a given width, painted in the coordinates of some image of it.
+    """An image shown at a given width, painted in the coordinates of some image of it.
 
     Args:
-        photo: [H, W, 3] uint8 RGB.
+        image: [H, W, 3] uint8 RGB.
         width: Width of the painted picture in pixels; its height follows.
     """
 
@@ -52,7 +52,7 @@ class Canvas:
         return self.image.resize(self.size, Image.Resampling.LANCZOS)
 
     def fade(self, grey: float, white: float) -> None:
-        """Step the photo back, to let what is painted on it stand out.
+        """Step the image back, to let what is painted on it stand out.
 
         Args:
             grey: Share of the colour to take away, 0..1.
@@ -63,10 +63,10 @@ class Canvas:
         self.image = Image.blend(self.image, Image.new('RGB', self.image.size, 'white'), white)
 
     def paint_heat(self, maps: np.ndarray, colours: list[Colour], strength: float = 0.85) -> None:
-        """Lay heat maps over the photo; where several are warm their colours mix.
+        """Lay heat maps over the image; where several are warm their colours mix.
 
         Args:
-            maps: [K, h, w] floats in 0..1, stretched over the whole photo.
+            maps: [K, h, w] floats in 0..1, stretched over the whole image.
             colours: K colours.
             strength: Opacity where a map is 1.
         """
@@ -82,7 +82,7 @@ class Canvas:
 
         Args:
             mask: [h, w], bool or floats that count as inside from .5 on, stretched over the
-                whole photo.
+                whole image.
             colour: Of tint and outline.
             strength: Opacity of the tint.
         """

@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.structures import Evidence
-from mmlabelpenet.utils import read_photo
+from mmlabelpenet.utils import read_image
 
 from .panels import Look, compose_panels, save_picture
 
@@ -28,18 +28,18 @@ def truth_of(data_sample: DetDataSample) -> InstanceData | None:
 
 @HOOKS.register_module()
 class CascadeVisualizationHook(Hook):
-    """Paints for each test photo one picture of its way through the cascade.
+    """Paints for each test image one picture of its way through the cascade.
 
     A model with a method ``explain(data_batch) -> list[Evidence]`` gets all panels, any other
-    one photo, result and ground truth. Where a test covers several sets of photos, the first
+    one image, result and ground truth. Where a test covers several sets of images, the first
     set is painted.
 
     Args:
         draw: Whether to paint at all.
-        out_dir: Folder for the pictures ``{photo}.png``; None writes none.
+        out_dir: Folder for the pictures ``{image}.png``; None writes none.
         show: Whether to show each picture in a window.
         wait_time: Seconds that a window stays.
-        max_photos: Paint that many photos (per process); None paints all.
+        max_images: Paint that many images (per process); None paints all.
         score_thr: Predictions below are not painted.
         panel_width: Width of each panel in pixels.
         columns: Panels in a row; None puts all side by side.
@@ -51,7 +51,7 @@ class CascadeVisualizationHook(Hook):
         out_dir: str | None = None,
         show: bool = False,
         wait_time: float = 0.0,
-        max_photos: int | None = None,
+        max_images: int | None = None,
         score_thr: float = 0.3,
         panel_width: int = 320,
         columns: int | None = None,
@@ -60,7 +60,7 @@ class CascadeVisualizationHook(Hook):
         self.out_dir = out_dir
         self.show = show
         self.wait_time = wait_time
-        self.max_photos = max_photos
+        self.max_images = max_images
         self.score_thr = score_thr
         self.panel_width = panel_width
         self.columns = columns
@@ -73,7 +73,7 @@ class CascadeVisualizationHook(Hook):
         self.set_done = False
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Leave further sets of photos unpainted."""
+        """Leave further sets of images unpainted."""
         self.set_done = True
 
     def after_test_iter(
@@ -83,7 +83,7 @@ class CascadeVisualizationHook(Hook):
         data_batch: dict,
         outputs: Sequence[DetDataSample],
     ) -> None:
-        """Paint the photos of a batch.
+        """Paint the images of a batch.
 
         Args:
             runner: The runner.
@@ -91,7 +91,7 @@ class CascadeVisualizationHook(Hook):
             data_batch: The batch as the data loader gave it.
             outputs: The model's answers.
         """
-        left = len(outputs) if self.max_photos is None else self.max_photos - self.num_painted
+        left = len(outputs) if self.max_images is None else self.max_images - self.num_painted
         if not self.draw or self.set_done or left <= 0:
             return
         explained = self._explain(runner, data_batch, len(outputs))
@@ -106,7 +106,7 @@ class CascadeVisualizationHook(Hook):
     def _paint(
         self, runner: Runner, data_sample: DetDataSample, evidence: Evidence | None
     ) -> None:
-        photo = read_photo(data_sample.img_path)[..., ::-1]
+        image = read_image(data_sample.img_path)[..., ::-1]
         meta = runner.test_dataloader.dataset.metainfo
         look = Look(
             meta['classes'],
@@ -116,7 +116,7 @@ class CascadeVisualizationHook(Hook):
             columns=self.columns,
         )
         prediction = data_sample.pred_instances
-        picture = compose_panels(photo, prediction, look, evidence, truth_of(data_sample))
+        picture = compose_panels(image, prediction, look, evidence, truth_of(data_sample))
         name = Path(data_sample.img_path).stem
         if self.out_dir is not None:
             save_picture(picture, Path(self.out_dir) / f'{name}.png')

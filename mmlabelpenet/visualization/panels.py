@@ -1,4 +1,4 @@
-"""One picture of one photo's way through the cascade."""
+"""One picture of one image's way through the cascade."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Look:
 
 @dataclass
 class Panel:
-    """A painted photo with what stands above it."""
+    """A painted image with what stands above it."""
 
     title: str
     caption: str
@@ -77,8 +77,8 @@ def shown_classes(evidence: Evidence, at_most: int = 4) -> list[int]:
     """Choose the classes whose attention is painted: the tagged, else the likely ones.
 
     Args:
-        evidence: Of one photo.
-        at_most: More colours on one photo can not be told apart.
+        evidence: Of one image.
+        at_most: More colours on one image can not be told apart.
     """
     if 'tags' in evidence:
         tagged = np.flatnonzero(_array(evidence.tags) > 0.5)
@@ -90,8 +90,8 @@ def shown_classes(evidence: Evidence, at_most: int = 4) -> list[int]:
     return [int(label) for label in likely if scores[label] >= 0.5] or [int(likely[0])]
 
 
-def _crop_to_photo(maps: np.ndarray, evidence: Evidence, grid: str) -> np.ndarray:
-    """Bring maps [K, h, w] from the grid of a stride to the unpadded photo."""
+def _crop_to_image(maps: np.ndarray, evidence: Evidence, grid: str) -> np.ndarray:
+    """Bring maps [K, h, w] from the grid of a stride to the unpadded image."""
     stride = evidence.get(grid)
     if stride is None or len(maps) == 0:
         return maps
@@ -101,7 +101,7 @@ def _crop_to_photo(maps: np.ndarray, evidence: Evidence, grid: str) -> np.ndarra
     return pixels[:, :height, :width]
 
 
-def _photo_panel(photo: np.ndarray, evidence: Evidence | None, look: Look) -> Panel:
+def _image_panel(photo: np.ndarray, evidence: Evidence | None, look: Look) -> Panel:
     names = [look.classes[label] for label in shown_classes(evidence)] if evidence else []
     return Panel('photo', ', '.join(names), Canvas(photo, look.panel_width).finish())
 
@@ -125,7 +125,7 @@ def _proposal_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
 
 def _attention_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
     labels = shown_classes(evidence)
-    maps = _crop_to_photo(_array(evidence.attention)[labels], evidence, 'attention_stride')
+    maps = _crop_to_image(_array(evidence.attention)[labels], evidence, 'attention_stride')
     canvas = Canvas(photo, look.panel_width)
     canvas.fade(grey=0.9, white=0.15)
     canvas.paint_heat(maps, [look.colour(label) for label in labels])
@@ -164,7 +164,7 @@ def _pseudo_panels(photo: np.ndarray, evidence: Evidence, look: Look) -> list[Pa
     boxes = _instance_panel(photo, pseudo, None, shape, look)
     panels = [Panel('pseudo boxes', f'{len(pseudo)} from the attention', boxes)]
     if 'masks' in pseudo:
-        masks = _crop_to_photo(_array(pseudo.masks), evidence, 'instance_stride')
+        masks = _crop_to_image(_array(pseudo.masks), evidence, 'instance_stride')
         painted = _instance_panel(photo, pseudo, masks, shape, look)
         panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
     return panels
@@ -211,23 +211,23 @@ def compose_panels(
     evidence: Evidence | None = None,
     truth: InstanceData | None = None,
 ) -> np.ndarray:
-    """Paint one photo's way through the cascade, panels side by side.
+    """Paint one image's way through the cascade, panels side by side.
 
-    Photo, proposals, attention, pseudo boxes, pseudo masks, result, ground truth; a panel
+    Image, proposals, attention, pseudo boxes, pseudo masks, result, ground truth; a panel
     whose content is not given is left out.
 
     Args:
         photo: [H, W, 3] uint8 RGB.
-        prediction: ``bboxes`` [M, 4] in pixels of the photo, ``labels`` [M], ``scores`` [M]
+        prediction: ``bboxes`` [M, 4] in pixels of the image, ``labels`` [M], ``scores`` [M]
             and, where there are masks, ``masks`` (bool [M, H, W] or M run lengths).
         look: Names, colours and sizes.
-        evidence: What the cascade knows of the photo, in network input pixels.
+        evidence: What the cascade knows of the image, in network input pixels.
         truth: Like ``prediction``, without scores.
 
     Returns:
         [h, w, 3] uint8 RGB.
     """
-    panels = [_photo_panel(photo, evidence, look)]
+    panels = [_image_panel(photo, evidence, look)]
     if evidence is not None:
         panels.extend(_evidence_panels(photo, evidence, look))
     panels.append(_result_panel(photo, prediction, look))

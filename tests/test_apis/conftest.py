@@ -39,7 +39,7 @@ def shapes(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def config(tmp_path_factory, shapes):
-    """The small cascade of random weights on generated photos, three of their classes."""
+    """The small cascade of random weights on generated images, three of their classes."""
     cfg = Config.fromfile(CONFIG)
     cfg.model = model_cfg()
     cfg.model.data_preprocessor.bgr_to_rgb = True
@@ -69,18 +69,18 @@ def checkpoint(config, shapes):
 
 
 @pytest.fixture(scope='session')
-def photos(shapes):
-    """The photos of the training split: of different sizes."""
+def images(shapes):
+    """The images of the training split: of different sizes."""
     return sorted((shapes / 'JPEGImages').glob('train_*.jpg'))
 
 
 @pytest.fixture(scope='session')
-def proposals(shapes, photos):
+def proposals(shapes, images):
     root = shapes.parent / 'proposals'
-    every = [*photos, *sorted((shapes / 'JPEGImages').glob('val_*'))]
+    every = [*images, *sorted((shapes / 'JPEGImages').glob('val_*'))]
     run_jobs([Job(str(one), proposal_path(root, 'Shapes', one.stem)) for one in every], {})
     mine = [proposal_path(root, 'Mine', f'sub {index}/photo') for index in range(2)]
-    run_jobs([Job(str(photo), path) for photo, path in zip(photos, mine)], {})
+    run_jobs([Job(str(image), path) for image, path in zip(images, mine)], {})
 
 
 @pytest.fixture

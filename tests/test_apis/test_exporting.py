@@ -18,7 +18,7 @@ from .conftest import CLASSES
 
 @DATASETS.register_module(force=True)
 class TagsOnly(BaseDetDataset):
-    """Photos and tags, and nothing else to read."""
+    """Images and tags, and nothing else to read."""
 
     METAINFO = dict(classes=('Stern', 'Ring', 'Mond'))
 
@@ -36,7 +36,7 @@ class TagsOnly(BaseDetDataset):
 
 
 def annotations_of(out, split='train'):
-    """Annotations by the photo's name."""
+    """Annotations by the image's name."""
     coco = COCO(str(out / f'annotations/instances_{split}.json'))
     return {
         image['file_name']: coco.loadAnns(coco.getAnnIds(imgIds=[image['id']]))
@@ -46,16 +46,16 @@ def annotations_of(out, split='train'):
 
 @pytest.mark.parametrize('stage', ['detection', 'calibration'])
 def test_a_stages_instances_are_those_of_the_inferencer(
-    export, config, checkpoint, photos, shapes, stage
+    export, config, checkpoint, images, shapes, stage
 ):
     out = export('--stage', stage, '--score-thr', 0.1)
     found = annotations_of(out)
-    assert sorted(found) == [photo.name for photo in photos]
+    assert sorted(found) == [photo.name for photo in images]
     dataset = ShapesDataset(str(shapes), metainfo=dict(classes=CLASSES), serialize_data=False)
     tags = [info['tags'] for info in dataset.data_list]
     inferencer = LabelPEnetInferencer(config, checkpoint, 'cpu', stage, show_progress=False)
-    expected = inferencer(photos, tags=tags)['predictions']
-    for photo, wanted in zip(photos, expected):
+    expected = inferencer(images, tags=tags)['predictions']
+    for photo, wanted in zip(images, expected):
         annotations = found[photo.name]
         scores = sorted((score for score in wanted['scores'] if score >= 0.1), reverse=True)
         np.testing.assert_allclose([one['score'] for one in annotations], scores, atol=1e-4)
@@ -81,16 +81,16 @@ def test_limits_reach_the_instances_which_may_be_of_untagged_classes(export):
         assert max(map(labels.count, labels), default=0) <= 2
 
 
-def test_tags_alone_are_enough_for_every_format(export, config, photos, tmp_path, monkeypatch):
+def test_tags_alone_are_enough_for_every_format(export, config, images, tmp_path, monkeypatch):
     """No truth is there to be read, and classes and ids are not VOC's."""
     cfg = Config.fromfile(config)
-    files = ';'.join(str(photo) for photo in photos[:2])
+    files = ';'.join(str(photo) for photo in images[:2])
     dataset = dict(type='TagsOnly', ann_file=files)
     for name in ('train', 'val', 'test', 'corloc'):
         cfg[f'{name}_dataloader'].dataset = dict(
             dataset, pipeline=cfg[f'{name}_dataloader'].dataset.pipeline
         )
-    # training may repeat and choose photos: each is exported once all the same
+    # training may repeat and choose images: each is exported once all the same
     cfg.train_dataloader.dataset = dict(
         type='RepeatDataset', times=3, dataset=cfg.train_dataloader.dataset
     )
@@ -100,13 +100,13 @@ def test_tags_alone_are_enough_for_every_format(export, config, photos, tmp_path
         out = export('--format', kind, *args, config=tmp_path / 'tags.py')
     found = annotations_of(out)
     assert len(found) == 2
-    for label, photo in enumerate(photos[:2], start=1):
+    for label, photo in enumerate(images[:2], start=1):
         assert {one['category_id'] for one in found[photo.name]} == {label}
     names = ['sub_0_photo', 'sub_1_photo']
     assert (out / 'ImageSets/Main/train.txt').read_text().split() == names
     marks = (out / 'ImageSets/Main/Stern_train.txt').read_text().split()
     assert marks == [names[0], '1', names[1], '-1']
-    for name, photo in zip(names, photos):
+    for name, photo in zip(names, images):
         for copy in (f'JPEGImages/{name}.jpg', f'images/train/{name}.jpg'):
             assert (out / copy).read_bytes() == photo.read_bytes()
     assert (out / 'labels/train/sub_1_photo.txt').read_text().startswith('1 ')

@@ -23,8 +23,8 @@ def inferencer(config, checkpoint):
 
 
 @pytest.fixture(scope='module')
-def predictions(inferencer, photos):
-    return inferencer(photos)['predictions']
+def predictions(inferencer, images):
+    return inferencer(images)['predictions']
 
 
 def assert_same(found, expected, tolerance=0.0):
@@ -41,10 +41,10 @@ def assert_same(found, expected, tolerance=0.0):
             assert min((mask_api.iou([a], [b], [0])[0, 0] for a, b in pairs), default=1) > 0.99
 
 
-def test_results_are_mmdets(predictions, photos):
-    assert len(predictions) == len(photos)
-    for one, photo in zip(predictions, photos):
-        height, width = cv2.imread(str(photo)).shape[:2]
+def test_results_are_mmdets(predictions, images):
+    assert len(predictions) == len(images)
+    for one, image in zip(predictions, images):
+        height, width = cv2.imread(str(image)).shape[:2]
         assert one.keys() == {'labels', 'scores', 'bboxes', 'masks'}
         assert len(one['labels']) == len(one['scores']) == len(one['bboxes']) > 0
         boxes = np.array(one['bboxes'])
@@ -54,10 +54,10 @@ def test_results_are_mmdets(predictions, photos):
         json.dumps(one)
 
 
-def test_a_batch_gives_what_single_photos_give(inferencer, photos, predictions):
-    sizes = {cv2.imread(str(photo)).shape for photo in photos}
+def test_a_batch_gives_what_single_images_give(inferencer, images, predictions):
+    sizes = {cv2.imread(str(image)).shape for image in images}
     assert len(sizes) > 1
-    assert_same(inferencer(photos, batch_size=3)['predictions'], predictions, tolerance=1e-5)
+    assert_same(inferencer(images, batch_size=3)['predictions'], predictions, tolerance=1e-5)
 
 
 def test_results_are_those_of_the_test_loader(inferencer, config, shapes, predictions):
@@ -70,68 +70,68 @@ def test_results_are_those_of_the_test_loader(inferencer, config, shapes, predic
     assert_same([inferencer.pred2dict(sample) for sample in samples], predictions)
 
 
-def test_stored_proposals_are_taken_where_told(config, checkpoint, shapes, photos, tmp_path):
-    """By the name of the photos' folder, or from the data set's own folder."""
+def test_stored_proposals_are_taken_where_told(config, checkpoint, shapes, images, tmp_path):
+    """By the name of the images' folder, or from the data set's own folder."""
     box = np.array([[3, 4, 40, 50]])
-    img = cv2.imread(str(photos[0]))
+    img = cv2.imread(str(images[0]))
     proposals = make_proposals(img)
     proposals.bboxes = box
-    write_proposals(tmp_path / 'root/JPEGImages' / f'{photos[0].stem}.npz', proposals)
+    write_proposals(tmp_path / 'root/JPEGImages' / f'{images[0].stem}.npz', proposals)
     for root in ('root', 'root/JPEGImages'):
         transform = ProvideRegionProposals(str(tmp_path / root))
-        results = dict(img=img, ori_shape=img.shape, photo_id=photos[0].stem)
+        results = dict(img=img, ori_shape=img.shape, photo_id=images[0].stem)
         results = transform(dict(results, dataset_name='JPEGImages'))
         np.testing.assert_array_equal(results['proposals'], box)
     stored = LabelPEnetInferencer(
         config, checkpoint, 'cpu', proposal_root=str(tmp_path / 'root'), show_progress=False
     )
-    given = stored(photos[0], proposals=box)['predictions']
-    assert_same(stored(photos[0])['predictions'], given)
+    given = stored(images[0], proposals=box)['predictions']
+    assert_same(stored(images[0])['predictions'], given)
     with pytest.raises(UserError, match='no proposals at'):
-        stored(photos[1])
+        stored(images[1])
 
 
-def test_files_addresses_folders_and_arrays_give_the_same(inferencer, photos, predictions):
-    arrays = [cv2.imread(str(photo)) for photo in photos]
+def test_files_addresses_folders_and_arrays_give_the_same(inferencer, images, predictions):
+    arrays = [cv2.imread(str(image)) for image in images]
     assert_same(inferencer(arrays)['predictions'], predictions)
-    assert_same(inferencer(photos[1].as_uri())['predictions'], predictions[1:2])
-    mixed = inferencer([arrays[2], str(photos[0])])['predictions']
+    assert_same(inferencer(images[1].as_uri())['predictions'], predictions[1:2])
+    mixed = inferencer([arrays[2], str(images[0])])['predictions']
     assert_same(mixed, [predictions[2], predictions[0]])
-    folder = inferencer(photos[0].parent)['predictions']
-    assert_same(folder[: len(photos)], predictions)
+    folder = inferencer(images[0].parent)['predictions']
+    assert_same(folder[: len(images)], predictions)
 
 
 @pytest.mark.parametrize('stage', ['classification', 'detection', *MASKS])
-def test_every_stage_can_be_asked(config, checkpoint, photos, stage):
+def test_every_stage_can_be_asked(config, checkpoint, images, stage):
     inferencer = LabelPEnetInferencer(config, checkpoint, 'cpu', stage, show_progress=False)
-    (sample,) = inferencer(photos[0], tags=['star'], return_datasamples=True)['predictions']
+    (sample,) = inferencer(images[0], tags=['star'], return_datasamples=True)['predictions']
     assert sample.pred_instances.labels.eq(0).all()
     assert ('masks' in sample.pred_instances) == (stage in MASKS)
     assert inferencer.model.tested == stage
 
 
-def test_tags_choose_among_the_instances_and_their_map(inferencer, photos, predictions):
-    result = inferencer(photos[:2], tags=[['moon'], ['star', 1]], return_datasamples=True)
+def test_tags_choose_among_the_instances_and_their_map(inferencer, images, predictions):
+    result = inferencer(images[:2], tags=[['moon'], ['star', 1]], return_datasamples=True)
     first, second = result['predictions']
     for sample, labels, plain in ((first, {2}, predictions[0]), (second, {0, 1}, predictions[1])):
         kept = [score for score, label in zip(plain['scores'], plain['labels']) if label in labels]
         assert sample.pred_instances.scores.tolist() == kept
         values = set(sample.pred_sem_seg.sem_seg.unique().tolist())
         assert values <= {0, *(label + 1 for label in labels)}
-    # one list for all photos
-    for one in inferencer(photos[:2], tags=['moon'])['predictions']:
+    # one list for all images
+    for one in inferencer(images[:2], tags=['moon'])['predictions']:
         assert set(one['labels']) == {2}
 
 
 def test_pictures_and_results_are_written_under_names_of_their_own(
-    inferencer, photos, predictions, tmp_path
+    inferencer, images, predictions, tmp_path
 ):
-    inputs = [photos[0], photos[0], cv2.imread(str(photos[1]))]
+    inputs = [images[0], images[0], cv2.imread(str(images[1]))]
     result = inferencer(inputs, out_dir=str(tmp_path), no_save_pred=False, pred_score_thr=0.1)
-    names = ['00000002', photos[0].stem, f'{photos[0].stem}_2']
+    names = ['00000002', images[0].stem, f'{images[0].stem}_2']
     assert sorted(path.stem for path in (tmp_path / 'vis').iterdir()) == sorted(names)
     assert sorted(path.stem for path in (tmp_path / 'preds').iterdir()) == sorted(names)
-    content = json.loads((tmp_path / f'preds/{photos[0].stem}.json').read_text())
+    content = json.loads((tmp_path / f'preds/{images[0].stem}.json').read_text())
     assert content.pop('classes') == ['star', 'ring', 'moon']
     assert_same([content], predictions[:1])
     for picture, one in zip(result['visualization'], inputs):
@@ -142,28 +142,28 @@ def test_pictures_and_results_are_written_under_names_of_their_own(
     np.testing.assert_array_equal(written, result['visualization'][2])
 
 
-def test_nothing_is_painted_where_nobody_asks(inferencer, photos):
-    assert inferencer(photos[0])['visualization'] == []
-    img = cv2.imread(str(photos[0]))
-    (picture,) = inferencer(photos[0], return_vis=True, pred_score_thr=1.1)['visualization']
+def test_nothing_is_painted_where_nobody_asks(inferencer, images):
+    assert inferencer(images[0])['visualization'] == []
+    img = cv2.imread(str(images[0]))
+    (picture,) = inferencer(images[0], return_vis=True, pred_score_thr=1.1)['visualization']
     np.testing.assert_array_equal(picture, img[..., ::-1])
 
 
-def test_the_checkpoint_knows_its_config(checkpoint, photos, predictions):
+def test_the_checkpoint_knows_its_config(checkpoint, images, predictions):
     inferencer = LabelPEnetInferencer(weights=checkpoint, device='cpu', show_progress=False)
-    assert_same(inferencer(photos[0])['predictions'], predictions[:1])
+    assert_same(inferencer(images[0])['predictions'], predictions[:1])
 
 
-def test_classes_that_follow_the_data_are_the_checkpoints(config, checkpoint, photos, predictions):
+def test_classes_that_follow_the_data_are_the_checkpoints(config, checkpoint, images, predictions):
     cfg = Config.fromfile(config)
     cfg.classes_from_data = True
     cfg.model.num_classes = 20
     inferencer = LabelPEnetInferencer(cfg, checkpoint, 'cpu', show_progress=False)
-    assert_same(inferencer(photos[0])['predictions'], predictions[:1])
+    assert_same(inferencer(images[0])['predictions'], predictions[:1])
 
 
-def test_a_photo_without_proposals_gets_the_whole_photo(inferencer, photos):
-    (one,) = inferencer(photos[0], proposals=[np.zeros((0, 4))])['predictions']
+def test_a_image_without_proposals_gets_the_whole_image(inferencer, images):
+    (one,) = inferencer(images[0], proposals=[np.zeros((0, 4))])['predictions']
     assert len(one['labels']) > 0
 
 
@@ -177,18 +177,18 @@ def test_a_photo_without_proposals_gets_the_whole_photo(inferencer, photos):
         (dict(proposals=np.zeros((3, 5))), r'not \[3, 5\]'),
     ],
 )
-def test_wrong_tags_and_proposals_are_told(inferencer, photos, arguments, told):
+def test_wrong_tags_and_proposals_are_told(inferencer, images, arguments, told):
     with pytest.raises(UserError, match=told):
-        inferencer(photos[0], **arguments)
+        inferencer(images[0], **arguments)
 
 
-def test_a_damaged_photo_is_told(inferencer, tmp_path):
+def test_a_damaged_image_is_told(inferencer, tmp_path):
     (tmp_path / 'broken.jpg').write_bytes(b'no photo')
     with pytest.raises(UserError, match=r'broken.jpg is damaged or no photo'):
         inferencer(tmp_path / 'broken.jpg')
 
 
-def test_wrong_models_are_told(config, checkpoint, photos, tmp_path):
+def test_wrong_models_are_told(config, checkpoint, images, tmp_path):
     def error(*args, **kwargs):
         with pytest.raises(UserError) as caught:
             LabelPEnetInferencer(*args, device='cpu', **kwargs)
@@ -207,18 +207,18 @@ def test_wrong_models_are_told(config, checkpoint, photos, tmp_path):
 
 
 @pytest.mark.parametrize('stage', ['attention', 'calibration'])
-def test_pseudo_instances_need_tags(config, checkpoint, photos, stage):
+def test_pseudo_instances_need_tags(config, checkpoint, images, stage):
     inferencer = LabelPEnetInferencer(config, checkpoint, 'cpu', stage, show_progress=False)
     with pytest.raises(UserError, match=f'stage {stage} needs the tags'):
-        inferencer(photos[0])
+        inferencer(images[0])
 
 
-def test_the_demo_writes_results(tool, config, checkpoint, photos, tmp_path, capsys):
+def test_the_demo_writes_results(tool, config, checkpoint, images, tmp_path, capsys):
     tool(
-        'demo/image_demo', photos[0], photos[1], config, '--weights', checkpoint,
+        'demo/image_demo', images[0], images[1], config, '--weights', checkpoint,
         '--out-dir', tmp_path, '--device', 'cpu', '--tags', 'ring', '--pred-score-thr', 0.0,
     )  # fmt: skip
-    names = {photo.stem for photo in photos[:2]}
+    names = {image.stem for image in images[:2]}
     assert {path.stem for path in (tmp_path / 'vis').iterdir()} == names
     results = [json.loads(path.read_text()) for path in (tmp_path / 'preds').iterdir()]
     assert all(set(one['labels']) == {1} for one in results)

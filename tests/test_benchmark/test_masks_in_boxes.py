@@ -23,12 +23,12 @@ def script(benchmark_module):
 
 @pytest.fixture
 def disc():
-    """A photo of a red disc on grey noise, and the disc's mask."""
+    """An image of a red disc on grey noise, and the disc's mask."""
     mask = np.zeros((80, 120), np.uint8)
     cv2.circle(mask, (60, 40), 20, 1, -1)
-    photo = np.random.default_rng(0).integers(90, 130, (80, 120, 3)).astype(np.uint8)
-    photo[mask > 0] = (20, 20, 220)
-    return photo, mask > 0
+    image = np.random.default_rng(0).integers(90, 130, (80, 120, 3)).astype(np.uint8)
+    image[mask > 0] = (20, 20, 220)
+    return image, mask > 0
 
 
 def overlap(one, other):
@@ -36,12 +36,12 @@ def overlap(one, other):
 
 
 def test_grab_cut_finds_the_object_of_a_box_alike_each_time(script, disc):
-    photo, mask = disc
+    image, mask = disc
     box = (37, 17, 84, 64)
-    found = script.grab_cut(photo, box)
+    found = script.grab_cut(image, box)
     assert overlap(found, mask) > 0.95
-    assert overlap(script.filled(box, photo.shape), mask) < 0.7
-    assert np.array_equal(found, script.grab_cut(photo, box))
+    assert overlap(script.filled(box, image.shape), mask) < 0.7
+    assert np.array_equal(found, script.grab_cut(image, box))
 
 
 @pytest.mark.parametrize('box', [(0, 0, 120, 80), (10, 10, 11, 11), (-5, -5, 300, 300)])
@@ -50,7 +50,7 @@ def test_where_grab_cut_has_nothing_to_tell_apart_the_box_is_filled(script, disc
 
 
 @pytest.mark.parametrize('box', [(5, 6, 5, 6), (119.7, 79.8, 140, 90), (3.4, 4.6, 7.2, 9.9)])
-def test_a_box_has_a_pixel_at_least_and_none_outside_the_photo(script, box):
+def test_a_box_has_a_pixel_at_least_and_none_outside_the_image(script, box):
     x1, y1, x2, y2 = script.pixel_box(box, (80, 120))
     assert 0 <= x1 < x2 <= 120
     assert 0 <= y1 < y2 <= 80
@@ -58,14 +58,14 @@ def test_a_box_has_a_pixel_at_least_and_none_outside_the_photo(script, box):
 
 @pytest.fixture
 def sources(script, disc):
-    """Two boxes on a photo seen at twice its size; class 1 has attention on the disc."""
+    """Two boxes on an image seen at twice its size; class 1 has attention on the disc."""
     register_all_modules()
     model = MODELS.build(Config.fromfile(CONFIG).model)
-    photo, mask = disc
-    large = cv2.resize(photo, (240, 160))[..., ::-1].astype(np.float32) / 128 - 1
+    image, mask = disc
+    large = cv2.resize(image, (240, 160))[..., ::-1].astype(np.float32) / 128 - 1
     one = Evidence(metainfo=dict(ori_shape=(80, 120), scale_factor=(2.0, 2.0)))
     one.set_metainfo(dict(img_shape=(160, 240), attention_stride=16))
-    one.photo = torch.from_numpy(large.copy()).permute(2, 0, 1)
+    one.image = torch.from_numpy(large.copy()).permute(2, 0, 1)
     cells = torch.from_numpy(cv2.resize(mask.astype(np.float32), (15, 10), interpolation=3))
     one.attention = torch.stack([torch.zeros(10, 15), cells * 0.6])
     one.attention[1, 0, 0] = 1  # the peak of the class lies elsewhere
@@ -75,14 +75,14 @@ def sources(script, disc):
         scores=torch.tensor([0.9, 0.8]),
         masks=torch.from_numpy(np.stack([mask, mask])),
     )
-    feats = tuple(model.eval().backbone(one.photo[None].detach()))
-    return script.Sources(model, feats, one, result, photo)
+    feats = tuple(model.eval().backbone(one.image[None].detach()))
+    return script.Sources(model, feats, one, result, image)
 
 
-def test_every_source_gives_masks_of_the_photo_for_all_boxes(script, sources, disc):
-    photo, mask = disc
+def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, disc):
+    image, mask = disc
     whole = sources.result
-    inside = np.stack([script.filled(box, photo.shape) for box in whole.bboxes.tolist()])
+    inside = np.stack([script.filled(box, image.shape) for box in whole.bboxes.tolist()])
     for name, make in script.ROWS.items():
         sources.result = whole
         masks = make(sources)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-SMALL = ['--size', '64', '--proposals', '16', '--photos', '2', '--rounds', '1', '--pairs', '2']
+SMALL = ['--size', '64', '--proposals', '16', '--images', '2', '--rounds', '1', '--pairs', '2']
 
 
 @pytest.mark.slow

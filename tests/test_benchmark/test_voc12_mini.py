@@ -1,4 +1,4 @@
-"""The benchmark on a few small generated photos, its tools run within this process."""
+"""The benchmark on a few small generated images, its tools run within this process."""
 
 import json
 import socket

@@ -19,6 +19,6 @@ def shapes(tmp_path):
 
 
 def store_boxes(root, info, shape, boxes):
-    """Write ``boxes`` as the proposals of a photo of ``shape`` (h, w)."""
+    """Write ``boxes`` as the proposals of an image of ``shape`` (h, w)."""
     path = proposal_path(root, info['dataset_name'], info['img_id'])
     write_proposals(path, Proposals(boxes, shape[1], shape[0], 'hand', '1'))

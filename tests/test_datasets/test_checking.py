@@ -1,4 +1,4 @@
-import photo_kinds
+import image_kinds
 import pytest
 from PIL import Image
 
@@ -26,29 +26,29 @@ def part(root, split, supervision='full', **changes):
 def check(root, **kwargs):
     roles = {'train': [part(root, 'train', 'tags')], 'val': [part(root, 'val')]}
     roles['corloc'] = [part(root, 'train')]
-    return check_datasets(roles, min_photos=1, **kwargs)
+    return check_datasets(roles, min_images=1, **kwargs)
 
 
 def kinds(report):
     return {kind: len(found) for kind, found in report.findings.items() if found}
 
 
-def photo(root, name):
+def image(root, name):
     return root / 'JPEGImages' / f'{name}.jpg'
 
 
 def test_sound_data_has_no_findings(shapes):
     report = check(shapes, workers=3)
     assert kinds(report) == {}
-    assert report.num_photos == {'train': 12, 'val': 2, 'corloc': 12}
-    assert sum(report.photos_of.values()) >= 12
-    assert min(report.photos_of.values()) >= 1
+    assert report.num_images == {'train': 12, 'val': 2, 'corloc': 12}
+    assert sum(report.images_of.values()) >= 12
+    assert min(report.images_of.values()) >= 1
 
 
-def test_missing_unreadable_and_empty_photos(shapes):
-    photo(shapes, 'train_00000').unlink()
-    photo_kinds.make_cut(shapes / 'JPEGImages', 'train_00001.jpg')
-    photo(shapes, 'val_00000').write_bytes(b'')
+def test_missing_unreadable_and_empty_images(shapes):
+    image(shapes, 'train_00000').unlink()
+    image_kinds.make_cut(shapes / 'JPEGImages', 'train_00001.jpg')
+    image(shapes, 'val_00000').write_bytes(b'')
     report = check(shapes)
     assert kinds(report) == {'missing or wrong': 1, 'unreadable': 2}
     assert 'train_00000.jpg is missing (1 of 12' in report.findings['missing or wrong'][0]
@@ -57,7 +57,7 @@ def test_missing_unreadable_and_empty_photos(shapes):
 
 
 def test_sizes_that_do_not_fit(shapes):
-    Image.new('RGB', (10, 11)).save(photo(shapes, 'val_00001'))
+    Image.new('RGB', (10, 11)).save(image(shapes, 'val_00001'))
     found = check(shapes).findings
     assert len(found['mis-sized']) == 3
     assert 'val_00001.jpg has 10 x 11 pixels, its annotation says' in found['mis-sized'][0]
@@ -74,31 +74,31 @@ def test_broken_annotations_and_masks(shapes):
     assert 'val_00001.png is not a readable mask' in report.findings['missing or wrong'][1]
 
 
-def test_a_photo_listed_twice_and_one_under_two_names(shapes):
+def test_a_image_listed_twice_and_one_under_two_names(shapes):
     split = shapes / 'ImageSets' / 'Main' / 'train.txt'
     split.write_text(split.read_text() + 'train_00003\n')
-    photo(shapes, 'train_00004').write_bytes(photo(shapes, 'train_00005').read_bytes())
+    image(shapes, 'train_00004').write_bytes(image(shapes, 'train_00005').read_bytes())
     found = check(shapes).findings
     assert 'train_00003 is listed 2 times for train.' in found['listed twice']
     assert len(found['same photo twice']) == 1
     assert 'train_00004.jpg and ' in found['same photo twice'][0]
 
 
-def test_a_test_on_training_photos_is_told(shapes):
-    photo(shapes, 'val_00000').write_bytes(photo(shapes, 'train_00005').read_bytes())
+def test_a_test_on_training_images_is_told(shapes):
+    image(shapes, 'val_00000').write_bytes(image(shapes, 'train_00005').read_bytes())
     found = check(shapes).findings['trained on and tested on']
     assert [sentence.split(' ')[0][-13:] for sentence in found] == ['val_00000.jpg']
 
 
-def test_untagged_photos_and_rare_classes(tmp_path):
+def test_untagged_images_and_rare_classes(tmp_path):
     for name in 'abc':
         Image.new(
             'RGB', (9, 8), name.replace('a', 'red').replace('b', 'blue').replace('c', 'tan')
         ).save(tmp_path / f'{name}.jpg')
     (tmp_path / 'tags.csv').write_text('#classes,dog,cat,emu\na.jpg,dog\nb.jpg,dog;cat\nc.jpg\n')
     one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
-    report = check_datasets({'train': [one], 'test': [one]}, min_photos=2)
-    assert report.photos_of == {'dog': 2, 'cat': 1, 'emu': 0}
+    report = check_datasets({'train': [one], 'test': [one]}, min_images=2)
+    assert report.images_of == {'dog': 2, 'cat': 1, 'emu': 0}
     assert kinds(report) == {'untagged': 1, 'few photos': 1, 'no photos': 1}
     assert report.findings['no photos'] == ['The class emu has no training photo.']
     assert (report.count(ERRORS), report.count(WARNINGS)) == (1, 2)
@@ -108,7 +108,7 @@ def test_classes_that_typists_made_two_of(tmp_path):
     Image.new('RGB', (9, 8)).save(tmp_path / 'a.jpg')
     (tmp_path / 'tags.csv').write_text('a.jpg,Fire truck;fire-trucks;cat;car\n')
     one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
-    found = check_datasets({'train': [one]}, min_photos=1).findings
+    found = check_datasets({'train': [one]}, min_images=1).findings
     assert found['names alike'] == [
         'The classes Fire truck, fire-trucks may be one: mend the tags.'
     ]
@@ -120,4 +120,4 @@ def test_a_data_set_that_is_not_there_is_one_finding(shapes, tmp_path):
     )
     assert kinds(report) == {'data set': 1}
     assert 'no data set at' in report.findings['data set'][0]
-    assert report.num_photos == {'train': 0, 'val': 2}
+    assert report.num_images == {'train': 0, 'val': 2}

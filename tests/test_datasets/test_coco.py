@@ -146,7 +146,7 @@ def test_polygons_and_run_lengths_become_masks(root):
     # Dog is 2; the crowd of trains is void, but smaller objects lie above it.
     assert (seg_map[0] == torch.tensor([0] * 10 + [255] * 10)).all()
     assert (seg_map[5] == torch.tensor([0] * 2 + [2] * 10 + [255] * 8)).all()
-    # A photo without objects has no masks, rather than none that could be measured.
+    # An image without objects has no masks, rather than none that could be measured.
     assert len(samples[2].gt_mask_instances.masks) == len(samples[2].gt_instances) == 0
     assert samples[2].gt_sem_seg.sem_seg.unique().tolist() == [0]
 
@@ -231,18 +231,18 @@ def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmen
     cfg.test_dataloader = dict(dataset={**full, 'pipeline': PIPELINE})
     export_truth(cfg, str(tmp_path / 'coco'), segmentation=segmentation)
     (path,) = (tmp_path / 'coco' / 'annotations').glob('*.json')
-    photo_root = json.loads(path.read_text())['info']['photo_root']
+    image_root = json.loads(path.read_text())['info']['photo_root']
     coco = COCOInstanceDataset(
         data_root=str(tmp_path / 'coco'),
         ann_file=str(path),
-        data_prefix={'img': photo_root},
+        data_prefix={'img': image_root},
         supervision='full',
         pipeline=PIPELINE,
     )
     voc = ShapesDataset(data_root=str(shapes), supervision='full', pipeline=PIPELINE)
     assert coco.metainfo['classes'] == voc.metainfo['classes']
     assert len(coco) == len(voc) == 4
-    # Photos outside of data_root: the last folder's name stands for the way there.
+    # Images outside of data_root: the last folder's name stands for the way there.
     assert coco.get_data_info(0)['photo_id'] == 'JPEGImages/train_00000'
     for one, other in zip(coco, voc):
         samples = one['data_samples'], other['data_samples']

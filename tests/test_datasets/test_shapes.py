@@ -30,7 +30,7 @@ def test_the_seed_alone_decides(shapes, tmp_path):
     assert (shapes / photo).read_bytes() != (other / photo).read_bytes()
 
 
-def test_more_photos_leave_the_first_ones_alone(shapes, tmp_path):
+def test_more_images_leave_the_first_ones_alone(shapes, tmp_path):
     make_shapes(tmp_path / 'more', num_train=5, num_val=2, seed=1, image_size=(64, 80))
     for name in ('JPEGImages/train_00003.jpg', 'SegmentationObject/val_00001.png'):
         assert (tmp_path / 'more' / name).read_bytes() == (shapes / name).read_bytes()
@@ -56,7 +56,7 @@ def test_a_filled_box_is_no_mask(scenes):
     assert 0.4 < np.mean(ratios) < 0.6
 
 
-def test_photos_hold_one_to_four_objects_of_few_classes(scenes):
+def test_images_hold_one_to_four_objects_of_few_classes(scenes):
     counts = [len(scene.labels) for scene in scenes]
     num_classes = [len(set(scene.labels)) for scene in scenes]
     assert set(counts) == {1, 2, 3, 4}
@@ -133,7 +133,7 @@ def test_later_objects_and_the_border_hide():
     whole, right = np.zeros((2, 10, 10))
     whole[:, :] = 1
     right[:, 6:] = 1
-    # The first loses four columns of ten; half of the second lies outside the photo.
+    # The first loses four columns of ten; half of the second lies outside the image.
     np.testing.assert_allclose(_visible_shares([whole, right], [100, 80]), [0.6, 0.5])
 
 

@@ -18,7 +18,7 @@ FINER = ('Annotations', 'SegmentationClass', 'SegmentationObject')
 
 @pytest.fixture
 def cfg(shapes, tmp_path):
-    """The Shapes config on generated photos with a proposal each."""
+    """The Shapes config on generated images with a proposal each."""
     text = CONFIG.read_text().replace("'data/shapes/Shapes'", repr(str(shapes)))
     path = tmp_path / 'shapes.py'
     path.write_text(text.replace("'data/proposals'", repr(str(tmp_path / 'proposals'))))
@@ -86,7 +86,7 @@ def test_every_loader_of_the_config_gives_samples(cfg):
 
 
 @pytest.mark.parametrize('name', ['shapes', 'voc12_mini', 'voc12', 'voc12_aug', 'voc07', 'coco'])
-def test_training_configs_ask_for_tags_and_corloc_for_the_same_photos(name, monkeypatch):
+def test_training_configs_ask_for_tags_and_corloc_for_the_same_images(name, monkeypatch):
     monkeypatch.setenv('VOC12MINI_ROOT', '/somewhere')
     cfg = Config.fromfile(CONFIG.with_name(f'{name}.py'))
     train = cfg.train_dataloader.dataset

@@ -12,7 +12,7 @@ def read(tmp_path, text, name='tags.csv', encoding='utf-8'):
 
 
 def rows(content):
-    return [(line.photo, line.tags, line.unsure) for line in content.lines]
+    return [(line.image, line.tags, line.unsure) for line in content.lines]
 
 
 EXPECTED = [('a.jpg', ['dog', 'cat'], []), ('sub/b.png', ['cat'], []), ('c.jpg', [], [])]

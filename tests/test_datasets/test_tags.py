@@ -1,17 +1,17 @@
 import unicodedata
 from pathlib import Path
 
+import image_kinds
 import numpy as np
-import photo_kinds
 import pytest
 import torch
 from PIL import Image
 
 from mmlabelpenet.apis import read_config
 from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset
-from mmlabelpenet.proposals import Job, jobs, photo_proposal_path, run_job
+from mmlabelpenet.proposals import Job, image_proposal_path, jobs, run_job
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, read_photo
+from mmlabelpenet.utils import UserError, read_image
 
 from .conftest import store_boxes
 
@@ -20,7 +20,7 @@ CONFIG = str(ROOT / 'configs/label_penet/label-penet_effnet-lite0_tags.py')
 
 
 @pytest.fixture
-def photos(tmp_path):
+def images(tmp_path):
     folder = tmp_path / 'pets'
     (folder / 'sub').mkdir(parents=True)
     for name in ('a.jpg', 'b.png', 'sub/c.jpg'):
@@ -33,14 +33,14 @@ def load(folder, **kwargs):
     return TagFileDataset(data_root=str(folder), tag_file='tags.csv', **kwargs)
 
 
-def test_a_line_is_a_photo_and_classes_are_those_of_the_file(photos):
-    dataset = load(photos, serialize_data=False)
+def test_a_line_is_a_image_and_classes_are_those_of_the_file(images):
+    dataset = load(images, serialize_data=False)
     assert dataset.metainfo['classes'] == ('cat', 'dog')
     assert dataset.metainfo['palette'] == [(128, 0, 0), (0, 128, 0)]
     assert dataset.data_list == [
         {
             'img_id': name,
-            'img_path': str(photos / file),
+            'img_path': str(images / file),
             'dataset_name': 'pets',
             'num_classes': 2,
             'tags': tags,
@@ -55,101 +55,101 @@ def test_a_line_is_a_photo_and_classes_are_those_of_the_file(photos):
     assert dataset.get_cat_ids(1) == [0]
 
 
-def test_names_are_found_however_their_accents_are_composed(photos):
+def test_names_are_found_however_their_accents_are_composed(images):
     composed = unicodedata.normalize('NFC', 'Zoë.jpg')
-    Image.new('RGB', (3, 2)).save(photos / unicodedata.normalize('NFD', composed))
-    (photos / 'tags.csv').write_text(f'{composed},dog\n', encoding='utf-8')
-    info = load(photos).get_data_info(0)
-    assert read_photo(info['img_path']).shape == (2, 3, 3)
+    Image.new('RGB', (3, 2)).save(images / unicodedata.normalize('NFD', composed))
+    (images / 'tags.csv').write_text(f'{composed},dog\n', encoding='utf-8')
+    info = load(images).get_data_info(0)
+    assert read_image(info['img_path']).shape == (2, 3, 3)
     assert info['img_id'] == 'Zoë'
 
 
-def test_a_skip_list_takes_photos_out_even_missing_ones(photos, tmp_path):
-    (photos / 'a.jpg').unlink()
+def test_a_skip_list_takes_images_out_even_missing_ones(images, tmp_path):
+    (images / 'a.jpg').unlink()
     with pytest.raises(UserError, match=r'pets/a\.jpg is missing \(1 of 3 in .*tags\.csv\)'):
-        load(photos)
+        load(images)
     (tmp_path / 'skip.txt').write_text('a.jpg\n\nsub/c\n')
-    dataset = load(photos, skip=str(tmp_path / 'skip.txt'))
+    dataset = load(images, skip=str(tmp_path / 'skip.txt'))
     assert [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] == ['b']
     assert dataset.metainfo['classes'] == ('cat', 'dog')
     with pytest.raises(UserError, match=r'skip list .*no\.txt cannot be read'):
-        load(photos, skip='no.txt')
+        load(images, skip='no.txt')
 
 
-def test_photos_that_differ_only_in_their_suffix_are_refused(photos):
-    Image.new('RGB', (3, 2)).save(photos / 'a.png')
-    (photos / 'tags.csv').write_text('a.jpg,dog\na.png,cat\n')
+def test_images_that_differ_only_in_their_suffix_are_refused(images):
+    Image.new('RGB', (3, 2)).save(images / 'a.png')
+    (images / 'tags.csv').write_text('a.jpg,dog\na.png,cat\n')
     with pytest.raises(UserError, match='2 photos a that differ only in their suffix'):
-        load(photos)
+        load(images)
 
 
 @pytest.mark.parametrize('name', ['../pets/a.jpg', '/pets/a.jpg', 'sub/../../a.jpg'])
-def test_names_that_lead_out_of_the_folder_are_refused(photos, name):
-    (photos / 'tags.csv').write_text(f'{name},dog\n')
+def test_names_that_lead_out_of_the_folder_are_refused(images, name):
+    (images / 'tags.csv').write_text(f'{name},dog\n')
     with pytest.raises(UserError, match=r'which is not within .*pets: name photos relative'):
-        load(photos)
+        load(images)
 
 
-def test_faults_are_collected_where_they_are_no_errors(photos):
-    (photos / 'tags.csv').write_text('a.jpg,dog\na.jpg,dog\nno.jpg,cat\nnone.jpg,cat\n')
-    dataset = load(photos, strict=False)
+def test_faults_are_collected_where_they_are_no_errors(images):
+    (images / 'tags.csv').write_text('a.jpg,dog\na.jpg,dog\nno.jpg,cat\nnone.jpg,cat\n')
+    dataset = load(images, strict=False)
     assert len(dataset) == 3
     assert [p.split(' ')[-1] for p in dataset.problems] == ['it.', 'data_root.', 'data_root.']
     assert 'no.jpg is missing' in dataset.problems[1]
 
 
-def test_photos_to_test_with_keep_the_classes_of_those_to_learn_from(photos):
-    (photos / 'test.csv').write_text('a.jpg,dog\n')
-    dataset = TagFileDataset(str(photos), 'test.csv', class_file='tags.csv')
+def test_images_to_test_with_keep_the_classes_of_those_to_learn_from(images):
+    (images / 'test.csv').write_text('a.jpg,dog\n')
+    dataset = TagFileDataset(str(images), 'test.csv', class_file='tags.csv')
     assert dataset.metainfo['classes'] == ('cat', 'dog')
     assert dataset.get_data_info(0)['tags'] == [1]
-    (photos / 'test.csv').write_text('a.jpg,emu\n')
+    (images / 'test.csv').write_text('a.jpg,emu\n')
     with pytest.raises(UserError, match='has tags emu that the file of classes lacks'):
-        TagFileDataset(str(photos), 'test.csv', class_file='tags.csv')
+        TagFileDataset(str(images), 'test.csv', class_file='tags.csv')
 
 
-def test_bad_settings_are_one_sentence(photos):
+def test_bad_settings_are_one_sentence(images):
     with pytest.raises(UserError, match="holds tags alone: say supervision='tags'"):
-        load(photos, supervision='full')
+        load(images, supervision='full')
     with pytest.raises(UserError, match="no class 'emu': choose from cat, dog"):
-        load(photos, metainfo={'classes': ['emu']})
+        load(images, metainfo={'classes': ['emu']})
     with pytest.raises(UserError, match='no folder of photos at nowhere'):
-        TagFileDataset('nowhere', str(photos / 'tags.csv'))
-    assert load(photos, metainfo={'classes': ['dog']}).get_data_info(1)['ignored_tags'] == [0]
+        TagFileDataset('nowhere', str(images / 'tags.csv'))
+    assert load(images, metainfo={'classes': ['dog']}).get_data_info(1)['ignored_tags'] == [0]
 
 
-def test_the_model_counts_the_classes_of_the_file(photos, monkeypatch):
-    options = {'data_root': str(photos), 'tag_file': 'tags.csv', 'proposal_root': '/p'}
+def test_the_model_counts_the_classes_of_the_file(images, monkeypatch):
+    options = {'data_root': str(images), 'tag_file': 'tags.csv', 'proposal_root': '/p'}
     cfg = read_config(CONFIG, options)
     assert cfg.model.num_classes == 2
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        assert (loader.dataset.data_root, loader.dataset.tag_file) == (str(photos), 'tags.csv')
+        assert (loader.dataset.data_root, loader.dataset.tag_file) == (str(images), 'tags.csv')
         assert loader.dataset.pipeline[1].proposal_root == '/p'
         assert len(DATASETS.build({**loader.dataset, 'pipeline': []})) == 3
-    monkeypatch.setenv('TAG_DATA_ROOT', str(photos))
-    monkeypatch.setenv('TAG_FILE', str(photos / 'tags.csv'))
+    monkeypatch.setenv('TAG_DATA_ROOT', str(images))
+    monkeypatch.setenv('TAG_FILE', str(images / 'tags.csv'))
     assert read_config(CONFIG).model.num_classes == 2
 
 
-def test_an_inheriting_config_names_the_data_in_two_lines(photos, tmp_path):
+def test_an_inheriting_config_names_the_data_in_two_lines(images, tmp_path):
     child = tmp_path / 'mine.py'
-    child.write_text(f'_base_ = {CONFIG!r}\ndata_root = {str(photos)!r}\ntag_file = "tags.csv"\n')
+    child.write_text(f'_base_ = {CONFIG!r}\ndata_root = {str(images)!r}\ntag_file = "tags.csv"\n')
     cfg = read_config(str(child))
     assert cfg.model.num_classes == 2
-    assert cfg.test_dataloader.dataset.data_root == str(photos)
+    assert cfg.test_dataloader.dataset.data_root == str(images)
     # What the runner writes into the work folder is read again as it is.
     cfg.dump(tmp_path / 'dumped.py')
     again = read_config(str(tmp_path / 'dumped.py'))
-    assert again.train_dataloader.dataset.data_root == str(photos)
+    assert again.train_dataloader.dataset.data_root == str(images)
     changed = read_config(str(tmp_path / 'dumped.py'), {'proposal_root': '/q'})
     assert changed.test_dataloader.dataset.pipeline[1].proposal_root == '/q'
 
 
-@pytest.mark.parametrize('name', photo_kinds.MAKERS)
+@pytest.mark.parametrize('name', image_kinds.MAKERS)
 def test_proposals_training_and_testing_see_the_same_pixels(tmp_path, name, monkeypatch):
     folder = tmp_path / 'kinds'
     folder.mkdir()
-    path = photo_kinds.make(folder, name)
+    path = image_kinds.make(folder, name)
     (folder / 'tags.csv').write_text(f'{name},thing\n', encoding='utf-8')
     seen = []
     real = jobs.make_proposals
@@ -166,12 +166,12 @@ def test_proposals_training_and_testing_see_the_same_pixels(tmp_path, name, monk
         },
     )
     info = DATASETS.build({**cfg.train_dataloader.dataset, 'pipeline': []}).get_data_info(0)
-    out = photo_proposal_path(tmp_path / 'proposals', info)
+    out = image_proposal_path(tmp_path / 'proposals', info)
     run_job(Job(info['img_path'], out), {'quality': 'fast', 'max_num': None})
     loaded = LoadImageFromFile()({'img_path': str(path)})
     np.testing.assert_array_equal(loaded['img'], seen[0])
     assert loaded['ori_shape'] == seen[0].shape[:2]
-    # Loading proposals checks that they are of the size and the file of the photo.
+    # Loading proposals checks that they are of the size and the file of the image.
     train, test = (
         DATASETS.build(loader.dataset)[0] for loader in (cfg.train_dataloader, cfg.test_dataloader)
     )
@@ -181,26 +181,26 @@ def test_proposals_training_and_testing_see_the_same_pixels(tmp_path, name, monk
     assert len(boxes[0]) >= 1
 
 
-def test_proposals_of_another_photo_of_the_same_name_and_size_are_refused(photos, tmp_path):
-    dataset = load(photos, pipeline=[])
+def test_proposals_of_another_image_of_the_same_name_and_size_are_refused(images, tmp_path):
+    dataset = load(images, pipeline=[])
     info = dataset.get_data_info(0)
     settings = {'quality': 'fast', 'max_num': None}
-    run_job(Job(info['img_path'], photo_proposal_path(tmp_path, info)), settings)
+    run_job(Job(info['img_path'], image_proposal_path(tmp_path, info)), settings)
     pipeline = [
         {'type': 'LoadImageFromFile'},
         {'type': 'LoadRegionProposals', 'proposal_root': str(tmp_path)},
     ]
-    assert load(photos, pipeline=pipeline)[0]['proposals'].tolist() == [[0, 0, 30, 20]]
-    Image.new('RGB', (30, 20), 'red').save(photos / 'a.jpg')
+    assert load(images, pipeline=pipeline)[0]['proposals'].tolist() == [[0, 0, 30, 20]]
+    Image.new('RGB', (30, 20), 'red').save(images / 'a.jpg')
     with pytest.raises(UserError, match='another photo of the same name and size'):
-        load(photos, pipeline=pipeline)[0]
-    # Imported proposals know no photo's file: only the size is checked.
+        load(images, pipeline=pipeline)[0]
+    # Imported proposals know no image's file: only the size is checked.
     store_boxes(tmp_path, info, (20, 30), np.array([[0, 0, 9, 9]]))
-    assert load(photos, pipeline=pipeline)[0]['proposals'].tolist() == [[0, 0, 9, 9]]
+    assert load(images, pipeline=pipeline)[0]['proposals'].tolist() == [[0, 0, 9, 9]]
 
 
-def test_a_truncated_photo_stops_training_by_its_name(photos):
-    photo_kinds.make_cut(photos, 'a.jpg')
-    dataset = load(photos, pipeline=[{'type': 'LoadImageFromFile'}])
+def test_a_truncated_image_stops_training_by_its_name(images):
+    image_kinds.make_cut(images, 'a.jpg')
+    dataset = load(images, pipeline=[{'type': 'LoadImageFromFile'}])
     with pytest.raises(UserError, match=r'pets/a\.jpg is damaged .* name it in a skip list'):
         dataset[0]

@@ -19,8 +19,8 @@ from .conftest import store_boxes
 BOXES = np.array([[0, 0, 40, 20], [10, 4, 30, 16]])
 
 
-def load_photo(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40)):
-    """Run a photo and its proposals through the pipeline of the configs."""
+def load_image(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40)):
+    """Run an image and its proposals through the pipeline of the configs."""
     info = {'img_id': 'p', 'dataset_name': 'Set', 'img_path': str(tmp_path / 'p.png')}
     info.update(num_classes=3, tags=[2], ignored_tags=[0])
     img = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -43,8 +43,8 @@ def load_photo(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 
     return info
 
 
-def test_proposals_follow_the_photo_through_resize_and_flip(tmp_path):
-    packed = load_photo(tmp_path)
+def test_proposals_follow_the_image_through_resize_and_flip(tmp_path):
+    packed = load_image(tmp_path)
     sample = packed['data_samples']
     assert packed['inputs'].shape == (3, 40, 80)
     # Twice as large, then x -> 80 - x.
@@ -55,7 +55,7 @@ def test_proposals_follow_the_photo_through_resize_and_flip(tmp_path):
 
 
 def test_tags_become_multi_hot(tmp_path):
-    sample = load_photo(tmp_path)['data_samples']
+    sample = load_image(tmp_path)['data_samples']
     assert sample.tags.tolist() == [0, 0, 1]
     assert sample.ignored_tags.tolist() == [1, 0, 0]
     assert sample.tags.dtype == torch.float32
@@ -63,18 +63,18 @@ def test_tags_become_multi_hot(tmp_path):
 
 @pytest.mark.parametrize('boxes', [BOXES[:1], np.zeros((0, 4))])
 def test_one_proposal_and_none(tmp_path, boxes):
-    bboxes = load_photo(tmp_path, boxes)['data_samples'].proposals.bboxes
+    bboxes = load_image(tmp_path, boxes)['data_samples'].proposals.bboxes
     assert bboxes.shape == (len(boxes), 4)
     assert bboxes.dtype == torch.float32
 
 
-def test_a_tiny_photo_is_enlarged_with_its_proposal(tmp_path):
-    packed = load_photo(tmp_path, np.array([[0, 0, 8, 6]]), 6, 8, flip=0.0, scale=(64, 48))
+def test_a_tiny_image_is_enlarged_with_its_proposal(tmp_path):
+    packed = load_image(tmp_path, np.array([[0, 0, 8, 6]]), 6, 8, flip=0.0, scale=(64, 48))
     assert packed['inputs'].shape == (3, 48, 64)
     assert packed['data_samples'].proposals.bboxes.tolist() == [[0, 0, 64, 48]]
 
 
-def test_a_grey_photo_has_three_channels(tmp_path):
+def test_a_grey_image_has_three_channels(tmp_path):
     info = {'img_path': str(tmp_path / 'g.png'), 'img_id': 'g', 'dataset_name': 'Set'}
     Image.fromarray(np.full((20, 40), 77, np.uint8)).save(info['img_path'])
     packed = PackWeakInputs(num_classes=2)(TRANSFORMS.build({'type': 'LoadImageFromFile'})(info))
@@ -140,7 +140,7 @@ def test_class_values_are_mapped_and_void_stays(tmp_path):
         LoadInstanceMasks()(dict(results))
 
 
-def test_ground_truth_of_shapes_stays_in_pixels_of_the_photo(shapes, tmp_path):
+def test_ground_truth_of_shapes_stays_in_pixels_of_the_image(shapes, tmp_path):
     pipeline = [
         {'type': 'LoadImageFromFile'},
         {'type': 'Resize', 'scale': (200, 200), 'keep_ratio': True},

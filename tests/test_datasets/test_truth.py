@@ -7,7 +7,7 @@ from mmlabelpenet.utils import UserError
 
 
 def results_of(tmp_path, instances, classes, ids):
-    """A photo of 20 x 40 with these objects and, where given, these maps."""
+    """An image of 20 x 40 with these objects and, where given, these maps."""
     results = {'img_path': 'p.jpg', 'img_shape': (20, 40), 'instances': instances}
     if classes is not None:
         for name, values in (('seg_map_path', classes), ('instance_map_path', ids)):
@@ -52,7 +52,7 @@ def test_a_box_that_no_mask_fits_has_an_unknown_one(tmp_path, label):
     assert (bare['gt_masks'].masks == 255).all()
 
 
-def test_boxes_and_masks_are_turned_with_the_photo(shapes):
+def test_boxes_and_masks_are_turned_with_the_image(shapes):
     pipeline = [
         dict(type='LoadImageFromFile'),
         dict(type='LoadTrueInstances'),

@@ -18,7 +18,7 @@ CAT, DOG = 7, 11
 
 @pytest.fixture
 def devkit(tmp_path):
-    """Three photos: a cat with a difficult dog, a dog, and one without any tag."""
+    """Three images: a cat with a difficult dog, a dog, and one without any tag."""
     root = tmp_path / 'VOCdevkit' / 'VOC2007'
     lists = root / 'ImageSets' / 'Main'
     lists.mkdir(parents=True)
@@ -42,7 +42,7 @@ def load(root, **kwargs):
     )
 
 
-def test_tags_come_from_the_class_lists_and_no_photo_is_dropped(devkit):
+def test_tags_come_from_the_class_lists_and_no_image_is_dropped(devkit):
     dataset = load(devkit)
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     assert [info['img_id'] for info in infos] == ['000005', '000007', '000009']
@@ -108,7 +108,7 @@ def test_a_subset_of_classes_renumbers_labels_and_palette(devkit):
     assert len(dataset) == 3
 
 
-def test_a_photo_that_no_class_list_names_has_no_tags(devkit):
+def test_a_image_that_no_class_list_names_has_no_tags(devkit):
     Image.new('RGB', (30, 20)).save(devkit / 'JPEGImages' / '000010.jpg')
     with open(devkit / 'ImageSets' / 'Main' / 'trainval.txt', 'a') as file:
         file.write('000010\n')

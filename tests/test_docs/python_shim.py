@@ -1,6 +1,6 @@
 """Stands for ``python`` while pages are run: fits commands to the small workspace.
 
-A reader trains on 160 photos for minutes. Here the same commands get a few more arguments, and
+A reader trains on 160 images for minutes. Here the same commands get a few more arguments, and
 only here: no tool knows of it.
 """
 

@@ -17,12 +17,12 @@ LINKED = ('benchmark', 'configs', 'demo', 'tools')
 CONFIG = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
 CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
 # What stands in a workspace before the first command of a page:
-#   data/shapes/Shapes    8 + 3 generated photos of 64 to 96 pixels, and data/proposals of them
+#   data/shapes/Shapes    8 + 3 generated images of 64 to 96 pixels, and data/proposals of them
 #   work_dirs/demo, work_dirs/label-penet_effnet-lite0_shapes
 #                         epoch_7.pth and last_checkpoint, trained on them for a few steps, as
 #                         `make demo` and README's training leave it
-#   photos/               four photos, as somebody's own
-PHOTOS = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
+#   images/               four images, as somebody's own
+IMAGES = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
 # The classifier learns for two passes, so that there is attention; of the rest, a step each.
 ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
 
@@ -83,7 +83,7 @@ def make_seed(root, programs):
     shapes = root / 'data/shapes/Shapes'
     make_shapes(shapes, num_train=8, num_val=3, image_size=(64, 96))
     (root / 'photos').mkdir()
-    for name in PHOTOS:
+    for name in IMAGES:
         shutil.copy(shapes / f'JPEGImages/{name}.jpg', root / 'photos')
     length = ' '.join(f'train_cfg.phases.{k}.iterations={n}' for k, n in ITERATIONS.items())
     failure = run_script(

@@ -17,7 +17,7 @@ PHASES = dict(
     second=dict(epochs=1, stages=['b'], lr_factor=0.5, warmup=0),
     joint=dict(epochs=1, stages=['a', 'b'], backbone=True, warmup=0),
 )
-PHOTOS = 3
+IMAGES = 3
 
 
 class TwoStages(BaseModel):
@@ -61,7 +61,7 @@ def run_training(work_dir, phases=PHASES, model=None, **changes):
         train_dataloader=dict(
             batch_size=1,
             num_workers=0,
-            dataset=[dict(inputs=torch.zeros(1))] * PHOTOS,
+            dataset=[dict(inputs=torch.zeros(1))] * IMAGES,
             sampler=dict(type='DefaultSampler', shuffle=True),
         ),
         train_cfg=dict(type='CurriculumTrainLoop', phases=phases),
@@ -82,7 +82,7 @@ def test_phases_of_no_epoch_and_none_are_dropped():
 
 
 def test_phases_that_are_all_shorter_than_an_iteration_are_told(tmp_path):
-    # three photos: a tenth of a pass is no iteration
+    # three images: a tenth of a pass is no iteration
     phases = dict(first=dict(epochs=0.1, stages=['a']), second=dict(epochs=0.1, stages=['b']))
     with pytest.raises(
         UserError, match=r"\['first', 'second'\] are all shorter than an iteration"
@@ -118,9 +118,9 @@ def test_a_phase_shows_no_loss_of_the_phase_before(tmp_path):
             return super().train_step(data, optim_wrapper)
 
     run_training(tmp_path, model=Parts())
-    assert seen[2 * PHOTOS - 1] == {'train/loss', 'train/loss_a'}
-    assert seen[2 * PHOTOS] == set()
-    assert seen[2 * PHOTOS + 1] == {'train/loss', 'train/loss_b'}
+    assert seen[2 * IMAGES - 1] == {'train/loss', 'train/loss_a'}
+    assert seen[2 * IMAGES] == set()
+    assert seen[2 * IMAGES + 1] == {'train/loss', 'train/loss_b'}
 
 
 def test_phases_follow_from_the_iteration():
@@ -194,16 +194,16 @@ def test_the_rate_falls_in_steps_where_they_are_named():
 def test_stages_learn_by_phase_at_the_phase_s_rate(tmp_path):
     model, rates = run_training(tmp_path)
     assert [entry[:2] for entry in model.record] == [
-        *[(('a',), False)] * 2 * PHOTOS,
-        *[(('b',), False)] * PHOTOS,
-        *[(('a', 'b'), True)] * PHOTOS,
+        *[(('a',), False)] * 2 * IMAGES,
+        *[(('b',), False)] * IMAGES,
+        *[(('a', 'b'), True)] * IMAGES,
     ]
-    firsts = [rates[0], rates[2 * PHOTOS], rates[3 * PHOTOS]]
+    firsts = [rates[0], rates[2 * IMAGES], rates[3 * IMAGES]]
     assert firsts == pytest.approx([0.1, 0.05, 0.1])
     # one step before the end of each cosine
-    assert rates[2 * PHOTOS - 1] == pytest.approx(0.1 * Phase(2, (), warmup=0).rate(5, 6))
-    assert rates[2 * PHOTOS - 1] < rates[0]
-    assert rates[-1] < rates[3 * PHOTOS]
+    assert rates[2 * IMAGES - 1] == pytest.approx(0.1 * Phase(2, (), warmup=0).rate(5, 6))
+    assert rates[2 * IMAGES - 1] < rates[0]
+    assert rates[-1] < rates[3 * IMAGES]
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
@@ -214,7 +214,7 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
         load_from=str(tmp_path / 'whole' / 'epoch_2.pth'),
         resume=True,
     )
-    assert later_rates == rates[2 * PHOTOS :]
-    assert resumed.record == whole.record[2 * PHOTOS :]
+    assert later_rates == rates[2 * IMAGES :]
+    assert resumed.record == whole.record[2 * IMAGES :]
     assert resumed.weight.equal(whole.weight)
     assert len({entry[2] for entry in whole.record}) == len(whole.record)

@@ -19,14 +19,14 @@ def runner_at(work_dir, iteration=0, **fields):
     return SimpleNamespace(work_dir=str(work_dir), iter=iteration, **fields)
 
 
-def step(hook, runner, value, photo='a.jpg'):
-    sample = BaseDataElement(metainfo=dict(img_path=photo))
+def step(hook, runner, value, image='a.jpg'):
+    sample = BaseDataElement(metainfo=dict(img_path=image))
     outputs = dict(loss=torch.tensor(value), **{'detection.loss_cls': torch.tensor(value)})
     hook.after_train_iter(runner, 0, dict(data_samples=[sample]), outputs)
     runner.iter += 1
 
 
-def test_a_loss_that_is_not_finite_stops_naming_loss_photo_and_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_stops_naming_loss_image_and_checkpoint(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('work/epoch_3.pth')
     hook, runner = FiniteLossHook(), runner_at(tmp_path, 7)
     step(hook, runner, 1.0)
@@ -54,7 +54,7 @@ def test_other_outputs_are_not_looked_at(tmp_path):
 
 
 class Maps(torch.nn.Module):
-    """Hands its photo on as two levels, the second one at half the size."""
+    """Hands its image on as two levels, the second one at half the size."""
 
     def __init__(self):
         super().__init__()
@@ -67,32 +67,32 @@ class Maps(torch.nn.Module):
 
 
 @pytest.fixture
-def photos():
+def images():
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(6, 6, generator=generator)
     batches = [torch.rand(1, 6, 9, 7, generator=generator) for _ in range(6)]
     return [torch.einsum('dc,bchw->bdhw', mixing, batch) + 3 for batch in batches]
 
 
-def run_hook(model, photos, tmp_path, **changes):
+def run_hook(model, images, tmp_path, **changes):
     loader = [
-        dict(inputs=photo, data_samples=[SimpleNamespace(img_shape=(8, 7))]) for photo in photos
+        dict(inputs=image, data_samples=[SimpleNamespace(img_shape=(8, 7))]) for image in images
     ]
 
     class Loader(list):
         batch_size = 1
 
     fields = dict(model=model, cfg={}, train_dataloader=Loader(loader), logger=MMLogger('x'))
-    FeatureStatisticsHook(num_photos=4).before_train(runner_at(tmp_path, **(fields | changes)))
+    FeatureStatisticsHook(num_images=4).before_train(runner_at(tmp_path, **(fields | changes)))
 
 
-def test_projections_start_at_principal_components_of_the_first_photos(photos, tmp_path):
+def test_projections_start_at_principal_components_of_the_first_images(images, tmp_path):
     model = Maps()
-    run_hook(model, photos, tmp_path)
+    run_hook(model, images, tmp_path)
     for level, (projection, begin) in enumerate(zip(model.fusion.projections, (0, 2))):
-        # what lies beyond the photo's 8 rows is padding
+        # what lies beyond the image's 8 rows is padding
         step = level + 1
-        seen = [photo[0, :, :8][:, ::step, ::step].flatten(1) for photo in photos[:4]]
+        seen = [image[0, :, :8][:, ::step, ::step].flatten(1) for image in images[:4]]
         cells = torch.cat(seen, dim=1)
         projected = projection(cells[None, :, None])[0, :, 0]
         covariance = projected @ projected.t() / cells.shape[1]
@@ -105,21 +105,21 @@ def test_projections_start_at_principal_components_of_the_first_photos(photos, t
         assert projected[rest].abs().max() == 0
 
 
-def test_a_classifier_that_standardises_divides_by_what_tells_photos_apart(photos, tmp_path):
+def test_a_classifier_that_standardises_divides_by_what_tells_images_apart(images, tmp_path):
     model = Maps()
     attention = dict(in_channels=(6, 6), strides=(1, 2), levels=(-1,))
     model.source = CAMAttention(2, **attention, standardise=True)
     model.plain = CAMAttention(2, **attention)
     for cam in (model.source, model.plain):
         torch.nn.init.ones_(cam.classifiers[0].weight)
-    run_hook(model, photos, tmp_path)
-    means = [photo[0, :, :8][:, ::2, ::2].mean((1, 2)) for photo in photos[:4]]
+    run_hook(model, images, tmp_path)
+    means = [image[0, :, :8][:, ::2, ::2].mean((1, 2)) for image in images[:4]]
     spread = torch.stack(means).std(0, correction=0)
     [weight], [plain] = model.source.weights, model.plain.weights
     expected = (1 / spread).expand(2, 6)
     torch.testing.assert_close(weight[:, :, 0, 0], expected, rtol=1e-4, atol=0)
     assert plain.eq(1).all()
-    [logits] = model.source.image_logits(model.extract_feat(photos[0], None), [(8, 7)])
+    [logits] = model.source.image_logits(model.extract_feat(images[0], None), [(8, 7)])
     torch.testing.assert_close(logits, (means[0] / spread).sum().expand(2), rtol=1e-4, atol=0)
     assert 'spread_0' in model.source.state_dict()
 
@@ -132,8 +132,8 @@ def test_channels_that_hardly_differ_are_not_blown_up():
 
 
 @pytest.mark.parametrize('changes', [dict(iteration=1), dict(cfg=dict(load_from='x.pth'))])
-def test_weights_that_were_loaded_stay(photos, tmp_path, changes):
+def test_weights_that_were_loaded_stay(images, tmp_path, changes):
     model = Maps()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    run_hook(model, photos, tmp_path, **changes)
+    run_hook(model, images, tmp_path, **changes)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())

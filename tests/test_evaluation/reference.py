@@ -34,21 +34,21 @@ def voc_ap(recall, precision, mode):
     return sum((recall[i] - recall[i - 1]) * precision[i] for i in range(1, len(recall)))
 
 
-def evaluate_class(photos, label, iou_of, iou_thr, mode):
+def evaluate_class(images, label, iou_of, iou_thr, mode):
     """VOCevaldet.m for one class, prediction by prediction.
 
-    photos: list of (predictions [(label, score, shape)], truth [(label, difficult, shape)]).
+    images: list of (predictions [(label, score, shape)], truth [(label, difficult, shape)]).
     """
     ranked = [
         (score, index, shape)
-        for index, (predictions, _) in enumerate(photos)
+        for index, (predictions, _) in enumerate(images)
         for of, score, shape in predictions
         if of == label
     ]
     ranked.sort(key=lambda item: -item[0])
-    truth = [[t for t in true if t[0] == label] for _, true in photos]
-    found = [[False] * len(of_photo) for of_photo in truth]
-    num_true = sum(not difficult for of_photo in truth for _, difficult, _ in of_photo)
+    truth = [[t for t in true if t[0] == label] for _, true in images]
+    found = [[False] * len(of_image) for of_image in truth]
+    num_true = sum(not difficult for of_image in truth for _, difficult, _ in of_image)
     if num_true == 0:
         return float('nan')
     right = wrong = 0
@@ -70,19 +70,19 @@ def evaluate_class(photos, label, iou_of, iou_thr, mode):
     return voc_ap(recall, precision, mode)
 
 
-def instance_ap_by_class(photos, num_classes, iou_thr):
+def instance_ap_by_class(images, num_classes, iou_thr):
     """Mask AP of each class as chainercv's ``eval_instance_segmentation_voc`` documents it.
 
-    Photo by photo and class by class: predictions by falling score each take the true mask that
-    they overlap most, if enough; a mask that was taken before makes them wrong. Then all photos'
+    Image by image and class by class: predictions by falling score each take the true mask that
+    they overlap most, if enough; a mask that was taken before makes them wrong. Then all images'
     predictions by falling score. Scores must differ: equal ones have no order there.
 
-    photos: list of (predictions [(label, score, mask)], truth [(label, mask)]).
+    images: list of (predictions [(label, score, mask)], truth [(label, mask)]).
     """
     aps = []
     for label in range(num_classes):
         scores, matches, num_true = [], [], 0
-        for predictions, truth in photos:
+        for predictions, truth in images:
             own = sorted((p for p in predictions if p[0] == label), key=lambda p: -p[1])
             masks = [mask for of, mask in truth if of == label]
             num_true += len(masks)

@@ -45,14 +45,14 @@ def rectangle(box, size=(40, 50)):
 
 
 def random_boxes(rng, number, size=(40, 50)):
-    """Boxes of 5 to 19 pixels a side within a photo."""
+    """Boxes of 5 to 19 pixels a side within an image."""
     sides = rng.integers(5, 20, (number, 2))
     start = rng.integers(0, np.array([size[1], size[0]]) - sides + 1)
     return np.concatenate([start, start + sides - 1], axis=1).astype(np.float32)
 
 
 def random_instances(rng, number, num_classes, scored=False):
-    """Ragged masks with their boxes and labels; scores all differ within a photo."""
+    """Ragged masks with their boxes and labels; scores all differ within an image."""
     boxes = random_boxes(rng, number)
     masks = [rectangle(box) & (rng.random((40, 50)) < rng.choice([0.7, 1.0])) for box in boxes]
     scores = rng.permutation(10_000)[:number] / 10_000 if scored else None
@@ -62,7 +62,7 @@ def random_instances(rng, number, num_classes, scored=False):
 
 
 def random_sample(rng, num_classes=4):
-    """A photo with everything that any metric reads; predictions follow the truth loosely."""
+    """An image with everything that any metric reads; predictions follow the truth loosely."""
     true = random_instances(rng, int(rng.integers(0, 5)), num_classes)
     predicted = random_instances(rng, 9, num_classes, scored=True)
     for row in range(len(true['labels'])):

@@ -1,4 +1,4 @@
-"""Two processes, five photos: the figures of one process, whichever way the shards are cut."""
+"""Two processes, five images: the figures of one process, whichever way the shards are cut."""
 
 import json
 import os
@@ -15,22 +15,22 @@ from mmlabelpenet.registry import METRICS
 
 from .samples import random_sample
 
-PHOTOS = 5
+IMAGES = 5
 CLASSES = ('cat', 'dog', 'owl', 'bee')
 
 
 def samples():
-    return [random_sample(np.random.default_rng(photo)) for photo in range(PHOTOS)]
+    return [random_sample(np.random.default_rng(image)) for image in range(IMAGES)]
 
 
 def figures_of(indices):
-    photos, figures = samples(), {}
+    images, figures = samples(), {}
     for name in METRICS_BY_NAME.values():
         metric = METRICS.build({'type': f'mmlabelpenet.{name}'})
         metric.dataset_meta = {'classes': CLASSES}
         for index in indices:
-            metric.process({}, [photos[index]])
-        figures |= metric.evaluate(PHOTOS)
+            metric.process({}, [images[index]])
+        figures |= metric.evaluate(IMAGES)
     return figures
 
 
@@ -39,7 +39,7 @@ def work(rank, port, folder):
     os.environ |= {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
     torch.distributed.init_process_group('gloo', rank=rank, world_size=2)
     for name, round_up in (('padded', True), ('uneven', False)):
-        indices = list(DefaultSampler(range(PHOTOS), shuffle=False, round_up=round_up))
+        indices = list(DefaultSampler(range(IMAGES), shuffle=False, round_up=round_up))
         figures = figures_of(indices)
         (folder / f'{name}_{rank}.json').write_text(json.dumps([indices, figures]))
     torch.distributed.destroy_process_group()
@@ -58,7 +58,7 @@ def found(tmp_path_factory):
     [('padded', ([0, 2, 4], [1, 3, 0])), ('uneven', ([0, 2, 4], [1, 3]))],
 )
 def test_two_processes_give_the_figures_of_one(found, name, shards):
-    expected = figures_of(range(PHOTOS))
+    expected = figures_of(range(IMAGES))
     for rank, shard in enumerate(shards):
         indices, figures = found[f'{name}_{rank}']
         assert indices == shard
@@ -66,7 +66,7 @@ def test_two_processes_give_the_figures_of_one(found, name, shards):
         np.testing.assert_array_equal(list(figures.values()), list(expected.values()))
 
 
-def test_a_photo_counted_twice_would_show():
-    once, twice = figures_of(range(PHOTOS)), figures_of([0, 0, 1, 2, 3, 4][:PHOTOS])
+def test_a_image_counted_twice_would_show():
+    once, twice = figures_of(range(IMAGES)), figures_of([0, 0, 1, 2, 3, 4][:IMAGES])
     measured = [name for name in once if not np.isnan(once[name])]
     assert sum(once[name] != twice[name] for name in measured) > len(measured) / 2

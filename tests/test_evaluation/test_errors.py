@@ -5,9 +5,9 @@ from mmlabelpenet.evaluation import ErrorTaxonomyMetric
 from mmlabelpenet.evaluation.functional import (
     OUTCOMES,
     SURPLUS,
-    PhotoBoxes,
+    ImageBoxes,
     error_taxonomy,
-    judge_photo,
+    judge_image,
     leading,
 )
 
@@ -18,10 +18,10 @@ BESIDE = [34, 10, 53, 29]
 FAR = [80, 80, 99, 99]
 
 
-def photo(predicted=(), true=(), difficult=()):
+def image(predicted=(), true=(), difficult=()):
     """predicted: (label, score, box); true and difficult: (label, box)."""
     both = [*true, *difficult]
-    return PhotoBoxes(
+    return ImageBoxes(
         labels=np.array([one[0] for one in predicted], dtype=int),
         scores=np.array([one[1] for one in predicted], dtype=float),
         bboxes=np.array([one[2] for one in predicted], dtype=float).reshape(-1, 4),
@@ -53,25 +53,25 @@ def surplus(judged):
 )
 def test_what_becomes_of_an_object(label, box, outcome):
     true = [(0, OBJECT)] + ([(0, BESIDE)] if outcome == 'several' else [])
-    judged = judge_photo(photo([(label, 0.9, box)], true))
+    judged = judge_image(image([(label, 0.9, box)], true))
     assert names(judged)[0] == outcome
     assert judged.culprits[0] == (-1 if outcome == 'missed' else 0)
 
 
 def test_one_box_over_two_objects_fails_both():
-    judged = judge_photo(photo([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
+    judged = judge_image(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
     assert names(judged) == ['several', 'several']
     assert surplus(judged) == [None]
 
 
 def test_the_same_box_over_objects_of_two_classes_is_too_large():
-    judged = judge_photo(photo([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (1, BESIDE)]))
+    judged = judge_image(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (1, BESIDE)]))
     assert names(judged) == ['large', 'missed']
 
 
 def test_the_first_claim_finds_and_further_ones_are_duplicates():
     predicted = [(0, 0.5, OBJECT), (0, 0.9, [10, 10, 29, 26]), (0, 0.4, FAR)]
-    judged = judge_photo(photo(predicted, [(0, OBJECT)]))
+    judged = judge_image(image(predicted, [(0, OBJECT)]))
     assert names(judged) == ['found']
     assert judged.culprits.tolist() == [1]
     assert surplus(judged) == ['duplicate', None, 'background']
@@ -79,29 +79,29 @@ def test_the_first_claim_finds_and_further_ones_are_duplicates():
 
 def test_what_found_one_object_is_not_blamed_for_its_neighbour():
     near = [22, 10, 41, 29]
-    judged = judge_photo(photo([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
+    judged = judge_image(image([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
     assert names(judged) == ['found', 'missed']
 
 
 def test_difficult_objects_count_neither_way():
-    judged = judge_photo(photo([(0, 0.9, OBJECT)], difficult=[(0, OBJECT)]))
+    judged = judge_image(image([(0, 0.9, OBJECT)], difficult=[(0, OBJECT)]))
     assert names(judged) == [None]
     assert surplus(judged) == [None]
 
 
 def test_as_many_predictions_as_objects_of_a_class_are_looked_at():
     many = [(0, 0.3, FAR), (0, 0.9, OBJECT), (1, 0.99, FAR)]
-    kept = leading([photo(many, [(0, OBJECT)]), photo([(0, 0.5, FAR)], [(0, BESIDE)])], 2)
+    kept = leading([image(many, [(0, OBJECT)]), image([(0, 0.5, FAR)], [(0, BESIDE)])], 2)
     assert [one.tolist() for one in kept] == [[False, True, False], [True]]
 
 
 def test_shares_of_the_objects_sum_to_one():
-    photos = [
-        photo([(0, 0.9, OBJECT), (0, 0.8, OBJECT), (1, 0.7, FAR)], [(0, OBJECT), (0, FAR)]),
-        photo([], [(1, OBJECT)]),
-        photo([(0, 0.1, OBJECT)]),
+    images = [
+        image([(0, 0.9, OBJECT), (0, 0.8, OBJECT), (1, 0.7, FAR)], [(0, OBJECT), (0, FAR)]),
+        image([], [(1, OBJECT)]),
+        image([(0, 0.1, OBJECT)]),
     ]
-    shares = error_taxonomy(photos, 2)
+    shares = error_taxonomy(images, 2)
     assert shares['found'] == pytest.approx(1 / 3)
     assert shares['wrong_class'] == pytest.approx(1 / 3)
     assert shares['missed'] == pytest.approx(1 / 3)

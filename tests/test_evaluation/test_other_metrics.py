@@ -52,7 +52,7 @@ def image_sample(scores, tags, ignored=None):
     return sample if ignored is None else {**sample, 'ignored_tags': torch.tensor(ignored)}
 
 
-def test_photos_are_ranked_per_class():
+def test_images_are_ranked_per_class():
     samples = [
         image_sample([0.9, 0.9], [1.0, 0.0]),
         image_sample([0.8, 0.8], [0.0, 0.0]),
@@ -64,7 +64,7 @@ def test_photos_are_ranked_per_class():
     assert figures == {'image_mAP': pytest.approx(expected)}
 
 
-def test_photos_are_ranked_at_eleven_points_for_voc_2007():
+def test_images_are_ranked_at_eleven_points_for_voc_2007():
     samples = [image_sample([s], [t]) for s, t in ((0.9, 1.0), (0.8, 0.0), (0.7, 1.0))]
     figures = run(ImageClassificationMetric('11points'), samples, classes=('cat',))
     # precision 1 at recalls 0 to .5, 2/3 at .6 to 1
@@ -108,8 +108,8 @@ def test_a_class_that_is_only_predicted_counts_as_wrong():
     assert run(SemSegMetric(), [seg_sample([[0, 2]], [[0, 0]])])['semseg_mIoU'] == 0.25
 
 
-def test_proposals_are_mapped_back_to_the_photo():
-    # exclusive ends, at twice the photo's size: exactly the box of pixels 0..9
+def test_proposals_are_mapped_back_to_the_image():
+    # exclusive ends, at twice the image's size: exactly the box of pixels 0..9
     sample = box_sample(true=[(0, CAT), (1, FAR)])
     sample['proposals'] = instances(bboxes=[(0, 0, 20, 20), (0, 0, 20, 12)])
     sample['scale_factor'] = (2.0, 2.0)
@@ -132,6 +132,6 @@ def test_proposal_recall_knows_its_thresholds():
     assert figures['proposal_ABO'] == pytest.approx(0.6)
 
 
-def test_photos_without_proposals_miss_everything():
+def test_images_without_proposals_miss_everything():
     sample = {**box_sample(true=[(0, CAT)]), 'proposals': instances()}
     assert run(ProposalMetric(), [sample])['proposal_ABO'] == 0

@@ -39,7 +39,7 @@ def test_the_best_mask_of_each_class_that_is_there_once_is_compared():
             sample([(0, 0.9, 5)], [(0, 5), (0, 3), (1, 6)]),
         ],
     )
-    # .8 and .25 in the first photo; in the second class 0 is there twice, class 1 is missed
+    # .8 and .25 in the first image; in the second class 0 is there twice, class 1 is missed
     assert found['pseudo_mask_iou'] == pytest.approx((0.8 + 0.25 + 0) / 3)
     assert found['pseudo_mask_share'] == pytest.approx(1 / 3)
     assert found['pseudo_count'] == 3

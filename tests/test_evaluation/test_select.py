@@ -26,7 +26,7 @@ def test_the_config_s_settings_of_a_metric_are_kept():
     assert cfg.test_dataloader == {'photos': 'val'}
 
 
-def test_pseudo_masks_are_measured_on_the_training_photos_beside_corloc():
+def test_pseudo_masks_are_measured_on_the_training_images_beside_corloc():
     cfg = config(corloc_dataloader={'photos': 'train'})
     select_evaluation(cfg, ['pseudo', 'corloc'])
     assert cfg.test_dataloader == {'photos': 'train'}
@@ -34,7 +34,7 @@ def test_pseudo_masks_are_measured_on_the_training_photos_beside_corloc():
     assert cfg.test_cfg['further'] == []
 
 
-def test_corloc_is_measured_on_the_training_photos():
+def test_corloc_is_measured_on_the_training_images():
     cfg = config(corloc_dataloader={'photos': 'train'})
     select_evaluation(cfg, ['corloc', 'bbox'])
     assert [metric.type for metric in cfg.test_evaluator] == ['VOCDetectionMetric']
@@ -43,7 +43,7 @@ def test_corloc_is_measured_on_the_training_photos():
     assert further.evaluator == [{'type': 'CorLocMetric'}]
 
 
-def test_corloc_alone_leaves_the_test_photos_out():
+def test_corloc_alone_leaves_the_test_images_out():
     cfg = config(corloc_dataloader={'photos': 'train'}, corloc_evaluator={'type': 'CorLocMetric'})
     select_evaluation(cfg, ['corloc'])
     assert cfg.test_dataloader == {'photos': 'train'}
@@ -51,17 +51,17 @@ def test_corloc_alone_leaves_the_test_photos_out():
     assert cfg.test_cfg.further == []
 
 
-def test_corloc_falls_back_to_the_test_photos():
+def test_corloc_falls_back_to_the_test_images():
     cfg = config()
     select_evaluation(cfg, ['corloc'])
     assert cfg.test_dataloader == {'photos': 'val'}
 
 
-def test_all_is_measured_on_the_photos_that_split_names():
+def test_all_is_measured_on_the_images_that_split_names():
     cfg = config(corloc_dataloader={'photos': 'train'})
-    for split, photos in (('train', 'train'), ('test', 'val')):
+    for split, images in (('train', 'train'), ('test', 'val')):
         (part,) = evaluation_sets(cfg, ['bbox', 'corloc'], split)
-        assert part['dataloader'] == {'photos': photos}
+        assert part['dataloader'] == {'photos': images}
         assert [metric['type'] for metric in part['evaluator']] == [
             'VOCDetectionMetric',
             'CorLocMetric',
@@ -70,12 +70,12 @@ def test_all_is_measured_on_the_photos_that_split_names():
 
 def test_without_names_the_config_says_what_is_measured():
     cfg = config(corloc_dataloader={'photos': 'train'})
-    for split, photos in ((None, 'val'), ('test', 'val'), ('train', 'train')):
+    for split, images in ((None, 'val'), ('test', 'val'), ('train', 'train')):
         (part,) = evaluation_sets(cfg, split=split)
-        assert part == {'dataloader': {'photos': photos}, 'evaluator': cfg.test_evaluator}
+        assert part == {'dataloader': {'photos': images}, 'evaluator': cfg.test_evaluator}
 
 
-def test_training_photos_must_be_in_the_config():
+def test_training_images_must_be_in_the_config():
     with pytest.raises(UserError, match='needs a corloc_dataloader'):
         evaluation_sets(config(), ['bbox'], 'train')
 

@@ -65,13 +65,13 @@ def test_a_wrong_class_is_a_miss_and_absent_classes_are_left_out():
     assert ap50([sample]) == pytest.approx(0.5)
 
 
-def test_equal_scores_keep_the_order_of_the_photos():
+def test_equal_scores_keep_the_order_of_the_images():
     wrong, right = box_sample([(0, 0.5, FAR)]), box_sample([(0, 0.5, CAT)], [(0, CAT)])
     assert ap50([right, wrong]) == 1
     assert ap50([wrong, right]) == pytest.approx(0.5)
 
 
-def test_empty_photos_and_empty_sets():
+def test_empty_images_and_empty_sets():
     assert ap50([box_sample(), box_sample([(0, 0.5, CAT)], [(0, CAT)])]) == 1
     assert ap50([box_sample([], [(0, CAT)])]) == 0
     assert np.isnan(ap50([box_sample()]))
@@ -142,7 +142,7 @@ def random_samples(rng, count=12, num_classes=3):
 def test_random_cases_agree_with_the_devkit_s_procedure(mode, seed):
     samples = random_samples(np.random.default_rng(seed))
     figures = run(VOCDetectionMetric(eval_mode=mode), samples)
-    photos = []
+    images = []
     for sample in samples:
         predicted, parts = sample['pred_instances'], []
         for name, difficult in (('gt_instances', False), ('ignored_instances', True)):
@@ -152,17 +152,17 @@ def test_random_cases_agree_with_the_devkit_s_procedure(mode, seed):
                 for label, box in zip(part['labels'], part['bboxes'])
             ]
         guesses = zip(predicted['labels'], predicted['scores'], predicted['bboxes'])
-        photos.append(([(int(of), float(s), box.tolist()) for of, s, box in guesses], parts))
+        images.append(([(int(of), float(s), box.tolist()) for of, s, box in guesses], parts))
     for iou_thr in (0.25, 0.5, 0.75):
         aps = [
-            evaluate_class(photos, label, box_iou_inclusive, iou_thr, mode) for label in range(3)
+            evaluate_class(images, label, box_iou_inclusive, iou_thr, mode) for label in range(3)
         ]
         expected = pytest.approx(np.nanmean(aps), abs=1e-9)
         assert figures[f'bbox_mAP_{round(iou_thr * 100)}'] == expected
 
 
 def test_agrees_with_mmdet_where_scores_differ():
-    # one photo only: mmdet's eval_map starts worker processes for more
+    # one image only: mmdet's eval_map starts worker processes for more
     sample = random_samples(np.random.default_rng(7), count=1)[0]
     true, ignored = sample['gt_instances'], sample['ignored_instances']
     predicted = sample['pred_instances']

@@ -14,22 +14,22 @@ CLASSES = ('cat', 'dog', 'owl', 'bee')
 
 
 @pytest.fixture(scope='module')
-def photos():
+def images():
     rng = np.random.default_rng(0)
     return [{**random_sample(rng), 'img_id': f'2008_{photo:06d}'} for photo in range(6)]
 
 
 @pytest.fixture(scope='module')
-def written(photos, tmp_path_factory):
+def written(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp('out')
-    # the last photo once more, as a sampler pads
-    figures = run(VOCResultFiles(str(folder), 'val'), [*photos, photos[0]], CLASSES, len(photos))
+    # the last image once more, as a sampler pads
+    figures = run(VOCResultFiles(str(folder), 'val'), [*images, images[0]], CLASSES, len(images))
     assert figures == {}
     return folder / 'results' / 'VOC2012'
 
 
 def read_boxes(folder):
-    """(photo, class, score, box of 1-based pixels), as a server reads them."""
+    """(image, class, score, box of 1-based pixels), as a server reads them."""
     for label, name in enumerate(CLASSES):
         for line in (folder / 'Main' / f'comp4_det_val_{name}.txt').read_text().splitlines():
             photo, *numbers = line.split(' ')
@@ -38,11 +38,11 @@ def read_boxes(folder):
             yield photo, label, score, box
 
 
-def test_boxes_read_back_are_those_that_were_predicted(photos, written):
+def test_boxes_read_back_are_those_that_were_predicted(images, written):
     read = sorted(read_boxes(written))
     expected = sorted(
         (photo['img_id'], int(label), float(score), [side + 1 for side in box.tolist()])
-        for photo in photos
+        for photo in images
         for label, score, box in zip(
             *(photo['pred_instances'][name] for name in ('labels', 'scores', 'bboxes'))
         )
@@ -52,26 +52,26 @@ def test_boxes_read_back_are_those_that_were_predicted(photos, written):
     assert np.allclose([one[3] for one in read], [one[3] for one in expected], rtol=0, atol=1e-6)
 
 
-def test_the_devkit_s_procedure_on_the_files_gives_the_metric_s_figure(photos, written):
+def test_the_devkit_s_procedure_on_the_files_gives_the_metric_s_figure(images, written):
     read = list(read_boxes(written))
-    by_photo = []
-    for photo in photos:
+    by_image = []
+    for photo in images:
         found = [one[1:] for one in read if one[0] == photo['img_id']]
         true = [
             (int(label), name == 'ignored_instances', [side + 1 for side in box.tolist()])
             for name in ('gt_instances', 'ignored_instances')
             for label, box in zip(photo[name]['labels'], photo[name]['bboxes'])
         ]
-        by_photo.append((found, true))
-    aps = [evaluate_class(by_photo, label, box_iou_inclusive, 0.5, 'area') for label in range(4)]
-    figures = run(VOCDetectionMetric(), photos, CLASSES)
+        by_image.append((found, true))
+    aps = [evaluate_class(by_image, label, box_iou_inclusive, 0.5, 'area') for label in range(4)]
+    figures = run(VOCDetectionMetric(), images, CLASSES)
     assert figures['bbox_mAP_50'] == pytest.approx(np.nanmean(aps), abs=1e-9)
 
 
-def test_maps_read_back_are_those_that_were_predicted(photos, written):
+def test_maps_read_back_are_those_that_were_predicted(images, written):
     folder = written / 'Segmentation' / 'comp6_val_cls'
-    assert sorted(path.stem for path in folder.iterdir()) == [p['img_id'] for p in photos]
-    for photo in photos:
+    assert sorted(path.stem for path in folder.iterdir()) == [p['img_id'] for p in images]
+    for photo in images:
         with Image.open(folder / f'{photo["img_id"]}.png') as image:
             assert image.mode == 'P'
             # VOC's colours of background, aeroplane and bicycle

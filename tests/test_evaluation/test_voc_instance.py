@@ -91,7 +91,7 @@ def test_a_poor_score_does_not_lower_best_overlap():
     assert run(VOCInstanceMetric(), [sample])['segm_ABO'] == 1
 
 
-def test_photos_without_objects_or_predictions():
+def test_images_without_objects_or_predictions():
     samples = [
         mask_sample([], []),
         mask_sample([(0, 0.5, strip(0, 5))], []),
@@ -130,7 +130,7 @@ def test_random_cases_agree_with_chainercv_s_procedure(seed):
         predicted, true = sample['pred_instances'], sample['gt_mask_instances']
         predicted['labels'][predicted['labels'] == 2] = 4
         true['labels'][true['labels'] == 3] = 0
-    photos = [
+    images = [
         (
             list(zip(*(sample['pred_instances'][key].numpy() for key in FIELDS))),
             list(zip(*(sample['gt_mask_instances'][key].numpy() for key in FIELDS[::2]))),
@@ -141,7 +141,7 @@ def test_random_cases_agree_with_chainercv_s_procedure(seed):
     figures = run(metric, samples, classes=('cat', 'dog', 'owl', 'bee', 'elk'))
     (table,) = metric.tables
     for iou_thr in metric.iou_thrs:
-        expected = reference.instance_ap_by_class(photos, 5, iou_thr)
+        expected = reference.instance_ap_by_class(images, 5, iou_thr)
         found = table.columns[f'AP@{iou_thr:g}']
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
         mean = figures[f'segm_mAP_{round(iou_thr * 100)}']

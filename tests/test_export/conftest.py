@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.export import LabelledPhoto
+from mmlabelpenet.export import LabelledImage
 
 CLASSES = ('dog', 'chair', 'cat')
 
@@ -34,9 +34,9 @@ def box_of(mask):
 
 
 def labelled(path, labels, scores, masks, tags=None, **fields):
-    """A photo's record of instances with masks."""
+    """An image's record of instances with masks."""
     height, width = masks[0].shape if len(masks) else (30, 40)
-    return LabelledPhoto(
+    return LabelledImage(
         img_id=path.stem,
         img_path=str(path),
         dataset_name='Photos',
@@ -51,8 +51,8 @@ def labelled(path, labels, scores, masks, tags=None, **fields):
 
 
 @pytest.fixture
-def write_photo(tmp_path):
-    """Write a photo of noise; returns its path."""
+def write_image(tmp_path):
+    """Write an image of noise; returns its path."""
 
     def write(name, size=(30, 40), seed=0):
         path = tmp_path / 'photos' / name
@@ -65,8 +65,8 @@ def write_photo(tmp_path):
 
 
 @pytest.fixture
-def photos(write_photo):
-    """Two photos: a ring that covers a part of a square, a chair in two parts; and none."""
+def images(write_image):
+    """Two images: a ring that covers a part of a square, a chair in two parts; and none."""
     square = np.zeros((30, 40), dtype=bool)
     square[5:25, 2:20] = True
     parts = np.zeros((30, 40), dtype=bool)
@@ -74,6 +74,6 @@ def photos(write_photo):
     parts[15:28, 28:38] = True
     hole = ring((30, 40), (16, 14), 9, 4)
     return [
-        labelled(write_photo('a.jpg'), [1, 0, 1], [0.9, 0.8, 0.7], [hole, square, parts], [0, 1]),
-        labelled(write_photo('b.jpg', seed=1), [], [], [], [2]),
+        labelled(write_image('a.jpg'), [1, 0, 1], [0.9, 0.8, 0.7], [hole, square, parts], [0, 1]),
+        labelled(write_image('b.jpg', seed=1), [], [], [], [2]),
     ]

@@ -23,8 +23,8 @@ def read(path):
 
 
 @pytest.mark.parametrize('segmentation', ['rle', 'polygon'])
-def test_pycocotools_reads_the_same_masks_boxes_and_classes(tmp_path, photos, segmentation):
-    path = write_coco(photos, CLASSES, tmp_path / 'out', 'train', segmentation)
+def test_pycocotools_reads_the_same_masks_boxes_and_classes(tmp_path, images, segmentation):
+    path = write_coco(images, CLASSES, tmp_path / 'out', 'train', segmentation)
     assert path == tmp_path / 'out/annotations/instances_train.json'
     coco = COCO(str(path))
     assert [one['file_name'] for one in coco.loadImgs([1, 2])] == ['a.jpg', 'b.jpg']
@@ -32,7 +32,7 @@ def test_pycocotools_reads_the_same_masks_boxes_and_classes(tmp_path, photos, se
     assert coco.getAnnIds(imgIds=[2]) == []
     annotations = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
     for one, label, score, rle, box in zip(
-        annotations, photos[0].labels, photos[0].scores, photos[0].masks, photos[0].boxes
+        annotations, images[0].labels, images[0].scores, images[0].masks, images[0].boxes
     ):
         mask = decode(rle)
         assert one['category_id'] == label + 1
@@ -45,8 +45,8 @@ def test_pycocotools_reads_the_same_masks_boxes_and_classes(tmp_path, photos, se
 
 
 @pytest.mark.parametrize('segmentation', ['rle', 'polygon'])
-def test_mmdet_reads_the_coco_file_and_loads_its_masks(tmp_path, photos, segmentation):
-    path = write_coco(photos, CLASSES, tmp_path / 'out', segmentation=segmentation)
+def test_mmdet_reads_the_coco_file_and_loads_its_masks(tmp_path, images, segmentation):
+    path = write_coco(images, CLASSES, tmp_path / 'out', segmentation=segmentation)
     dataset = CocoDataset(
         ann_file=str(path),
         data_prefix=dict(img=str(tmp_path / 'photos')),
@@ -57,30 +57,30 @@ def test_mmdet_reads_the_coco_file_and_loads_its_masks(tmp_path, photos, segment
             dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True),
         ],
     )
-    assert len(dataset) == 1  # the photo without instances teaches nothing
+    assert len(dataset) == 1  # the image without instances teaches nothing
     loaded = dataset[0]
-    assert loaded['gt_bboxes_labels'].tolist() == photos[0].labels.tolist()
-    np.testing.assert_allclose(loaded['gt_bboxes'].tensor.numpy(), photos[0].boxes)
-    for mask, rle in zip(loaded['gt_masks'].masks, photos[0].masks):
+    assert loaded['gt_bboxes_labels'].tolist() == images[0].labels.tolist()
+    np.testing.assert_allclose(loaded['gt_bboxes'].tensor.numpy(), images[0].boxes)
+    for mask, rle in zip(loaded['gt_masks'].masks, images[0].masks):
         np.testing.assert_array_equal(mask.astype(bool), decode(rle))
 
 
-def test_a_stage_without_masks_gives_coco_boxes(tmp_path, photos):
-    photos[0].masks = None
-    coco = COCO(str(write_coco(photos, CLASSES, tmp_path / 'out')))
+def test_a_stage_without_masks_gives_coco_boxes(tmp_path, images):
+    images[0].masks = None
+    coco = COCO(str(write_coco(images, CLASSES, tmp_path / 'out')))
     assert [one['segmentation'] for one in coco.loadAnns(coco.getAnnIds())] == [[], [], []]
     assert [one['area'] for one in coco.loadAnns([2])] == [360]
 
 
-def test_photos_in_subfolders_keep_their_way_in_coco(tmp_path, write_photo):
-    paths = [write_photo('x/1.jpg'), write_photo('y/1.jpg')]
+def test_images_in_subfolders_keep_their_way_in_coco(tmp_path, write_image):
+    paths = [write_image('x/1.jpg'), write_image('y/1.jpg')]
     path = write_coco([labelled(one, [], [], []) for one in paths], CLASSES, tmp_path / 'out')
     assert [one['file_name'] for one in COCO(str(path)).loadImgs([1, 2])] == ['x/1.jpg', 'y/1.jpg']
 
 
-def test_the_devkit_is_read_by_the_own_data_set(tmp_path, photos):
-    photos[1].ignored_tags = [0]
-    path = write_voc(photos, ('dog', 'chair', 'cat'), tmp_path / 'VOC2012', read, 'train')
+def test_the_devkit_is_read_by_the_own_data_set(tmp_path, images):
+    images[1].ignored_tags = [0]
+    path = write_voc(images, ('dog', 'chair', 'cat'), tmp_path / 'VOC2012', read, 'train')
     assert path.read_text() == 'a\nb\n'
     dataset = VOCInstanceDataset(
         str(tmp_path / 'VOC2012'),
@@ -93,11 +93,11 @@ def test_the_devkit_is_read_by_the_own_data_set(tmp_path, photos):
     assert (first['height'], first['width']) == (30, 40)
     labels = [one['bbox_label'] for one in first['instances']]
     boxes = [one['bbox'] for one in first['instances']]
-    assert labels == photos[0].labels.tolist()
+    assert labels == images[0].labels.tolist()
     # in VOC (x2, y2) is the last pixel inside
-    np.testing.assert_array_equal(boxes, photos[0].boxes - [0, 0, 1, 1])
+    np.testing.assert_array_equal(boxes, images[0].boxes - [0, 0, 1, 1])
     assert (tmp_path / 'VOC2012/ImageSets/Segmentation/train.txt').read_text() == 'a\nb\n'
-    # the photos are the same bytes
+    # the images are the same bytes
     for name in ('a', 'b'):
         original = (tmp_path / f'photos/{name}.jpg').read_bytes()
         assert (tmp_path / f'VOC2012/JPEGImages/{name}.jpg').read_bytes() == original
@@ -108,12 +108,12 @@ def voc_maps(root, name):
     return [Image.open(root / folder / f'{name}.png') for folder in folders]
 
 
-def test_the_surest_instance_has_the_pixels_of_the_devkits_maps(tmp_path, photos):
-    write_voc(photos, CLASSES, tmp_path / 'out', read)
+def test_the_surest_instance_has_the_pixels_of_the_devkits_maps(tmp_path, images):
+    write_voc(images, CLASSES, tmp_path / 'out', read)
     classes, objects = voc_maps(tmp_path / 'out', 'a')
     assert classes.mode == objects.mode == 'P'
     assert objects.getpalette()[: 3 * 21] == voc_palette()[: 3 * 21]
-    first, second, third = (decode(rle) for rle in photos[0].masks)
+    first, second, third = (decode(rle) for rle in images[0].masks)
     np.testing.assert_array_equal(np.asarray(objects) == 1, first)
     np.testing.assert_array_equal(np.asarray(objects) == 2, second & ~first)
     np.testing.assert_array_equal(np.asarray(classes) == 2, first | third & ~second)
@@ -125,22 +125,22 @@ def test_the_surest_instance_has_the_pixels_of_the_devkits_maps(tmp_path, photos
             seg_label_map=[0, 1, 2, 3],
         )
     )['gt_mask_instances']
-    assert loaded.labels.tolist() == photos[0].labels.tolist()
+    assert loaded.labels.tolist() == images[0].labels.tolist()
 
 
-def test_an_instance_that_is_wholly_hidden_is_left_out_of_the_devkit(tmp_path, write_photo):
+def test_an_instance_that_is_wholly_hidden_is_left_out_of_the_devkit(tmp_path, write_image):
     large = np.zeros((30, 40), dtype=bool)
     large[2:28, 2:38] = True
     small, other = np.zeros_like(large), np.zeros_like(large)
     small[5:9, 5:9] = True
     other[0:2, :] = True
-    photo = labelled(write_photo('a.jpg'), [0, 1, 2], [0.9, 0.8, 0.7], [large, small, other])
+    photo = labelled(write_image('a.jpg'), [0, 1, 2], [0.9, 0.8, 0.7], [large, small, other])
     write_voc([photo], CLASSES, tmp_path / 'out', read)
     xml = (tmp_path / 'out/Annotations/a.xml').read_text()
     assert xml.count('<object>') == 2
     assert '<name>chair</name>' not in xml
     assert sorted(np.unique(voc_maps(tmp_path / 'out', 'a')[1])) == [0, 1, 2]
-    # tags are not known: the photo has those of its instances
+    # tags are not known: the image has those of its instances
     lists = tmp_path / 'out/ImageSets/Main'
     assert [(lists / f'{name}_train.txt').read_text() for name in CLASSES] == [
         'a  1\n',
@@ -149,8 +149,8 @@ def test_an_instance_that_is_wholly_hidden_is_left_out_of_the_devkit(tmp_path, w
     ]
 
 
-def test_yolo_files_hold_classes_and_outlines(tmp_path, photos):
-    path = write_yolo(photos, CLASSES, tmp_path / 'out', read, 'train')
+def test_yolo_files_hold_classes_and_outlines(tmp_path, images):
+    path = write_yolo(images, CLASSES, tmp_path / 'out', read, 'train')
     assert load(path) == {
         'train': 'images/train',
         'val': 'images/train',
@@ -159,7 +159,7 @@ def test_yolo_files_hold_classes_and_outlines(tmp_path, photos):
     assert (tmp_path / 'out/labels/train/b.txt').read_text() == ''
     lines = (tmp_path / 'out/labels/train/a.txt').read_text().splitlines()
     height, width = 30, 40
-    for line, label, rle in zip(lines, photos[0].labels, photos[0].masks, strict=True):
+    for line, label, rle in zip(lines, images[0].labels, images[0].masks, strict=True):
         found, *numbers = line.split()
         assert int(found) == label
         outline = np.array(numbers, dtype=float).reshape(-1, 2)
@@ -172,22 +172,22 @@ def test_yolo_files_hold_classes_and_outlines(tmp_path, photos):
     assert (tmp_path / 'out/images/train/a.jpg').is_file()
 
 
-def test_splits_of_yolo_add_up(tmp_path, photos):
-    write_yolo(photos, CLASSES, tmp_path / 'out', read, 'train')
-    path = write_yolo(photos, CLASSES, tmp_path / 'out', read, 'val')
+def test_splits_of_yolo_add_up(tmp_path, images):
+    write_yolo(images, CLASSES, tmp_path / 'out', read, 'train')
+    path = write_yolo(images, CLASSES, tmp_path / 'out', read, 'val')
     content = load(path)
     assert (content['train'], content['val']) == ('images/train', 'images/val')
 
 
-def test_yolo_without_masks_is_told(tmp_path, photos):
-    photos[0].masks = None
+def test_yolo_without_masks_is_told(tmp_path, images):
+    images[0].masks = None
     with pytest.raises(UserError, match='YOLO-seg needs masks'):
-        write_yolo(photos, CLASSES, tmp_path / 'out', read)
+        write_yolo(images, CLASSES, tmp_path / 'out', read)
 
 
-def test_a_photo_that_is_no_plain_jpeg_is_written_as_the_model_sees_it(tmp_path, write_photo):
+def test_a_image_that_is_no_plain_jpeg_is_written_as_the_model_sees_it(tmp_path, write_image):
     turned = tmp_path / 'photos/turned.jpg'
-    image = Image.open(write_photo('a.png', size=(30, 40)))
+    image = Image.open(write_image('a.png', size=(30, 40)))
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(turned, exif=exif.tobytes(), quality=95)
@@ -202,17 +202,17 @@ def test_a_photo_that_is_no_plain_jpeg_is_written_as_the_model_sees_it(tmp_path,
         assert 0x0112 not in upright.getexif()
 
 
-def test_links_are_links_and_a_copy_takes_their_place(tmp_path, photos):
-    write_yolo(photos, CLASSES, tmp_path / 'out', read, link=True)
+def test_links_are_links_and_a_copy_takes_their_place(tmp_path, images):
+    write_yolo(images, CLASSES, tmp_path / 'out', read, link=True)
     placed = tmp_path / 'out/images/train/a.jpg'
     assert placed.is_symlink()
-    write_yolo(photos, CLASSES, tmp_path / 'out', read)
+    write_yolo(images, CLASSES, tmp_path / 'out', read)
     assert not placed.is_symlink()
     assert placed.read_bytes() == (tmp_path / 'photos/a.jpg').read_bytes()
 
 
-def test_nothing_is_exported_over_its_own_data_set(tmp_path, write_photo):
-    photo = labelled(write_photo('VOC2012/JPEGImages/a.jpg'), [], [], [])
+def test_nothing_is_exported_over_its_own_data_set(tmp_path, write_image):
+    photo = labelled(write_image('VOC2012/JPEGImages/a.jpg'), [], [], [])
     with pytest.raises(UserError, match='overwrite its own data set'):
         write_voc([photo], CLASSES, tmp_path / 'photos/VOC2012', read)
 
@@ -221,17 +221,17 @@ def test_nothing_is_exported_over_its_own_data_set(tmp_path, write_photo):
     ('classes', 'told'),
     [(('a/b',), "class 'a/b' can not name"), (tuple(map(str, range(255))), 'not 255')],
 )
-def test_classes_that_a_devkit_cannot_hold_are_told(tmp_path, photos, classes, told):
+def test_classes_that_a_devkit_cannot_hold_are_told(tmp_path, images, classes, told):
     with pytest.raises(UserError, match=told):
-        write_voc(photos, classes, tmp_path / 'out', read)
+        write_voc(images, classes, tmp_path / 'out', read)
 
 
-def test_a_cut_export_leaves_no_half_file_and_no_list(tmp_path, photos):
+def test_a_cut_export_leaves_no_half_file_and_no_list(tmp_path, images):
     def fail(path):
         raise OSError
 
-    photos[1].img_path = str(tmp_path / 'photos/gone.png')
+    images[1].img_path = str(tmp_path / 'photos/gone.png')
     with pytest.raises(OSError):  # noqa: PT011
-        write_voc(photos, CLASSES, tmp_path / 'out', fail)
+        write_voc(images, CLASSES, tmp_path / 'out', fail)
     assert not (tmp_path / 'out/ImageSets').exists()
     assert not [path for path in (tmp_path / 'out').rglob('*') if '.tmp' in path.name]

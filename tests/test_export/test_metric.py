@@ -15,14 +15,14 @@ from .conftest import CLASSES
 
 
 @pytest.fixture
-def sample(write_photo):
-    """A photo with a dog, a chair and a cat, tagged dog and cat."""
+def sample(write_image):
+    """An image with a dog, a chair and a cat, tagged dog and cat."""
     masks = torch.zeros(3, 30, 40, dtype=torch.bool)
     masks[0, 2:10, 3:20] = masks[1, 10:20, 3:20] = masks[2, 5:25, 25:35] = True
     one = DetDataSample(
         metainfo=dict(
             img_id='a',
-            img_path=str(write_photo('a.jpg')),
+            img_path=str(write_image('a.jpg')),
             ori_shape=(30, 40),
             dataset_name='Photos',
         )
@@ -55,7 +55,7 @@ def test_a_tested_batch_becomes_a_file_and_two_numbers(sample, tmp_path):
     np.testing.assert_array_equal(mask, sample.pred_instances.masks[2])
 
 
-def test_photos_that_pad_the_shard_of_a_process_are_written_once(sample, tmp_path):
+def test_images_that_pad_the_shard_of_a_process_are_written_once(sample, tmp_path):
     figures = run(InstanceExport(str(tmp_path / 'out')), sample, sample, size=1)
     assert figures == {'photos': 1, 'instances': 2}
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmlabelpenet.export import Selection, class_counts, file_names, photo_root
+from mmlabelpenet.export import Selection, class_counts, file_names, image_root
 from mmlabelpenet.utils import UserError
 
 from .conftest import encode, labelled
@@ -17,37 +17,37 @@ def squares(path, labels, scores, sides, tags=None):
 
 
 def test_the_score_area_and_number_of_a_class_are_limits(tmp_path):
-    photo = squares(
+    image = squares(
         tmp_path / 'a.jpg', [0, 0, 1, 0, 1], [0.5, 0.9, 0.3, 0.7, 0.29], [5, 4, 3, 6, 9]
     )
-    kept = Selection(score_thr=0.3)(photo)
+    kept = Selection(score_thr=0.3)(image)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.7, 0.5, 0.3])
     assert kept.areas().tolist() == [16, 36, 25, 9]
-    assert Selection(score_thr=0.3, min_area=25)(photo).areas().tolist() == [36, 25]
-    one_each = Selection(score_thr=0.0, max_per_class=1)(photo)
+    assert Selection(score_thr=0.3, min_area=25)(image).areas().tolist() == [36, 25]
+    one_each = Selection(score_thr=0.0, max_per_class=1)(image)
     assert one_each.labels.tolist() == [0, 1]
     assert one_each.scores.tolist() == pytest.approx([0.9, 0.3])
 
 
 def test_only_tagged_classes_count_where_tags_are_known(tmp_path):
-    photo = squares(tmp_path / 'a.jpg', [0, 1, 2], [0.9, 0.8, 0.7], [3, 3, 3], tags=[0, 2])
-    assert Selection()(photo).labels.tolist() == [0, 2]
-    assert Selection(tagged_only=False)(photo).labels.tolist() == [0, 1, 2]
-    assert Selection()(replace(photo, tags=None)).labels.tolist() == [0, 1, 2]
-    assert Selection()(replace(photo, tags=[])).labels.tolist() == []
+    image = squares(tmp_path / 'a.jpg', [0, 1, 2], [0.9, 0.8, 0.7], [3, 3, 3], tags=[0, 2])
+    assert Selection()(image).labels.tolist() == [0, 2]
+    assert Selection(tagged_only=False)(image).labels.tolist() == [0, 1, 2]
+    assert Selection()(replace(image, tags=None)).labels.tolist() == [0, 1, 2]
+    assert Selection()(replace(image, tags=[])).labels.tolist() == []
 
 
-def test_an_empty_mask_never_counts_and_boxes_stay_in_the_photo(tmp_path):
-    photo = squares(tmp_path / 'a.jpg', [0], [0.9], [3])
-    photo.boxes = np.array([[-5.0, 2, 60, 20]])
-    assert Selection()(photo).boxes.tolist() == [[0, 2, 40, 20]]
-    photo.masks = [encode(np.zeros((30, 40), dtype=bool))]
-    assert len(Selection(min_area=0)(photo)) == 0
+def test_an_empty_mask_never_counts_and_boxes_stay_in_the_image(tmp_path):
+    image = squares(tmp_path / 'a.jpg', [0], [0.9], [3])
+    image.boxes = np.array([[-5.0, 2, 60, 20]])
+    assert Selection()(image).boxes.tolist() == [[0, 2, 40, 20]]
+    image.masks = [encode(np.zeros((30, 40), dtype=bool))]
+    assert len(Selection(min_area=0)(image)) == 0
 
 
 def test_without_masks_the_box_is_the_area(tmp_path):
-    photo = replace(squares(tmp_path / 'a.jpg', [0, 1], [0.9, 0.8], [3, 7]), masks=None)
-    assert Selection(min_area=10)(photo).labels.tolist() == [1]
+    image = replace(squares(tmp_path / 'a.jpg', [0, 1], [0.9, 0.8], [3, 7]), masks=None)
+    assert Selection(min_area=10)(image).labels.tolist() == [1]
 
 
 def test_names_are_fit_for_files_and_differ(tmp_path):
@@ -68,5 +68,5 @@ def test_instances_are_counted_and_the_common_folder_found(tmp_path):
     one = squares(tmp_path / 'x/a.jpg', [0, 2, 2], [1, 1, 1], [3, 3, 3])
     other = squares(tmp_path / 'y/z/b.jpg', [2], [1], [3])
     assert class_counts([one, other], 4).tolist() == [1, 0, 3, 0]
-    assert photo_root([one, other]) == tmp_path
-    assert photo_root([other]) == tmp_path / 'y/z'
+    assert image_root([one, other]) == tmp_path
+    assert image_root([other]) == tmp_path / 'y/z'

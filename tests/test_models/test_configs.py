@@ -9,7 +9,7 @@ from mmlabelpenet.engine.loops.curriculum_train_loop import build_phases
 from mmlabelpenet.models import DilatedVGG, EfficientNetLite, LabelPEnet
 from mmlabelpenet.registry import MODELS
 
-from .tiny import collate, photo
+from .tiny import collate, image
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # The whole cascade on each kind of backbone; every other config: tests/test_configs.py.
@@ -34,7 +34,7 @@ def load(name):
 
 
 def give_attention(model):
-    """Let the classifier find what all photos have in common, so that no map is empty."""
+    """Let the classifier find what all images have in common, so that no map is empty."""
     attention = model.cascade['classification'].attention
     with torch.no_grad():
         maps = model.eval().backbone(torch.randn(1, 3, 64, 96))
@@ -57,11 +57,11 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
     model.set_active(list(model.cascade), True)
     tags = torch.zeros(cfg.model.num_classes)
     tags[1] = 1
-    photos = [photo(64, 96, tags.tolist()), photo(96, 64, tags.tolist(), seed=1)]
+    images = [image(64, 96, tags.tolist()), image(96, 64, tags.tolist(), seed=1)]
     cfg.optim_wrapper.accumulative_counts = 1  # a step shall be an update
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    logged = model.train_step(collate(*photos), optim_wrapper)
+    logged = model.train_step(collate(*images), optim_wrapper)
     assert logged['loss'].isfinite()
     assert all(value.isfinite().all() for value in model.state_dict().values())
     moved = {
@@ -70,7 +70,7 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
         if not value.equal(before[name])
     }
     assert moved == {'backbone', *model.cascade}
-    result = model.eval().test_step(collate(photos[0]))[0]
+    result = model.eval().test_step(collate(images[0]))[0]
     assert set(result.pred_instances.labels.tolist()) == set(range(cfg.model.num_classes))
     assert tuple(result.pred_instances.masks.shape[1:]) == (128, 192)
 

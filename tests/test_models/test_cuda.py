@@ -10,7 +10,7 @@ from mmlabelpenet.models.calibration import PixelAffinity
 from mmlabelpenet.models.calibration.instance_attention import connected_to_peak
 from mmlabelpenet.structures import Curriculum
 
-from .tiny import STRIDES, build_model, collate, losses_of, photo
+from .tiny import STRIDES, build_model, collate, image, losses_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
 
@@ -60,7 +60,7 @@ def test_losses_and_gradients_are_those_of_the_cpu(direction):
     seen = {}
     for device in ('cpu', 'cuda'):
         model.to(device).zero_grad()
-        losses = losses_of(model, photo(), photo(seed=1))
+        losses = losses_of(model, image(), image(seed=1))
         sum(value for name, value in losses.items() if 'loss' in name).backward()
         gradients = {
             name: parameter.grad.norm().cpu()
@@ -78,7 +78,7 @@ def test_results_are_those_of_the_cpu(stage):
     model.tested = stage
     results = {}
     for device in ('cpu', 'cuda'):
-        [sample] = model.to(device).test_step(collate(photo()))
+        [sample] = model.to(device).test_step(collate(image()))
         results[device] = sample.pred_instances.to('cpu')
     ours, theirs = results['cuda'], results['cpu']
     assert len(ours) == len(theirs) > 0
@@ -100,7 +100,7 @@ def test_mixed_precision_trains(direction, dtype):
     wrapper = build_optim_wrapper(model, settings)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(3):
-        data = collate(photo(), photo(seed=1))
+        data = collate(image(), image(seed=1))
         losses = model.train_step(data, wrapper)
         assert all(value.isfinite() for value in losses.values())
     after = list(model.parameters())
@@ -127,7 +127,7 @@ def test_a_step_waits_for_the_device_as_often_with_many_proposals_as_with_few(di
     model = full_model(direction).cuda()
     counts = []
     for number in (8, 8, 64):
-        data = model.data_preprocessor(collate(photo(count=number)), True)
+        data = model.data_preprocessor(collate(image(count=number)), True)
         counts.append(waits_of(lambda data=data: model(**data, mode='loss')))
     print(direction, len(counts[1]), sorted(set(counts[1])))
     assert len(counts[1]) == len(counts[2])

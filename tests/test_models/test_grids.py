@@ -3,7 +3,7 @@ import torch
 
 from mmlabelpenet.models.grids import (
     inside_boxes,
-    maps_on_photo,
+    maps_on_image,
     normalise,
     paste_maps,
     refined,
@@ -20,7 +20,7 @@ from .tiny import evidence_of
     ('shape', 'stride', 'cells'),
     [((64, 96), 16, (4, 6)), ((65, 97), 16, (5, 7)), ((6, 8), 32, (1, 1))],
 )
-def test_cells_that_cover_a_photo(shape, stride, cells):
+def test_cells_that_cover_a_image(shape, stride, cells):
     assert valid_cells(shape, stride) == cells
 
 
@@ -85,19 +85,19 @@ def test_a_shifted_box_shifts_the_mask(dx, dy):
     assert one.sum() > 1
 
 
-def test_maps_reach_the_pixels_of_a_photo_whatever_its_scale():
+def test_maps_reach_the_pixels_of_a_image_whatever_its_scale():
     # 50 x 70 pixels seen at 25 x 105: cells of 8 reach 7 and 7 input pixels beyond it
     one = evidence_of(25, 105, metainfo=dict(ori_shape=(50, 70), scale_factor=(1.5, 0.5)))
     rows, columns = valid_cells(one.img_shape, 8)
     x = ((torch.arange(columns) + 0.5) * 8 / 1.5).expand(rows, columns)
     y = ((torch.arange(rows) + 0.5) * 8 / 0.5)[:, None].expand(rows, columns)
-    on_photo = maps_on_photo(torch.stack([x, y]), 8, one)
-    assert on_photo.shape == (2, 50, 70)
+    on_image = maps_on_image(torch.stack([x, y]), 8, one)
+    assert on_image.shape == (2, 50, 70)
     pixels = torch.arange(70) + 0.5
     # half a cell from the border nothing is extrapolated; sides are rounded to whole pixels
-    torch.testing.assert_close(on_photo[0, 25, 4:-4], pixels[4:-4], atol=0.5, rtol=0)
-    torch.testing.assert_close(on_photo[1, 9:-9, 30], pixels[9:41], atol=0.5, rtol=0)
-    assert maps_on_photo(torch.zeros(0, rows, columns), 8, one).shape == (0, 50, 70)
+    torch.testing.assert_close(on_image[0, 25, 4:-4], pixels[4:-4], atol=0.5, rtol=0)
+    torch.testing.assert_close(on_image[1, 9:-9, 30], pixels[9:41], atol=0.5, rtol=0)
+    assert maps_on_image(torch.zeros(0, rows, columns), 8, one).shape == (0, 50, 70)
 
 
 class Doubled(torch.nn.Module):
@@ -107,7 +107,7 @@ class Doubled(torch.nn.Module):
         super().__init__()
         self.added, self.stride = added, 4
 
-    def forward(self, photo, maps, stride):
+    def forward(self, image, maps, stride):
         return maps * stride + self.added
 
 

@@ -1,4 +1,4 @@
-"""Small models and fabricated photos for the tests of models."""
+"""Small models and fabricated images for the tests of models."""
 
 import torch
 from mmdet.structures import DetDataSample
@@ -71,21 +71,21 @@ def settle_statistics(backbone):
 
 
 def boxes_in(height, width, count, seed=0):
-    """Random boxes [count, 4] of at least a third of the photo's sides."""
+    """Random boxes [count, 4] of at least a third of the image's sides."""
     generator = torch.Generator().manual_seed(seed)
     near = torch.rand(count, 2, generator=generator) / 3
     far = 2 / 3 + torch.rand(count, 2, generator=generator) / 3
     return torch.cat([near, far], dim=1) * torch.tensor([width, height] * 2)
 
 
-def photo(height=64, width=96, tags=(1, 0, 1), count=8, seed=0, bboxes=None, img=None):
-    """One photo as a data loader gives it: (inputs [3, H, W] uint8, data sample)."""
+def image(height=64, width=96, tags=(1, 0, 1), count=8, seed=0, bboxes=None, img=None):
+    """One image as a data loader gives it: (inputs [3, H, W] uint8, data sample)."""
     generator = torch.Generator().manual_seed(seed)
     if img is None:
         img = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
     sample = DetDataSample(
         metainfo=dict(
-            img_id=f'photo_{seed}',
+            img_id=f'image_{seed}',
             ori_shape=(height * 2, width * 2),
             img_shape=(height, width),
             scale_factor=(0.5, 0.5),
@@ -98,24 +98,24 @@ def photo(height=64, width=96, tags=(1, 0, 1), count=8, seed=0, bboxes=None, img
     return img, sample
 
 
-def collate(*photos):
-    """A batch of photos, before the data preprocessor."""
+def collate(*images):
+    """A batch of images, before the data preprocessor."""
     return dict(
-        inputs=[img for img, _ in photos], data_samples=[sample.clone() for _, sample in photos]
+        inputs=[img for img, _ in images], data_samples=[sample.clone() for _, sample in images]
     )
 
 
-def losses_of(model, *photos, seed=0):
+def losses_of(model, *images, seed=0):
     """Losses of a batch with the random numbers of ``seed``."""
     torch.manual_seed(seed)
-    data = model.data_preprocessor(collate(*photos), True)
+    data = model.data_preprocessor(collate(*images), True)
     return model(**data, mode='loss')
 
 
-def predictions_of(model, *photos):
+def predictions_of(model, *images):
     """Results of a batch."""
     model.eval()
-    return model.test_step(collate(*photos))
+    return model.test_step(collate(*images))
 
 
 def pseudo_of(bboxes, labels, weights=None):
@@ -131,7 +131,7 @@ def pseudo_of(bboxes, labels, weights=None):
 
 
 def evidence_of(height, width, **fields):
-    """Evidence of a photo of one size that was not resized."""
+    """Evidence of an image of one size that was not resized."""
     evidence = Evidence(
         metainfo=dict(
             img_shape=(height, width), ori_shape=(height, width), scale_factor=(1.0, 1.0)

@@ -15,13 +15,13 @@ from mmlabelpenet.proposals import (
     ForeignBoxes,
     ForeignProposals,
     exceeds,
-    match_photos,
+    match_images,
     read_foreign,
     to_proposals,
 )
 from mmlabelpenet.utils import UserError
 
-# Rows 3 to 10 and columns 5 to 20 of a photo, counted from 1; then its first pixel.
+# Rows 3 to 10 and columns 5 to 20 of an image, counted from 1; then its first pixel.
 MATLAB = np.array([[3, 5, 10, 20], [1, 1, 1, 1]])
 OURS = [[4, 2, 20, 10], [0, 0, 1, 1]]
 
@@ -50,7 +50,7 @@ def test_selective_search_of_fast_rcnn(tmp_path):
 
 
 @pytest.mark.parametrize(('key', 'score_key'), [('boxes', 'scores'), ('bboxes', 'bboxes_scores')])
-def test_mcg_has_a_file_per_photo_and_scores(tmp_path, key, score_key):
+def test_mcg_has_a_file_per_image_and_scores(tmp_path, key, score_key):
     for name in ('2008_000002', '2008_000008'):
         savemat(tmp_path / f'{name}.mat', {key: MATLAB, score_key: np.array([[0.25], [0.5]])})
     found = read_foreign(tmp_path, 'mcg').by_name
@@ -180,19 +180,19 @@ ONE = ForeignBoxes(np.array([[0.0, 0, 1, 1]]))
         ('139', 139),
     ],
 )
-def test_ways_to_call_a_photo(name, img_id):
+def test_ways_to_call_a_image(name, img_id):
     others = {'000006': ONE, '2009000008': ONE, '1390': ONE}
-    match = match_photos(ForeignProposals({**others, name: ONE}), [info('7'), info(img_id)])
+    match = match_images(ForeignProposals({**others, name: ONE}), [info('7'), info(img_id)])
     assert list(match.boxes) == [1]
     assert match.missing == ['7']
 
 
-def test_sets_of_other_photos_are_refused():
+def test_sets_of_other_images_are_refused():
     with pytest.raises(UserError, match=r'None of the photos \(such as 7\) has proposals'):
-        match_photos(ForeignProposals({'000006': ONE}), [info('7')])
+        match_images(ForeignProposals({'000006': ONE}), [info('7')])
     with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):
-        match_photos(ForeignProposals({}, [ONE, ONE]), [info('7')])
-    assert list(match_photos(ForeignProposals({}, [ONE]), [info('7')]).boxes) == [0]
+        match_images(ForeignProposals({}, [ONE, ONE]), [info('7')])
+    assert list(match_images(ForeignProposals({}, [ONE]), [info('7')]).boxes) == [0]
 
 
 def test_boxes_are_ordered_rounded_cut_and_told_once():
@@ -207,7 +207,7 @@ def test_boxes_are_ordered_rounded_cut_and_told_once():
     assert len(to_proposals(ForeignBoxes(np.zeros((0, 4))), (12, 20), 'mcg')) == 0
 
 
-def test_a_pixel_over_is_rounding_and_more_is_another_photo():
+def test_a_pixel_over_is_rounding_and_more_is_another_image():
     assert not exceeds(ForeignBoxes(np.array([[-1.0, -1, 21, 13]])), (12, 20))
     assert exceeds(ForeignBoxes(np.array([[0.0, 0, 22, 12]])), (12, 20))
     assert exceeds(ForeignBoxes(np.array([[-2.0, 0, 20, 12]])), (12, 20))

@@ -35,7 +35,7 @@ def test_number_of_processes_does_not_change_the_files(jobs):
     assert [job.out.read_bytes() for job in jobs] == alone
 
 
-def test_finished_photos_are_skipped_and_damaged_files_made_anew(jobs):
+def test_finished_images_are_skipped_and_damaged_files_made_anew(jobs):
     assert [outcome.made for outcome in run_jobs(jobs[:2], FAST)] == [True, True]
     whole = jobs[1].out.read_bytes()
     jobs[1].out.write_bytes(whole[:50])
@@ -50,7 +50,7 @@ def test_other_settings_make_other_files(jobs):
     assert outcome.num_boxes == len(read_proposals(jobs[0].out)) == 2
 
 
-def test_a_replaced_photo_of_the_same_size_is_searched_again(jobs):
+def test_a_replaced_image_of_the_same_size_is_searched_again(jobs):
     run_job(jobs[0], FAST)
     cv2.imwrite(jobs[0].img_path, np.full((60, 80, 3), 90, np.uint8))
     assert run_job(jobs[0], FAST).made
@@ -64,7 +64,7 @@ def test_overlaps_are_measured_where_the_truth_is_known(jobs):
 
 
 @pytest.mark.parametrize('content', [b'', b'no photo'])
-def test_a_damaged_photo_is_named_also_by_a_worker(jobs, content):
+def test_a_damaged_image_is_named_also_by_a_worker(jobs, content):
     with open(jobs[1].img_path, 'wb') as file:
         file.write(content)
     with pytest.raises(UserError, match=r'1\.png is damaged'):
@@ -72,12 +72,12 @@ def test_a_damaged_photo_is_named_also_by_a_worker(jobs, content):
     assert not jobs[1].out.exists()
 
 
-def test_a_missing_photo_is_named(jobs, tmp_path):
+def test_a_missing_image_is_named(jobs, tmp_path):
     with pytest.raises(UserError, match=r'gone\.jpg cannot be read'):
         run_job(Job(str(tmp_path / 'gone.jpg'), jobs[0].out), FAST)
 
 
-def test_summary_tells_time_of_new_photos_only():
+def test_summary_tells_time_of_new_images_only():
     outcomes = [
         Outcome(10, 2.0, True, np.array([0.6])),
         Outcome(30, 0.0, False, np.array([0.4])),

@@ -38,7 +38,7 @@ del loader
     return str(path)
 
 
-def test_a_config_gives_one_file_per_photo(shapes, tmp_path, capsys):
+def test_a_config_gives_one_file_per_image(shapes, tmp_path, capsys):
     config = write_config(tmp_path / 'config.py', shapes)
     tool.main([config, '--out', str(tmp_path / 'out'), '--workers', '1'])
     files = sorted(p.name for p in (tmp_path / 'out' / 'Shapes').iterdir())
@@ -48,13 +48,13 @@ def test_a_config_gives_one_file_per_photo(shapes, tmp_path, capsys):
     assert 'on the 1 photos with boxes' in said
 
 
-def test_split_chooses_the_photos(shapes, tmp_path):
+def test_split_chooses_the_images(shapes, tmp_path):
     config = write_config(tmp_path / 'config.py', shapes)
     tool.main([config, '--out', str(tmp_path / 'out'), '--workers', '1', '--split', 'val'])
     assert [p.name for p in (tmp_path / 'out' / 'Shapes').iterdir()] == ['val_00000.npz']
 
 
-def test_a_folder_of_photos_is_enough(shapes, tmp_path):
+def test_a_folder_of_images_is_enough(shapes, tmp_path):
     tool.main(
         [str(shapes / 'JPEGImages'), '--out', str(tmp_path), '--workers', '1', '--max-num', '5']
     )
@@ -88,7 +88,7 @@ def test_bad_input_is_one_sentence(tmp_path):
 
 
 @pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
-def test_real_photos_are_covered(tmp_path, capsys):
+def test_real_images_are_covered(tmp_path, capsys):
     config = tmp_path / 'few.py'
     config.write_text(
         f'_base_ = {str(ROOT / "configs/_base_/datasets/voc12_mini.py")!r}\n'

@@ -30,7 +30,7 @@ def test_best_overlaps_take_the_best_proposal_of_each_box():
     np.testing.assert_array_equal(best_overlaps(np.zeros((0, 4)), gt), [0, 0])
 
 
-def test_recall_counts_boxes_not_photos():
+def test_recall_counts_boxes_not_images():
     summary = summarize_overlaps([np.array([0.8, 0.6, 0.3]), np.zeros(0), np.array([0.5])])
     assert summary['recall_50'] == pytest.approx(3 / 4)
     assert summary['recall_70'] == pytest.approx(1 / 4)

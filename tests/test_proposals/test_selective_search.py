@@ -15,7 +15,7 @@ from mmlabelpenet.utils import UserError
 SQUARE = np.array([[20, 30, 60, 70]])
 
 
-def photo(height=90, width=120):
+def image(height=90, width=120):
     """A bright square on dark noise."""
     rng = np.random.default_rng(3)
     img = rng.integers(0, 40, (height, width, 3), dtype=np.uint8)
@@ -24,17 +24,17 @@ def photo(height=90, width=120):
 
 
 def test_the_object_is_among_the_proposals():
-    assert best_overlaps(make_proposals(photo()).bboxes, SQUARE) > 0.9
+    assert best_overlaps(make_proposals(image()).bboxes, SQUARE) > 0.9
 
 
-def test_same_photo_same_boxes_in_the_same_order():
-    first = search_regions(photo())
+def test_same_image_same_boxes_in_the_same_order():
+    first = search_regions(image())
     cv2.setRNGSeed(99)
-    np.testing.assert_array_equal(first, search_regions(photo()))
+    np.testing.assert_array_equal(first, search_regions(image()))
 
 
-def test_boxes_lie_in_the_photo_without_near_repeats_and_fall_in_area():
-    proposals = make_proposals(photo())
+def test_boxes_lie_in_the_image_without_near_repeats_and_fall_in_area():
+    proposals = make_proposals(image())
     boxes = proposals.bboxes
     sides = boxes[:, 2:] - boxes[:, :2]
     assert len(proposals) > 3
@@ -47,12 +47,12 @@ def test_boxes_lie_in_the_photo_without_near_repeats_and_fall_in_area():
 
 def test_max_num_keeps_the_largest():
     np.testing.assert_array_equal(
-        make_proposals(photo(), max_num=3).bboxes, make_proposals(photo()).bboxes[:3]
+        make_proposals(image(), max_num=3).bboxes, make_proposals(image()).bboxes[:3]
     )
 
 
-def test_a_large_photo_is_searched_small_and_answered_in_its_own_pixels():
-    large = cv2.resize(photo(), None, fx=5, fy=5, interpolation=cv2.INTER_NEAREST)
+def test_a_large_image_is_searched_small_and_answered_in_its_own_pixels():
+    large = cv2.resize(image(), None, fx=5, fy=5, interpolation=cv2.INTER_NEAREST)
     proposals = make_proposals(large, max_side=120)
     assert (proposals.width, proposals.height) == (600, 450)
     assert best_overlaps(proposals.bboxes, SQUARE * 5) > 0.9
@@ -60,7 +60,7 @@ def test_a_large_photo_is_searched_small_and_answered_in_its_own_pixels():
 
 
 @pytest.mark.parametrize('shape', [(6, 8), (1, 1), (100, 100), (3, 200)])
-def test_grey_and_tiny_photos_have_one_proposal_the_whole(shape):
+def test_grey_and_tiny_images_have_one_proposal_the_whole(shape):
     grey = np.full((*shape, 3), 128, dtype=np.uint8)
     assert make_proposals(grey).bboxes.tolist() == [[0, 0, shape[1], shape[0]]]
 
@@ -80,9 +80,9 @@ def test_suppression_lets_only_kept_boxes_suppress():
 def test_opencv_without_contrib_is_told_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, 'ximgproc')
     with pytest.raises(UserError, match='opencv-contrib-python-headless'):
-        search_regions(photo())
+        search_regions(image())
 
 
 def test_unknown_quality_lists_the_known_ones():
     with pytest.raises(UserError, match='fast, quality'):
-        search_regions(photo(), 'best')
+        search_regions(image(), 'best')

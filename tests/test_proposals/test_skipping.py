@@ -1,4 +1,4 @@
-import photo_kinds
+import image_kinds
 import pytest
 
 from mmlabelpenet.proposals import Job, run_jobs, summarize_outcomes
@@ -8,9 +8,9 @@ FAST = {'quality': 'fast', 'max_num': None}
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_unreadable_photos_are_skipped_by_name_and_only_when_asked(tmp_path, workers):
-    good = photo_kinds.make(tmp_path, 'colour.png')
-    bad = photo_kinds.make_cut(tmp_path, 'cut.jpg')
+def test_unreadable_images_are_skipped_by_name_and_only_when_asked(tmp_path, workers):
+    good = image_kinds.make(tmp_path, 'colour.png')
+    bad = image_kinds.make_cut(tmp_path, 'cut.jpg')
     jobs = [Job(str(path), tmp_path / f'{path.stem}.npz') for path in (good, bad)]
     if workers == 1:
         with pytest.raises(UserError, match=r'cut\.jpg is damaged'):

@@ -16,7 +16,7 @@ def make(**changes):
 def test_round_trip_keeps_boxes_and_origin(tmp_path):
     path = proposal_path(tmp_path, 'VOC2007', '000005')
     write_proposals(path, make(photo_crc=0xFFFFFFFF))
-    read = read_proposals(path, photo_size=(12, 20))
+    read = read_proposals(path, image_size=(12, 20))
     assert path == tmp_path / 'VOC2007' / '000005.npz'
     assert read.bboxes.dtype == np.int16
     np.testing.assert_array_equal(read.bboxes, BOXES)
@@ -51,10 +51,10 @@ def test_the_same_proposals_give_the_same_file(tmp_path):
     assert (tmp_path / 'a.npz').read_bytes() == (tmp_path / 'b.npz').read_bytes()
 
 
-def test_a_photo_of_another_size_is_refused(tmp_path):
+def test_a_image_of_another_size_is_refused(tmp_path):
     write_proposals(tmp_path / 'a.npz', make())
     with pytest.raises(UserError, match=r'a\.npz was made for a photo of 20 x 12 .* 12 x 20'):
-        read_proposals(tmp_path / 'a.npz', photo_size=(20, 12))
+        read_proposals(tmp_path / 'a.npz', image_size=(20, 12))
 
 
 def test_missing_and_broken_files_name_the_remedy(tmp_path):
@@ -68,7 +68,7 @@ def test_missing_and_broken_files_name_the_remedy(tmp_path):
             read_proposals(tmp_path / 'a.npz')
 
 
-def test_a_photo_beyond_int16_is_refused(tmp_path):
+def test_a_image_beyond_int16_is_refused(tmp_path):
     with pytest.raises(UserError, match='40000 x 12'):
         write_proposals(tmp_path / 'a.npz', make(width=40000))
     assert not list(tmp_path.iterdir())

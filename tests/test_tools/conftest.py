@@ -54,7 +54,7 @@ def shapes(tmp_path_factory):
 
 
 def write_config(folder, shapes):
-    """A config of the toy model on a few generated photos."""
+    """A config of the toy model on a few generated images."""
     path = folder / 'toy.py'
     text = CONFIG.format(
         runtime=str(REPOSITORY / 'configs/_base_/default_runtime.py'),

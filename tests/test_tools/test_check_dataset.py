@@ -1,4 +1,4 @@
-import photo_kinds
+import image_kinds
 import pytest
 from PIL import Image
 
@@ -22,23 +22,23 @@ def options(pets, *more):
 
 
 def test_sound_data_ends_with_code_0(tool, pets, capsys):
-    tool('misc/check_dataset', CONFIG, '--min-photos', '4', *options(pets))
+    tool('misc/check_dataset', CONFIG, '--min-images', '4', *options(pets))
     said = capsys.readouterr().out
     assert '4 to train, 4 to test' in said
     assert '| dog   |               4 |' in said
     assert said.endswith('0 errors, 0 things to look at\n')
 
 
-def test_few_photos_are_an_error_only_when_asked(tool, pets, capsys):
-    tool('misc/check_dataset', CONFIG, '--min-photos', '5', *options(pets))
+def test_few_images_are_an_error_only_when_asked(tool, pets, capsys):
+    tool('misc/check_dataset', CONFIG, '--min-images', '5', *options(pets))
     assert 'look at: few photos (1)' in capsys.readouterr().out
     with pytest.raises(SystemExit) as left:
-        tool('misc/check_dataset', CONFIG, '--strict', '--min-photos', '5', *options(pets))
+        tool('misc/check_dataset', CONFIG, '--strict', '--min-images', '5', *options(pets))
     assert left.value.code == 1
 
 
-def test_unreadable_photos_end_with_code_1_and_can_be_skipped(tool, pets, tmp_path, capsys):
-    photo_kinds.make_cut(pets, 'b.jpg')
+def test_unreadable_images_end_with_code_1_and_can_be_skipped(tool, pets, tmp_path, capsys):
+    image_kinds.make_cut(pets, 'b.jpg')
     (pets / 'c.jpg').write_bytes(b'no photo')
     skip = tmp_path / 'skip.txt'
     with pytest.raises(SystemExit) as left:

@@ -28,9 +28,9 @@ def read(path):
 
 @pytest.fixture(scope='module')
 def tested(tmp_path_factory, shapes):
-    """A folder with a checkpoint's figures, and what it predicts on test and training photos.
+    """A folder with a checkpoint's figures, and what it predicts on test and training images.
 
-    In one photo of each it finds nothing.
+    In one image of each it finds nothing.
     """
     folder = tmp_path_factory.mktemp('tested')
     checkpoint = folder / 'toy.pth'
@@ -67,7 +67,7 @@ def test_the_file_holds_no_truth_and_no_heavy_masks(dump):
     assert samples[0]['pred_sem_seg']['sem_seg'].dtype == torch.uint8
 
 
-def test_neither_photos_nor_proposals_are_read(tool, config, dump, tmp_path):
+def test_neither_images_nor_proposals_are_read(tool, config, dump, tmp_path):
     step = "    dict(type='LoadImageFromFile'),\n"
     proposals = f"    dict(type='LoadRegionProposals', proposal_root={str(tmp_path)!r}),\n"
     config.write_text(config.read_text().replace(step, step + proposals))
@@ -75,7 +75,7 @@ def test_neither_photos_nor_proposals_are_read(tool, config, dump, tmp_path):
     assert read(tmp_path / 'found.metrics.json')['figures']['segm_mAP_50'] > 0
 
 
-def test_training_photos_are_measured_by_any_metric(tool, config, dump, tmp_path):
+def test_training_images_are_measured_by_any_metric(tool, config, dump, tmp_path):
     tool(TOOL, config, dump, '--eval', 'bbox', 'segm', '--split', 'train')
     figures = read(tmp_path / 'found.train.metrics.json')['figures']
     assert 0 < figures['segm_mAP_50'] < 1
@@ -91,7 +91,7 @@ def test_tables_go_to_markdown(tool, config, dump, tmp_path):
 
 
 def as_coco(config):
-    """The true boxes and masks of the test photos in COCO's format: the best of labels."""
+    """The true boxes and masks of the test images in COCO's format: the best of labels."""
     from mmlabelpenet.datasets import ShapesDataset
     from mmlabelpenet.datasets.transforms import LoadInstanceMasks
 

@@ -13,7 +13,7 @@ OBJECT = [10.0, 10, 29, 29]
 
 
 def sample_of(path, predicted):
-    """A photo with one object; predicted: (label, score, box)."""
+    """An image with one object; predicted: (label, score, box)."""
     Image.fromarray(np.full((60, 80, 3), 200, dtype=np.uint8)).save(path)
     sample = DetDataSample(metainfo=dict(img_path=str(path), ori_shape=(60, 80)))
     sample.gt_instances = InstanceData(

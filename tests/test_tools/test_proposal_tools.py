@@ -21,7 +21,7 @@ CAT = [2, 1, 12, 11]
 
 
 def make_devkit(root, width, height):
-    """Two photos with a cat each."""
+    """Two images with a cat each."""
     lists = root / 'ImageSets' / 'Main'
     lists.mkdir(parents=True)
     (root / 'JPEGImages').mkdir()
@@ -51,7 +51,7 @@ corloc_dataloader = dict(dataset=dict(
 
 @pytest.fixture
 def configs(tmp_path):
-    """VOC 2007 and 2012 with photos of the same names, and one half of VOC 2007."""
+    """VOC 2007 and 2012 with images of the same names, and one half of VOC 2007."""
     made = {}
     sizes = {'VOC2007': (20, 12), 'VOC2012': (30, 22)}
     for year, size in sizes.items():
@@ -78,7 +78,7 @@ def read(tmp_path, year, img_id):
     return read_proposals(proposal_path(tmp_path / 'proposals', year, img_id)).bboxes.tolist()
 
 
-def test_the_year_keeps_photos_of_one_name_apart(tool, configs, tmp_path):
+def test_the_year_keeps_images_of_one_name_apart(tool, configs, tmp_path):
     save_selective_search(tmp_path / '2007.mat', [2, 3, 11, 12])
     save_selective_search(tmp_path / '2012.mat', [1, 1, 22, 30])
     common = ['--format', 'selective_search', '--split', 'train']
@@ -100,7 +100,7 @@ def test_boxes_of_the_other_year_are_refused(tool, configs, tmp_path, capsys):
 
 
 def test_a_part_of_a_set_just_works(tool, configs, tmp_path, capsys):
-    """A set of all photos serves half of them, on import, at the check and in training."""
+    """A set of all images serves half of them, on import, at the check and in training."""
     register_all_modules()
     save_selective_search(tmp_path / '2007.mat', [2, 3, 11, 12])
     common = ['--format', 'selective_search', '--split', 'train']
@@ -113,7 +113,7 @@ def test_a_part_of_a_set_just_works(tool, configs, tmp_path, capsys):
     assert '| photos       |     1 |' in capsys.readouterr().out
     train = open_config(str(configs['half'])).train_dataloader.dataset
     assert [one['proposals'].tolist() for one in DATASETS.build(train)] == [[CAT]]
-    # Half a set on all photos names what is missing.
+    # Half a set on all images names what is missing.
     save_selective_search(tmp_path / 'half.mat', [2, 3, 11, 12], names=(IDS[0], 'other'))
     tool('proposals/import_proposals', configs['VOC2007'], tmp_path / 'half.mat', *common)
     assert '1 photos of the data set have none' in capsys.readouterr().out
@@ -132,7 +132,7 @@ def test_detectron_and_mmdet_end_in_the_same_files(tool, configs, tmp_path):
         )
         for img_id in IDS:
             path = proposal_path(tmp_path / name, 'VOC2007', img_id)
-            assert read_proposals(path, photo_size=(12, 20)).bboxes.tolist() == [CAT]
+            assert read_proposals(path, image_size=(12, 20)).bboxes.tolist() == [CAT]
 
 
 def store(tmp_path, img_id, boxes, width=20, height=12, crc=0):
@@ -186,7 +186,7 @@ def test_the_check_names_what_is_wrong(tool, configs, tmp_path, capsys, change, 
     assert f'ERROR: {kind} (1)' in capsys.readouterr().out
     figures = json.loads((tmp_path / 'f.json').read_text())
     assert figures['faults'] == {kind: 1}
-    # A photo without proposals counts with none.
+    # An image without proposals counts with none.
     if change is None:
         assert (figures['recall_50'], figures['boxes_min']) == (0.5, 0)
 

@@ -11,7 +11,7 @@ from mmlabelpenet.datasets.label_maps import read_label_map, write_label_map
 from .conftest import REPOSITORY
 
 CAT, DOG = 7, 11
-# Four photos of SBD, of which VOC tests on the last, and two that VOC trains on.
+# Four images of SBD, of which VOC tests on the last, and two that VOC trains on.
 SBD = {'train.txt': ['2008_000003', '2008_000001'], 'val.txt': ['2008_000004', '2008_000009']}
 VOC = {'train.txt': ['2007_000001', '2008_000004'], 'val.txt': ['2008_000009']}
 XML = '<annotation><size><width>6</width><height>4</height></size></annotation>'
@@ -36,8 +36,8 @@ def save_objects(path, values, categories):
 def sbd(tmp_path):
     root = tmp_path / 'dataset'
     (root / 'inst').mkdir(parents=True)
-    for name, photos in SBD.items():
-        (root / name).write_text('\n'.join(photos))
+    for name, images in SBD.items():
+        (root / name).write_text('\n'.join(images))
     save_objects(root / 'inst/2008_000001.mat', objects(), [CAT + 1, DOG + 1])
     save_objects(root / 'inst/2008_000003.mat', objects() == 1, [DOG + 1])
     save_objects(root / 'inst/2008_000004.mat', objects(), [DOG + 1, DOG + 1])
@@ -49,8 +49,8 @@ def devkit(tmp_path):
     root = tmp_path / 'VOC2012'
     for folder in ('JPEGImages', 'Annotations', 'ImageSets/Segmentation', 'ImageSets/Main'):
         (root / folder).mkdir(parents=True)
-    for name, photos in VOC.items():
-        (root / 'ImageSets/Segmentation' / name).write_text('\n'.join(photos))
+    for name, images in VOC.items():
+        (root / 'ImageSets/Segmentation' / name).write_text('\n'.join(images))
     for img_id in {name for names in (*SBD.values(), *VOC.values()) for name in names}:
         Image.new('RGB', (6, 4)).save(root / f'JPEGImages/{img_id}.jpg')
         (root / f'Annotations/{img_id}.xml').write_text(XML)
@@ -69,7 +69,7 @@ def load(devkit):
     return VOCInstanceDataset(str(devkit), dataset.ann_file, supervision='full')
 
 
-def test_all_photos_but_those_of_val_with_the_tags_of_their_masks(tool, sbd, devkit, capsys):
+def test_all_images_but_those_of_val_with_the_tags_of_their_masks(tool, sbd, devkit, capsys):
     tool('dataset_converters/sbd', sbd, '--devkit', devkit)
     assert capsys.readouterr().out.startswith('4 photos in ')
     dataset = load(devkit)
@@ -111,7 +111,7 @@ def test_it_goes_on_where_it_was_cut(tool, sbd, devkit):
     assert len(load(devkit)) == 4
 
 
-def test_a_list_chooses_the_photos(tool, sbd, devkit, tmp_path):
+def test_a_list_chooses_the_images(tool, sbd, devkit, tmp_path):
     names = tmp_path / 'names.txt'
     names.write_text('/JPEGImages/2008_000003.jpg /SegmentationClassAug/2008_000003.png\n')
     tool('dataset_converters/sbd', sbd, '--devkit', devkit, '--list', names)

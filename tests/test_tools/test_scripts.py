@@ -67,7 +67,7 @@ def test_two_processes_train_and_test_on_the_cpu(tool, config, tmp_path):
     trained = run_script('dist_train.sh', config, 2, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr[-2000:]
     checkpoint = tmp_path / 'work' / 'epoch_1.pth'
-    # three photos on two processes: the sampler takes the first one twice
+    # three images on two processes: the sampler takes the first one twice
     test = [config, checkpoint, '--cfg-options', 'model.blind=[val_00001]']
     tool('test', *test)
     metrics = tmp_path / 'work' / 'metrics.json'

@@ -29,18 +29,18 @@ def test_without_eval_the_config_says_what_is_measured(tool, config, checkpoint,
     assert read_metrics(tmp_path) == {'bbox_mAP_50': 1.0}
 
 
-def test_eval_merges_test_and_training_photos(tool, config, checkpoint, tmp_path):
+def test_eval_merges_test_and_training_images(tool, config, checkpoint, tmp_path):
     tool('test', config, checkpoint, '--eval', 'corloc', 'bbox')
     assert read_metrics(tmp_path) == {'bbox_mAP_50': 1.0, 'corloc': 1.0}
 
 
-def test_show_dir_gets_one_picture_per_test_photo(tool, config, checkpoint, tmp_path):
+def test_show_dir_gets_one_picture_per_test_image(tool, config, checkpoint, tmp_path):
     pictures = tmp_path / 'pictures'
     tool('test', config, checkpoint, '--eval', 'bbox', 'corloc', '--show-dir', pictures)
     assert sorted(path.name for path in pictures.iterdir()) == [
         f'val_{index:05d}.png' for index in range(3)
     ]
-    # photo, result and ground truth: the toy's evidence has nothing else to paint
+    # image, result and ground truth: the toy's evidence has nothing else to paint
     picture = np.asarray(Image.open(pictures / 'val_00000.png'))
     assert picture.shape[1] == 14 + 3 * (320 + 14)
 
@@ -67,7 +67,7 @@ def test_figures_of_every_class_lie_beside_the_checkpoint(tool, config, checkpoi
     assert head == f'| boxes, area | {" | ".join(of_classes)} | all |'
 
 
-def test_training_photos_are_measured_by_any_metric(tool, config, checkpoint, tmp_path):
+def test_training_images_are_measured_by_any_metric(tool, config, checkpoint, tmp_path):
     blind = ('--cfg-options', 'model.blind=[train_00000,train_00001,train_00002]')
     tool('test', config, checkpoint, '--eval', 'bbox', '--split', 'train', *blind)
     written = json.loads((tmp_path / 'toy.train.metrics.json').read_text())

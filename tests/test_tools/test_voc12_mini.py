@@ -65,7 +65,7 @@ def test_difficult_objects_go_and_masks_step_in_where_none_is_left(mini):
 
 @pytest.fixture
 def devkit(tmp_path, mini, monkeypatch):
-    """A devkit of two photos, and a list of them."""
+    """A devkit of two images, and a list of them."""
     root = tmp_path / 'full'
     for folder in ('JPEGImages', 'Annotations'):
         (root / folder).mkdir(parents=True)
@@ -82,7 +82,7 @@ def devkit(tmp_path, mini, monkeypatch):
     return root
 
 
-def test_the_list_says_which_photos_and_where_tags_differ(mini, devkit, tmp_path):
+def test_the_list_says_which_images_and_where_tags_differ(mini, devkit, tmp_path):
     out = tmp_path / 'out' / 'VOC2012'
     mini.main([str(devkit), str(out)])
     train, val = (
@@ -95,8 +95,8 @@ def test_the_list_says_which_photos_and_where_tags_differ(mini, devkit, tmp_path
     np.testing.assert_array_equal(read_label_map(out / objects), read_label_map(devkit / objects))
     mini.main([str(devkit), str(out), '--objects', 'derived', '--quality', '0'])
     assert np.unique(read_label_map(out / objects)).tolist() == [0, 1, 2]
-    photo = 'JPEGImages/a.jpg'
-    assert (out / photo).read_bytes() == (devkit / photo).read_bytes()
+    image = 'JPEGImages/a.jpg'
+    assert (out / image).read_bytes() == (devkit / image).read_bytes()
 
 
 def test_bad_input_is_one_sentence(tool, devkit, tmp_path, capsys):
@@ -122,7 +122,7 @@ def objects_of(path):
 def test_on_itself_lists_and_tags_come_out_the_same_and_nearly_all_masks(
     mini, tmp_path, monkeypatch
 ):
-    """All tags and lists; objects of 97 % of the photos, of which every tenth is looked at."""
+    """All tags and lists; objects of 97 % of the images, of which every tenth is looked at."""
     source = Path(os.environ['VOC12MINI_ROOT']) / 'VOCdevkit' / 'VOC2012'
     splits = {split: list(names) for split, names in mini.read_names().items()}
     for split, names in splits.items():

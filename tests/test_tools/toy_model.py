@@ -16,10 +16,10 @@ class ToyDetector(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor)
         self.layer = nn.Linear(3, 1)
         self.dtypes = set()
-        # photos in which it finds nothing
+        # images in which it finds nothing
         self.blind = blind
         self.masks = masks
-        # it answers the same one box for every photo
+        # it answers the same one box for every image
         self.guess = guess
 
     def extract_feat(self, batch_inputs):

@@ -46,7 +46,7 @@ def painted(folder):
     return sorted(path.name for path in folder.glob('*.png'))
 
 
-def test_each_photo_gets_a_picture(tmp_path, outputs):
+def test_each_image_gets_a_picture(tmp_path, outputs):
     hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'))
     model = Explaining()
     hook.after_test_iter(make_runner(model), 0, {}, outputs)
@@ -60,8 +60,8 @@ def test_a_model_that_explains_nothing_is_painted_too(tmp_path, outputs):
     assert painted(tmp_path / 'out') == ['a.png', 'b.png']
 
 
-def test_as_many_photos_are_painted_as_asked_for(tmp_path, outputs):
-    hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'), max_photos=1)
+def test_as_many_images_are_painted_as_asked_for(tmp_path, outputs):
+    hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'), max_images=1)
     model = Explaining()
     hook.after_test_iter(make_runner(model), 0, {}, outputs)
     hook.after_test_iter(make_runner(model), 1, {}, outputs)

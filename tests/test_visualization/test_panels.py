@@ -66,12 +66,12 @@ def test_panels_can_stand_in_rows():
     assert picture.shape == (2 * (HEADER + 40 + GAP), GAP + 4 * (80 + GAP), 3)
 
 
-def test_without_evidence_photo_and_result_remain():
+def test_without_evidence_image_and_result_remain():
     picture = compose_panels(WHITE, make_instances(), LOOK)
     assert picture.shape[1] == GAP + 2 * (80 + GAP)
 
 
-def test_attention_is_cut_to_the_photo_and_to_tagged_classes():
+def test_attention_is_cut_to_the_image_and_to_tagged_classes():
     picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence())
     attention = panel_of(picture, 2)
     redness = attention[..., 0] - attention[..., 2]
@@ -111,7 +111,7 @@ def test_no_instances_no_proposals_no_tags(masks):
     assert np.array_equal(panel_of(picture, 0), WHITE)
 
 
-def test_boxes_beyond_the_photo_and_labels_in_corners_are_kept_inside():
+def test_boxes_beyond_the_image_and_labels_in_corners_are_kept_inside():
     instances = make_instances(masks=False)
     instances.bboxes = torch.tensor([[70.0, -5.0, 500.0, 500.0]])
     result = panel_of(compose_panels(WHITE, instances, LOOK), 1)

@@ -1,4 +1,4 @@
-"""Measure predictions that a file holds: no model, no photos, no GPU.
+"""Measure predictions that a file holds: no model, no images, no GPU.
 
 Example:
     python tools/test.py CONFIG CHECKPOINT --out predictions.pkl

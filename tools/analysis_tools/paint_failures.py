@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from mmlabelpenet.apis import add_common_arguments, load_config, run_command
 from mmlabelpenet.apis.checkpoint import read_checkpoint, require_same_model
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
-from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, judge_photo, leading, pick
+from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, judge_image, leading, pick
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.visualization import Look, save_picture
@@ -37,7 +37,7 @@ KINDS = {
     'background': 'background',
 }
 GAP, HEADER, INK = 14, 30, (32, 32, 32)
-# A true object's outline, to be seen on dark and on light photos.
+# A true object's outline, to be seen on dark and on light images.
 TRUE = (((20, 20, 20), 5), ((255, 255, 255), 2))
 
 
@@ -47,8 +47,8 @@ class Failure:
 
     Attributes:
         kind: Key of ``KINDS``.
-        score: Of the prediction at fault; of a missed object the share of the photo that it fills.
-        sample: The photo's sample with prediction and truth.
+        score: Of the prediction at fault; of a missed object the share of the image that it fills.
+        sample: The image's sample with prediction and truth.
         prediction: Index of the prediction at fault; -1 for a missed object.
         target: Index of the true object; -1 where none is meant.
     """
@@ -73,7 +73,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def predict(cfg: Config, checkpoint: str) -> tuple[list, Mapping]:
-    """Predict all test photos.
+    """Predict all test images.
 
     Returns:
         Their samples, and the data set's meta information.
@@ -101,7 +101,7 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
     photos = [metric.measure(sample.to_dict()) for sample in samples]
     failures = []
     for sample, photo, kept in zip(samples, photos, leading(photos, len(meta['classes']))):
-        judged = judge_photo(pick(photo, kept))
+        judged = judge_image(pick(photo, kept))
         indices = np.flatnonzero(kept)
         height, width = sample.ori_shape[:2]
         for target, (outcome, culprit) in enumerate(zip(judged.outcomes, judged.culprits)):
@@ -121,7 +121,7 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
 
 
 def paint(failure: Failure, look: Look) -> Image.Image:
-    """The photo with the true object outlined in white and the prediction at fault in colour."""
+    """The image with the true object outlined in white and the prediction at fault in colour."""
     sample = failure.sample
     photo = mmcv.imfrombytes(get(sample.img_path), channel_order='rgb')
     size = photo.shape[:2]
@@ -143,12 +143,12 @@ def paint(failure: Failure, look: Look) -> Image.Image:
 
 
 def compose(failures: Sequence[Failure], look: Look, columns: int) -> np.ndarray:
-    """A row of photos for each kind of failure that there is.
+    """A row of images for each kind of failure that there is.
 
     Args:
-        failures: Of all photos.
-        look: Names, colours and the width of a photo.
-        columns: Photos of each kind, of different photos, by falling score.
+        failures: Of all images.
+        look: Names, colours and the width of an image.
+        columns: Images of each kind, of different images, by falling score.
 
     Returns:
         [h, w, 3] uint8 RGB.

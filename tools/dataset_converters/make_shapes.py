@@ -1,4 +1,4 @@
-"""Generate the Shapes data set: photos of textured shapes in VOC devkit layout."""
+"""Generate the Shapes data set: images of textured shapes in VOC devkit layout."""
 
 import argparse
 from collections.abc import Sequence

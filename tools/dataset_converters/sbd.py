@@ -1,7 +1,7 @@
-"""Add the photos of SBD (Hariharan et al., ICCV 2011) to a VOC 2012 devkit, as `train_aug`.
+"""Add the images of SBD (Hariharan et al., ICCV 2011) to a VOC 2012 devkit, as `train_aug`.
 
 `train_aug` is all of SBD and of VOC 2012's segmentation `train`, without VOC 2012's segmentation
-`val`: 10,582 photos. Their photos and XML files lie in the devkit already. SBD's objects become
+`val`: 10,582 images. Their images and XML files lie in the devkit already. SBD's objects become
 SegmentationClass and SegmentationObject PNGs where VOC has none of its own; the lists of tags name
 the classes that these masks hold. Goes on where it was cut.
 
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.datasets.label_maps import VOID, read_label_map, write_label_map, write_split
-from mmlabelpenet.utils import UserError, photo_size
+from mmlabelpenet.utils import UserError, image_size
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 SPLIT = 'train_aug'
@@ -38,7 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def read_names(path: Path) -> list[str]:
-    """Names of photos, one a line, also as /JPEGImages/{name}.jpg and with more after it."""
+    """Names of images, one a line, also as /JPEGImages/{name}.jpg and with more after it."""
     try:
         lines = path.read_text(encoding='utf-8').splitlines()
     except OSError:
@@ -49,7 +49,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def default_names(sbd: Path, devkit: Path) -> list[str]:
-    """Photos of SBD and of VOC's `train`, sorted, without those that VOC's `val` tests on."""
+    """Images of SBD and of VOC's `train`, sorted, without those that VOC's `val` tests on."""
     lists = devkit / 'ImageSets' / 'Segmentation'
     wanted = [*read_names(sbd / 'train.txt'), *read_names(sbd / 'val.txt')]
     wanted += read_names(lists / 'train.txt')
@@ -60,7 +60,7 @@ def read_objects(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a file of SBD's objects.
 
     Args:
-        path: ``inst/{photo}.mat``.
+        path: ``inst/{image}.mat``.
 
     Returns:
         Map of objects [H, W] uint8, 0 = none; map of classes, class c -> c + 1.
@@ -81,14 +81,14 @@ def read_objects(path: Path) -> tuple[np.ndarray, np.ndarray]:
         ) from None
 
 
-def convert_photo(name: str, sbd: Path, devkit: Path) -> set[str]:
-    """Make sure that the devkit has a photo's masks.
+def convert_image(name: str, sbd: Path, devkit: Path) -> set[str]:
+    """Make sure that the devkit has an image's masks.
 
     Returns:
         Names of the classes that they hold.
 
     Raises:
-        UserError: If the photo or its masks are missing, or differ in size.
+        UserError: If the image or its masks are missing, or differ in size.
     """
     class_path = devkit / 'SegmentationClass' / f'{name}.png'
     object_path = devkit / 'SegmentationObject' / f'{name}.png'
@@ -96,10 +96,10 @@ def convert_photo(name: str, sbd: Path, devkit: Path) -> set[str]:
         classes = read_label_map(class_path)
     else:
         objects, classes = read_objects(sbd / 'inst' / f'{name}.mat')
-        photo = devkit / 'JPEGImages' / f'{name}.jpg'
-        if classes.shape != photo_size(photo):
+        image = devkit / 'JPEGImages' / f'{name}.jpg'
+        if classes.shape != image_size(image):
             raise UserError(
-                f'The masks of {name} are not of the size of {photo}: unpack both again.'
+                f'The masks of {name} are not of the size of {image}: unpack both again.'
             )
         write_label_map(class_path, classes)
         write_label_map(object_path, objects)
@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sbd, devkit = Path(args.sbd), Path(args.devkit)
     names = read_names(Path(args.list)) if args.list else default_names(sbd, devkit)
     bar = tqdm(names, desc='SBD', unit='photo')
-    write_split(devkit, SPLIT, {name: convert_photo(name, sbd, devkit) for name in bar}, CLASSES)
+    write_split(devkit, SPLIT, {name: convert_image(name, sbd, devkit) for name in bar}, CLASSES)
     print(f'{len(names)} photos in {devkit / "ImageSets" / "Main" / SPLIT}.txt')
 
 

@@ -1,6 +1,6 @@
 """Rebuild voc12-mini from a full VOC 2012 devkit, by the list of names in voc12_mini.txt.
 
-1,009 photos to learn from and 240 to test on, all of VOC 2012's segmentation `val`. Photos are
+1,009 images to learn from and 240 to test on, all of VOC 2012's segmentation `val`. Images are
 saved again as JPEG, objects marked difficult are left out of the XML files, and tags name the
 classes that the masks hold (the list says where they do not). Masks of objects are VOC's own, or
 with `--objects derived` parted as they were for the split that this project's figures come from:
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.datasets.label_maps import VOID, read_label_map, write_label_map, write_split
-from mmlabelpenet.utils import UserError, atomic_path, read_photo
+from mmlabelpenet.utils import UserError, atomic_path, read_image
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 NAMES = Path(__file__).with_suffix('.txt')
@@ -47,7 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def read_names() -> dict[str, dict[str, set[str]]]:
-    """By split the photos, each with the classes that its tags lack although its mask has them."""
+    """By split the images, each with the classes that its tags lack although its mask has them."""
     splits: dict[str, dict[str, set[str]]] = {}
     for line in NAMES.read_text(encoding='utf-8').splitlines():
         name, split, *without = line.split()
@@ -135,17 +135,17 @@ def clean_annotation(root: ET.Element, classes: np.ndarray, objects: np.ndarray)
     return root
 
 
-def save_photo(source: Path, target: Path, quality: int) -> None:
-    """Copy a photo, or save it again as JPEG."""
+def save_image(source: Path, target: Path, quality: int) -> None:
+    """Copy an image, or save it again as JPEG."""
     with atomic_path(target) as temporary:
         if quality:
-            Image.fromarray(read_photo(source)[..., ::-1]).save(temporary, quality=quality)
+            Image.fromarray(read_image(source)[..., ::-1]).save(temporary, quality=quality)
         else:
             temporary.write_bytes(source.read_bytes())
 
 
-def convert_photo(name: str, devkit: Path, out: Path, quality: int, official: bool) -> set[str]:
-    """Write a photo, its annotation and its masks.
+def convert_image(name: str, devkit: Path, out: Path, quality: int, official: bool) -> set[str]:
+    """Write an image, its annotation and its masks.
 
     Returns:
         Its tags.
@@ -164,7 +164,7 @@ def convert_photo(name: str, devkit: Path, out: Path, quality: int, official: bo
     objects = (
         read_label_map(devkit / 'SegmentationObject' / f'{name}.png') if official else derived
     )
-    save_photo(devkit / 'JPEGImages' / f'{name}.jpg', out / 'JPEGImages' / f'{name}.jpg', quality)
+    save_image(devkit / 'JPEGImages' / f'{name}.jpg', out / 'JPEGImages' / f'{name}.jpg', quality)
     write_label_map(out / 'SegmentationClass' / f'{name}.png', classes)
     write_label_map(out / 'SegmentationObject' / f'{name}.png', objects)
     with atomic_path(out / 'Annotations' / f'{name}.xml') as temporary:
@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f'{out} is the full devkit itself: name another folder.')
     for split, names in read_names().items():
         tags = {
-            name: convert_photo(name, devkit, out, args.quality, args.objects == 'official')
+            name: convert_image(name, devkit, out, args.quality, args.objects == 'official')
             - without
             for name, without in tqdm(names.items(), desc=split, unit='photo')
         }

@@ -1,8 +1,8 @@
 """Tell before training what is wrong with the data of a config.
 
-Decodes every photo and mask of its dataloaders. Leaves with code 1 if anything forbids training
-(photos missing, unreadable or of another size than their annotation, listed twice; classes
-without photos), with 0 if there is nothing or only something to look at.
+Decodes every image and mask of its dataloaders. Leaves with code 1 if anything forbids training
+(images missing, unreadable or of another size than their annotation, listed twice; classes
+without images), with 0 if there is nothing or only something to look at.
 
 Example:
     python tools/misc/check_dataset.py CONFIG --write-skip skip.txt
@@ -28,7 +28,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument(
-        '--min-photos', type=int, default=10, help='tell of classes with fewer training photos'
+        '--min-images', type=int, default=10, help='tell of classes with fewer training photos'
     )
     parser.add_argument(
         '--write-skip', help='write the unreadable photos into this file, for skip=FILE'
@@ -44,10 +44,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def format_report(report: Report, max_told: int) -> str:
     """Tell what was found: a table of classes, then the findings by kind."""
-    counts = ', '.join(f'{count} to {role}' for role, count in report.num_photos.items())
+    counts = ', '.join(f'{count} to {role}' for role, count in report.num_images.items())
     lines = [f'photos: {counts}']
-    if report.photos_of:
-        table = AsciiTable([['class', 'training photos'], *map(list, report.photos_of.items())])
+    if report.images_of:
+        table = AsciiTable([['class', 'training photos'], *map(list, report.images_of.items())])
         table.justify_columns[1] = 'right'
         lines.append(table.table)
     for kind in (*ERRORS, *WARNINGS):
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     roles = {role: plain_datasets(one['dataset']) for role, one in loaders.items() if one}
     if not roles:
         raise UserError(f'{args.config} has no dataloader: name a config that has one.')
-    report = check_datasets(roles, args.min_photos, args.workers)
+    report = check_datasets(roles, args.min_images, args.workers)
     print(format_report(report, args.max_told))
     if args.write_skip:
         with atomic_path(args.write_skip) as temporary:

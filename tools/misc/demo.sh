@@ -57,7 +57,7 @@ test_model() {
     checkpoint=$(cat $work_dir/last_checkpoint)
     arguments=(--work-dir $work_dir --eval bbox segm corloc semseg image proposal
         --show-dir $work_dir/pictures
-        --cfg-options default_hooks.visualization.max_photos=12)
+        --cfg-options default_hooks.visualization.max_images=12)
     if [ ${#on_cpu[@]} -gt 0 ]; then
         tools/dist_test.sh $config "$checkpoint" 2 "${arguments[@]}" "${on_cpu[@]}"
     else

@@ -1,7 +1,7 @@
 """Tell how good a data set's proposals are, and what is wrong with them.
 
-Recall per IoU and best overlap where boxes are known, numbers of boxes, boxes outside the photo,
-photos without. Leaves with code 1 if something is wrong.
+Recall per IoU and best overlap where boxes are known, numbers of boxes, boxes outside the image,
+images without. Leaves with code 1 if something is wrong.
 
 Example:
     python tools/proposals/check_proposals.py CONFIG --split val
@@ -15,8 +15,8 @@ from mmengine.config import Config
 from terminaltables import AsciiTable
 from tqdm import tqdm
 
-from mmlabelpenet.apis import add_config_options, open_config, photos_of, run_command
-from mmlabelpenet.proposals import check_photo, collect_faults, summarize_check
+from mmlabelpenet.apis import add_config_options, images_of, open_config, run_command
+from mmlabelpenet.proposals import check_image, collect_faults, summarize_check
 from mmlabelpenet.utils import UserError, atomic_path
 
 
@@ -41,7 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def loaders_of(cfg: Config, splits: Sequence[str]) -> list[str]:
-    """Names of loaders; of training photos that one too which knows their boxes."""
+    """Names of loaders; of training images that one too which knows their boxes."""
     with_boxes = ['corloc'] if 'train' in splits and cfg.get('corloc_dataloader') else []
     return [*splits, *with_boxes]
 
@@ -72,10 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     root = args.proposal_root or cfg.get('proposal_root')
     if root is None:
         raise UserError(f'{args.config} has no proposal_root: say --proposal-root.')
-    photos = photos_of(cfg, loaders_of(cfg, args.split))
-    if not photos:
+    images = images_of(cfg, loaders_of(cfg, args.split))
+    if not images:
         raise UserError(f'The data sets of {args.config} are empty: check their split lists.')
-    checked = [check_photo(info, root) for info in tqdm(photos, desc='check', unit='photo')]
+    checked = [check_image(info, root) for info in tqdm(images, desc='check', unit='photo')]
     figures, faults = summarize_check(checked), collect_faults(checked)
     print(format_figures(figures))
     for kind, sentences in faults.items():

@@ -1,7 +1,7 @@
-"""Bring the proposals of another project to the photos of a config's data sets.
+"""Bring the proposals of another project to the images of a config's data sets.
 
 Formats: selective_search (.mat of the Fast R-CNN release), mcg (a folder of .mat files), mmdet and
-detectron (.pkl, also of Detectron2). A set may hold more photos than the data set.
+detectron (.pkl, also of Detectron2). A set may hold more images than the data set.
 
 Example:
     python tools/proposals/import_proposals.py CONFIG voc_2007_trainval.mat \
@@ -14,18 +14,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmlabelpenet.apis import add_config_options, open_config, photos_of, run_command
+from mmlabelpenet.apis import add_config_options, images_of, open_config, run_command
 from mmlabelpenet.proposals import (
     FORMATS,
     Match,
     exceeds,
-    match_photos,
-    photo_proposal_path,
+    image_proposal_path,
+    match_images,
     read_foreign,
     to_proposals,
     write_proposals,
 )
-from mmlabelpenet.utils import UserError, photo_size
+from mmlabelpenet.utils import UserError, image_size
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,10 +52,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def require_fit(
     match: Match, infos: Sequence[Mapping], sizes: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Make sure that boxes lie in their photos: names alone mix VOC 2007 and 2012 up.
+    """Make sure that boxes lie in their images: names alone mix VOC 2007 and 2012 up.
 
     Raises:
-        UserError: If those of more than a tenth of the photos don't.
+        UserError: If those of more than a tenth of the images don't.
     """
     wrong = [index for index, boxes in match.boxes.items() if exceeds(boxes, sizes[index])]
     if len(wrong) > len(match.boxes) / 10:
@@ -79,14 +79,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError('--max-num must be at least 1.')
     cfg = open_config(args.config, args.cfg_options)
     root = args.out or cfg.get('proposal_root', 'data/proposals')
-    infos = photos_of(cfg, args.split)
-    match = match_photos(read_foreign(args.source, args.format), infos)
-    sizes = {index: photo_size(infos[index]['img_path']) for index in match.boxes}
+    infos = images_of(cfg, args.split)
+    match = match_images(read_foreign(args.source, args.format), infos)
+    sizes = {index: image_size(infos[index]['img_path']) for index in match.boxes}
     require_fit(match, infos, sizes)
     count = 0
     for index, boxes in tqdm(match.boxes.items(), desc='import', unit='photo'):
         proposals = to_proposals(boxes, sizes[index], args.format, args.max_num)
-        write_proposals(photo_proposal_path(root, infos[index]), proposals)
+        write_proposals(image_proposal_path(root, infos[index]), proposals)
         count += len(proposals)
     print(f'{len(match.boxes)} photos, {count / len(match.boxes):.0f} boxes each, in {Path(root)}')
     if match.missing:

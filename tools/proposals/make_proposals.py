@@ -1,4 +1,4 @@
-"""Make the region proposals of a data set's photos, or of any folder of photos."""
+"""Make the region proposals of a data set's images, or of any folder of images."""
 
 import argparse
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from mmlabelpenet.proposals import (
     Job,
-    photo_proposal_path,
+    image_proposal_path,
     proposal_path,
     run_jobs,
     summarize_outcomes,
     true_boxes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import PHOTO_SUFFIXES, UserError
+from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
 
 DEFAULT_OUT = 'data/proposals'
 
@@ -54,33 +54,33 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
-    """Every photo in a folder; the folder's name stands for the data set's."""
-    photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
-    if not photos:
+    """Every image in a folder; the folder's name stands for the data set's."""
+    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
         raise UserError(
-            f'{folder} holds no photos ({", ".join(PHOTO_SUFFIXES)}): name a folder that does.'
+            f'{folder} holds no photos ({", ".join(IMAGE_SUFFIXES)}): name a folder that does.'
         )
-    if len({photo.stem for photo in photos}) < len(photos):
+    if len({image.stem for image in images}) < len(images):
         raise UserError(
             f'{folder} has photos that differ only in their suffix, and their proposals would '
             'bear one name: rename them.'
         )
     name = folder.resolve().name
-    return [Job(str(photo), proposal_path(out, name, photo.stem)) for photo in photos]
+    return [Job(str(image), proposal_path(out, name, image.stem)) for image in images]
 
 
 def jobs_of_config(
     path: str, splits: list[str], out: str | None, options: dict | None = None
 ) -> list[Job]:
-    """Every photo of the chosen dataloaders in a config, each once."""
+    """Every image of the chosen dataloaders in a config, each once."""
     # Worker processes import this file too and need none of these.
-    from mmlabelpenet.apis import open_config, photos_of
+    from mmlabelpenet.apis import images_of, open_config
 
     cfg = open_config(path, options)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
     return [
-        Job(info['img_path'], photo_proposal_path(root, info), true_boxes(info))
-        for info in photos_of(cfg, splits)
+        Job(info['img_path'], image_proposal_path(root, info), true_boxes(info))
+        for info in images_of(cfg, splits)
     ]
 
 

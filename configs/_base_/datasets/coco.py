@@ -3,8 +3,8 @@ dataset_type = 'COCOInstanceDataset'
 data_root = 'data/coco'
 train_ann_file = 'annotations/instances_train2017.json'
 val_ann_file = 'annotations/instances_val2017.json'
-train_photos = 'train2017'
-val_photos = 'val2017'
+train_images = 'train2017'
+val_images = 'val2017'
 proposal_root = 'data/proposals'
 skip = ''
 scale = (1000, 600)
@@ -25,7 +25,7 @@ train_pipeline = [
         ]),
     dict(type='PackWeakInputs'),
 ]
-# Ground truth is loaded after Resize: it stays in the photo's own pixels.
+# Ground truth is loaded after Resize: it stays in the image's own pixels.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadRegionProposals', proposal_root=proposal_root),
@@ -46,7 +46,7 @@ train_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file=train_ann_file,
-        data_prefix=dict(img=train_photos),
+        data_prefix=dict(img=train_images),
         supervision='tags',
         skip=skip,
         pipeline=train_pipeline))
@@ -60,13 +60,13 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file=val_ann_file,
-        data_prefix=dict(img=val_photos),
+        data_prefix=dict(img=val_images),
         supervision='full',
         skip=skip,
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-# CorLoc looks at the photos that were trained on; only the metric sees their boxes.
+# CorLoc looks at the images that were trained on; only the metric sees their boxes.
 corloc_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -77,7 +77,7 @@ corloc_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file=train_ann_file,
-        data_prefix=dict(img=train_photos),
+        data_prefix=dict(img=train_images),
         supervision='full',
         skip=skip,
         test_mode=True,

@@ -14,7 +14,7 @@ train_pipeline = [
         ]),
     dict(type='PackWeakInputs'),
 ]
-# Ground truth is loaded after Resize: it stays in the photo's own pixels.
+# Ground truth is loaded after Resize: it stays in the image's own pixels.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadRegionProposals', proposal_root=proposal_root),
@@ -51,7 +51,7 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-# CorLoc looks at the photos that were trained on; only the metric sees their boxes.
+# CorLoc looks at the images that were trained on; only the metric sees their boxes.
 corloc_dataloader = dict(
     batch_size=1,
     num_workers=2,

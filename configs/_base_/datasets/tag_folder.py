@@ -1,9 +1,9 @@
-# A folder of photos and a file of tags; both may be named by the environment as well.
+# A folder of images and a file of tags; both may be named by the environment as well.
 dataset_type = 'TagFileDataset'
 data_root = '{{$TAG_DATA_ROOT:data/photos}}'
 tag_file = '{{$TAG_FILE:data/photos/tags.csv}}'
 proposal_root = 'data/proposals'
-# A text file of photos to leave out: '' for none.
+# A text file of images to leave out: '' for none.
 skip = ''
 scale = (640, 384)
 # Whoever overrides one of these overrides it below as well.
@@ -47,7 +47,7 @@ train_dataloader = dict(
         skip=skip,
         pipeline=train_pipeline))
 val_dataloader = None
-# The same photos: what is to be had of them are masks. Nothing finer than tags is known.
+# The same images: what is to be had of them are masks. Nothing finer than tags is known.
 test_dataloader = dict(
     batch_size=1,
     num_workers=2,

@@ -1,4 +1,4 @@
-# VOC 2007 at the five scales of OICR and PCL, one photo a process; tested at all of them by --tta.
+# VOC 2007 at the five scales of OICR and PCL, one image a process; tested at all of them by --tta.
 _base_ = './voc07.py'
 short_sides = (480, 576, 688, 864, 1200)
 train_pipeline = [

@@ -11,7 +11,7 @@ mask_head = dict(
     fusion=dict(**levels, out_channels=96),
     num_convs=2,
     channels=96,
-    # The best masks of a photo run up to its edges of colour, and boxes towards masks.
+    # The best masks of an image run up to its edges of colour, and boxes towards masks.
     refine=dict(type='PixelAffinity'),
     tighten=0.5,
     part_penalty=0.5)
@@ -36,7 +36,7 @@ model = dict(
         classification=dict(
             type='ClassificationStage',
             attention=dict(type='CAMAttention', **levels, levels=(1, 2)),
-            # On this backbone WSDDN's proposal streams localise nothing: the photo's own
+            # On this backbone WSDDN's proposal streams localise nothing: the image's own
             # classifier gives attention, and energy alone scores proposals.
             score_proposals=False,
             test_cfg=selection),

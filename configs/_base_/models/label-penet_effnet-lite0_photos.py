@@ -1,14 +1,14 @@
-# Label-PEnet for real photos: finer maps than the base's, and sharper attention.
+# Label-PEnet for real images: finer maps than the base's, and sharper attention.
 _base_ = './label-penet_effnet-lite0.py'
 
 # The last level keeps stride 16: attention sees finer, and so do the heads.
 strides = (8, 16, 16)
 last_level = dict(strides=strides, levels=(2,), standardise=True)
 box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
-# Few photos: one mask head for all classes.
+# Few images: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)
 
-# Attention of the last level at two sizes of the photo, a longer walk on each, and of each
+# Attention of the last level at two sizes of the image, a longer walk on each, and of each
 # tagged class the one instance that stands out. What calibration makes of it teaches a classifier
 # of every cell, which then adds to it.
 model = dict(

@@ -23,7 +23,7 @@ train_cfg = dict(
             epochs=1,
             stages=['classification', 'detection', 'refinement', 'segmentation'],
             backbone=True,
-            # A further size of the photo would cost more than half a step again.
+            # A further size of the image would cost more than half a step again.
             views=False,
             lr_factor=0.3,
             # Modules fade in, surer pseudo instances come first; forward and backward in turn.

@@ -1,6 +1,6 @@
-# The protocol of OICR and PCL on VOC: SGD, batches of 4 photos, one a process. A single process
+# The protocol of OICR and PCL on VOC: SGD, batches of 4 images, one a process. A single process
 # accumulates four of them; from 8 processes on batches are larger, updates fewer and the rate
-# higher in proportion, so that as many photos are seen.
+# higher in proportion, so that as many images are seen.
 import os
 
 _base_ = './phases.py'

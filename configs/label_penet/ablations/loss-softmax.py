@@ -1,4 +1,4 @@
-# The same with a softmax over the photo's scores for WSDDN's loss.
+# The same with a softmax over the image's scores for WSDDN's loss.
 _base_ = './loss-wsddn.py'
 loss_cls = dict(type='SoftmaxTagLoss')
 model = dict(cascade=dict(classification=dict(loss_cls=loss_cls)))

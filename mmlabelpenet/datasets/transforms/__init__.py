@@ -1,4 +1,4 @@
-"""Transforms of photos, proposals and masks."""
+"""Transforms of images, proposals and masks."""
 
 from .formatting import PackWeakInputs
 from .loading import LoadImageFromFile, LoadInstanceMasks, LoadRegionProposals

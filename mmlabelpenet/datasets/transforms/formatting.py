@@ -1,4 +1,4 @@
-"""Packing a photo and its tags."""
+"""Packing an image and its tags."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class PackWeakInputs(PackDetInputs):
 
     Besides what the parent packs, the data sample gets
 
-    - ``tags`` (Tensor): [C] float, 1 where the class is in the photo;
+    - ``tags`` (Tensor): [C] float, 1 where the class is in the image;
     - ``ignored_tags`` (Tensor): [C] float, 1 where it is there but difficult;
     - ``gt_mask_instances`` (InstanceData): where ``LoadInstanceMasks`` has made it.
 

@@ -1,4 +1,4 @@
-"""Loading photos, proposals and instance masks."""
+"""Loading images, proposals and instance masks."""
 
 import zlib
 
@@ -9,19 +9,19 @@ from mmengine.fileio import get
 from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
 
-from mmlabelpenet.proposals import photo_proposal_path, read_proposals
+from mmlabelpenet.proposals import image_proposal_path, read_proposals
 from mmlabelpenet.registry import TRANSFORMS
-from mmlabelpenet.utils import UserError, decode_photo, read_photo_bytes
+from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
 from ..label_maps import VOID, read_label_map
 
 
 @TRANSFORMS.register_module()
 class LoadImageFromFile(BaseTransform):
-    """Read a photo exactly as its proposals were made from it: see :func:`decode_photo`.
+    """Read an image exactly as its proposals were made from it: see :func:`decode_image`.
 
     It bears the name of mmcv's transform, and takes its place in this package's scope, so that
-    configs and tools that were written for that one work with photos of any kind.
+    configs and tools that were written for that one work with images of any kind.
 
     Required Keys:
 
@@ -31,14 +31,14 @@ class LoadImageFromFile(BaseTransform):
 
     - img (np.uint8): [H, W, 3] BGR, upright
     - img_shape, ori_shape (tuple): (h, w)
-    - photo_crc (int): CRC-32 of the file
+    - image_crc (int): CRC-32 of the file
 
     Args:
         to_float32: Whether ``img`` shall be float32.
         backend_args: Of mmengine's file storage; None reads local files.
 
     Raises:
-        UserError: If the photo is missing, cut off, damaged or none.
+        UserError: If the image is missing, cut off, damaged or none.
     """
 
     def __init__(self, to_float32: bool = False, backend_args: dict | None = None) -> None:
@@ -46,11 +46,11 @@ class LoadImageFromFile(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Add the photo to ``results``."""
+        """Add the image to ``results``."""
         path = results['img_path']
         local = self.backend_args is None
-        data = read_photo_bytes(path) if local else get(path, backend_args=self.backend_args)
-        img = decode_photo(data, path)
+        data = read_image_bytes(path) if local else get(path, backend_args=self.backend_args)
+        img = decode_image(data, path)
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
         results['photo_crc'] = zlib.crc32(data)
@@ -65,20 +65,20 @@ class LoadImageFromFile(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadRegionProposals(BaseTransform):
-    """Read a photo's proposals from ``{proposal_root}/{dataset_name}/{photo}.npz``.
+    """Read an image's proposals from ``{proposal_root}/{dataset_name}/{image}.npz``.
 
     mmdet's ``ProposalBroadcaster`` then carries them through Resize and RandomFlip.
 
     Required Keys:
 
-    - img_id (str), or photo_id (str) where proposals go by another name than results
+    - img_id (str), or image_id (str) where proposals go by another name than results
     - dataset_name (str)
-    - ori_shape (tuple): (h, w) of the photo, so that it must be loaded before
-    - photo_crc (int, optional): CRC-32 of the photo's file
+    - ori_shape (tuple): (h, w) of the image, so that it must be loaded before
+    - image_crc (int, optional): CRC-32 of the image's file
 
     Added Keys:
 
-    - proposals (np.float32): [N, 4] xyxy in the photo's pixels, x2 and y2 exclusive
+    - proposals (np.float32): [N, 4] xyxy in the image's pixels, x2 and y2 exclusive
     - proposals_scores (np.float32): [N] zeros: nothing is known of them yet
 
     Args:
@@ -86,7 +86,7 @@ class LoadRegionProposals(BaseTransform):
         max_num: Take only the first so many; all where None.
 
     Raises:
-        UserError: If the file is missing, broken, or made for another photo, be it of another
+        UserError: If the file is missing, broken, or made for another image, be it of another
             size or of other content.
     """
 
@@ -95,8 +95,8 @@ class LoadRegionProposals(BaseTransform):
         self.max_num = max_num
 
     def transform(self, results: dict) -> dict:
-        """Add the photo's proposals to ``results``."""
-        path = photo_proposal_path(self.proposal_root, results)
+        """Add the image's proposals to ``results``."""
+        path = image_proposal_path(self.proposal_root, results)
         size, crc = tuple(results['ori_shape'][:2]), results.get('photo_crc', 0)
         proposals = read_proposals(path, size, self.max_num, crc)
         results['proposals'] = proposals.bboxes.astype(np.float32)
@@ -111,10 +111,10 @@ class LoadRegionProposals(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadInstanceMasks(BaseTransform):
-    """Read the true instance and class masks of a photo, in its own pixels.
+    """Read the true instance and class masks of an image, in its own pixels.
 
-    Place it after Resize: like all ground truth of test pipelines it stays in the photo's
-    pixels. Does nothing where the data set names no mask for the photo.
+    Place it after Resize: like all ground truth of test pipelines it stays in the image's
+    pixels. Does nothing where the data set names no mask for the image.
 
     Masks come from two maps as in VOC, or from polygons or run lengths as in COCO. In the maps
     an instance is the set of pixels with one value in the instance map; its class is that of
@@ -130,7 +130,7 @@ class LoadInstanceMasks(BaseTransform):
     Added Keys:
 
     - gt_mask_instances (InstanceData): ``labels`` [G] int64; ``masks``, a list of G COCO RLE
-      dicts of the photo's size; ``bboxes`` [G, 4] float32, tight xyxy, x2 and y2 exclusive
+      dicts of the image's size; ``bboxes`` [G, 4] float32, tight xyxy, x2 and y2 exclusive
     - gt_seg_map (np.uint8): [H, W], 0 = background, class c -> c + 1, 255 = void
 
     Raises:
@@ -159,7 +159,7 @@ class LoadInstanceMasks(BaseTransform):
     def _from_polygons(self, results: dict) -> dict:
         if results.get('with_masks'):
             objects = [one for one in results['instances'] if 'mask' in one]
-            # Offline evaluation loads no photo: the annotation's size stands in.
+            # Offline evaluation loads no image: the annotation's size stands in.
             size = tuple(results.get('ori_shape', (results['height'], results['width']))[:2])
             rles = [_to_rle(one['mask'], size, results['img_path']) for one in objects]
             results['gt_seg_map'] = _paint_classes(objects, rles, size)

@@ -1,4 +1,4 @@
-"""Proposals of photos that have none yet."""
+"""Proposals of images that have none yet."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from mmlabelpenet.utils import UserError
 
 @TRANSFORMS.register_module()
 class ProvideRegionProposals(BaseTransform):
-    """Give a photo proposals: those that are given, or stored, or made by Selective Search.
+    """Give an image proposals: those that are given, or stored, or made by Selective Search.
 
-    The place of ``LoadRegionProposals`` for single photos. What is made here is what
+    The place of ``LoadRegionProposals`` for single images. What is made here is what
     ``tools/proposals/make_proposals.py`` makes by the same settings.
 
     Required Keys:
 
-    - img (np.uint8): the photo in its own size
+    - img (np.uint8): the image in its own size
     - ori_shape (tuple): its (h, w)
-    - proposals (np.ndarray, optional): [N, 4] xyxy in the photo's pixels, x2 and y2 exclusive
-    - photo_id, dataset_name (str, optional): where proposals are stored
+    - proposals (np.ndarray, optional): [N, 4] xyxy in the image's pixels, x2 and y2 exclusive
+    - image_id, dataset_name (str, optional): where proposals are stored
 
     Added Keys:
 
@@ -30,14 +30,14 @@ class ProvideRegionProposals(BaseTransform):
     - proposals_scores (np.float32): [N] zeros
 
     Args:
-        proposal_root: Folder that holds ``{dataset_name}/{photo_id}.npz``, or the folder of one
-            data set; None lets proposals be made. Photos without a name have theirs made.
+        proposal_root: Folder that holds ``{dataset_name}/{image_id}.npz``, or the folder of one
+            data set; None lets proposals be made. Images without a name have theirs made.
         quality: ``'fast'`` or ``'quality'``.
         max_num: At most so many; all where None.
 
     Raises:
         UserError: If given proposals are no boxes, or stored ones are missing or made for another
-            photo.
+            image.
     """
 
     def __init__(

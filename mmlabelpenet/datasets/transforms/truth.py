@@ -17,17 +17,17 @@ from .loading import LoadInstanceMasks
 
 @TRANSFORMS.register_module()
 class LoadTrueInstances(BaseTransform):
-    """Read the true instances of a photo to learn from, boxes with the masks that fit them.
+    """Read the true instances of an image to learn from, boxes with the masks that fit them.
 
-    Place it before Resize, which then turns them with the photo. Boxes and masks of VOC are
+    Place it before Resize, which then turns them with the image. Boxes and masks of VOC are
     annotated apart: each box takes the mask of its class whose own box overlaps it most, one to
     one. Pixels on which nothing is known carry the value 255: VOC's void, and the whole mask of
-    a box that none fits or whose photo has no masks. Difficult objects are left out.
+    a box that none fits or whose image has no masks. Difficult objects are left out.
 
     Required Keys:
 
     - img_shape (tuple)
-    - instances (list[dict]): what a data set with ``supervision='full'`` says of the photo
+    - instances (list[dict]): what a data set with ``supervision='full'`` says of the image
     - seg_map_path, instance_map_path (str, optional)
 
     Added Keys:

@@ -1,4 +1,4 @@
-"""What the first photos say of the backbone's maps, before anything learns from them."""
+"""What the first images say of the backbone's maps, before anything learns from them."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -53,24 +53,24 @@ class FeatureStatisticsHook(Hook):
     Every :class:`LevelFusion` starts at their principal components: a random projection of maps
     that are not negative gives little but their mean, and heads behind it learn slowly. A
     :class:`CAMAttention` that standardises is told how much each channel's mean differs between
-    photos. All comes from the first photos of the training, without any label. A run that
+    images. All comes from the first images of the training, without any label. A run that
     begins with the weights of a checkpoint keeps those.
 
     Args:
-        num_photos: Photos that are looked at, over all processes; 0 leaves the projections random.
+        num_images: Images that are looked at, over all processes; 0 leaves the projections random.
     """
 
-    def __init__(self, num_photos: int = 64) -> None:
-        self.num_photos = num_photos
+    def __init__(self, num_images: int = 64) -> None:
+        self.num_images = num_images
 
     def before_train(self, runner: Runner) -> None:
-        """Look at photos and set what starts from them."""
+        """Look at images and set what starts from them."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         modules = list(model.modules())
         fusions = [one for one in modules if isinstance(one, LevelFusion) and one.projections]
         sources = [one for one in modules if isinstance(one, CAMAttention) and one.standardise]
         loaded = runner.iter > 0 or runner.cfg.get('load_from')
-        if loaded or not (fusions or sources) or self.num_photos == 0:
+        if loaded or not (fusions or sources) or self.num_images == 0:
             return
         readers: list[LevelFusion | CAMAttention] = [*fusions, *sources]
         strides = {
@@ -78,11 +78,11 @@ class FeatureStatisticsHook(Hook):
             for part in readers
             for level, stride in zip(part.levels, part.level_strides)
         }
-        cells, photos = self._moments(runner, model, strides)
+        cells, images = self._moments(runner, model, strides)
         for fusion in fusions:
             fusion.start_from([cells[level] for level in fusion.levels])
         for source in sources:
-            source.start_from([photos[level][1].diag().sqrt() for level in source.levels])
+            source.start_from([images[level][1].diag().sqrt() for level in source.levels])
         runner.logger.info(
             f'{len(fusions)} projections start at principal components, '
             f'{len(sources)} classifiers standardise'
@@ -92,13 +92,13 @@ class FeatureStatisticsHook(Hook):
     def _moments(
         self, runner: Runner, model: nn.Module, strides: dict[int, int]
     ) -> tuple[dict[int, tuple[Tensor, Tensor]], dict[int, tuple[Tensor, Tensor]]]:
-        """Mean [c] and covariance [c, c] of each level: of cells, and of photos' means."""
+        """Mean [c] and covariance [c, c] of each level: of cells, and of images' means."""
         was_training = model.training
         model.eval()
         cells: dict[int, Moments] = {}
-        photos: dict[int, Moments] = {}
+        images: dict[int, Moments] = {}
         loader = runner.train_dataloader
-        batches = -(-self.num_photos // ((_batch_size(loader) or 1) * get_world_size()))
+        batches = -(-self.num_images // ((_batch_size(loader) or 1) * get_world_size()))
         for batch in islice(loader, batches):
             data = model.data_preprocessor(batch, False)
             shapes = [sample.img_shape for sample in data['data_samples']]
@@ -107,13 +107,13 @@ class FeatureStatisticsHook(Hook):
                 for one, shape in zip(feats[level], shapes):
                     rows, columns = valid_cells(shape, stride)
                     vectors = one[:, :rows, :columns].flatten(1).t()
-                    for sums, seen in ((cells, vectors), (photos, vectors.mean(0, keepdim=True))):
+                    for sums, seen in ((cells, vectors), (images, vectors.mean(0, keepdim=True))):
                         found = Moments.of(seen)
                         sums[level] = sums[level] + found if level in sums else found
         model.train(was_training)
         return (
             {level: sums.gather() for level, sums in cells.items()},
-            {level: sums.gather() for level, sums in photos.items()},
+            {level: sums.gather() for level, sums in images.items()},
         )
 
 

@@ -14,7 +14,7 @@ from mmlabelpenet.utils import UserError
 
 class _Step(NamedTuple):
     iteration: int
-    photos: list[str]
+    images: list[str]
     names: list[str]
     losses: Tensor
 
@@ -53,8 +53,8 @@ class FiniteLossHook(Hook):
         if not losses:
             return
         stacked = torch.stack([value.float() for value in losses.values()])
-        photos = [_name(sample) for sample in (data_batch or {}).get('data_samples', [])]
-        self.steps.append(_Step(runner.iter + 1, photos, list(losses), stacked))
+        images = [_name(sample) for sample in (data_batch or {}).get('data_samples', [])]
+        self.steps.append(_Step(runner.iter + 1, images, list(losses), stacked))
         interval = self.interval or (1 if stacked.device.type == 'cpu' else 50)
         if len(self.steps) >= interval:
             self.check(runner)
@@ -85,7 +85,7 @@ class FiniteLossHook(Hook):
         last = note.read_text().strip() if note.is_file() else ''
         remedy = f'the last good checkpoint is {last}' if last else 'no checkpoint was saved yet'
         raise UserError(
-            f'{name} is {value} at iteration {first.iteration}, on {", ".join(first.photos)}; '
+            f'{name} is {value} at iteration {first.iteration}, on {", ".join(first.images)}; '
             f'{remedy}: look at that photo and its proposals, or lower the learning rate.'
         )
 

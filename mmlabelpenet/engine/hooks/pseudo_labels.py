@@ -1,4 +1,4 @@
-"""Watching the pseudo labels of the training photos."""
+"""Watching the pseudo labels of the training images."""
 
 import copy
 import json
@@ -18,24 +18,24 @@ from torch.utils.data import DataLoader
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
-from mmlabelpenet.utils import read_photo
+from mmlabelpenet.utils import read_image
 from mmlabelpenet.visualization import Look, compose_panels, save_picture, truth_of
 
 
 @HOOKS.register_module()
 class PseudoLabelHook(Hook):
-    """Writes how good the pseudo boxes and masks of training photos are, and paints some.
+    """Writes how good the pseudo boxes and masks of training images are, and paints some.
 
-    After every ``interval`` epochs the pseudo instances of the first photos of
-    ``corloc_dataloader``, the training photos with their truth, are measured: CorLoc, and the mean
+    After every ``interval`` epochs the pseudo instances of the first images of
+    ``corloc_dataloader``, the training images with their truth, are measured: CorLoc, and the mean
     IoU of masks (:class:`PseudoMaskMetric`). The figures go to the log and, a line each time, to
     ``{work_dir}/pseudo_labels.jsonl``. Training is not influenced: weights, modes and random
     numbers are left as they were. Without ``corloc_dataloader`` the hook does nothing.
 
     Args:
         interval: Epochs between looks.
-        max_photos: Photos that are looked at; None takes all.
-        num_pictures: Photos of the first process that are painted, into
+        max_images: Images that are looked at; None takes all.
+        num_pictures: Images of the first process that are painted, into
             ``{work_dir}/pseudo_labels/epoch_{n}``.
         stage: Which pseudo instances, ``'attention'`` or ``'calibration'``, see
             :class:`LabelPEnet`.
@@ -46,26 +46,26 @@ class PseudoLabelHook(Hook):
     def __init__(
         self,
         interval: int = 1,
-        max_photos: int | None = 100,
+        max_images: int | None = 100,
         num_pictures: int = 0,
         stage: str = 'attention',
     ) -> None:
         self.interval = interval
-        self.max_photos = max_photos
+        self.max_images = max_images
         self.num_pictures = num_pictures
         self.stage = stage
         self.loader: DataLoader | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Make the loader of the photos."""
+        """Make the loader of the images."""
         cfg = copy.deepcopy(runner.cfg.get('corloc_dataloader'))
         if cfg is None:
             runner.logger.info('PseudoLabelHook rests: the config has no corloc_dataloader')
             return
         # Its own workers would live on beside those that train.
         cfg.update(num_workers=0, persistent_workers=False)
-        if self.max_photos is not None:
-            cfg.dataset.indices = self.max_photos
+        if self.max_images is not None:
+            cfg.dataset.indices = self.max_images
         with _undisturbed():
             self.loader = runner.build_dataloader(cfg, seed=runner.seed)
 
@@ -107,9 +107,9 @@ class PseudoLabelHook(Hook):
         look = Look(meta['classes'], meta['palette'])
         folder = Path(runner.work_dir) / 'pseudo_labels' / f'epoch_{runner.epoch + 1}'
         for sample, evidence in zip(outputs, model.explain(batch)):
-            photo = read_photo(sample.img_path)[..., ::-1]
+            image = read_image(sample.img_path)[..., ::-1]
             picture = compose_panels(
-                photo, sample.pred_instances, look, evidence, truth_of(sample)
+                image, sample.pred_instances, look, evidence, truth_of(sample)
             )
             save_picture(picture, folder / f'{Path(sample.img_path).stem}.png')
 

@@ -25,7 +25,7 @@ OF_A_PHASE = ('loss', 'lambda', 'pseudo', 'threshold')
 class CurriculumTrainLoop(EpochBasedTrainLoop):
     """Trains the cascade phase by phase (METHOD 6).
 
-    Which stages learn, at what rate, on which photos and with what random numbers follows from
+    Which stages learn, at what rate, on which images and with what random numbers follows from
     the iteration alone, so that a run resumed at any iteration gives the weights of one that
     was not cut. A run cut between two updates of the weights goes back to the first of the
     iterations that the next update is made of. Freezing happens after the model was wrapped
@@ -34,7 +34,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
 
     Args:
         runner: The runner.
-        dataloader: Config of the data loader of the training photos. A loader that is built
+        dataloader: Config of the data loader of the training images. A loader that is built
             already serves too, but then random transforms are not repeated on resuming.
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
@@ -105,7 +105,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         return super().run()
 
     def run_epoch(self) -> None:
-        """Pass over the photos, or over what is left of the pass."""
+        """Pass over the images, or over what is left of the pass."""
         length = len(self.dataloader)
         start = self._iter - self._epoch * length
         sampler = self.dataloader.batch_sampler
@@ -138,7 +138,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             hub.update_scalar(f'train/{stage}.lambda', weight)
         hub.update_scalar('train/threshold', curriculum.threshold)
         hub.update_scalar('train/phase', list(self.phases).index(name))
-        # What the model draws depends on the photo's place in the pass, not on who trains on it.
+        # What the model draws depends on the image's place in the pass, not on who trains on it.
         place = idx * get_world_size() + get_rank()
         set_random_seed(derived_seed(self.runner.seed, self._epoch, place))
         super().run_iter(idx, data_batch)

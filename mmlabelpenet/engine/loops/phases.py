@@ -15,12 +15,12 @@ class Phase:
     updates of the weights.
 
     Attributes:
-        epochs: Its length in passes over the photos; it may be a fraction.
+        epochs: Its length in passes over the images; it may be a fraction.
         stages: Names of the stages that learn, in the order of the task; ``'calibration'`` is one
             where it has semantic attention.
         iterations: Its length in iterations, in place of ``epochs``.
         backbone: Whether the backbone learns.
-        views: Whether photos are seen at the model's ``attention_scales`` too; where the backbone
+        views: Whether images are seen at the model's ``attention_scales`` too; where the backbone
             learns that costs more than half a step again.
         lr_factor: Factor of the base learning rates.
         warmup: Updates over which the rate rises from nearly zero; at most a quarter of the

@@ -14,8 +14,8 @@ SURPLUS = ('duplicate', 'background')
 
 
 @dataclass(frozen=True)
-class PhotoBoxes:
-    """Predictions and true objects of one photo.
+class ImageBoxes:
+    """Predictions and true objects of one image.
 
     Attributes:
         labels: [P] class of each prediction.
@@ -35,8 +35,8 @@ class PhotoBoxes:
 
 
 @dataclass(frozen=True)
-class PhotoErrors:
-    """What became of one photo's objects and predictions.
+class ImageErrors:
+    """What became of one image's objects and predictions.
 
     Attributes:
         outcomes: [G] index into ``OUTCOMES``; -1 for difficult objects.
@@ -49,34 +49,34 @@ class PhotoErrors:
     surplus: np.ndarray
 
 
-def leading(photos: Sequence[PhotoBoxes], num_classes: int) -> list[np.ndarray]:
+def leading(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:
     """Choose the predictions to look at: as many of each class, the best, as there are objects.
 
     So a method can not hide its errors behind a threshold (Hoiem et al., Diagnosing error in
     object detectors, ECCV 2012, take such a number too).
 
     Args:
-        photos: Of the data set.
+        images: Of the data set.
         num_classes: C.
 
     Returns:
-        For each photo [P] bool.
+        For each image [P] bool.
     """
-    if not photos:
+    if not images:
         return []
-    labels = np.concatenate([photo.labels for photo in photos]).astype(int)
-    scores = np.concatenate([photo.scores for photo in photos])
-    true = np.concatenate([photo.true_labels[~photo.difficult] for photo in photos]).astype(int)
+    labels = np.concatenate([image.labels for image in images]).astype(int)
+    scores = np.concatenate([image.scores for image in images])
+    true = np.concatenate([image.true_labels[~image.difficult] for image in images]).astype(int)
     wanted = np.bincount(true, minlength=num_classes)
     order = np.lexsort((np.arange(len(labels)), -scores, labels))
     first = np.searchsorted(labels[order], labels[order])
     kept: np.ndarray = np.zeros(len(labels), dtype=bool)
     kept[order] = np.arange(len(labels)) - first < wanted[labels[order]]
-    return np.split(kept, np.cumsum([len(photo.labels) for photo in photos])[:-1])
+    return np.split(kept, np.cumsum([len(image.labels) for image in images])[:-1])
 
 
-def judge_photo(photo: PhotoBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> PhotoErrors:
-    """Tell what became of the objects of one photo.
+def judge_image(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> ImageErrors:
+    """Tell what became of the objects of one image.
 
     By falling score each prediction claims the object of its class that it overlaps most; the
     first claim of at least ``iou_thr`` finds it, further ones are duplicates. An object that is
@@ -88,23 +88,23 @@ def judge_photo(photo: PhotoBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> 
     the culprit of a ``wrong_class``, is ``background``.
 
     Args:
-        photo: With the predictions to look at.
+        image: With the predictions to look at.
         iou_thr: Least IoU of a find.
         touch: Least IoU of a prediction that meant the object.
     """
-    count = len(photo.labels)
-    outcomes: np.ndarray = np.full(len(photo.true_labels), -1)
+    count = len(image.labels)
+    outcomes: np.ndarray = np.full(len(image.true_labels), -1)
     culprits, surplus = outcomes.copy(), np.full(count, -1)
-    iou = box_iou(photo.bboxes, photo.true_bboxes)
-    same = photo.labels[:, None] == photo.true_labels
+    iou = box_iou(image.bboxes, image.true_bboxes)
+    same = image.labels[:, None] == image.true_labels
     own = np.where(same, iou, 0.0)
     free: np.ndarray = np.ones(count, dtype=bool)
-    for index in np.argsort(-photo.scores, kind='stable') if len(outcomes) else ():
+    for index in np.argsort(-image.scores, kind='stable') if len(outcomes) else ():
         target = own[index].argmax()
         if own[index, target] < iou_thr:
             continue
         free[index] = False
-        if photo.difficult[target]:
+        if image.difficult[target]:
             continue
         if culprits[target] >= 0:
             surplus[index] = SURPLUS.index('duplicate')
@@ -112,16 +112,16 @@ def judge_photo(photo: PhotoBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> 
             outcomes[target], culprits[target] = OUTCOMES.index('found'), index
     wrong = np.where(free[:, None], own, 0.0)
     confused = np.where(free[:, None] & ~same, iou, 0.0)
-    for target in np.flatnonzero((outcomes < 0) & ~photo.difficult):
-        name, culprit = _outcome(photo, wrong, confused, target, iou_thr, touch)
+    for target in np.flatnonzero((outcomes < 0) & ~image.difficult):
+        name, culprit = _outcome(image, wrong, confused, target, iou_thr, touch)
         outcomes[target], culprits[target] = OUTCOMES.index(name), culprit
     idle = free & ~np.isin(np.arange(count), culprits) & (own.max(1, initial=0.0) < touch)
     surplus[idle] = SURPLUS.index('background')
-    return PhotoErrors(outcomes, culprits, surplus)
+    return ImageErrors(outcomes, culprits, surplus)
 
 
 def _outcome(
-    photo: PhotoBoxes,
+    image: ImageBoxes,
     wrong: np.ndarray,
     confused: np.ndarray,
     target: int,
@@ -131,11 +131,11 @@ def _outcome(
     """Outcome of an object that is not found, and the prediction that it is due to."""
     if wrong[:, target].max(initial=0.0) >= touch:
         culprit = int(wrong[:, target].argmax())
-        box = photo.bboxes[culprit]
-        family = photo.true_bboxes[photo.true_labels == photo.true_labels[target]]
+        box = image.bboxes[culprit]
+        family = image.true_bboxes[image.true_labels == image.true_labels[target]]
         if (covered_share(family, box) >= 0.5).sum() >= 2:
             return 'several', culprit
-        smaller = _areas(box[None])[0] < _areas(photo.true_bboxes[target][None])[0]
+        smaller = _areas(box[None])[0] < _areas(image.true_bboxes[target][None])[0]
         return ('part' if smaller else 'large'), culprit
     if confused[:, target].max(initial=0.0) >= iou_thr:
         return 'wrong_class', int(confused[:, target].argmax())
@@ -152,35 +152,35 @@ def covered_share(bboxes: np.ndarray, box: np.ndarray) -> np.ndarray:
     return (high - low + 1).clip(0).prod(1) / _areas(bboxes).clip(1e-9)
 
 
-def pick(photo: PhotoBoxes, kept: np.ndarray) -> PhotoBoxes:
-    """The photo with those predictions [P] bool alone."""
-    return PhotoBoxes(
-        photo.labels[kept],
-        photo.scores[kept],
-        photo.bboxes[kept],
-        photo.true_labels,
-        photo.true_bboxes,
-        photo.difficult,
+def pick(image: ImageBoxes, kept: np.ndarray) -> ImageBoxes:
+    """The image with those predictions [P] bool alone."""
+    return ImageBoxes(
+        image.labels[kept],
+        image.scores[kept],
+        image.bboxes[kept],
+        image.true_labels,
+        image.true_bboxes,
+        image.difficult,
     )
 
 
 def error_taxonomy(
-    photos: Sequence[PhotoBoxes], num_classes: int, iou_thr: float = 0.5, touch: float = 0.1
+    images: Sequence[ImageBoxes], num_classes: int, iou_thr: float = 0.5, touch: float = 0.1
 ) -> dict[str, float]:
     """Shares of outcomes over all objects that are not difficult.
 
     Args:
-        photos: Of the data set, with all predictions.
+        images: Of the data set, with all predictions.
         num_classes: C.
-        iou_thr: See :func:`judge_photo`.
-        touch: See :func:`judge_photo`.
+        iou_thr: See :func:`judge_image`.
+        touch: See :func:`judge_image`.
 
     Returns:
         A share of the objects for each of ``OUTCOMES``, together 1, and for each of ``SURPLUS``
         the number of such predictions for each object; nan without objects.
     """
-    kept = leading(photos, num_classes)
-    judged = [judge_photo(pick(*pair), iou_thr, touch) for pair in zip(photos, kept)]
+    kept = leading(images, num_classes)
+    judged = [judge_image(pick(*pair), iou_thr, touch) for pair in zip(images, kept)]
     outcomes = np.concatenate([np.zeros(0, dtype=int), *(one.outcomes for one in judged)])
     surplus = np.concatenate([np.zeros(0, dtype=int), *(one.surplus for one in judged)])
     total = (outcomes >= 0).sum()

@@ -9,8 +9,8 @@ from .average_precision import average_precision
 
 
 @dataclass(frozen=True)
-class PhotoMatches:
-    """All that the VOC figures need to know of one photo with P predictions, G objects.
+class ImageMatches:
+    """All that the VOC figures need to know of one image with P predictions, G objects.
 
     Which object a prediction claims does not depend on the IoU threshold, so one such record
     serves every threshold, and neither boxes nor masks need be kept.
@@ -34,14 +34,14 @@ class PhotoMatches:
     best_overlaps: np.ndarray
 
 
-def match_photo(
+def match_image(
     labels: np.ndarray,
     scores: np.ndarray,
     true_labels: np.ndarray,
     ious: np.ndarray,
     difficult: np.ndarray | None = None,
-) -> PhotoMatches:
-    """Let each prediction of a photo claim the object of its class that it overlaps most.
+) -> ImageMatches:
+    """Let each prediction of an image claim the object of its class that it overlaps most.
 
     Args:
         labels: [P] integers.
@@ -53,10 +53,10 @@ def match_photo(
     labels, true_labels = np.asarray(labels, dtype=int), np.asarray(true_labels, dtype=int)
     if difficult is None:
         difficult = np.zeros(len(true_labels), dtype=bool)
-    # one column more than objects, so that argmax also works in a photo without any
+    # one column more than objects, so that argmax also works in an image without any
     of_class = np.full((len(labels), len(true_labels) + 1), -1.0)
     of_class[:, :-1] = np.where(labels[:, None] == true_labels, ious, -1.0)
-    return PhotoMatches(
+    return ImageMatches(
         labels=labels,
         scores=np.asarray(scores, dtype=np.float64),
         overlaps=of_class.max(axis=1),
@@ -67,23 +67,23 @@ def match_photo(
     )
 
 
-def _pool(photos: Sequence[PhotoMatches]) -> PhotoMatches:
-    """Join photos, predictions ranked by score; equal scores keep the photos' order."""
-    starts = np.cumsum([0] + [len(photo.true_labels) for photo in photos])
+def _pool(images: Sequence[ImageMatches]) -> ImageMatches:
+    """Join images, predictions ranked by score; equal scores keep the images' order."""
+    starts = np.cumsum([0] + [len(image.true_labels) for image in images])
     shifted = [
-        replace(photo, targets=photo.targets + start) for photo, start in zip(photos, starts)
+        replace(image, targets=image.targets + start) for image, start in zip(images, starts)
     ]
     columns = {
-        field.name: np.concatenate([getattr(photo, field.name) for photo in shifted])
-        for field in fields(PhotoMatches)
+        field.name: np.concatenate([getattr(image, field.name) for image in shifted])
+        for field in fields(ImageMatches)
     }
     order = np.argsort(-columns['scores'], kind='stable')
     for name in ('labels', 'scores', 'overlaps', 'targets'):
         columns[name] = columns[name][order]
-    return PhotoMatches(**columns)
+    return ImageMatches(**columns)
 
 
-def _judge(pooled: PhotoMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
+def _judge(pooled: ImageMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
     """Tell which ranked predictions [N] are true positives, and which count at all."""
     near = np.flatnonzero(pooled.overlaps >= iou_thr)
     on_difficult = pooled.difficult[pooled.targets[near]]
@@ -98,7 +98,7 @@ def _judge(pooled: PhotoMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray
 
 
 def per_class_average_precision(
-    photos: Sequence[PhotoMatches],
+    images: Sequence[ImageMatches],
     num_classes: int,
     iou_thrs: Sequence[float],
     mode: str = 'area',
@@ -106,7 +106,7 @@ def per_class_average_precision(
     """Average precision and recall of every class at every IoU threshold.
 
     Args:
-        photos: One record per photo, in the order of the data set.
+        images: One record per image, in the order of the data set.
         num_classes: C.
         iou_thrs: T thresholds; an overlap equal to the threshold suffices.
         mode: See :func:`average_precision`.
@@ -117,16 +117,16 @@ def per_class_average_precision(
 
     Source: VOC's ``VOCevaldet.m`` for boxes; for masks the same procedure, which is what
     chainercv's ``eval_instance_segmentation_voc`` (after Hariharan et al., SDS, ECCV 2014)
-    describes: ranked by score over all photos, each object is found once, by the first
+    describes: ranked by score over all images, each object is found once, by the first
     prediction that overlaps it most and enough.
     """
     classes = np.arange(num_classes)
     ap = np.full((len(iou_thrs), num_classes), np.nan)
     recall = ap.copy()
-    if not photos:
+    if not images:
         zeros: np.ndarray = np.zeros(num_classes, dtype=int)
         return {'ap': ap, 'recall': recall, 'num_true': zeros, 'num_predictions': zeros}
-    pooled = _pool(photos)
+    pooled = _pool(images)
     num_true = np.bincount(pooled.true_labels[~pooled.difficult], minlength=num_classes)
     for row, iou_thr in enumerate(iou_thrs):
         hits, counted = _judge(pooled, iou_thr)
@@ -138,11 +138,11 @@ def per_class_average_precision(
     return {'ap': ap, 'recall': recall, 'num_true': num_true, 'num_predictions': num_predictions}
 
 
-def per_class_best_overlap(photos: Sequence[PhotoMatches], num_classes: int) -> np.ndarray:
+def per_class_best_overlap(images: Sequence[ImageMatches], num_classes: int) -> np.ndarray:
     """Average best overlap (ABO) of every class.
 
     Args:
-        photos: One record per photo.
+        images: One record per image.
         num_classes: C.
 
     Returns:
@@ -152,9 +152,9 @@ def per_class_best_overlap(photos: Sequence[PhotoMatches], num_classes: int) -> 
     Source: Pont-Tuset and Van Gool, Boosting object proposals, ICCV 2015, as PRM (Zhou et
     al., CVPR 2018) reports it for instances.
     """
-    if not photos:
+    if not images:
         return np.full(num_classes, np.nan)
-    pooled = _pool(photos)
+    pooled = _pool(images)
     kept = ~pooled.difficult
     labels, best = pooled.true_labels[kept], pooled.best_overlaps[kept]
     total = np.bincount(labels, weights=best, minlength=num_classes)

@@ -19,11 +19,11 @@ from ..report import ClassTable
 VOID = 255
 
 
-class PhotoMetric(BaseMetric):
-    """A metric that keeps one light record per photo.
+class ImageMetric(BaseMetric):
+    """A metric that keeps one light record per image.
 
-    One record per photo, in the order of the data set, is what lets mmengine's evaluator cut
-    off the photos with which a distributed sampler pads its shards, so that the figures
+    One record per image, in the order of the data set, is what lets mmengine's evaluator cut
+    off the images with which a distributed sampler pads its shards, so that the figures
     equal those of a single process.
 
     Attributes:
@@ -56,13 +56,13 @@ class PhotoMetric(BaseMetric):
         return self.dataset_meta.get('inclusive_boxes', True)
 
     def predicted_boxes(self, data_sample: Mapping[str, Any]) -> np.ndarray:
-        """Predicted boxes [N, 4] of a photo, their ends as the data set has them.
+        """Predicted boxes [N, 4] of an image, their ends as the data set has them.
 
         They are taken as they are, as mmdet's ``VOCMetric`` does, unless the sample says
         ``boxes_end='outside'``: x2 and y2 are the first pixels outside.
 
         Args:
-            data_sample: Of one photo.
+            data_sample: Of one image.
         """
         boxes = boxes_of(data_sample['pred_instances']).astype(np.float64)
         if self.inclusive_boxes and data_sample.get('boxes_end') == 'outside':
@@ -70,11 +70,11 @@ class PhotoMetric(BaseMetric):
         return boxes
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Add one record per photo to ``self.results``.
+        """Add one record per image to ``self.results``.
 
         Args:
             data_batch: The batch as the data loader gave it; not used.
-            data_samples: Predictions and ground truth, one dict per photo.
+            data_samples: Predictions and ground truth, one dict per image.
         """
         for sample in data_samples:
             # metrics share the samples: the first one encodes the masks, for all of them
@@ -87,21 +87,21 @@ class PhotoMetric(BaseMetric):
         """Compute the figures of all ranks' records.
 
         Args:
-            size: Photos of the data set; what a sampler added beyond is left out.
+            size: Images of the data set; what a sampler added beyond is left out.
         """
         self.tables = []
         return super().evaluate(size)
 
     @abstractmethod
     def measure(self, data_sample: Mapping[str, Any]) -> Any:
-        """Make the record of one photo: small, free of tensors, and no tuple with names.
+        """Make the record of one image: small, free of tensors, and no tuple with names.
 
         (mmengine, when it moves records to the CPU, makes plain tuples of named ones.)
         """
 
     @abstractmethod
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Compute the named figures from the records of all photos."""
+        """Compute the named figures from the records of all images."""
 
     def log_table(self, title: str, columns: Mapping[str, np.ndarray | Sequence[float]]) -> None:
         """Log one line per class, and the mean of the columns of fractions below.
@@ -147,7 +147,7 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
     """Get what a metric can not do without.
 
     Args:
-        data_sample: Of one photo, or a part of it.
+        data_sample: Of one image, or a part of it.
         name: Of the field.
         remedy: What the user can do where it is missing.
 
@@ -155,23 +155,23 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
         UserError: If it is missing.
     """
     if name not in data_sample:
-        photo = data_sample.get('img_path', 'a photo')
-        raise UserError(f'There is no {name} for {photo}: {remedy}.')
+        image = data_sample.get('img_path', 'a photo')
+        raise UserError(f'There is no {name} for {image}: {remedy}.')
     return data_sample[name]
 
 
 def masks_of(
     data_sample: Mapping[str, Any], ignore_void: bool = False
 ) -> tuple[list[dict], list[dict]]:
-    """Predicted and true masks of a photo as RLE dicts.
+    """Predicted and true masks of an image as RLE dicts.
 
     Args:
-        data_sample: Of one photo.
+        data_sample: Of one image.
         ignore_void: Whether to take pixels that VOC marks as void (``gt_sem_seg``) out of the
             predicted masks, so that they count neither way.
 
     Raises:
-        UserError: If the tested stage makes no masks, the photo has no true masks, or they are
+        UserError: If the tested stage makes no masks, the image has no true masks, or they are
             of another size.
     """
     remedy = (
@@ -185,9 +185,9 @@ def masks_of(
     )
     predicted = to_rles(require(data_sample['pred_instances'], 'masks', remedy))
     if true and predicted and list(true[0]['size']) != list(predicted[0]['size']):
-        photo = data_sample.get('img_path', 'a photo')
+        image = data_sample.get('img_path', 'a photo')
         raise UserError(
-            f'Predicted masks of {photo} have {_size(predicted[0])} pixels, the true ones '
+            f'Predicted masks of {image} have {_size(predicted[0])} pixels, the true ones '
             f'{_size(true[0])}: predict in pixels of the original photo.'
         )
     if ignore_void:

@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mean_over_valid, to_rles
-from .base import PhotoMetric, boxes_of, labels_of, masks_of, to_numpy
+from .base import ImageMetric, boxes_of, labels_of, masks_of, to_numpy
 
 KINDS = ('bbox', 'segm')
 # names of pycocotools' first nine summary figures, after bbox_ or segm_
@@ -23,15 +23,15 @@ SUMMARY = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l', 'AR_1', 'AR_10'
 
 @dataclass(frozen=True)
 class Annotated:
-    """Of one photo: COCO annotations by kind, without ids; ``segm`` only where there are masks."""
+    """Of one image: COCO annotations by kind, without ids; ``segm`` only where there are masks."""
 
     true: dict[str, list[dict]] = field(default_factory=dict)
     predicted: dict[str, list[dict]] = field(default_factory=dict)
 
 
 @METRICS.register_module()
-class COCOStyleMetric(PhotoMetric):
-    """COCO's average precision and recall of boxes and masks: IoU .5 to .95, sizes, 100 a photo.
+class COCOStyleMetric(ImageMetric):
+    """COCO's average precision and recall of boxes and masks: IoU .5 to .95, sizes, 100 an image.
 
     Gives ``coco_bbox_mAP``, ``_mAP_50``, ``_mAP_75``, ``_mAP_s``, ``_mAP_m``, ``_mAP_l``,
     ``coco_bbox_AR_1``, ``_AR_10``, ``_AR_100`` and the same of ``coco_segm``, as pycocotools
@@ -44,9 +44,9 @@ class COCOStyleMetric(PhotoMetric):
 
     Args:
         kinds: ``'bbox'``, ``'segm'`` or both; by default boxes, and masks where the tested
-            stage makes masks and photos have true ones.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+            stage makes masks and images have true ones.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class COCOStyleMetric(PhotoMetric):
         self.kinds = None if kinds is None else tuple(kinds)
 
     def measure(self, data_sample: Mapping[str, Any]) -> Annotated:
-        """Write down the objects of one photo as COCO annotations.
+        """Write down the objects of one image as COCO annotations.
 
         Raises:
             UserError: If masks are asked for, see :func:`masks_of`.
@@ -111,7 +111,7 @@ class COCOStyleMetric(PhotoMetric):
         return [*plain, *({**one, 'iscrowd': 1} for one in difficult)]
 
     def compute_metrics(self, results: list[Annotated]) -> dict[str, float]:
-        """Let pycocotools evaluate boxes, and masks where all photos have them."""
+        """Let pycocotools evaluate boxes, and masks where all images have them."""
         kinds = [kind for kind in KINDS if results and all(kind in one.true for one in results)]
         figures: dict[str, float] = {}
         for kind in kinds:
@@ -135,11 +135,11 @@ def evaluate_coco(
     num_classes: int,
     kind: str,
 ) -> COCOeval:
-    """Run pycocotools on photos' annotations, without files and without its prints.
+    """Run pycocotools on images' annotations, without files and without its prints.
 
     Args:
-        true: For each photo its COCO annotations, without ids.
-        predicted: For each photo its results, likewise.
+        true: For each image its COCO annotations, without ids.
+        predicted: For each image its results, likewise.
         num_classes: Categories are 0, 1, ....
         kind: ``'bbox'`` or ``'segm'``.
 
@@ -154,13 +154,13 @@ def evaluate_coco(
     return evaluation
 
 
-def _index(photos: Sequence[Sequence[dict]], num_classes: int) -> COCO:
-    """A COCO data set of the photos 0, 1, ...; ids count from 1, since 0 means unmatched."""
+def _index(images: Sequence[Sequence[dict]], num_classes: int) -> COCO:
+    """A COCO data set of the images 0, 1, ...; ids count from 1, since 0 means unmatched."""
     coco = COCO()
-    flat = [{**one, 'image_id': image} for image, photo in enumerate(photos) for one in photo]
+    flat = [{**one, 'image_id': image} for image, photo in enumerate(images) for one in photo]
     coco.dataset = {
         # pycocotools asks for sizes, though RLE masks bring their own
-        'images': [{'id': image, 'height': 0, 'width': 0} for image in range(len(photos))],
+        'images': [{'id': image, 'height': 0, 'width': 0} for image in range(len(images))],
         'annotations': [{**one, 'id': index} for index, one in enumerate(flat, start=1)],
         'categories': [{'id': label} for label in range(num_classes)],
     }
@@ -186,7 +186,7 @@ def _or_nan(value: float) -> float:
 
 
 def _columns(evaluated: COCOeval) -> dict[str, np.ndarray]:
-    """Per class AP over all thresholds, at .5 and at .75, and AR of 100 predictions a photo."""
+    """Per class AP over all thresholds, at .5 and at .75, and AR of 100 predictions an image."""
     # [threshold, recall, class, area, most], of all areas and most predictions
     precision = evaluated.eval['precision'][:, :, :, 0, -1]
     recall = evaluated.eval['recall'][:, :, 0, -1]

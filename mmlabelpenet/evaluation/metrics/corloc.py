@@ -1,4 +1,4 @@
-"""Correct localisation on the training photos."""
+"""Correct localisation on the training images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import box_iou, mean_over_valid
-from .base import PhotoMetric, boxes_of, labels_of, to_numpy
+from .base import ImageMetric, boxes_of, labels_of, to_numpy
 
 
 @dataclass(frozen=True)
 class Localised:
-    """Of one photo: the classes that it holds, and whether each was localised."""
+    """Of one image: the classes that it holds, and whether each was localised."""
 
     labels: np.ndarray
     correct: np.ndarray
 
 
 @METRICS.register_module()
-class CorLocMetric(PhotoMetric):
-    """Share of the photos holding a class in which the class's best box is right.
+class CorLocMetric(ImageMetric):
+    """Share of the images holding a class in which the class's best box is right.
 
-    Of each class that a photo holds, only the predicted box with the highest score counts; it
+    Of each class that an image holds, only the predicted box with the highest score counts; it
     is right when it overlaps some object of the class that is not difficult. A class without
     any box is a miss. Gives ``corloc``, the mean over classes that occur.
 
@@ -33,8 +33,8 @@ class CorLocMetric(PhotoMetric):
 
     Args:
         iou_thr: Overlap that suffices.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CorLocMetric(PhotoMetric):
         self.iou_thr = iou_thr
 
     def measure(self, data_sample: Mapping[str, Any]) -> Localised:
-        """Check the best box of each class that one photo holds."""
+        """Check the best box of each class that one image holds."""
         predicted, true = data_sample['pred_instances'], data_sample['gt_instances']
         labels, true_labels = labels_of(predicted), labels_of(true)
         present = np.unique(true_labels)
@@ -63,8 +63,8 @@ class CorLocMetric(PhotoMetric):
         num_classes = len(self.classes)
         labels = np.concatenate([np.zeros(0, dtype=int), *(record.labels for record in results)])
         correct = np.concatenate([np.zeros(0), *(record.correct for record in results)])
-        photos = np.bincount(labels, minlength=num_classes)
+        images = np.bincount(labels, minlength=num_classes)
         right = np.bincount(labels, weights=correct, minlength=num_classes)
-        share = np.divide(right, photos, out=np.full(num_classes, np.nan), where=photos > 0)
-        self.log_table('localisation', {'photos': photos, 'CorLoc': share})
+        share = np.divide(right, images, out=np.full(num_classes, np.nan), where=images > 0)
+        self.log_table('localisation', {'photos': images, 'CorLoc': share})
         return {'corloc': mean_over_valid(share)}

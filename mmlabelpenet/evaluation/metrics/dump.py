@@ -17,7 +17,7 @@ TRUTH = ('ignored_instances', 'tags', 'ignored_tags')
 class DumpPredictions(DumpResults):
     """Writes predictions, and nothing of the truth, to a pickle file.
 
-    The file holds one dict per photo, as that of mmdet's ``DumpDetResults``; masks are RLE dicts,
+    The file holds one dict per image, as that of mmdet's ``DumpDetResults``; masks are RLE dicts,
     semantic maps uint8. Each also has ``classes``, the names of the data set's classes, so
     that an evaluation can tell whether labels mean what it takes them for.
 
@@ -32,7 +32,7 @@ class DumpPredictions(DumpResults):
 
         Args:
             data_batch: Not used.
-            predictions: One dict per photo.
+            predictions: One dict per image.
         """
         super().process(data_batch, [self._slim(sample) for sample in predictions])
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from mmlabelpenet.registry import METRICS
 
-from ..functional import PhotoBoxes, error_taxonomy
-from .base import PhotoMetric, boxes_of, labels_of, to_numpy
+from ..functional import ImageBoxes, error_taxonomy
+from .base import ImageMetric, boxes_of, labels_of, to_numpy
 
 
 @METRICS.register_module()
-class ErrorTaxonomyMetric(PhotoMetric):
-    """Takes the errors of boxes apart, see :func:`judge_photo`.
+class ErrorTaxonomyMetric(ImageMetric):
+    """Takes the errors of boxes apart, see :func:`judge_image`.
 
     Looks at as many of the best predictions of each class as there are objects of it. Gives
     ``error_{outcome}``, the share of objects that were ``found``, or of which only a ``part`` was
@@ -24,8 +24,8 @@ class ErrorTaxonomyMetric(PhotoMetric):
     Args:
         iou_thr: Overlap of a find.
         touch: Least overlap of a prediction that meant an object.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class ErrorTaxonomyMetric(PhotoMetric):
         self.iou_thr = iou_thr
         self.touch = touch
 
-    def measure(self, data_sample: Mapping[str, Any]) -> PhotoBoxes:
-        """Keep the boxes of one photo."""
+    def measure(self, data_sample: Mapping[str, Any]) -> ImageBoxes:
+        """Keep the boxes of one image."""
         predicted = data_sample['pred_instances']
         true, ignored = data_sample['gt_instances'], data_sample.get('ignored_instances')
         labels = labels_of(true)
         true_labels = np.concatenate([labels, labels_of(ignored)])
-        return PhotoBoxes(
+        return ImageBoxes(
             labels=labels_of(predicted),
             scores=to_numpy(predicted['scores']),
             bboxes=self.predicted_boxes(data_sample),
@@ -54,7 +54,7 @@ class ErrorTaxonomyMetric(PhotoMetric):
             difficult=np.arange(len(true_labels)) >= len(labels),
         )
 
-    def compute_metrics(self, results: list[PhotoBoxes]) -> dict[str, float]:
+    def compute_metrics(self, results: list[ImageBoxes]) -> dict[str, float]:
         """Compute the shares of all outcomes."""
         shares = error_taxonomy(results, len(self.classes), self.iou_thr, self.touch)
         return {f'error_{name}': share for name, share in shares.items()}

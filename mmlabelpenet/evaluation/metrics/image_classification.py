@@ -1,4 +1,4 @@
-"""Classification of whole photos."""
+"""Classification of whole images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from mmlabelpenet.registry import METRICS
 
 from ..functional import average_precision, mean_over_valid
 from ..functional.average_precision import AP_MODES
-from .base import PhotoMetric, require, to_numpy
+from .base import ImageMetric, require, to_numpy
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """Of one photo: per class the score, whether it is tagged, whether the tag counts."""
+    """Of one image: per class the score, whether it is tagged, whether the tag counts."""
 
     scores: np.ndarray
     present: np.ndarray
@@ -23,18 +23,18 @@ class Tagged:
 
 
 @METRICS.register_module()
-class ImageClassificationMetric(PhotoMetric):
-    """Mean average precision of ranking photos by class score.
+class ImageClassificationMetric(ImageMetric):
+    """Mean average precision of ranking images by class score.
 
     Reads ``pred_image_scores`` [C], ``tags`` [C] in {0, 1} and, where given, ``ignored_tags``
-    [C] in {0, 1}: classes whose only objects in the photo are difficult, for which the photo
+    [C] in {0, 1}: classes whose only objects in the image are difficult, for which the image
     is neither right nor wrong. Gives ``image_mAP``: the average precision of each class, as in
     VOC's classification task, averaged over tagged classes.
 
     Args:
         eval_mode: ``'area'`` (VOC 2010 and later) or ``'11points'`` (VOC 2007).
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ImageClassificationMetric(PhotoMetric):
         self.eval_mode = eval_mode
 
     def measure(self, data_sample: Mapping[str, Any]) -> Tagged:
-        """Take the scores and the tags of one photo."""
+        """Take the scores and the tags of one image."""
         scores = require(data_sample, 'pred_image_scores', 'leave image out of --eval')
         scores = to_numpy(scores).astype(np.float64)
         ignored = data_sample.get('ignored_tags')
@@ -67,6 +67,6 @@ class ImageClassificationMetric(PhotoMetric):
             order = np.argsort(-scores[kept, label], kind='stable')
             hits = present[kept, label][order]
             ap[label] = average_precision(hits, int(hits.sum()), self.eval_mode)
-        photos = (present & counted).sum(axis=0)
-        self.log_table('photos', {'photos': photos, 'AP': ap})
+        images = (present & counted).sum(axis=0)
+        self.log_table('photos', {'photos': images, 'AP': ap})
         return {'image_mAP': mean_over_valid(ap)}

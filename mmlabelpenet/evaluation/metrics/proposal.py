@@ -9,12 +9,12 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import box_iou, mean_over_valid
-from .base import PhotoMetric, boxes_of, labels_of, require, threshold_name
+from .base import ImageMetric, boxes_of, labels_of, require, threshold_name
 
 
 @dataclass(frozen=True)
 class Covered:
-    """Of one photo: number of proposals, class and best overlap of each true object."""
+    """Of one image: number of proposals, class and best overlap of each true object."""
 
     count: int
     labels: np.ndarray
@@ -22,19 +22,19 @@ class Covered:
 
 
 @METRICS.register_module()
-class ProposalMetric(PhotoMetric):
+class ProposalMetric(ImageMetric):
     """How well the proposals cover the true objects that are not difficult.
 
     Reads ``proposals`` (boxes in pixels of the network input, mapped back by ``scale_factor``,
     with x2 and y2 exclusive) and ``gt_instances`` (boxes in original pixels, VOC's inclusive
     ones unless the data set says otherwise). Gives ``proposal_recall_{threshold}`` (share of all
     objects that a proposal overlaps enough), ``proposal_ABO`` (mean over all objects of the best
-    overlap) and ``proposal_count`` (mean number of proposals per photo).
+    overlap) and ``proposal_count`` (mean number of proposals per image).
 
     Args:
         iou_thrs: Overlaps that suffice.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ProposalMetric(PhotoMetric):
         self.iou_thrs = tuple(iou_thrs)
 
     def measure(self, data_sample: Mapping[str, Any]) -> Covered:
-        """Take the best overlap of each true object of one photo."""
+        """Take the best overlap of each true object of one image."""
         true = data_sample['gt_instances']
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
         proposals = require(data_sample, 'proposals', 'add LoadRegionProposals to the pipeline')

@@ -1,4 +1,4 @@
-"""Quality of pseudo masks on the training photos."""
+"""Quality of pseudo masks on the training images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mask_iou, mean_over_valid
-from .base import PhotoMetric, labels_of, masks_of, to_numpy
+from .base import ImageMetric, labels_of, masks_of, to_numpy
 
 
 @dataclass(frozen=True)
 class PseudoMasks:
-    """Of one photo: the classes of which it holds one instance, and each one's best mask's IoU."""
+    """Of one image: the classes of which it holds one instance, and each one's best mask's IoU."""
 
     labels: np.ndarray
     overlaps: np.ndarray
 
 
 @METRICS.register_module()
-class PseudoMaskMetric(PhotoMetric):
+class PseudoMaskMetric(ImageMetric):
     """How well the pseudo mask of a tagged class meets the one true instance of that class.
 
-    Where a photo holds several instances of a class, which of them a pseudo mask means is
+    Where an image holds several instances of a class, which of them a pseudo mask means is
     open, so that only classes with one instance count. Of several pseudo masks of a class the
     one with the highest score counts; without any the IoU is 0. Gives ``pseudo_mask_iou``, the
     mean over instances, ``pseudo_mask_share``, the share of IoU >= .5, and ``pseudo_count``, the
@@ -33,8 +33,8 @@ class PseudoMaskMetric(PhotoMetric):
     Args:
         ignore_void: Whether predicted pixels on void count neither way, as for
             :class:`VOCInstanceMetric`.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PseudoMaskMetric(PhotoMetric):
         self.ignore_void = ignore_void
 
     def measure(self, data_sample: Mapping[str, Any]) -> PseudoMasks:
-        """Compare the best pseudo mask of each class that one photo holds once."""
+        """Compare the best pseudo mask of each class that one image holds once."""
         masks, true_masks = masks_of(data_sample, self.ignore_void)
         predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
         labels, true_labels = labels_of(predicted), labels_of(true)

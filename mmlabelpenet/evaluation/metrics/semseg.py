@@ -8,21 +8,21 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mean_over_valid
-from .base import PhotoMetric, require, to_numpy
+from .base import ImageMetric, require, to_numpy
 
 
 @METRICS.register_module()
-class SemSegMetric(PhotoMetric):
+class SemSegMetric(ImageMetric):
     """Mean IoU over the background and the classes, void left out.
 
-    Reads ``pred_sem_seg`` and ``gt_sem_seg`` (``sem_seg`` [1, H, W] of the original photo: 0
+    Reads ``pred_sem_seg`` and ``gt_sem_seg`` (``sem_seg`` [1, H, W] of the original image: 0
     background, class c as c + 1). Gives ``semseg_mIoU``, the mean over classes that occur in
-    the truth or in a prediction, counted over the pixels of all photos together.
+    the truth or in a prediction, counted over the pixels of all images together.
 
     Args:
         ignore_index: Value of void pixels.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(

@@ -8,18 +8,18 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import (
-    PhotoMatches,
+    ImageMatches,
     box_iou,
-    match_photo,
+    match_image,
     mean_over_valid,
     per_class_average_precision,
 )
 from ..functional.average_precision import AP_MODES
-from .base import PhotoMetric, boxes_of, labels_of, threshold_name, to_numpy
+from .base import ImageMetric, boxes_of, labels_of, threshold_name, to_numpy
 
 
 @METRICS.register_module()
-class VOCDetectionMetric(PhotoMetric):
+class VOCDetectionMetric(ImageMetric):
     """Detection AP with VOC's rules: each object is found once, difficult ones do not count.
 
     Gives ``bbox_mAP_{threshold}`` for each IoU threshold, the mean over the classes that
@@ -31,8 +31,8 @@ class VOCDetectionMetric(PhotoMetric):
     Args:
         iou_thrs: Overlaps that suffice.
         eval_mode: ``'area'`` (VOC 2010 and later) or ``'11points'`` (VOC 2007).
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class VOCDetectionMetric(PhotoMetric):
         self.iou_thrs = tuple(iou_thrs)
         self.eval_mode = eval_mode
 
-    def measure(self, data_sample: Mapping[str, Any]) -> PhotoMatches:
-        """Match the predicted boxes of one photo with its true boxes."""
+    def measure(self, data_sample: Mapping[str, Any]) -> ImageMatches:
+        """Match the predicted boxes of one image with its true boxes."""
         predicted = data_sample['pred_instances']
         true, ignored = data_sample['gt_instances'], data_sample.get('ignored_instances')
         true_boxes = np.concatenate([boxes_of(true), boxes_of(ignored)])
         true_labels = np.concatenate([labels_of(true), labels_of(ignored)])
         difficult = np.arange(len(true_labels)) >= len(labels_of(true))
-        return match_photo(
+        return match_image(
             labels_of(predicted),
             to_numpy(predicted['scores']),
             true_labels,
@@ -63,7 +63,7 @@ class VOCDetectionMetric(PhotoMetric):
             difficult,
         )
 
-    def compute_metrics(self, results: list[PhotoMatches]) -> dict[str, float]:
+    def compute_metrics(self, results: list[ImageMatches]) -> dict[str, float]:
         """Compute the mean average precision at each threshold."""
         table = per_class_average_precision(
             results, len(self.classes), self.iou_thrs, self.eval_mode

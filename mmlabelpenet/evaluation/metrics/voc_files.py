@@ -14,12 +14,12 @@ from mmlabelpenet.datasets.label_maps import voc_palette
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path
 
-from .base import PhotoMetric, labels_of, to_numpy
+from .base import ImageMetric, labels_of, to_numpy
 
 
 @dataclass(frozen=True)
 class Found:
-    """Of one photo: its name, and class, score and box of what was found in it."""
+    """Of one image: its name, and class, score and box of what was found in it."""
 
     img_id: str
     labels: np.ndarray
@@ -28,27 +28,27 @@ class Found:
 
 
 @METRICS.register_module()
-class VOCResultFiles(PhotoMetric):
+class VOCResultFiles(ImageMetric):
     """Writes results in the layout of VOC's devkit instead of measuring them.
 
-    The labels of VOC 2012's test photos are not public: its server measures archives of
+    The labels of VOC 2012's test images are not public: its server measures archives of
 
-    - ``results/{year}/Main/comp4_det_{split}_{class}.txt``: a line ``photo score x1 y1 x2 y2`` for
+    - ``results/{year}/Main/comp4_det_{split}_{class}.txt``: a line ``image score x1 y1 x2 y2`` for
       each box of the class, pixels counted from 1 and the last one in the box;
-    - ``results/{year}/Segmentation/comp6_{split}_cls/{photo}.png``: the class of each pixel (0
+    - ``results/{year}/Segmentation/comp6_{split}_cls/{image}.png``: the class of each pixel (0
       background) in VOC's palette; of stages that make masks.
 
     Competitions 4 and 6 are those that allow other data than VOC's, which weights of ImageNet
-    are. Nothing but photo names and predictions is read. Scores are written with the nine digits
+    are. Nothing but image names and predictions is read. Scores are written with the nine digits
     that hold a float32, boxes with ten, so that the server ranks and measures what
     :class:`VOCDetectionMetric` does.
 
     Args:
         out_dir: Folder in which ``results`` goes.
-        split: Name of the photos' list, e.g. ``test``.
+        split: Name of the images' list, e.g. ``test``.
         year: Name of the devkit's folder, e.g. ``VOC2012``.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
 
     Source: ``devkit_doc.pdf`` of the VOC 2012 development kit, its results' file formats.
     """
@@ -66,7 +66,7 @@ class VOCResultFiles(PhotoMetric):
         self.split = split
 
     def measure(self, data_sample: Mapping[str, Any]) -> Found:
-        """Write the semantic map of one photo; keep its boxes for the end."""
+        """Write the semantic map of one image; keep its boxes for the end."""
         img_id = str(data_sample['img_id'])
         if 'pred_sem_seg' in data_sample:
             self._write_map(img_id, to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0])

@@ -8,25 +8,25 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import (
-    PhotoMatches,
+    ImageMatches,
     mask_iou,
-    match_photo,
+    match_image,
     mean_over_valid,
     per_class_average_precision,
     per_class_best_overlap,
 )
-from .base import PhotoMetric, labels_of, masks_of, threshold_name, to_numpy
+from .base import ImageMetric, labels_of, masks_of, threshold_name, to_numpy
 
 # COCO's, as pycocotools writes them
 RECALL_IOU_THRS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 
 
 @METRICS.register_module()
-class VOCInstanceMetric(PhotoMetric):
+class VOCInstanceMetric(ImageMetric):
     """Mask AP by the procedure that weakly supervised papers report with, and ABO.
 
     Reads ``pred_instances`` (labels, scores, masks) and ``gt_mask_instances`` (labels, masks)
-    in pixels of the original photo; masks are bool tensors [M, H, W] or RLE dicts. Gives
+    in pixels of the original image; masks are bool tensors [M, H, W] or RLE dicts. Gives
     ``segm_mAP_{threshold}``, the mean over classes that occur; ``segm_AR``, the mean over
     classes of average recall, the share of instances found, averaged over IoU .5, .55, ..., .95;
     and ``segm_ABO``, the mean over classes of the best overlap of each true instance.
@@ -44,8 +44,8 @@ class VOCInstanceMetric(PhotoMetric):
     Args:
         iou_thrs: Overlaps that suffice.
         ignore_void: Whether predicted pixels on void count neither way.
-        collect_device: See :class:`PhotoMetric`.
-        prefix: See :class:`PhotoMetric`.
+        collect_device: See :class:`ImageMetric`.
+        prefix: See :class:`ImageMetric`.
     """
 
     def __init__(
@@ -59,22 +59,22 @@ class VOCInstanceMetric(PhotoMetric):
         self.iou_thrs = tuple(iou_thrs)
         self.ignore_void = ignore_void
 
-    def measure(self, data_sample: Mapping[str, Any]) -> PhotoMatches:
-        """Match the predicted masks of one photo with its true masks.
+    def measure(self, data_sample: Mapping[str, Any]) -> ImageMatches:
+        """Match the predicted masks of one image with its true masks.
 
         Raises:
             UserError: See :func:`masks_of`.
         """
         masks, true_masks = masks_of(data_sample, self.ignore_void)
         predicted, true = data_sample['pred_instances'], data_sample['gt_mask_instances']
-        return match_photo(
+        return match_image(
             labels_of(predicted),
             to_numpy(predicted['scores']),
             labels_of(true),
             mask_iou(masks, true_masks),
         )
 
-    def compute_metrics(self, results: list[PhotoMatches]) -> dict[str, float]:
+    def compute_metrics(self, results: list[ImageMatches]) -> dict[str, float]:
         """Compute average precision at each threshold, average recall and best overlap."""
         table = per_class_average_precision(results, len(self.classes), self.iou_thrs)
         best = per_class_best_overlap(results, len(self.classes))

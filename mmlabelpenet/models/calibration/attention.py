@@ -1,4 +1,4 @@
-"""Sources of attention: where in a photo the evidence of a class lies."""
+"""Sources of attention: where in an image the evidence of a class lies."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ from .energy import box_sums
 
 
 def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> tuple[Tensor, int]:
-    """Mean of the attention of one photo over several sizes of it.
+    """Mean of the attention of one image over several sizes of it.
 
     Larger views see finer: their cells are kept apart by a grid of a half, a third, ... of the
     stride.
 
     Args:
         evidence: With ``attention`` [C, h, w] and its ``attention_stride``.
-        views: The same photo at other sizes, each with attention of its own.
+        views: The same image at other sizes, each with attention of its own.
 
     Returns:
         [C, h', w'] in 0..1, each size counting alike, each class divided by its maximum, and the
@@ -45,7 +45,7 @@ def mean_attention(evidence: Evidence, views: Sequence[Evidence]) -> tuple[Tenso
 class CAMAttention(BaseModule):
     """Class activation maps of a linear classifier (Zhou et al., CVPR 2016).
 
-    The classifier reads the mean of the features over the photo; its weights applied to every
+    The classifier reads the mean of the features over the image; its weights applied to every
     cell give the maps.
 
     Args:
@@ -53,7 +53,7 @@ class CAMAttention(BaseModule):
         in_channels: Channels of every backbone level.
         strides: Stride of every backbone level.
         levels: Levels that the classifier reads; the finest one gives the grid.
-        standardise: Whether channels are divided by how much their means differ between photos
+        standardise: Whether channels are divided by how much their means differ between images
             (:meth:`start_from`, see ``FeatureStatisticsHook``), so that all of them learn alike.
         init_cfg: mmengine's initialisation.
     """
@@ -91,7 +91,7 @@ class CAMAttention(BaseModule):
 
         Args:
             spreads: For each level that is read, [c]: standard deviation of the channels' means
-                over photos. Channels that hardly differ are not blown up.
+                over images. Channels that hardly differ are not blown up.
         """
         for index, spread in enumerate(spreads):
             least = 0.01 * spread.mean().clamp(min=1e-6)
@@ -109,7 +109,7 @@ class CAMAttention(BaseModule):
         ]
 
     def image_logits(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
-        """Logits of the whole photos.
+        """Logits of the whole images.
 
         Args:
             feats: Backbone maps of B images.
@@ -131,11 +131,11 @@ class CAMAttention(BaseModule):
     def region_logits(
         self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int], bboxes: Tensor
     ) -> Tensor:
-        """Logits of regions of one photo, from the mean of the maps inside each.
+        """Logits of regions of one image, from the mean of the maps inside each.
 
         Args:
             feats: Backbone maps of a batch.
-            index: Which photo of the batch it is.
+            index: Which image of the batch it is.
             img_shape: Its (h, w) without padding.
             bboxes: [M, 4] xyxy in input pixels.
 
@@ -151,7 +151,7 @@ class CAMAttention(BaseModule):
     def _maps(
         self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int], size: tuple[int, int]
     ) -> Tensor:
-        """Class maps [C, h, w] of one photo, signed and without bias."""
+        """Class maps [C, h, w] of one image, signed and without bias."""
         total: Tensor | float = 0.0
         for level, stride, weight in self._levels():
             rows, columns = valid_cells(img_shape, stride)

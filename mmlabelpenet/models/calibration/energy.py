@@ -52,7 +52,7 @@ def scale_boxes(bboxes: Tensor, factor: float) -> Tensor:
 def contrast_energy(maps: Tensor, bboxes: Tensor, threshold: float) -> Tensor:
     """Share of the attention above ``threshold`` that a box holds, less what it lacks of it.
 
-    The sum over the box of (A - threshold), divided by the sum over the photo of its positive
+    The sum over the box of (A - threshold), divided by the sum over the image of its positive
     part: 1 for the box that holds all attention and nothing else. A box that cuts the object
     loses attention, one that swallows background pays for every cell below the threshold.
 

@@ -6,7 +6,7 @@ hands its probability to its inputs in proportion to a_i max(w_ij, 0). With z = 
     P_in = a * (W+)^T (P_out / z),
 
 one vector-Jacobian product of the layer with its negative weights cut, so that all maps that
-are wanted of a photo walk down through a layer at once.
+are wanted of an image walk down through a layer at once.
 """
 
 import operator
@@ -120,7 +120,7 @@ class Excitation:
     Args:
         module: From one tensor to one tensor, made of convolutions, linear layers, batch norm,
             ReLU or ReLU6, pooling, residual sums and concatenations.
-        x: Its input [1, ...] of one photo.
+        x: Its input [1, ...] of one image.
 
     Raises:
         NotImplementedError: From :meth:`back`, for an operation without a rule.

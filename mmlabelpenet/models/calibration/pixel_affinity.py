@@ -55,22 +55,22 @@ def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int]) -> Tensor:
     return total
 
 
-def colour_affinity(photo: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
+def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
     """How much each neighbour's colour resembles a cell's own, summing to 1 over neighbours.
 
     Differences count in units of the colours' own spread around the cell, so that edges tell
-    apart in dull and in lively parts of a photo alike.
+    apart in dull and in lively parts of an image alike.
 
     Args:
-        photo: [3, h, w], in any unit.
+        image: [3, h, w], in any unit.
         dilations: As of :func:`neighbours`.
         tolerance: Share of the spread that counts as one unit.
 
     Returns:
         [8 * len(dilations), h, w].
     """
-    around = neighbours(photo, dilations)
-    centre = photo[:, None]
+    around = neighbours(image, dilations)
+    centre = image[:, None]
     spread = torch.cat([around, centre], dim=1).std(1, keepdim=True)
     difference = (around - centre).abs() / (tolerance * spread + 1e-8)
     return (-difference.mean(0)).softmax(0)
@@ -104,29 +104,29 @@ class PixelAffinity(BaseModule):
         self.tolerance = tolerance
 
     @torch.no_grad()
-    def forward(self, photo: Tensor, maps: Tensor, stride: int) -> Tensor:
-        """Sharpen maps of one photo.
+    def forward(self, image: Tensor, maps: Tensor, stride: int) -> Tensor:
+        """Sharpen maps of one image.
 
         Args:
-            photo: [3, h, w] as the network sees it, without padding.
+            image: [3, h, w] as the network sees it, without padding.
             maps: [M, h / stride, w / stride], not negative.
             stride: Of their grid.
 
         Returns:
             [M, h', w'] in 0..1 on the grid of :attr:`stride`, each divided by its maximum.
         """
-        size = valid_cells(photo.shape[1:], self.stride)
+        size = valid_cells(image.shape[1:], self.stride)
         if len(maps) == 0:
             return maps.new_zeros(0, *size)
-        with torch.autocast(photo.device.type, enabled=False):
+        with torch.autocast(image.device.type, enabled=False):
             maps = resample(maps[None].float(), stride, self.stride, size)[0]
-            affinity = colour_affinity(self._shrink(photo), self.dilations, self.tolerance)
+            affinity = colour_affinity(self._shrink(image), self.dilations, self.tolerance)
             for _ in range(self.steps):
                 maps = spread(maps, affinity, self.dilations)
         return normalise(maps)
 
-    def _shrink(self, photo: Tensor) -> Tensor:
+    def _shrink(self, image: Tensor) -> Tensor:
         """Mean colours of the cells: [3, h', w']; the last ones repeat the border."""
-        below, right = (-side % self.stride for side in photo.shape[1:])
-        padded = F.pad(photo[None].float(), (0, right, 0, below), mode='replicate')
+        below, right = (-side % self.stride for side in image.shape[1:])
+        padded = F.pad(image[None].float(), (0, right, 0, below), mode='replicate')
         return F.avg_pool2d(padded, self.stride)[0]

@@ -45,7 +45,7 @@ class ProposalCalibration(BaseModule):
             energy alone decide.
         dilation: Factor of the sides of a pseudo box, within which its instance attention is
             read off the attention of its class.
-        refine: Config of the module that sharpens instance attention by the photo itself, e.g.
+        refine: Config of the module that sharpens instance attention by the image itself, e.g.
             ``PixelAffinity``, or a list of them, one after the other, usually from coarse to
             fine; None leaves it on the grid of the attention.
         tighten: Arguments of :meth:`tighten`; None leaves the boxes where they are. Of its
@@ -142,7 +142,7 @@ class ProposalCalibration(BaseModule):
     def _semantic(
         self, feats: Sequence[Tensor], index: int, one: Evidence, views: Sequence[Evidence]
     ) -> list[Evidence]:
-        """A photo and its views, seen by the semantic attention; none where there is none."""
+        """An image and its views, seen by the semantic attention; none where there is none."""
         if self.semantic is None or not self.trusts_semantic:
             return []
         seen = [(one, feats, index), *((view, view.feats, 0) for view in views)]
@@ -187,7 +187,7 @@ class ProposalCalibration(BaseModule):
         return finer
 
     def _mined(self, evidence: Evidence) -> InstanceData:
-        """Mined and tightened proposals of one photo, which is told their ``instance_stride``."""
+        """Mined and tightened proposals of one image, which is told their ``instance_stride``."""
         proposals = evidence.proposals
         pseudo = mine(proposals.bboxes, proposals.scores, evidence.tags, **self.mining)
         pseudo.weights = pseudo.scores
@@ -202,16 +202,16 @@ class ProposalCalibration(BaseModule):
         return pseudo
 
     def stand_out(self, evidence: Evidence) -> InstanceData:
-        """Pseudo instances where the attention of a whole photo peaks, one a tagged class.
+        """Pseudo instances where the attention of a whole image peaks, one a tagged class.
 
         Args:
             evidence: With ``tags``, ``image_scores``, ``attention``, ``attention_stride``,
-                ``img_shape`` and, where attention is refined, ``photo``; is told the
+                ``img_shape`` and, where attention is refined, ``image``; is told the
                 ``instance_stride``.
 
         Returns:
             M instances with ``bboxes``, ``labels``, ``scores`` and ``weights`` (the image
-            score of the class, 0 where it has no attention at all: the box is the photo then)
+            score of the class, 0 where it has no attention at all: the box is the image then)
             and ``attention`` on the grid of that stride.
         """
         labels = evidence.tags.nonzero()[:, 0]
@@ -219,10 +219,10 @@ class ProposalCalibration(BaseModule):
         stride = evidence.instance_stride
         share = (self.tighten_cfg or {}).get('threshold', 0.5)
         height, width = evidence.img_shape[:2]
-        photo = maps.new_tensor([0, 0, width, height])
-        boxes = (tight_boxes(connected_to_peak(maps, share)) * stride).minimum(photo[[2, 3, 2, 3]])
+        image = maps.new_tensor([0, 0, width, height])
+        boxes = (tight_boxes(connected_to_peak(maps, share)) * stride).minimum(image[[2, 3, 2, 3]])
         found = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
-        boxes = torch.where(found[:, None], boxes, photo)
+        boxes = torch.where(found[:, None], boxes, image)
         scores = evidence.image_scores[labels] * found
         own = torch.arange(len(labels), device=labels.device)
         attention = instance_attention(maps, boxes / stride, own, self.dilation)
@@ -271,7 +271,7 @@ class ProposalCalibration(BaseModule):
     def _refined(self, evidence: Evidence, maps: Tensor) -> Tensor:
         """Maps [M, h, w] sharpened; ``instance_stride`` tells the grid that they end on."""
         stride = evidence.attention_stride
-        maps, stride = refined(self.refiners, evidence.get('photo'), maps, stride)
+        maps, stride = refined(self.refiners, evidence.get('image'), maps, stride)
         evidence.set_metainfo(dict(instance_stride=stride))
         return maps
 
@@ -289,7 +289,7 @@ class ProposalCalibration(BaseModule):
             min_iou: A tight box that agrees less with the old one is not taken.
 
         Returns:
-            The instances with new ``bboxes``, within the photo.
+            The instances with new ``bboxes``, within the image.
         """
         height, width = evidence.img_shape[:2]
         component = connected_to_peak(pseudo.attention, threshold)

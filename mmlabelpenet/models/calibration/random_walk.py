@@ -73,14 +73,14 @@ class RandomWalk(BaseModule):
         stride: int,
         img_shape: Sequence[int],
     ) -> Tensor:
-        """Sharpen the maps of one photo.
+        """Sharpen the maps of one image.
 
         Args:
             feats: Backbone maps of the batch.
-            index: Which photo of the batch it is.
+            index: Which image of the batch it is.
             attention: [C, h, w].
             stride: Of its grid.
-            img_shape: (h, w) of the unpadded photo.
+            img_shape: (h, w) of the unpadded image.
 
         Returns:
             [C, h', w'] in 0..1 on the grid of :attr:`stride`, each class divided by its maximum.

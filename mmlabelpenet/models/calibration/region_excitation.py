@@ -1,7 +1,7 @@
 """Key pixels of regions: excitation from a class unit of one region down to the maps.
 
 The way down is classifier, fully connected layers, region pooling, fusion of levels. The
-normaliser of a layer depends on the region alone, so that all (region, class) pairs of a photo
+normaliser of a layer depends on the region alone, so that all (region, class) pairs of an image
 take each layer together; only the pooling gives each pair a map of its own.
 """
 
@@ -59,7 +59,7 @@ def excite_pooling(
     start = fused.detach().float()
     if not maximum:
         start = start.clamp(min=0) + TINY
-    # Each pair has a copy of the map as its own photo of a batch, so that the one backward
+    # Each pair has a copy of the map as its own image of a batch, so that the one backward
     # pass keeps the pairs apart.
     with torch.enable_grad():
         maps = start.expand(count, -1, -1, -1).contiguous().requires_grad_()
@@ -111,7 +111,7 @@ class RegionExcitation:
 
     Args:
         roi_features: The way from maps to region vectors.
-        feats: Backbone maps of one photo, each [1, c, h, w].
+        feats: Backbone maps of one image, each [1, c, h, w].
         bboxes: [N, 4] xyxy in input pixels.
         chunk_size: Pairs that have a map of their own at a time.
     """

@@ -15,10 +15,10 @@ from .attention import CAMAttention
 
 @MODELS.register_module()
 class SemanticAttention(CAMAttention):
-    """A linear classifier of every cell, taught by the calibrated attention of all photos.
+    """A linear classifier of every cell, taught by the calibrated attention of all images.
 
-    A map of one photo mistakes what always comes along with a class for the class, and stops where
-    the photo's own evidence is weak. Over many photos these faults differ more than the class
+    A map of one image mistakes what always comes along with a class for the class, and stops where
+    the image's own evidence is weak. Over many images these faults differ more than the class
     does: a classifier that has to explain all calibrated maps at once, with the background as a
     class of its own and all classes competing, keeps what they agree on. Self-training as in
     weakly supervised semantic segmentation (e.g. Ahn and Kwak, CVPR 2018, last step); not a part
@@ -53,7 +53,7 @@ class SemanticAttention(CAMAttention):
         self.background = background
 
     def cell_logits(self, feats: Sequence[Tensor], index: int, img_shape: Sequence[int]) -> Tensor:
-        """Logits [C + 1, h, w] of one photo's cells, the background last, in float32."""
+        """Logits [C + 1, h, w] of one image's cells, the background last, in float32."""
         maps = self._maps(feats, index, img_shape, valid_cells(img_shape, self.stride))
         return maps.float() + self.bias[:, None, None]
 
@@ -63,7 +63,7 @@ class SemanticAttention(CAMAttention):
 
         Args:
             feats: Backbone maps of a batch.
-            index: Which photo of the batch it is.
+            index: Which image of the batch it is.
             evidence: Its evidence: ``img_shape`` and, where they are known, ``tags``: no other
                 class competes for the cells then.
 
@@ -88,8 +88,8 @@ class SemanticAttention(CAMAttention):
     def loss(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> Tensor:
         """Cross-entropy of the cells that calibrated attention decides.
 
-        Each class of a photo and its background count alike, however many cells they have, and a
-        pseudo instance by its weight. Further sizes in ``views`` count as the photos do.
+        Each class of an image and its background count alike, however many cells they have, and a
+        pseudo instance by its weight. Further sizes in ``views`` count as the images do.
 
         Args:
             feats: Backbone maps of B images.
@@ -101,14 +101,14 @@ class SemanticAttention(CAMAttention):
         """
         losses = []
         for index, one in enumerate(evidence):
-            losses.append(self._photo_loss(self.cell_logits(feats, index, one.img_shape), one, 1))
+            losses.append(self._image_loss(self.cell_logits(feats, index, one.img_shape), one, 1))
             for view in one.get('views', []):
                 scale = view.img_shape[0] / one.img_shape[0]
                 logits = self.cell_logits(view.feats, 0, view.img_shape)
-                losses.append(self._photo_loss(logits, one, scale))
+                losses.append(self._image_loss(logits, one, scale))
         return torch.stack(losses).mean()
 
-    def _photo_loss(self, logits: Tensor, evidence: Evidence, scale: float) -> Tensor:
+    def _image_loss(self, logits: Tensor, evidence: Evidence, scale: float) -> Tensor:
         labels, weights = self.targets(evidence, scale, logits.shape[-2:])
         decided = F.one_hot(labels, len(logits)) * (weights > 0)[..., None]
         counts = decided.sum((0, 1))
@@ -120,7 +120,7 @@ class SemanticAttention(CAMAttention):
     def targets(
         self, evidence: Evidence, scale: float, size: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
-        """What the calibrated attention of a photo says of its cells.
+        """What the calibrated attention of an image says of its cells.
 
         Args:
             evidence: As of :meth:`loss`.

@@ -18,11 +18,11 @@ UNKNOWN = 255
 
 @MODELS.register_module()
 class TrueInstances(BaseModule):
-    """Teaches the stages by the true boxes and masks of the training photos.
+    """Teaches the stages by the true boxes and masks of the training images.
 
     It takes the place of :class:`ProposalCalibration`, so that an upper bound has the same stages,
     heads, losses and schedule as the weakly supervised model and differs in its labels alone.
-    Needs ``LoadTrueInstances`` in the training pipeline. Photos that are tested bring no truth,
+    Needs ``LoadTrueInstances`` in the training pipeline. Images that are tested bring no truth,
     and get no pseudo instances.
 
     Args:

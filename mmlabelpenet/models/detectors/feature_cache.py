@@ -1,4 +1,4 @@
-"""What frozen parts of the model make of the photos, kept on disk."""
+"""What frozen parts of the model make of the images, kept on disk."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import UserError, atomic_path
 
-# What tells two inputs of one photo apart, and the transforms of which this is true.
+# What tells two inputs of one image apart, and the transforms of which this is true.
 KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction')
 STRIDES = ('attention_stride', 'instance_stride')
 TOLD_APART = {
@@ -31,10 +31,10 @@ TOLD_APART = {
 
 
 class DiskCache:
-    """Tensors of photos on disk, one file per photo, size and flip.
+    """Tensors of images on disk, one file per image, size and flip.
 
     Processes and runs may share a folder: what other weights made lies in another subfolder,
-    and each file appears whole or not at all. Only photos that are resized and flipped can be
+    and each file appears whole or not at all. Only images that are resized and flipped can be
     kept: see :func:`require_known_transforms`.
 
     Args:
@@ -86,7 +86,7 @@ class FeatureCache(DiskCache):
     """Maps of frozen backbones in half precision."""
 
     def load(self, metainfo: Mapping, device: torch.device) -> tuple[Tensor, ...] | None:
-        """Get the maps of a photo.
+        """Get the maps of an image.
 
         Args:
             metainfo: Of its data sample.
@@ -101,7 +101,7 @@ class FeatureCache(DiskCache):
         return tuple(one.to(device, non_blocking=True).float() for one in maps)
 
     def store(self, metainfo: Mapping, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Keep the maps of a photo, if there is room.
+        """Keep the maps of an image, if there is room.
 
         Args:
             metainfo: Of its data sample.
@@ -118,10 +118,10 @@ class FeatureCache(DiskCache):
 
 
 class LabelCache(DiskCache):
-    """What stage 1 and the calibration make of photos while neither learns, attention in half."""
+    """What stage 1 and the calibration make of images while neither learns, attention in half."""
 
     def load(self, evidence: Evidence) -> Evidence | None:
-        """Get the evidence of a photo after calibration.
+        """Get the evidence of an image after calibration.
 
         Args:
             evidence: Before stage 1, with ``tags`` and ``proposals``.
@@ -133,7 +133,7 @@ class LabelCache(DiskCache):
         return None if payload is None else _restore(evidence, payload)
 
     def store(self, evidence: Evidence, finer: Evidence) -> Evidence:
-        """Keep the evidence of a photo after calibration, if there is room.
+        """Keep the evidence of an image after calibration, if there is room.
 
         Args:
             evidence: Before stage 1.
@@ -195,10 +195,10 @@ def _restore(evidence: Evidence, payload: dict) -> Evidence:
 
 
 def require_known_transforms(dataset: Any) -> None:
-    """Make sure that photos come as the cache can tell them apart.
+    """Make sure that images come as the cache can tell them apart.
 
     Args:
-        dataset: Of the training photos, or a wrapper of such.
+        dataset: Of the training images, or a wrapper of such.
 
     Raises:
         UserError: If the pipeline holds another transform than those of ``TOLD_APART``.
@@ -213,6 +213,6 @@ def require_known_transforms(dataset: Any) -> None:
         name = type(transform).__name__
         if name not in TOLD_APART and name != 'Compose':
             raise UserError(
-                f'The feature cache can not tell apart what {name} makes of a photo: take it out '
+                f'The feature cache can not tell apart what {name} makes of an image: take it out '
                 'of the training pipeline, or say train_cfg.feature_cache=None.'
             )

@@ -13,12 +13,12 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Curriculum, Evidence
 
 from .feature_cache import FeatureCache, LabelCache
-from .painting import add_photo_results
+from .painting import add_image_results
 from .pseudo_labels import above, pseudo_result, supervision
 from .views import padded_input, rescaled, stack_maps
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
-# Tested like stages, on photos whose tags are known: the pseudo instances themselves, with the
+# Tested like stages, on images whose tags are known: the pseudo instances themselves, with the
 # attention that teaches stage 3 as masks, or with stage 3's own masks and validated.
 PSEUDO = ('attention', 'calibration')
 # What can learn beside the stages, between the first two of them.
@@ -37,10 +37,10 @@ class LabelPEnet(BaseDetector):
         calibration: Config of the proposal calibration.
         train_cfg: Unused, as mmdet's detectors take it.
         test_cfg: ``stage``: whose result :meth:`predict` gives, the last one by default;
-            of photos whose tags are known, ``'attention'`` gives the pseudo instances that teach
+            of images whose tags are known, ``'attention'`` gives the pseudo instances that teach
             stages 2 and 3, and ``'calibration'`` those that teach stage 4, with stage 3's masks
             and, in a full calibration, validated.
-        attention_scales: Further sizes of a photo, relative to the input, at which the backbone
+        attention_scales: Further sizes of an image, relative to the input, at which the backbone
             sees it, the classifier learns and attention is read too; the maps are averaged by
             the calibration. No gradient goes to the backbone through them.
         data_preprocessor: Config of the data preprocessor.
@@ -106,7 +106,7 @@ class LabelPEnet(BaseDetector):
             stages: Names of the stages that learn; ``'calibration'`` is one if it has a part
                 that does.
             backbone_learns: Whether the backbone does, but for the blocks that it holds frozen.
-            views: Whether training sees the photos at ``attention_scales`` too.
+            views: Whether training sees the images at ``attention_scales`` too.
         """
         able = [
             name
@@ -150,28 +150,28 @@ class LabelPEnet(BaseDetector):
 
     @property
     def labels_fixed(self) -> bool:
-        """Whether a photo has the same pseudo instances at each step of the phase."""
+        """Whether an image has the same pseudo instances at each step of the phase."""
         # Calibration that learns alone does not look at what it has learnt.
         teaches = 'classification' in self.active or CALIBRATION in self.active[:-1]
         return not (self.backbone_learns or teaches)
 
     @property
     def label_recipe(self) -> str:
-        """What pseudo instances follow from, beside photos, proposals and weights."""
+        """What pseudo instances follow from, beside images, proposals and weights."""
         scales = self.attention_scales if self.training_sees_views else ()
         return repr((*self._recipe, scales, getattr(self.calibration, 'trusts_semantic', None)))
 
     def extract_feat(
         self, batch_inputs: Tensor, img_shapes: Sequence[tuple] | None = None
     ) -> tuple[Tensor, ...]:
-        """Backbone maps of a batch, each photo's independent of the others'.
+        """Backbone maps of a batch, each image's independent of the others'.
 
-        Photos of other sizes go through alone, so that the padding of a batch can't reach
+        Images of other sizes go through alone, so that the padding of a batch can't reach
         them, and their maps are padded by repeating the border.
 
         Args:
             batch_inputs: [B, 3, H, W], normalised and padded.
-            img_shapes: For each photo (h, w) without padding; None takes the batch as it is.
+            img_shapes: For each image (h, w) without padding; None takes the batch as it is.
 
         Returns:
             The backbone's maps, each [B, channels, H / stride, W / stride].
@@ -215,9 +215,9 @@ class LabelPEnet(BaseDetector):
         for inputs, sample in zip(batch_inputs, data_samples):
             one = Evidence(metainfo=dict(sample.metainfo))
             height, width = sample.img_shape[:2]
-            one.photo = inputs[:, :height, :width]
+            one.image = inputs[:, :height, :width]
             bboxes = sample.proposals.bboxes
-            if len(bboxes) == 0:  # the whole photo is the one proposal that is always there
+            if len(bboxes) == 0:  # the whole image is the one proposal that is always there
                 bboxes = bboxes.new_tensor([[0, 0, width, height]])
             one.proposals = InstanceData(bboxes=bboxes)
             if 'tags' in sample:
@@ -265,8 +265,8 @@ class LabelPEnet(BaseDetector):
         for index, one in enumerate(evidence):
             known = self.label_cache.load(one)
             if known is None:
-                photo = tuple(level[index : index + 1] for level in feats)
-                [made] = self.calibration(photo, self._propagate_tags(photo, [one]))
+                image = tuple(level[index : index + 1] for level in feats)
+                [made] = self.calibration(image, self._propagate_tags(image, [one]))
                 known = self.label_cache.store(one, made)
             seeded.append(known)
         return seeded
@@ -274,7 +274,7 @@ class LabelPEnet(BaseDetector):
     def _propagate_tags(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence]
     ) -> list[Evidence]:
-        """Stage 1's evidence, with that of the photos at further sizes where asked for."""
+        """Stage 1's evidence, with that of the images at further sizes where asked for."""
         evidence = [self._with_views(one) for one in evidence]
         return self.cascade['classification'].propagate(feats, evidence)
 
@@ -341,7 +341,7 @@ class LabelPEnet(BaseDetector):
 
         Returns:
             Scalars by name; beside the losses, for each stage that learns from pseudo instances,
-            how many a photo has that count (``<stage>.pseudo``) and their mean weight
+            how many an image has that count (``<stage>.pseudo``) and their mean weight
             (``<stage>.pseudo_v``).
         """
         evidence = self._evidence(batch_inputs, batch_data_samples)
@@ -361,12 +361,12 @@ class LabelPEnet(BaseDetector):
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: list, rescale: bool = True
     ) -> list:
-        """Results of the tested stage in photo pixels.
+        """Results of the tested stage in image pixels.
 
         Args:
             batch_inputs: [B, 3, H, W].
             batch_data_samples: With ``proposals``.
-            rescale: Only True is known: results are in photo pixels.
+            rescale: Only True is known: results are in image pixels.
 
         Returns:
             The samples with ``pred_instances`` (bboxes [M, 4], scores [M], labels [M], masks
@@ -381,7 +381,7 @@ class LabelPEnet(BaseDetector):
         for sample, result, scores in zip(batch_data_samples, results, image_scores):
             if not self.makes_masks:
                 result.bboxes = result.bboxes / result.bboxes.new_tensor(sample.scale_factor * 2)
-            add_photo_results(sample, result, scores)
+            add_image_results(sample, result, scores)
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _results(
@@ -405,7 +405,7 @@ class LabelPEnet(BaseDetector):
 
     @torch.no_grad()
     def attend(self, feats: tuple[Tensor, ...], evidence: list[Evidence]) -> list[Evidence]:
-        """Calibrated attention and proposal scores of photos, whose tags are not looked at.
+        """Calibrated attention and proposal scores of images, whose tags are not looked at.
 
         Args:
             feats: Backbone maps of a batch.
@@ -436,7 +436,7 @@ class LabelPEnet(BaseDetector):
     def score_regions(
         self, feats: tuple[Tensor, ...], evidence: list[Evidence], name: str
     ) -> list[tuple[Tensor, Tensor]]:
-        """Scores [N, C] and boxes [N, 4] that a stage gives to a photo's proposals, in order."""
+        """Scores [N, C] and boxes [N, 4] that a stage gives to an image's proposals, in order."""
         stage = self.cascade[name]
         if name == 'classification':
             evidence = self.attend(feats, evidence)
@@ -444,13 +444,13 @@ class LabelPEnet(BaseDetector):
 
     @torch.no_grad()
     def explain(self, data: dict) -> list[Evidence]:
-        """What the cascade makes of photos whose tags are known: for pictures and study.
+        """What the cascade makes of images whose tags are known: for pictures and study.
 
         Args:
             data: A batch as the data loader gives it, with tags.
 
         Returns:
-            For each photo its evidence after all stages that make some, in input pixels.
+            For each image its evidence after all stages that make some, in input pixels.
         """
         return self._explain(*self.read(data))
 

@@ -6,15 +6,15 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 
-def add_photo_results(
+def add_image_results(
     sample: DetDataSample, instances: InstanceData, image_scores: Tensor
 ) -> None:
-    """Put what goes with a photo's predicted instances into its sample.
+    """Put what goes with an image's predicted instances into its sample.
 
     Args:
         sample: Gets ``pred_image_scores``, with masks ``pred_sem_seg``, and tells the metrics
             that boxes end at the first pixels outside (``boxes_end``).
-        instances: In photo pixels.
+        instances: In image pixels.
         image_scores: [C].
     """
     sample.pred_image_scores = image_scores
@@ -35,7 +35,7 @@ def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tenso
     """
     masks = instances.masks
     order = instances.scores.argsort(descending=True)
-    # Of large photos all masks are gigabytes: only those that are painted are copied.
+    # Of large images all masks are gigabytes: only those that are painted are copied.
     order = order[instances.scores[order] >= min_score]
     if len(order) == 0:
         return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)

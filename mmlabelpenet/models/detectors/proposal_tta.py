@@ -13,14 +13,14 @@ from mmlabelpenet.structures import Evidence
 
 from ..task_modules import select_detections
 from .label_penet import LabelPEnet
-from .painting import add_photo_results
+from .painting import add_image_results
 
 View = tuple[tuple[Tensor, ...], list[Evidence]]
 
 
 @MODELS.register_module()
 class ProposalTTA(BaseTTAModel):
-    """Averages what :class:`LabelPEnet` gives to each proposal over the views of a photo.
+    """Averages what :class:`LabelPEnet` gives to each proposal over the views of an image.
 
     The views of mmcv's ``TestTimeAug`` hold the same proposals in the same order, so that scores
     and boxes are averaged before NMS, as WSDDN, OICR and PCL test; masks are averaged within the
@@ -29,10 +29,10 @@ class ProposalTTA(BaseTTAModel):
 
     @torch.no_grad()
     def test_step(self, data: Mapping) -> list[DetDataSample]:
-        """Results of a batch of photos, each seen in several views.
+        """Results of a batch of images, each seen in several views.
 
         Args:
-            data: ``inputs`` and ``data_samples``, lists over views of lists over photos.
+            data: ``inputs`` and ``data_samples``, lists over views of lists over images.
 
         Returns:
             The samples of the first view with the results, as :meth:`LabelPEnet.predict` gives
@@ -57,12 +57,12 @@ class ProposalTTA(BaseTTAModel):
         samples = views[0]['data_samples']
         for sample, result, score in zip(samples, results, scores):
             sample.pred_instances = result
-            add_photo_results(sample, result, score)
+            add_image_results(sample, result, score)
         return samples
 
     @staticmethod
     def _boxes(model: LabelPEnet, read: Sequence[View]) -> list[InstanceData]:
-        """Detections of each photo, in its own pixels."""
+        """Detections of each image, in its own pixels."""
         scored = [model.score_regions(*view, model.tested) for view in read]
         stage = model.cascade[model.tested]
         selection = model.cascade[stage.needs or model.tested].test_cfg
@@ -70,7 +70,7 @@ class ProposalTTA(BaseTTAModel):
         for index in range(len(scored[0])):
             scores = torch.stack([view[index][0] for view in scored]).mean(0)
             boxes = [
-                to_photo(view[index][1], evidence[index])
+                to_image(view[index][1], evidence[index])
                 for view, (_, evidence) in zip(scored, read)
             ]
             results.append(select_detections(torch.stack(boxes).mean(0), scores, **selection))
@@ -100,7 +100,7 @@ class ProposalTTA(BaseTTAModel):
 
 
 def _image_scores(model: LabelPEnet, read: Sequence[View]) -> Tensor:
-    """Mean probability [B, C] that a class is in the photo."""
+    """Mean probability [B, C] that a class is in the image."""
     stage = model.cascade['classification']
     scores = [
         stage.image_scores(feats, [e.img_shape for e in evidence]) for feats, evidence in read
@@ -108,13 +108,13 @@ def _image_scores(model: LabelPEnet, read: Sequence[View]) -> Tensor:
     return torch.stack(scores).mean(0)
 
 
-def to_photo(bboxes: Tensor, evidence: Evidence) -> Tensor:
-    """Boxes [N, 4] from the pixels of a view, flipped or not, to those of the photo."""
+def to_image(bboxes: Tensor, evidence: Evidence) -> Tensor:
+    """Boxes [N, 4] from the pixels of a view, flipped or not, to those of the image."""
     return _unflip(bboxes, evidence) / bboxes.new_tensor(evidence.scale_factor * 2)
 
 
 def to_view(bboxes: Tensor, evidence: Evidence) -> Tensor:
-    """Boxes [N, 4] from the pixels of the photo to those of a view."""
+    """Boxes [N, 4] from the pixels of the image to those of a view."""
     return _unflip(bboxes * bboxes.new_tensor(evidence.scale_factor * 2), evidence)
 
 

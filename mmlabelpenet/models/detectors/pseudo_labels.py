@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmlabelpenet.structures import Evidence
 
-from ..grids import maps_on_photo
+from ..grids import maps_on_image
 
 
 def above(evidence: Evidence, threshold: float) -> Evidence:
@@ -23,7 +23,7 @@ def above(evidence: Evidence, threshold: float) -> Evidence:
 
 
 def supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
-    """For the log: pseudo instances a photo that count, and their mean weight."""
+    """For the log: pseudo instances an image that count, and their mean weight."""
     if 'pseudo_instances' not in evidence[0]:
         return {}
     weights = torch.cat([one.pseudo_instances.weights for one in evidence]).float()
@@ -32,7 +32,7 @@ def supervision(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
 
 
 def pseudo_result(evidence: Evidence, maps: str) -> InstanceData:
-    """Pseudo instances in photo pixels, for measuring them like a result; masks are ``maps``."""
+    """Pseudo instances in image pixels, for measuring them like a result; masks are ``maps``."""
     pseudo = evidence.pseudo_instances
     scale = pseudo.bboxes.new_tensor(evidence.scale_factor * 2)
     result = InstanceData(
@@ -42,5 +42,5 @@ def pseudo_result(evidence: Evidence, maps: str) -> InstanceData:
     if len(pseudo) == 0 or maps not in pseudo:
         result.masks = result.labels.new_zeros((len(pseudo), height, width), dtype=torch.bool)
         return result
-    result.masks = maps_on_photo(pseudo[maps], evidence.instance_stride, evidence) >= 0.5
+    result.masks = maps_on_image(pseudo[maps], evidence.instance_stride, evidence) >= 0.5
     return result

@@ -1,4 +1,4 @@
-"""Photos of a batch on their own, and at other sizes, where attention is read as well."""
+"""Images of a batch on their own, and at other sizes, where attention is read as well."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,19 @@ from mmlabelpenet.structures import Evidence
 
 
 def rescaled(evidence: Evidence, scale: float) -> Evidence:
-    """A view of a photo at another size, with what attention needs to know of it.
+    """A view of an image at another size, with what attention needs to know of it.
 
     Args:
-        evidence: With ``photo`` [3, H, W].
+        evidence: With ``image`` [3, H, W].
         scale: Of its sides.
 
     Returns:
-        Evidence with a bilinear ``photo``, its own ``img_shape`` and the same ``tags``.
+        Evidence with a bilinear ``image``, its own ``img_shape`` and the same ``tags``.
     """
     size = tuple(max(round(int(side) * scale), 1) for side in evidence.img_shape[:2])
     view = Evidence(metainfo=dict(evidence.metainfo) | {'img_shape': size})
-    view.photo = F.interpolate(
-        evidence.photo[None], size, mode='bilinear', align_corners=False, antialias=scale < 1
+    view.image = F.interpolate(
+        evidence.image[None], size, mode='bilinear', align_corners=False, antialias=scale < 1
     )[0]
     if 'tags' in evidence:
         view.tags = evidence.tags
@@ -30,9 +30,9 @@ def rescaled(evidence: Evidence, scale: float) -> Evidence:
 
 
 def padded_input(evidence: Evidence, size: tuple[int, int]) -> Tensor:
-    """The photo as a batch of one [1, 3, *size], zero below and right of it."""
-    below, right = (side - own for side, own in zip(size, evidence.photo.shape[1:]))
-    return F.pad(evidence.photo, (0, right, 0, below))[None]
+    """The image as a batch of one [1, 3, *size], zero below and right of it."""
+    below, right = (side - own for side, own in zip(size, evidence.image.shape[1:]))
+    return F.pad(evidence.image, (0, right, 0, below))[None]
 
 
 def stack_maps(maps: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
 
-from ..grids import inside_boxes, maps_on_photo, paste_maps, refined, tight_boxes, valid_cells
+from ..grids import inside_boxes, maps_on_image, paste_maps, refined, tight_boxes, valid_cells
 from .roi_features import build_extractor
 
 
@@ -65,10 +65,10 @@ class WeakMaskHead(BaseModule):
         channels: Their channels.
         class_agnostic: Whether one mask serves all classes.
         mask_threshold: Least probability of a pixel of the final mask.
-        refine: Config of a module that fits final masks to the colours of the photo, e.g.
+        refine: Config of a module that fits final masks to the colours of the image, e.g.
             ``PixelAffinity``, or a list of them, one after the other; None leaves them as they
             are. What is fitted is divided by its peak before ``mask_threshold`` is asked for.
-        refine_best: Detections of a photo, by score, whose masks are fitted.
+        refine_best: Detections of an image, by score, whose masks are fitted.
         tighten: Share of the way that a final box goes to the tight box of its mask.
         part_penalty: Share of its score that a detection loses where its mask lies within that
             of a better one of its class: weak labels teach parts of objects too.
@@ -171,7 +171,7 @@ class WeakMaskHead(BaseModule):
         results: Sequence[InstanceData],
         evidence: Sequence[Evidence],
     ) -> list[InstanceData]:
-        """Add masks to detections and bring both to the photo's own size.
+        """Add masks to detections and bring both to the image's own size.
 
         Args:
             feats: Backbone maps of B images.
@@ -180,7 +180,7 @@ class WeakMaskHead(BaseModule):
             evidence: For each image its evidence, as :meth:`masks` needs it.
 
         Returns:
-            The detections with ``bboxes`` in photo pixels and ``masks`` [M_i, H, W] bool.
+            The detections with ``bboxes`` in image pixels and ``masks`` [M_i, H, W] bool.
         """
         labels = torch.cat([result.labels for result in results])
         logits = self.label_logits(feats, [result.bboxes for result in results], labels)
@@ -193,11 +193,11 @@ class WeakMaskHead(BaseModule):
         return pasted
 
     def finish(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> InstanceData:
-        """Add masks to one photo's detections; boxes and scores follow from them.
+        """Add masks to one image's detections; boxes and scores follow from them.
 
         Args:
             soft: [M, size, size] in 0..1, of each detection's own class.
-            result: M detections with ``bboxes`` in photo pixels, ``labels``, ``scores`` falling.
+            result: M detections with ``bboxes`` in image pixels, ``labels``, ``scores`` falling.
             evidence: As :meth:`masks` needs it.
 
         Returns:
@@ -217,12 +217,12 @@ class WeakMaskHead(BaseModule):
         return result
 
     def masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
-        """Masks of one photo's detections: the best ones fitted to it where that is asked for.
+        """Masks of one image's detections: the best ones fitted to it where that is asked for.
 
         Args:
             soft: [M, size, size] in 0..1, of each detection's own class.
-            result: M detections with ``bboxes`` in photo pixels, ``labels``, ``scores`` falling.
-            evidence: With ``ori_shape``; with ``scale_factor``, ``photo`` and perhaps ``flip``
+            result: M detections with ``bboxes`` in image pixels, ``labels``, ``scores`` falling.
+            evidence: With ``ori_shape``; with ``scale_factor``, ``image`` and perhaps ``flip``
                 where masks are fitted.
 
         Returns:
@@ -237,21 +237,21 @@ class WeakMaskHead(BaseModule):
         )
 
     def fitted_maps(
-        self, soft: Tensor, bboxes: Tensor, photo: Tensor, stride: int
+        self, soft: Tensor, bboxes: Tensor, image: Tensor, stride: int
     ) -> tuple[Tensor, int]:
-        """Soft masks on a grid of the photo, fitted to its colours where that is asked for.
+        """Soft masks on a grid of the image, fitted to its colours where that is asked for.
 
         Args:
             soft: [M, size, size] in 0..1, masks of regions.
             bboxes: [M, 4] xyxy, the regions in input pixels.
-            photo: [3, h, w] as the network sees it, without padding.
+            image: [3, h, w] as the network sees it, without padding.
             stride: Of the grid that they are pasted on.
 
         Returns:
             [M, h', w'] in 0..1, and the stride of their grid: the last refiner's.
         """
-        maps = paste_maps(soft, bboxes / stride, valid_cells(photo.shape[1:], stride))
-        return refined(self.refiners, photo, maps, stride)
+        maps = paste_maps(soft, bboxes / stride, valid_cells(image.shape[1:], stride))
+        return refined(self.refiners, image, maps, stride)
 
     def plain_masks(
         self, soft: Tensor, result: InstanceData, ori_shape: tuple[int, ...]
@@ -266,13 +266,13 @@ class WeakMaskHead(BaseModule):
         return self.fcn.predict_by_feat(*given, rescale=True)[0].masks
 
     def fitted_masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
-        """Soft masks fitted to the photo within their boxes; see :meth:`masks`."""
+        """Soft masks fitted to the image within their boxes; see :meth:`masks`."""
         height, width = evidence.ori_shape[:2]
         if len(result) == 0:
             return soft.new_zeros((0, height, width), dtype=torch.bool)
-        photo = evidence.photo.flip(-1) if evidence.get('flip') else evidence.photo
+        image = evidence.image.flip(-1) if evidence.get('flip') else evidence.image
         boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
-        fitted = self.fitted_maps(soft, boxes, photo, self.refiners[0].stride)
-        maps = maps_on_photo(*fitted, evidence)
+        fitted = self.fitted_maps(soft, boxes, image, self.refiners[0].stride)
+        maps = maps_on_image(*fitted, evidence)
         inside = inside_boxes(result.bboxes, height, width)
         return (maps >= self.paste_cfg.mask_thr_binary) & inside

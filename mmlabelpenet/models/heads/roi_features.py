@@ -13,7 +13,7 @@ from mmlabelpenet.registry import MODELS
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of every cell, so that padding can't leak into a photo."""
+    """Layer norm over the channels of every cell, so that padding can't leak into an image."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise [B, C, h, w] over C."""

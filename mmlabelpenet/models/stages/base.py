@@ -45,7 +45,7 @@ class Stage(BaseModule, metaclass=ABCMeta):
 
         Returns:
             For each image ``bboxes`` [M, 4], ``scores`` [M], ``labels`` [M]; in input pixels,
-            or, with ``masks`` [M, H, W], in photo pixels.
+            or, with ``masks`` [M, H, W], in image pixels.
         """
 
     @abstractmethod

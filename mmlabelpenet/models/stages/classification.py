@@ -18,9 +18,9 @@ from .base import Stage
 
 @MODELS.register_module()
 class ClassificationStage(Stage):
-    """Learns from tags which classes a photo holds, and where (METHOD 3.1).
+    """Learns from tags which classes an image holds, and where (METHOD 3.1).
 
-    Two parts learn side by side: a linear classifier of the whole photo, which the attention
+    Two parts learn side by side: a linear classifier of the whole image, which the attention
     source reads, and the two streams of WSDDN over the proposals.
 
     Args:
@@ -31,9 +31,9 @@ class ClassificationStage(Stage):
             the rings around them: a part of an object has more of it around itself, so the whole
             stands out (contrastive model S of Kantorov et al., ContextLocNet, ECCV 2016).
         loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
-        loss_image_weight: Factor of the whole photo's loss.
+        loss_image_weight: Factor of the whole image's loss.
         loss_region_weight: Factor of the loss on validated instances.
-        num_samples: Proposals drawn from a photo for the loss; None takes all.
+        num_samples: Proposals drawn from an image for the loss; None takes all.
         score_proposals: Whether to hand on proposal scores of the two streams; without it all
             proposals score alike and the calibration's energy decides.
         energy_threshold: Hand on, in place of the streams' scores, the class's image score times
@@ -77,11 +77,11 @@ class ClassificationStage(Stage):
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``.
 
-        The classifier learns from ``views`` of the photos as from the photos, each size counting
+        The classifier learns from ``views`` of the images as from the images, each size counting
         alike, since attention is read off it at all of them.
 
         On the way back, where the evidence has pseudo instances already, ``loss_region`` too:
-        the classifier learns from each of them as from a small photo (METHOD 5).
+        the classifier learns from each of them as from a small image (METHOD 5).
         """
         tags = torch.stack([e.tags for e in evidence])
         known = torch.stack([e.known for e in evidence])
@@ -89,8 +89,8 @@ class ClassificationStage(Stage):
         loss_image = F.binary_cross_entropy_with_logits(
             logits, tags.expand_as(logits), weight=known.expand_as(logits), reduction='sum'
         )
-        photos = len(logits) * len(evidence)
-        losses = dict(loss_image=self.loss_image_weight * loss_image / photos)
+        images = len(logits) * len(evidence)
+        losses = dict(loss_image=self.loss_image_weight * loss_image / images)
         if self.has_streams:
             scores = self.proposal_scores(feats, self._drawn(evidence))
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
@@ -101,7 +101,7 @@ class ClassificationStage(Stage):
         return losses
 
     def _logits_of_sizes(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> Tensor:
-        """Logits [S, B, C] of B photos at each of S sizes, their own first."""
+        """Logits [S, B, C] of B images at each of S sizes, their own first."""
         sizes = [self.attention.image_logits(feats, [e.img_shape for e in evidence])]
         for views in zip(*(e.get('views', []) for e in evidence)):
             logits = [self.attention.image_logits(v.feats, [v.img_shape]) for v in views]
@@ -109,7 +109,7 @@ class ClassificationStage(Stage):
         return torch.stack(sizes)
 
     def _region_loss(self, feats: Sequence[Tensor], index: int, evidence: Evidence) -> Tensor:
-        """Loss of the pseudo instances of one photo, weighted by their weights."""
+        """Loss of the pseudo instances of one image, weighted by their weights."""
         pseudo = evidence.pseudo_instances
         logits = self.attention.region_logits(feats, index, evidence.img_shape, pseudo.bboxes)
         targets = F.one_hot(pseudo.labels, self.num_classes).float()
@@ -135,13 +135,13 @@ class ClassificationStage(Stage):
         return [self.loss_cls.proposal_scores(c, w) for c, w in pairs]
 
     def _energy(self, evidence: Evidence, attention: Tensor, threshold: float) -> Tensor:
-        """Energy [N, C] of one photo's proposals, 1 for the best of each class."""
+        """Energy [N, C] of one image's proposals, 1 for the best of each class."""
         boxes = evidence.proposals.bboxes / self.attention.stride
         energy = contrast_energy(attention, boxes, threshold)
         return energy / energy.amax(0).clamp(min=1e-6)
 
     def image_scores(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
-        """Probability [B, C] that a class is in the photo."""
+        """Probability [B, C] that a class is in the image."""
         return self.attention.image_logits(feats, img_shapes).float().sigmoid()
 
     @torch.no_grad()

@@ -27,7 +27,7 @@ class DetectionStage(Stage):
         box_head: Arguments of :class:`WeakBoxHead`. With several branches, each further one is
             taught by what the one before finds (OICR); all drawn proposals must learn then.
         mining: Arguments of :func:`mine` for further branches and :meth:`propagate`.
-        max_proposals: Proposals drawn from a photo at random before any assignment, on which
+        max_proposals: Proposals drawn from an image at random before any assignment, on which
             further branches mine too; None takes all.
         extend_score: :meth:`propagate` adds own detections of tagged classes with at least
             this score that overlap no pseudo box of their class; None adds none.
@@ -142,10 +142,10 @@ class DetectionStage(Stage):
         finer = []
         for index, one in enumerate(evidence):
             one = one.clone()
-            photo = [level[index : index + 1] for level in feats]
+            image = [level[index : index + 1] for level in feats]
             for name in ('found', 'pseudo_instances'):
                 instances = one.get(name).clone()
-                instances.agreement = self.agreement(photo, instances, one.instance_stride)
+                instances.agreement = self.agreement(image, instances, one.instance_stride)
                 one.set_field(instances, name)
             finer.append(one)
         return finer
@@ -153,10 +153,10 @@ class DetectionStage(Stage):
     def agreement(
         self, feats: Sequence[Tensor], instances: InstanceData, mask_stride: int
     ) -> Tensor:
-        """Agreement v [M] with instances of one photo.
+        """Agreement v [M] with instances of one image.
 
         Args:
-            feats: Backbone maps of the photo, each [1, c, h, w].
+            feats: Backbone maps of the image, each [1, c, h, w].
             instances: M with ``bboxes``, ``labels`` and ``masks`` [M, h', w'] (or, where a later
                 stage has not made any, ``attention``).
             mask_stride: Of the grid of the masks.

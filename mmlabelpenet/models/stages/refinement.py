@@ -21,7 +21,7 @@ class MaskTeaching:
     Args:
         foreground: Least value of a map that is foreground.
         background: Greatest value that is background; between the two a pixel is left open.
-        num_samples: Regions that learn in a photo.
+        num_samples: Regions that learn in an image.
         pos_iou: Least IoU of a proposal with the pseudo box whose map it learns.
     """
 
@@ -71,7 +71,7 @@ class RefinementStage(Stage):
         num_classes: C.
         mask_head: Arguments of :class:`WeakMaskHead`.
         teaching: Arguments of :class:`MaskTeaching`: the trimap's thresholds.
-        hand_on_fitted: Whether the masks that :meth:`propagate` hands on are fitted to the photo
+        hand_on_fitted: Whether the masks that :meth:`propagate` hands on are fitted to the image
             as those of a result are (``refine`` of the mask head): what learns from a mask as
             the head sees it, cut at one half, learns what is wrong with it too.
         init_cfg: mmengine's initialisation.
@@ -120,7 +120,7 @@ class RefinementStage(Stage):
 
         Returns:
             The evidence with ``masks`` of its pseudo instances. Where masks are fitted to the
-            photo on a finer grid than that of the instances, all their maps are brought onto it,
+            image on a finer grid than that of the instances, all their maps are brought onto it,
             and ``instance_stride`` tells so.
         """
         if 'masks' in evidence[0].pseudo_instances:
@@ -144,11 +144,11 @@ class RefinementStage(Stage):
         return finer
 
     def _with_fitted(self, evidence: Evidence, masks: Tensor) -> InstanceData:
-        """Pseudo instances with masks fitted to the photo, on the finer one of both grids."""
+        """Pseudo instances with masks fitted to the image, on the finer one of both grids."""
         pseudo, stride = evidence.pseudo_instances.clone(), evidence.instance_stride
-        maps, fine = self.mask_head.fitted_maps(masks, pseudo.bboxes, evidence.photo, stride)
+        maps, fine = self.mask_head.fitted_maps(masks, pseudo.bboxes, evidence.image, stride)
         finest = min(fine, stride)
-        size = valid_cells(evidence.photo.shape[1:], finest)
+        size = valid_cells(evidence.image.shape[1:], finest)
         pseudo.attention = resample(pseudo.attention[None], stride, finest, size)[0]
         pseudo.masks = resample(maps[None], fine, finest, size)[0]
         evidence.set_metainfo(dict(instance_stride=finest))
@@ -166,5 +166,5 @@ class RefinementStage(Stage):
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
-        """The detections of the stage before, with masks, in photo pixels."""
+        """The detections of the stage before, with masks, in image pixels."""
         return self.mask_head.paste(feats, [e.detections for e in evidence], evidence)

@@ -81,7 +81,7 @@ class SegmentationStage(Stage):
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Begin the way back: add what this stage finds of the tagged classes.
 
-        Masks are fitted to the photo as those of a result are: a tight box of a mask that
+        Masks are fitted to the image as those of a result are: a tight box of a mask that
         misses the edges of its object would be a worse one than that of the attention.
 
         Returns:
@@ -102,7 +102,7 @@ class SegmentationStage(Stage):
         ):
             one = one.clone()
             stride = one.instance_stride
-            maps, fine = self.mask_head.fitted_maps(masks, instances.bboxes, one.photo, stride)
+            maps, fine = self.mask_head.fitted_maps(masks, instances.bboxes, one.image, stride)
             height, width = one.img_shape[:2]
             tight = tight_boxes(maps >= 0.5) * fine
             tight = tight.minimum(tight.new_tensor([width, height, width, height]))
@@ -116,7 +116,7 @@ class SegmentationStage(Stage):
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
-        """Final instances with masks, in photo pixels."""
+        """Final instances with masks, in image pixels."""
         pairs = self.score_regions(feats, evidence)
         results = [select_detections(boxes, scores, **self.test_cfg) for scores, boxes in pairs]
         return self.mask_head.paste(feats, results, evidence)

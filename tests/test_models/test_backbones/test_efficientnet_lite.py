@@ -157,7 +157,7 @@ def test_the_weights_of_the_package_fill_every_key(variant):
 
 
 def test_the_weights_know_a_uniform_when_they_see_one():
-    """With its classifier put on top, the network names a photo that matplotlib carries.
+    """With its classifier put on top, the network names an image that matplotlib carries.
 
     A layer in the wrong place, or padding on the wrong side, gives another class.
     """
@@ -167,8 +167,8 @@ def test_the_weights_know_a_uniform_when_they_see_one():
     model = EfficientNetLite(out_indices=(7,)).eval()
     model.load_state_dict(CheckpointLoader.load_checkpoint('efficientnet-lite://lite0', 'cpu'))
     portrait = Path(matplotlib.get_data_path()) / 'sample_data' / 'grace_hopper.jpg'
-    photo = Image.open(portrait).crop((0, 50, 512, 562)).resize((224, 224), Image.BICUBIC)
-    x = torch.from_numpy(np.array(photo)).permute(2, 0, 1).float()
+    image = Image.open(portrait).crop((0, 50, 512, 562)).resize((224, 224), Image.BICUBIC)
+    x = torch.from_numpy(np.array(image)).permute(2, 0, 1).float()
     with torch.no_grad():
         vector = model((x[None] - 127) / 128)[0].mean((2, 3))
         scores = F.linear(vector, raw['_fc.weight'], raw['_fc.bias']).softmax(1)[0]

@@ -57,7 +57,7 @@ def test_the_classifier_starts_from_zero(cam):
     assert (cam.image_logits((None, torch.rand(1, 2, 1, 1)), [(16, 16)]) == 0).all()
 
 
-def test_a_region_that_is_the_whole_photo_scores_as_the_photo_does(cam):
+def test_a_region_that_is_the_whole_image_scores_as_the_image_does(cam):
     torch.manual_seed(0)
     torch.nn.init.normal_(cam.classifiers[0].weight)
     torch.nn.init.normal_(cam.bias)

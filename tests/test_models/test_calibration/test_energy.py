@@ -52,7 +52,7 @@ def attention():
         [3.0, 2.0, 5.0, 6.0],  # cuts the object
         [4.0, 3.0, 6.0, 5.0],  # its inmost part
         [1.0, 0.0, 9.0, 8.0],  # swallows background
-        [0.0, 0.0, 12.0, 10.0],  # the whole photo
+        [0.0, 0.0, 12.0, 10.0],  # the whole image
         [5.0, 4.0, 9.0, 8.0],  # half beside it
         [8.0, 7.0, 12.0, 10.0],  # misses it
     ],

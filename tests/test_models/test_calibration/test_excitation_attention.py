@@ -5,7 +5,7 @@ import torch
 
 from mmlabelpenet.models import ExcitationAttention
 
-from ..tiny import LEVELS, NUM_CLASSES, build_model, evidence_of, losses_of, photo, predictions_of
+from ..tiny import LEVELS, NUM_CLASSES, build_model, evidence_of, image, losses_of, predictions_of
 
 EXCITATION = dict(type='ExcitationAttention', levels=(1, 2), level=1)
 
@@ -43,7 +43,7 @@ def test_classes_without_tag_get_no_map(model):
     assert none.eq(0).all()
 
 
-def test_a_photo_s_maps_do_not_depend_on_the_batch(model):
+def test_a_image_s_maps_do_not_depend_on_the_batch(model):
     attention = model.cascade['classification'].attention
     feats = model.backbone(torch.randn(2, 3, 64, 96))
     both = attention(feats, [evidence_of(64, 96)] * 2)
@@ -53,13 +53,13 @@ def test_a_photo_s_maps_do_not_depend_on_the_batch(model):
 
 def test_the_cascade_trains_and_predicts_and_owns_no_weight_twice(model):
     model.train()
-    losses = losses_of(model, photo(), photo(48, 80, seed=1))
+    losses = losses_of(model, image(), image(48, 80, seed=1))
     sum(losses.values()).backward()
     assert all(loss.isfinite() for loss in losses.values())
     classifier = model.cascade['classification'].attention.classifiers[0]
     assert classifier.weight.grad is not None
     model.eval()
-    assert len(predictions_of(model, photo())) == 1
+    assert len(predictions_of(model, image())) == 1
     assert not [name for name in model.state_dict() if 'tail' in name]
     twin = copy.deepcopy(model)
     tail = twin.cascade['classification'].attention.tails[2]

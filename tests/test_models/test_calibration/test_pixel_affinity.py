@@ -6,11 +6,11 @@ from mmlabelpenet.models.calibration.pixel_affinity import spread
 
 
 def two_colours(height=48, width=64, edge=40):
-    """A photo of two colours with a vertical edge between them."""
-    photo = torch.zeros(3, height, width)
-    photo[0, :, :edge] = 1.0
-    photo[2, :, edge:] = 1.0
-    return photo + 0.02 * torch.rand(3, height, width)
+    """An image of two colours with a vertical edge between them."""
+    image = torch.zeros(3, height, width)
+    image[0, :, :edge] = 1.0
+    image[2, :, edge:] = 1.0
+    return image + 0.02 * torch.rand(3, height, width)
 
 
 def test_neighbours_of_a_cell():
@@ -36,8 +36,8 @@ def test_a_cell_takes_the_mean_of_its_neighbours_by_affinity():
 
 
 def test_affinity_knows_no_unit_of_colour():
-    photo = torch.rand(3, 8, 9)
-    one, other = (colour_affinity(p, (1, 2), 0.1) for p in (photo, 40 * photo - 7))
+    image = torch.rand(3, 8, 9)
+    one, other = (colour_affinity(p, (1, 2), 0.1) for p in (image, 40 * image - 7))
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 

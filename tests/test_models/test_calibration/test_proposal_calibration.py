@@ -10,7 +10,7 @@ from ..tiny import STRIDES, boxes_in, evidence_of, pseudo_of, random_feats
 
 
 def stage_one_evidence(tags=(1.0, 0.0, 1.0)):
-    """What stage 1 hands on of a photo of 64 x 96."""
+    """What stage 1 hands on of an image of 64 x 96."""
     return evidence_of(
         64,
         96,
@@ -108,7 +108,7 @@ def test_tightening_moves_boxes_only_where_they_agree(old, moves):
     assert pseudo.bboxes.tolist() == [old]
 
 
-def test_tight_boxes_stay_within_the_photo():
+def test_tight_boxes_stay_within_the_image():
     evidence = stage_one_evidence()
     evidence.set_metainfo(dict(img_shape=(60, 90), instance_stride=16))
     pseudo = pseudo_of([[0.0, 0, 90, 55]], [0])
@@ -119,7 +119,7 @@ def test_tight_boxes_stay_within_the_photo():
 
 def test_refined_instances_lie_on_a_finer_grid_and_stay_in_their_boxes():
     evidence = stage_one_evidence()
-    evidence.photo = torch.rand(3, 64, 96)
+    evidence.image = torch.rand(3, 64, 96)
     plain, refined = (
         ProposalCalibration(refine=refine)(random_feats(), [evidence])[0]
         for refine in (None, dict(type='PixelAffinity', stride=4, steps=0))
@@ -166,7 +166,7 @@ def test_what_stands_out_needs_no_proposal():
     assert len(after.pseudo_instances) == 0
 
 
-def test_what_stands_out_stays_in_the_photo_and_off_mines_proposals_all_the_same():
+def test_what_stands_out_stays_in_the_image_and_off_mines_proposals_all_the_same():
     evidence = stage_one_evidence()
     evidence.set_metainfo(dict(img_shape=(60, 90)))
     evidence.attention = torch.ones(3, 4, 6)
@@ -181,13 +181,13 @@ def test_what_stands_out_stays_in_the_photo_and_off_mines_proposals_all_the_same
 
 def test_refiners_follow_one_another():
     evidence = stage_one_evidence()
-    evidence.photo = torch.rand(3, 64, 96)
+    evidence.image = torch.rand(3, 64, 96)
     chain = [dict(type='PixelAffinity', stride=8), dict(type='PixelAffinity', stride=4, steps=2)]
     calibration = ProposalCalibration(seeds='attention', refine=chain)
     [after] = calibration(random_feats(), [evidence])
     coarse, fine = calibration.refiners
-    maps = coarse(evidence.photo, evidence.attention[[0, 2]], 16)
-    maps = fine(evidence.photo, maps, 8)
+    maps = coarse(evidence.image, evidence.attention[[0, 2]], 16)
+    maps = fine(evidence.image, maps, 8)
     assert after.instance_stride == 4
     outlined = after.pseudo_instances.attention > 0
     assert outlined.shape == maps.shape

@@ -60,13 +60,13 @@ def test_no_step_leaves_the_map_and_brings_it_to_the_grid():
     torch.testing.assert_close(maps[0, 0], torch.tensor([0.5, 0.625, 0.875, 1.0]))
 
 
-def test_a_photo_of_one_cell_keeps_its_attention():
+def test_a_image_of_one_cell_keeps_its_attention():
     walk = RandomWalk(strides=(32,), levels=(0,))
     maps = walk((torch.rand(1, 4, 1, 1),), 0, torch.ones(2, 1, 1), 32, (6, 8))
     assert maps.flatten().tolist() == [1, 1]
 
 
-def test_padding_and_other_photos_are_not_looked_at():
+def test_padding_and_other_images_are_not_looked_at():
     walk = RandomWalk(strides=(8, 16), levels=(0, 1))
     fine, coarse, attention = torch.rand(1, 3, 4, 6), torch.rand(1, 5, 2, 3), torch.rand(2, 2, 3)
     alone = walk((fine, coarse), 0, attention, 16, (32, 48))

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from mmlabelpenet.models import SemanticAttention
 from mmlabelpenet.structures import Evidence
 
-from ..tiny import build_model, collate, evidence_of, losses_of, photo, predictions_of
+from ..tiny import build_model, collate, evidence_of, image, losses_of, predictions_of
 
 LEVEL = dict(in_channels=(1, 2), strides=(8, 16), levels=(1,))
 SEMANTIC = dict(in_channels=(24, 40, 112), strides=(4, 8, 16), levels=(2,))
@@ -52,7 +52,7 @@ def test_what_a_tagged_class_claims_is_no_background_but_an_untagged_one_claims_
     assert semantic.targets(one, 1.0, (1, 2))[1].tolist() == [[0.0, 1.0]]
 
 
-def test_instances_that_count_nothing_and_photos_without_any_teach_no_class(semantic):
+def test_instances_that_count_nothing_and_images_without_any_teach_no_class(semantic):
     attention = torch.zeros(3, 1, 2)
     idle = labelled(16, 32, [(0, 0.0, torch.ones(1, 2))], attention)
     empty = labelled(16, 32, [], attention, tags=(0.0, 0.0, 0.0))
@@ -62,7 +62,7 @@ def test_instances_that_count_nothing_and_photos_without_any_teach_no_class(sema
         assert (weights == 1).all()
 
 
-def test_a_photo_that_may_hold_more_than_its_tags_teaches_no_background(semantic):
+def test_a_image_that_may_hold_more_than_its_tags_teaches_no_background(semantic):
     one = labelled(16, 32, [(0, 1.0, torch.tensor([[1.0, 0.0]]))], torch.zeros(3, 1, 2))
     one.known = torch.tensor([1.0, 1.0, 0.0])
     assert semantic.targets(one, 1.0, (1, 2))[1].tolist() == [[1.0, 0.0]]
@@ -79,7 +79,7 @@ def test_targets_of_a_larger_view_lie_at_the_same_places(semantic):
     assert inside.sum() == 4 * 6
 
 
-def test_each_class_of_a_photo_and_the_background_count_alike(semantic):
+def test_each_class_of_a_image_and_the_background_count_alike(semantic):
     wide = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
     one = labelled(16, 96, [(0, 1.0, wide)], torch.zeros(3, 1, 6))
     feats = (None, torch.zeros(1, 2, 1, 6))
@@ -92,7 +92,7 @@ def test_each_class_of_a_photo_and_the_background_count_alike(semantic):
     assert semantic.loss(feats, [one]).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_views_count_as_the_photos_do(semantic):
+def test_views_count_as_the_images_do(semantic):
     one = labelled(16, 32, [(0, 1.0, torch.tensor([[1.0, 0.0]]))], torch.zeros(3, 1, 2))
     torch.nn.init.normal_(semantic.classifiers[0].weight)
     own, larger = torch.rand(1, 2, 1, 2), torch.rand(1, 2, 2, 4)
@@ -100,7 +100,7 @@ def test_views_count_as_the_photos_do(semantic):
     view.feats = (None, larger)
     alone = semantic.loss((None, own), [one])
     logits = semantic.cell_logits(view.feats, 0, (32, 64))
-    seen = semantic._photo_loss(logits, one, 2.0)
+    seen = semantic._image_loss(logits, one, 2.0)
     one.views = [view]
     torch.testing.assert_close(semantic.loss((None, own), [one]), (alone + seen) / 2)
 
@@ -147,7 +147,7 @@ def test_in_a_phase_of_its_own_it_alone_learns_and_its_teacher_stays_the_same(mo
     learning = {name for name, value in model.named_parameters() if value.requires_grad}
     assert learning == {f'calibration.semantic.{x}' for x in ('classifiers.0.weight', 'bias')}
     assert model.labels_fixed
-    losses = losses_of(model, photo(), photo(96, 64, seed=1))
+    losses = losses_of(model, image(), image(96, 64, seed=1))
     assert {name for name in losses if 'loss' in name} == {'calibration.loss_semantic'}
     losses['calibration.loss_semantic'].backward()
     assert model.calibration.semantic.bias.grad.abs().sum() > 0
@@ -157,7 +157,7 @@ def test_in_a_phase_of_its_own_it_alone_learns_and_its_teacher_stays_the_same(mo
     model.calibration.semantic.loss = lambda f, e: taught.append(e) or original(f, e)
     for _ in range(2):
         torch.nn.init.normal_(model.calibration.semantic.bias, std=5.0)
-        losses_of(model, photo())
+        losses_of(model, image())
     first, second = (one[0].pseudo_instances.attention for one in taught)
     assert first.equal(second)
 
@@ -165,7 +165,7 @@ def test_in_a_phase_of_its_own_it_alone_learns_and_its_teacher_stays_the_same(mo
 def test_after_it_has_learnt_it_adds_to_the_attention(model):
     model.set_active(['detection'], False)
     model.eval()
-    data = collate(photo())
+    data = collate(image())
     before = model.explain(data)[0].attention
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
     after = model.explain(data)[0].attention
@@ -178,7 +178,7 @@ def test_it_learns_with_the_stages_where_it_is_named_among_them(model):
     model.set_active(['classification', 'calibration', 'detection'], True)
     assert not model.labels_fixed
     assert model.calibration.trusts_semantic
-    losses = losses_of(model.train(), photo())
+    losses = losses_of(model.train(), image())
     parts = {name.split('.')[0] for name in losses if 'loss' in name}
     assert parts == {'classification', 'calibration', 'detection'}
 
@@ -191,11 +191,11 @@ def test_a_calibration_without_a_part_that_learns_is_no_stage():
 
 
 @pytest.mark.parametrize('stage', ['classification', 'detection', 'segmentation'])
-def test_predictions_do_not_look_at_the_tags_that_a_test_photo_comes_with(model, stage):
+def test_predictions_do_not_look_at_the_tags_that_a_test_image_comes_with(model, stage):
     model.tested = stage
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
     torch.nn.init.normal_(model.cascade['classification'].attention.classifiers[0].weight)
-    told, other, untold = photo(), photo(), photo()
+    told, other, untold = image(), image(), image()
     other[1].tags = 1 - told[1].tags
     del untold[1].tags
     first, *others = (predictions_of(model.eval(), one)[0] for one in (told, other, untold))
@@ -209,7 +209,7 @@ def test_scores_of_regions_do_not_look_at_tags_either(model):
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
     scores = []
     for tags in ([1, 0, 0], [0, 1, 1]):
-        data = photo()
+        data = image()
         data[1].tags = torch.tensor(tags).float()
         scores.append(model.eval().score_regions(*model.read(collate(data)), 'classification'))
     assert scores[0][0][0].equal(scores[1][0][0])

@@ -7,12 +7,12 @@ from mmengine.structures import InstanceData
 from mmlabelpenet.models import TrueInstances
 from mmlabelpenet.models.stages import MaskTeaching
 
-from ..tiny import boxes_in, build_model, evidence_of, losses_of, photo, predictions_of
+from ..tiny import boxes_in, build_model, evidence_of, image, losses_of, predictions_of
 
 TRUTH = [[8.0, 8, 40, 40], [50, 10, 90, 60]]
 
 
-def truth_of_photo(height=64, width=96):
+def truth_of_image(height=64, width=96):
     masks = np.zeros((2, height, width), dtype=np.uint8)
     masks[0, 8:40, 8:40] = 1
     masks[1] = 255
@@ -35,7 +35,7 @@ def bound():
 
 
 def test_true_boxes_and_masks_are_the_pseudo_instances():
-    one = TrueInstances(stride=4)((), [evidence(truth=truth_of_photo())])[0]
+    one = TrueInstances(stride=4)((), [evidence(truth=truth_of_image())])[0]
     pseudo = one.pseudo_instances
     assert pseudo.bboxes.tolist() == TRUTH
     assert pseudo.labels.tolist() == [2, 0]
@@ -47,7 +47,7 @@ def test_true_boxes_and_masks_are_the_pseudo_instances():
 
 
 def test_unknown_pixels_teach_nothing():
-    one = TrueInstances()((), [evidence(truth=truth_of_photo())])[0]
+    one = TrueInstances()((), [evidence(truth=truth_of_image())])[0]
     region = InstanceData(
         bboxes=torch.tensor(TRUTH), labels=torch.tensor([2, 0]), assigned=torch.tensor([0, 1])
     )
@@ -58,7 +58,7 @@ def test_unknown_pixels_teach_nothing():
     assert not decided[1].any()
 
 
-def test_a_photo_that_brings_no_truth_gets_no_pseudo_instances():
+def test_a_image_that_brings_no_truth_gets_no_pseudo_instances():
     one = TrueInstances()((), [evidence()])[0]
     assert len(one.pseudo_instances) == 0
     assert one.pseudo_instances.masks.shape == (0, 32, 48)
@@ -66,23 +66,23 @@ def test_a_photo_that_brings_no_truth_gets_no_pseudo_instances():
 
 def test_all_stages_learn_from_the_truth_and_from_nothing_else():
     model = bound().train()
-    one = photo()
-    one[1].gt_instances = truth_of_photo()
+    one = image()
+    one[1].gt_instances = truth_of_image()
     losses = losses_of(model, one)
     assert {name.split('.')[0] for name in losses} == set(model.cascade)
     assert all(value.isfinite() for value in losses.values())
     assert losses['segmentation.loss_mask'] > 0
-    moved = photo()
-    moved[1].gt_instances = truth_of_photo()
+    moved = image()
+    moved[1].gt_instances = truth_of_image()
     moved[1].gt_instances.bboxes = moved[1].gt_instances.bboxes + 6
     assert losses_of(model, moved)['detection.loss_bbox'] != losses['detection.loss_bbox']
-    assert len(predictions_of(model, photo())[0].pred_instances) > 0
+    assert len(predictions_of(model, image())[0].pred_instances) > 0
 
 
 def test_the_last_stage_learns_true_masks_not_those_of_the_stage_before():
     model = bound().train()
-    one = photo()
-    one[1].gt_instances = truth_of_photo()
+    one = image()
+    one[1].gt_instances = truth_of_image()
     before = losses_of(model, one)
     with torch.no_grad():
         for weight in model.cascade['refinement'].parameters():

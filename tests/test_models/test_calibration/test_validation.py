@@ -55,7 +55,7 @@ def test_validated_instances_replace_or_extend(bbox, label, agreement, expected)
 
 
 def returning_evidence(agreement=0.9):
-    """A photo of 64 x 96 with one pseudo instance of class 0, and one found of each class."""
+    """An image of 64 x 96 with one pseudo instance of class 0, and one found of each class."""
     pseudo = with_agreement(pseudo_of([[0.0, 0, 30, 30]], [0]), [0.5], masks=True)
     pseudo.attention = torch.rand(1, 8, 12)
     found = InstanceData(

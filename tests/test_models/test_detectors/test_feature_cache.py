@@ -13,7 +13,7 @@ from mmlabelpenet.models import (
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
-from ..tiny import build_model, losses_of, photo
+from ..tiny import build_model, image, losses_of
 
 STAGES = ('classification', 'detection')
 
@@ -44,31 +44,31 @@ def passes(model):
     hook.remove()
 
 
-def named_photo(name, *args, flip=False, **kwargs):
-    inputs, sample = photo(*args, **kwargs)
+def named_image(name, *args, flip=False, **kwargs):
+    inputs, sample = image(*args, **kwargs)
     sample.set_metainfo(dict(img_path=name, flip=flip))
     return inputs, sample
 
 
 def test_losses_are_those_without_cache_and_the_backbone_rests(model, cache, passes):
-    photos = [named_photo('a', 64, 96), named_photo('b', 96, 64, seed=1)]
-    first = losses_of(model, *photos)
+    images = [named_image('a', 64, 96), named_image('b', 96, 64, seed=1)]
+    first = losses_of(model, *images)
     assert passes == [1, 1]
-    again = losses_of(model, *photos)
+    again = losses_of(model, *images)
     assert passes == [1, 1]
     assert first == again
     model.feature_cache = None
-    plain = losses_of(model, *photos)
+    plain = losses_of(model, *images)
     for name, loss in plain.items():
         torch.testing.assert_close(first[name], loss, rtol=3e-3, atol=1e-4)
 
 
 def test_flips_sizes_and_names_are_told_apart(model, cache, passes):
     variants = [
-        named_photo('a'),
-        named_photo('a', flip=True),
-        named_photo('a', 32, 96),
-        named_photo('b'),
+        named_image('a'),
+        named_image('a', flip=True),
+        named_image('a', 32, 96),
+        named_image('b'),
     ]
     for variant in variants * 2:
         losses_of(model, variant)
@@ -78,13 +78,13 @@ def test_flips_sizes_and_names_are_told_apart(model, cache, passes):
 def test_a_learning_backbone_is_never_answered_from_the_cache(model, cache, passes):
     model.set_active(STAGES, True)
     for _ in range(2):
-        losses_of(model, named_photo('a'))
+        losses_of(model, named_image('a'))
     assert passes == [1, 1]
     assert not cache.folder.exists()
 
 
 def test_other_weights_are_other_maps(model, cache):
-    losses_of(model, named_photo('a'))
+    losses_of(model, named_image('a'))
     folder, weight = cache.folder, next(model.backbone.parameters())
     before = weight.data.clone()
     weight.data += 1
@@ -100,16 +100,16 @@ def test_other_weights_are_other_maps(model, cache):
 
 
 def test_a_full_cache_keeps_what_it_has_and_changes_no_loss(model, cache, passes):
-    roomy = losses_of(model, named_photo('a'))
+    roomy = losses_of(model, named_image('a'))
     cache.max_bytes = cache.num_bytes * 1.5
-    losses_of(model, named_photo('b', seed=1))
-    losses_of(model, named_photo('b', seed=1))
+    losses_of(model, named_image('b', seed=1))
+    losses_of(model, named_image('b', seed=1))
     assert len(passes) == 3
     assert len(list(cache.folder.iterdir())) == 1
     for file in cache.folder.iterdir():
         file.unlink()
     cache.max_bytes = 0
-    assert losses_of(model, named_photo('a')) == roomy
+    assert losses_of(model, named_image('a')) == roomy
 
 
 @pytest.fixture
@@ -124,26 +124,26 @@ def labels(model, cache, tmp_path):
 
 
 def test_labels_are_made_once_and_give_the_losses_of_those_made_anew(model, labels, monkeypatch):
-    photos = [named_photo('a', 64, 96), named_photo('b', 96, 64, seed=1)]
+    images = [named_image('a', 64, 96), named_image('b', 96, 64, seed=1)]
     calls = []
     made = model.calibration.forward
     monkeypatch.setattr(
         model.calibration, 'forward', lambda *args: calls.append(len(args[1])) or made(*args)
     )
-    first = losses_of(model, *photos)
-    assert losses_of(model, *photos) == first
+    first = losses_of(model, *images)
+    assert losses_of(model, *images) == first
     assert calls == [1, 1]
     model.label_cache = model.feature_cache = None
-    plain = losses_of(model, *photos)
+    plain = losses_of(model, *images)
     for name, loss in plain.items():
         torch.testing.assert_close(first[name], loss, rtol=3e-3, atol=1e-3)
 
 
 def test_other_proposals_or_tags_are_other_labels(model, labels):
     variants = [
-        named_photo('a'),
-        named_photo('a', tags=(0, 1, 0)),
-        named_photo('a', bboxes=torch.tensor([[4.0, 4.0, 50.0, 40.0]])),
+        named_image('a'),
+        named_image('a', tags=(0, 1, 0)),
+        named_image('a', bboxes=torch.tensor([[4.0, 4.0, 50.0, 40.0]])),
     ]
     for variant in variants * 2:
         losses_of(model, variant)
@@ -158,7 +158,7 @@ def test_other_settings_are_other_labels(model, labels):
 
 def test_a_learning_classifier_is_never_answered_from_the_cache_of_labels(model, labels):
     model.set_active(('classification', 'detection'), False)
-    losses_of(model, named_photo('a'))
+    losses_of(model, named_image('a'))
     assert not labels.folder.exists()
 
 

@@ -14,8 +14,8 @@ from ..tiny import (
     NUM_CLASSES,
     build_model,
     collate,
+    image,
     losses_of,
-    photo,
     predictions_of,
 )
 
@@ -47,7 +47,7 @@ def learning_parts(model):
 
 
 def test_all_stages_train_at_once(model):
-    found = losses_of(model, photo(), photo(seed=1))
+    found = losses_of(model, image(), image(seed=1))
     losses = {name: value for name, value in found.items() if 'loss' in name}
     counts = {name: value for name, value in found.items() if name not in losses}
     assert counts.keys() == {
@@ -73,7 +73,7 @@ def test_all_stages_train_at_once(model):
 @pytest.mark.parametrize('name', STAGES)
 def test_only_the_active_stage_gets_gradient_and_loss(model, name):
     model.set_active([name], False)
-    losses = losses_of(model, photo())
+    losses = losses_of(model, image())
     assert {key.split('.')[0] for key in losses} == {name}
     sum(losses.values()).backward()
     assert learning_parts(model) == {name}
@@ -86,7 +86,7 @@ def test_only_the_active_stage_gets_gradient_and_loss(model, name):
 
 def test_the_backbone_learns_with_a_stage_but_for_its_frozen_blocks(model):
     model.set_active(['classification'], True)
-    sum(losses_of(model, photo()).values()).backward()
+    sum(losses_of(model, image()).values()).backward()
     assert learning_parts(model) == {'backbone', 'classification'}
     assert model.backbone.stem.conv.weight.grad is None
     assert model.backbone.stages[1][0].layers[0].conv.weight.grad is not None
@@ -95,7 +95,7 @@ def test_the_backbone_learns_with_a_stage_but_for_its_frozen_blocks(model):
 def test_freezing_is_undone_by_the_next_phase(model):
     model.set_active(['detection'], False)
     model.set_active(STAGES, True)
-    sum(losses_of(model, photo()).values()).backward()
+    sum(losses_of(model, image()).values()).backward()
     assert learning_parts(model) == {'backbone', *STAGES}
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_stage_can_not_be_active(model):
 
 
 def test_loss_reads_nothing_finer_than_tags(model):
-    img, sample = photo()
+    img, sample = image()
     plain = losses_of(model, (img, sample))
     nonsense = sample.clone()
     nonsense.gt_instances = InstanceData(
@@ -124,13 +124,13 @@ def test_loss_reads_nothing_finer_than_tags(model):
     again = losses_of(model, (img, nonsense))
     assert plain.keys() == again.keys()
     assert all(plain[key].equal(again[key]) for key in plain)
-    _, other = photo(tags=(0, 1, 0))
+    _, other = image(tags=(0, 1, 0))
     assert not losses_of(model, (img, other))['classification.loss_image'].equal(
         plain['classification.loss_image']
     )
 
 
-PHOTOS = {
+IMAGES = {
     'no proposals': dict(count=0),
     'one proposal': dict(count=1),
     'no tags': dict(tags=(0, 0, 0)),
@@ -142,10 +142,10 @@ PHOTOS = {
 }
 
 
-@pytest.mark.parametrize('name', PHOTOS)
-def test_unusual_photos_train_and_predict(model, name):
-    unusual = photo(**PHOTOS[name])
-    for batch in ([unusual], [unusual, photo(height=96, width=64, seed=1)]):
+@pytest.mark.parametrize('name', IMAGES)
+def test_unusual_images_train_and_predict(model, name):
+    unusual = image(**IMAGES[name])
+    for batch in ([unusual], [unusual, image(height=96, width=64, seed=1)]):
         losses = losses_of(model, *batch)
         assert all(loss.isfinite() for loss in losses.values())
         sum(losses.values()).backward()
@@ -173,18 +173,18 @@ def assert_same_result(one, other):
 
 
 @pytest.mark.parametrize('stage', [*STAGES, 'calibration'])
-def test_a_batch_gives_what_its_photos_give_alone(model, stage):
-    photos = [photo(64, 96), photo(96, 64, seed=1), photo(50, 70, seed=2), photo(64, 96, seed=3)]
+def test_a_batch_gives_what_its_images_give_alone(model, stage):
+    images = [image(64, 96), image(96, 64, seed=1), image(50, 70, seed=2), image(64, 96, seed=3)]
     model.tested = stage
-    together = predictions_of(model, *photos)
+    together = predictions_of(model, *images)
     assert not torch.allclose(together[0].pred_image_scores, together[1].pred_image_scores)
-    for one, result in zip(photos, together):
+    for one, result in zip(images, together):
         assert_same_result(result, predictions_of(model, one)[0])
 
 
-def test_features_of_a_batch_are_those_of_its_photos_and_the_border_repeated(model):
+def test_features_of_a_batch_are_those_of_its_images_and_the_border_repeated(model):
     model.eval()
-    data = model.data_preprocessor(collate(photo(32, 64), photo(64, 32, seed=1)), False)
+    data = model.data_preprocessor(collate(image(32, 64), image(64, 32, seed=1)), False)
     batch = model.extract_feat(data['inputs'], [(32, 64), (64, 32)])
     alone = model.extract_feat(data['inputs'][:1, :, :32, :64], [(32, 64)])
     for maps, single, stride in zip(batch, alone, (4, 8, 16)):
@@ -194,12 +194,12 @@ def test_features_of_a_batch_are_those_of_its_photos_and_the_border_repeated(mod
         assert below.equal(single[0, :, -1:].expand_as(below))
 
 
-def test_tag_losses_of_a_batch_are_the_mean_of_its_photos(model):
-    photos = [photo(64, 96, tags=(1, 0, 0)), photo(96, 64, seed=1), photo(50, 70, seed=2)]
+def test_tag_losses_of_a_batch_are_the_mean_of_its_images(model):
+    images = [image(64, 96, tags=(1, 0, 0)), image(96, 64, seed=1), image(50, 70, seed=2)]
     model.set_active(['classification'], False)
     model.cascade['classification'].num_samples, kept = None, 6
-    together = losses_of(model, *photos)
-    alone = [losses_of(model, one) for one in photos]
+    together = losses_of(model, *images)
+    alone = [losses_of(model, one) for one in images]
     model.cascade['classification'].num_samples = kept
     for key, loss in together.items():
         mean = torch.stack([losses[key] for losses in alone]).mean()
@@ -218,13 +218,13 @@ def test_tag_losses_of_a_batch_are_the_mean_of_its_photos(model):
 )
 def test_every_stage_can_be_tested_by_config(stage, masks):
     model = build_model(test_cfg=dict(stage=stage))
-    result = predictions_of(model, photo())[0]
+    result = predictions_of(model, image())[0]
     found = result.pred_instances
     assert tuple(result.pred_image_scores.shape) == (NUM_CLASSES,)
     assert ('masks' in found) == masks
     assert ('pred_sem_seg' in result) == masks
     assert set(found.labels.tolist()) == ({0, 2} if stage == 'calibration' else {0, 1, 2})
-    # photo pixels: twice the input's
+    # image pixels: twice the input's
     assert found.bboxes.max() > 96
     assert found.bboxes[:, [0, 2]].max() <= 192
     assert found.bboxes[:, [1, 3]].max() <= 128
@@ -237,7 +237,7 @@ def test_tested_stages_give_different_results():
     boxes = []
     for stage in ('classification', 'detection', 'segmentation', 'calibration'):
         model.tested = stage
-        boxes.append(predictions_of(model, photo())[0].pred_instances.scores.tolist())
+        boxes.append(predictions_of(model, image())[0].pred_instances.scores.tolist())
     assert len({tuple(one) for one in boxes}) == 4
 
 
@@ -251,10 +251,10 @@ def test_a_shorter_cascade_trains_predicts_and_explains(last):
     left = STAGES[: STAGES.index(last) + 1]
     model = build_model(cascade={name: None for name in STAGES if name not in left})
     assert list(model.cascade) == list(left)
-    losses = losses_of(model.train(), photo())
+    losses = losses_of(model.train(), image())
     assert {key.split('.')[0] for key in losses} == set(left)
-    assert len(predictions_of(model, photo())[0].pred_instances) >= NUM_CLASSES
-    evidence = model.explain(collate(photo()))[0]
+    assert len(predictions_of(model, image())[0].pred_instances) >= NUM_CLASSES
+    evidence = model.explain(collate(image()))[0]
     assert set(evidence.pseudo_instances.labels.tolist()) == {0, 2}
     assert ('masks' in evidence.pseudo_instances) == (last == 'refinement')
 
@@ -291,17 +291,17 @@ def test_oicr_is_a_config():
         calibration=dict(mode='off', mining=dict(max_per_class=1)),
     )
     model = build_model(**changes).train()
-    losses = losses_of(model, photo(), photo(96, 64, seed=1))
+    losses = losses_of(model, image(), image(96, 64, seed=1))
     sum(losses.values()).backward()
     assert {'detection.loss_cls_0', 'detection.loss_cls_1', 'detection.loss_cls_2'} <= set(losses)
     assert all(loss.isfinite() for loss in losses.values())
-    assert len(predictions_of(model, photo())[0].pred_instances) >= NUM_CLASSES
+    assert len(predictions_of(model, image())[0].pred_instances) >= NUM_CLASSES
 
 
 def test_mixed_precision_gives_finite_losses_near_the_exact_ones(model):
-    exact = losses_of(model, photo())
+    exact = losses_of(model, image())
     with torch.autocast('cpu', torch.bfloat16):
-        mixed = losses_of(model, photo())
+        mixed = losses_of(model, image())
     sum(mixed.values()).backward()
     assert all(loss.isfinite() for loss in mixed.values())
     name = 'classification.loss_proposals'
@@ -310,7 +310,7 @@ def test_mixed_precision_gives_finite_losses_near_the_exact_ones(model):
 
 def test_explain_tells_all_that_pictures_need(model):
     model.eval()
-    evidence = model.explain(collate(photo(), photo(96, 64, seed=1)))
+    evidence = model.explain(collate(image(), image(96, 64, seed=1)))
     for one in evidence:
         assert one.attention.shape[0] == NUM_CLASSES
         assert len(one.proposals.scores) == len(one.proposals.bboxes) == 8
@@ -337,7 +337,7 @@ def test_the_tensor_mode_gives_the_maps_of_the_backbone(model):
 
 
 def test_samples_given_are_not_changed_by_the_loss(model):
-    img, sample = photo()
+    img, sample = image()
     before = copy.deepcopy(sample)
     losses_of(model, (img, sample))
     assert sample.proposals.bboxes.equal(before.proposals.bboxes)
@@ -361,7 +361,7 @@ def set_curriculum(model, curriculum):
 
 def test_backward_teaches_the_stages_before_the_last_on_validated_labels(full_model):
     set_curriculum(full_model, BACKWARD)
-    losses = losses_of(full_model, photo(), photo(seed=1))
+    losses = losses_of(full_model, image(), image(seed=1))
     assert {name.split('.')[0] for name in losses} == {'classification', 'detection', 'refinement'}
     assert losses['classification.loss_region'] > 0
     assert full_model.training
@@ -374,7 +374,7 @@ def test_weights_of_the_curriculum_scale_the_losses_of_their_stage(full_model):
     plain, weighed = ({}, {})
     for losses, weights in ((plain, {}), (weighed, dict(detection=0.5, refinement=0.0))):
         set_curriculum(full_model, Curriculum(weights=weights))
-        losses |= losses_of(full_model, photo())
+        losses |= losses_of(full_model, image())
     assert weighed['detection.loss_cls'] == 0.5 * plain['detection.loss_cls']
     assert weighed['refinement.loss_mask'] == 0
     assert weighed['segmentation.loss_cls'] == plain['segmentation.loss_cls']
@@ -382,7 +382,7 @@ def test_weights_of_the_curriculum_scale_the_losses_of_their_stage(full_model):
 
 def test_pseudo_instances_below_the_threshold_teach_nothing(full_model):
     set_curriculum(full_model, Curriculum(threshold=1.1))
-    losses = losses_of(full_model, photo())
+    losses = losses_of(full_model, image())
     assert losses['detection.pseudo'] == 0
     assert losses['detection.loss_cls'] == 0
     assert losses['refinement.loss_mask'] == 0
@@ -393,7 +393,7 @@ def test_forward_of_a_full_calibration_is_that_of_a_forward_one(full_model):
     set_curriculum(full_model, Curriculum())
     forward = build_model(calibration=dict(mode='forward'))
     forward.set_active(STAGES, True)
-    losses, expected = losses_of(full_model, photo()), losses_of(forward, photo())
+    losses, expected = losses_of(full_model, image()), losses_of(forward, image())
     assert losses.keys() == expected.keys()
     assert all(value.equal(losses[name]) for name, value in expected.items())
 
@@ -403,17 +403,17 @@ def test_without_calibration_a_backward_step_is_a_forward_one():
     found = []
     for curriculum in (Curriculum(), Curriculum(direction='backward')):
         set_curriculum(model, curriculum)
-        found.append(losses_of(model, photo()))
+        found.append(losses_of(model, image()))
     assert found[0].keys() == found[1].keys()
     assert all(value.equal(found[1][name]) for name, value in found[0].items())
 
 
 def test_pseudo_instances_of_a_full_calibration_are_the_validated_ones(full_model):
-    evidence = full_model.explain(collate(photo()))[0]
+    evidence = full_model.explain(collate(image()))[0]
     before = len(evidence.pseudo_instances)
     full_model.tested = 'calibration'
     try:
-        result = predictions_of(full_model, photo())[0].pred_instances
+        result = predictions_of(full_model, image())[0].pred_instances
     finally:
         full_model.tested = 'segmentation'
     assert len(result) >= before
@@ -421,19 +421,19 @@ def test_pseudo_instances_of_a_full_calibration_are_the_validated_ones(full_mode
     assert result.scores.max() <= 1
 
 
-def test_attention_is_the_mean_over_the_sizes_of_a_photo():
+def test_attention_is_the_mean_over_the_sizes_of_a_image():
     plain, several = build_model(), build_model(attention_scales=(1.5, 0.5))
     several.load_state_dict(plain.state_dict())
     sharpen = plain.calibration.sharpen
     # At every size a whole number of cells, so that no padding is seen.
-    data = collate(photo(128, 192))
+    data = collate(image(128, 192))
     plain.eval()
     [found] = several.eval().explain(data)
     feats, [evidence] = plain.read(data)
     maps = []
     for scale in (1.0, 1.5, 0.5):
         view = rescaled(evidence, scale)
-        feats = plain.backbone(view.photo[None])
+        feats = plain.backbone(view.image[None])
         stage = plain.cascade['classification'].attention
         [attention] = stage(feats, [view])
         attention = sharpen(feats, 0, attention, stage.stride, view.img_shape)
@@ -451,14 +451,14 @@ def test_a_phase_may_train_at_one_size_and_predicts_at_all():
     plain.set_active(STAGES, True)
     several.set_active(STAGES, True)
     torch.manual_seed(0)
-    both = losses_of(several.train(), photo())
+    both = losses_of(several.train(), image())
     several.set_active(STAGES, True, views=False)
     torch.manual_seed(0)
-    alone = losses_of(several.train(), photo())
+    alone = losses_of(several.train(), image())
     torch.manual_seed(0)
-    assert alone == losses_of(plain.train(), photo())
+    assert alone == losses_of(plain.train(), image())
     assert alone != both
-    sizes = [len(m.eval().explain(collate(photo()))[0].get('views', [])) for m in (plain, several)]
+    sizes = [len(m.eval().explain(collate(image()))[0].get('views', [])) for m in (plain, several)]
     assert sizes == [0, 1]
 
 
@@ -472,7 +472,7 @@ def test_views_train_and_leave_the_statistics_of_the_backbone(changes):
     passes = []
     last.register_forward_hook(lambda module, *_: passes.append(module.training))
     before = last.num_batches_tracked.clone()
-    losses = losses_of(model, photo())
+    losses = losses_of(model, image())
     assert all(torch.isfinite(value) for value in losses.values())
     assert last.num_batches_tracked == before + 1
     assert passes == ([True] if changes else [True, False])
@@ -483,8 +483,8 @@ def test_the_classifier_learns_from_every_size():
     several.load_state_dict(plain.state_dict())
     for model in (plain, several):
         model.set_active(('classification',), False)
-    one, both = (losses_of(m, photo())['classification.loss_image'] for m in (plain, several))
-    [larger] = plain.read(collate(photo()))[1]
+    one, both = (losses_of(m, image())['classification.loss_image'] for m in (plain, several))
+    [larger] = plain.read(collate(image()))[1]
     larger = rescaled(larger, 1.5)
     feats = plain.backbone(padded_input(larger, plain._padded(larger.img_shape)))
     logits = plain.cascade['classification'].attention.image_logits(feats, [larger.img_shape])

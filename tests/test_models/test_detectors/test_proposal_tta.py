@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from mmlabelpenet.models import ProposalTTA
-from mmlabelpenet.models.detectors.proposal_tta import to_photo, to_view
+from mmlabelpenet.models.detectors.proposal_tta import to_image, to_view
 
-from ..tiny import build_model, evidence_of, photo, predictions_of
+from ..tiny import build_model, evidence_of, image, predictions_of
 
 
 def seen(img, sample, flip=False, scale=1.0):
-    """A view of a photo, as TestTimeAug makes it."""
+    """A view of an image, as TestTimeAug makes it."""
     sample = sample.clone()
     height, width = img.shape[1:]
     if scale != 1:
@@ -27,7 +27,7 @@ def seen(img, sample, flip=False, scale=1.0):
 
 
 def results_of(model, *views):
-    """Of one photo in some views."""
+    """Of one image in some views."""
     data = dict(inputs=[[img] for img, _ in views], data_samples=[[one] for _, one in views])
     return ProposalTTA(model.eval()).test_step(data)[0]
 
@@ -35,8 +35,8 @@ def results_of(model, *views):
 @pytest.mark.parametrize('stage', ['classification', 'detection', 'refinement', 'segmentation'])
 def test_one_view_gives_what_the_model_gives(stage):
     model = build_model(test_cfg=dict(stage=stage))
-    alone = predictions_of(model, photo())[0]
-    averaged = results_of(model, seen(*photo()))
+    alone = predictions_of(model, image())[0]
+    averaged = results_of(model, seen(*image()))
     for name, value in alone.pred_instances.items():
         other = averaged.pred_instances[name]
         if name == 'masks':
@@ -48,13 +48,13 @@ def test_one_view_gives_what_the_model_gives(stage):
 
 def test_scores_of_a_proposal_are_averaged_over_the_views():
     model = build_model(test_cfg=dict(stage='detection')).eval()
-    views = [seen(*photo()), seen(*photo(), flip=True), seen(*photo(), scale=1.5)]
+    views = [seen(*image()), seen(*image(), flip=True), seen(*image(), scale=1.5)]
     scores, boxes = [], []
     for img, sample in views:
         feats, evidence = model.read(dict(inputs=[img], data_samples=[sample]))
         (one,) = model.score_regions(feats, evidence, 'detection')
         scores.append(one[0])
-        boxes.append(to_photo(one[1], evidence[0]))
+        boxes.append(to_image(one[1], evidence[0]))
     result = results_of(model, *views).pred_instances
     mean_scores, mean_boxes = torch.stack(scores).mean(0), torch.stack(boxes).mean(0)
     for box, score, label in zip(result.bboxes, result.scores, result.labels):
@@ -64,8 +64,8 @@ def test_scores_of_a_proposal_are_averaged_over_the_views():
         assert (boxes[one] - boxes[other]).abs().max() < 20
 
 
-def test_a_flipped_view_of_a_symmetric_photo_adds_nothing():
-    img, sample = photo()
+def test_a_flipped_view_of_a_symmetric_image_adds_nothing():
+    img, sample = image()
     img = torch.cat([img[..., :48], img[..., :48].flip(-1)], dim=-1)
     half = sample.proposals.bboxes[:4]
     x1, y1, x2, y2 = half.unbind(1)
@@ -77,7 +77,7 @@ def test_a_flipped_view_of_a_symmetric_photo_adds_nothing():
     flipped = seen(img, sample, flip=True)
     feats, evidence = model.read(dict(inputs=[flipped[0]], data_samples=[flipped[1]]))
     turned = model.score_regions(feats, evidence, 'detection')[0][0]
-    # the network sees the same photo, its proposals in another order
+    # the network sees the same image, its proposals in another order
     assert torch.allclose(plain[4:], turned[:4], atol=1e-5)
 
 
@@ -88,4 +88,4 @@ def test_boxes_come_back_from_a_view():
     boxes = torch.tensor([[10.0, 20, 60, 100]])
     seen_boxes = to_view(boxes, evidence)
     assert seen_boxes.tolist() == [[50, 5, 75, 25]]
-    assert to_photo(seen_boxes, evidence).equal(boxes)
+    assert to_image(seen_boxes, evidence).equal(boxes)

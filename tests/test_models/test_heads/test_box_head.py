@@ -89,7 +89,7 @@ def test_class_logits_and_deltas_have_their_shapes():
     assert build_head(with_regression=False)(random_feats(), [BOXES])[1] is None
 
 
-def test_scores_are_the_mean_of_the_branches_and_boxes_stay_in_the_photo():
+def test_scores_are_the_mean_of_the_branches_and_boxes_stay_in_the_image():
     head = build_head(num_branches=2).eval()
     torch.nn.init.normal_(head.fc_reg.weight, std=3)
     feats = random_feats(batch=2)
@@ -131,7 +131,7 @@ def test_a_cluster_learns_as_one_bag():
     assert loss.item() == pytest.approx(((bag + background) / 3).item())
 
 
-def test_bags_of_two_photos_stay_apart():
+def test_bags_of_two_images_stay_apart():
     head = build_head(loss_clusters=True, with_regression=False)
     torch.manual_seed(0)
     logits = torch.randn(8, NUM_CLASSES + 1)

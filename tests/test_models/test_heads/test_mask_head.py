@@ -66,7 +66,7 @@ def test_regions_of_weight_zero_do_not_count(monkeypatch):
     assert none.item() == 0
 
 
-def test_pasting_brings_boxes_and_masks_to_the_photo_and_leaves_the_given_ones():
+def test_pasting_brings_boxes_and_masks_to_the_image_and_leaves_the_given_ones():
     head = build_head().eval()
     torch.nn.init.constant_(head.fcn.conv_logits.bias, 10.0)
     result = InstanceData(
@@ -91,7 +91,7 @@ def test_no_detections_paste_to_no_masks(refine):
     empty = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long(), scores=torch.zeros(0)
     )
-    head, one = build_head(refine=refine).eval(), evidence_of(20, 30, photo=torch.rand(3, 20, 30))
+    head, one = build_head(refine=refine).eval(), evidence_of(20, 30, image=torch.rand(3, 20, 30))
     with torch.no_grad():
         pasted = head.paste(random_feats(), [empty], [one])[0]
     assert tuple(pasted.masks.shape) == (0, 20, 30)
@@ -99,18 +99,18 @@ def test_no_detections_paste_to_no_masks(refine):
 
 @pytest.fixture
 def square():
-    """A photo, seen at half its size, of a red square on blue, and the square's mask."""
+    """An image, seen at half its size, of a red square on blue, and the square's mask."""
     seen = torch.zeros(3, 64, 96)
     seen[2] = 1.0
     seen[:, 16:48, 32:64] = torch.tensor([1.0, 0, 0])[:, None, None]
     mask = torch.zeros(128, 192, dtype=torch.bool)
     mask[32:96, 64:128] = True
     metainfo = dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5))
-    return evidence_of(64, 96, photo=seen, metainfo=metainfo), mask
+    return evidence_of(64, 96, image=seen, metainfo=metainfo), mask
 
 
 def two_of_it():
-    """The same box twice, 20 photo pixels beyond the square, and a mask that misses its edges."""
+    """The same box twice, 20 image pixels beyond the square, and a mask that misses its edges."""
     result = InstanceData(
         bboxes=torch.tensor([[44.0, 12, 148, 116]]).repeat(2, 1),
         labels=torch.tensor([0, 2]),
@@ -157,14 +157,14 @@ def test_boxes_go_towards_the_tight_boxes_of_their_masks(square, share):
     assert (tight - before[0]).abs().min() > 5
 
 
-def test_masks_of_a_flipped_view_are_those_of_the_photo(square):
+def test_masks_of_a_flipped_view_are_those_of_the_image(square):
     one, _ = square
     # not symmetric: else a flip would show nothing
-    one.photo[:, :, 64:80] = torch.tensor([0, 1.0, 0])[:, None, None]
+    one.image[:, :, 64:80] = torch.tensor([0, 1.0, 0])[:, None, None]
     soft, result = two_of_it()
     head = build_head(refine=dict(type='PixelAffinity'))
     expected = head.masks(soft, result, one)
-    one.photo = one.photo.flip(-1)
+    one.image = one.image.flip(-1)
     assert not head.masks(soft, result, one).equal(expected)
     one.set_metainfo(dict(flip=True))
     assert head.masks(soft, result, one).equal(expected)

@@ -51,7 +51,7 @@ def test_one_proposal_is_enough(loss):
     assert class_logits.grad[0, 0] < 0
 
 
-def test_softmax_loss_of_a_photo_without_tags_is_zero():
+def test_softmax_loss_of_a_image_without_tags_is_zero():
     scores = torch.randn(5, 3, requires_grad=True)
     loss = SoftmaxTagLoss()(scores, torch.zeros(3))
     loss.backward()

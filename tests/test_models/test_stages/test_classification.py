@@ -28,7 +28,7 @@ def build_stage(**changes):
     return stage
 
 
-def photo_evidence(tags=(1.0, 0.0, 0.0), count=9, known=(1.0, 1.0, 1.0)):
+def image_evidence(tags=(1.0, 0.0, 0.0), count=9, known=(1.0, 1.0, 1.0)):
     return evidence_of(
         64,
         96,
@@ -68,17 +68,17 @@ def test_with_context_a_proposal_weighs_by_what_it_has_more_than_its_surrounding
     assert (of_whole > 1.5 * of_part).all()
 
 
-def test_the_loss_of_the_photo_is_summed_over_classes_and_meant_over_photos():
+def test_the_loss_of_the_image_is_summed_over_classes_and_meant_over_images():
     stage = build_stage(roi_features=None, loss_image_weight=2.0)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
-    losses = stage.loss(random_feats(batch=2), [photo_evidence(), photo_evidence((0, 0, 0.0))])
+    losses = stage.loss(random_feats(batch=2), [image_evidence(), image_evidence((0, 0, 0.0))])
     assert losses.keys() == {'loss_image'}
     assert losses['loss_image'].item() == pytest.approx(2 * NUM_CLASSES * math.log(2))
 
 
-def test_views_of_photos_count_like_the_photos():
+def test_views_of_images_count_like_the_images():
     stage, feats = build_stage(roi_features=None), random_feats(batch=2)
-    evidence = [photo_evidence(), photo_evidence((0.0, 1.0, 0.0))]
+    evidence = [image_evidence(), image_evidence((0.0, 1.0, 0.0))]
     plain = stage.loss(feats, evidence)['loss_image']
     larger = [evidence_of(96, 144, tags=e.tags, known=e.known) for e in evidence]
     for view in larger:
@@ -92,14 +92,14 @@ def test_views_of_photos_count_like_the_photos():
 def test_a_class_whose_absence_is_not_known_costs_nothing():
     stage, feats = build_stage(), random_feats()
     unsure = (1.0, 0.0, 1.0)
-    stage.loss(feats, [photo_evidence(known=unsure)])['loss_image'].backward()
+    stage.loss(feats, [image_evidence(known=unsure)])['loss_image'].backward()
     gradient = stage.attention.bias.grad
     assert gradient[1] == 0
     assert gradient[0] < 0 < gradient[2]
 
 
 def test_steps_on_the_loss_make_the_tagged_class_believed():
-    stage, feats, evidence = build_stage(), random_feats(), [photo_evidence()]
+    stage, feats, evidence = build_stage(), random_feats(), [image_evidence()]
     optimizer = torch.optim.SGD(stage.parameters(), lr=0.05)
     first = stage.image_scores(feats, [(64, 96)])[0]
     losses = []
@@ -120,7 +120,7 @@ def test_steps_on_the_loss_make_the_tagged_class_believed():
 @pytest.mark.parametrize('count', [1, 9])
 def test_streams_learn_from_any_number_of_proposals(loss, count):
     stage = build_stage(loss_cls=dict(type=loss), num_samples=4)
-    losses = stage.loss(random_feats(), [photo_evidence(count=count)])
+    losses = stage.loss(random_feats(), [image_evidence(count=count)])
     assert losses['loss_proposals'].isfinite()
     losses['loss_proposals'].backward()
     assert stage.fc_class.weight.grad.abs().sum() > 0
@@ -129,16 +129,16 @@ def test_streams_learn_from_any_number_of_proposals(loss, count):
 def test_at_most_the_wanted_proposals_are_drawn():
     stage = build_stage(num_samples=4)
     boxes = boxes_in(64, 96, 9)
-    drawn = stage._drawn([photo_evidence()])[0]
+    drawn = stage._drawn([image_evidence()])[0]
     assert len(drawn) == 4
     assert (drawn[:, None] == boxes[None]).all(2).any(1).all()
     assert len(drawn.unique(dim=0)) == 4
-    few = photo_evidence(count=3)
+    few = image_evidence(count=3)
     assert stage._drawn([few])[0].equal(few.proposals.bboxes)
 
 
 def test_evidence_is_added_and_the_given_one_left():
-    stage, before = build_stage().eval(), photo_evidence()
+    stage, before = build_stage().eval(), image_evidence()
     after = stage.propagate(random_feats(), [before])[0]
     assert tuple(after.attention.shape) == (NUM_CLASSES, 4, 6)
     assert after.attention_stride == 16
@@ -151,23 +151,23 @@ def test_evidence_is_added_and_the_given_one_left():
     assert 'scores' not in before.proposals
 
 
-def test_without_scores_of_the_streams_all_proposals_score_as_the_photo():
+def test_without_scores_of_the_streams_all_proposals_score_as_the_image():
     for changes in (dict(roi_features=None), dict(score_proposals=False)):
-        after = build_stage(**changes).propagate(random_feats(), [photo_evidence()])[0]
+        after = build_stage(**changes).propagate(random_feats(), [image_evidence()])[0]
         assert after.proposals.scores.equal(after.image_scores.expand(9, -1))
 
 
 def test_scores_of_the_softmax_loss_are_handed_on_without_negative_ones():
     stage = build_stage(loss_cls=dict(type='SoftmaxTagLoss'))
     torch.nn.init.constant_(stage.fc_class.bias, -5.0)
-    after = stage.propagate(random_feats(), [photo_evidence()])[0]
+    after = stage.propagate(random_feats(), [image_evidence()])[0]
     assert (after.proposals.scores == 0).all()
 
 
 def test_on_the_way_back_each_pseudo_instance_is_learned_from():
     stage = build_stage(roi_features=None)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
-    evidence = photo_evidence((1.0, 1.0, 0.0))
+    evidence = image_evidence((1.0, 1.0, 0.0))
     evidence.pseudo_instances = pseudo_of([[0.0, 0, 40, 40], [20, 20, 60, 60]], [0, 1], [0.9, 0.3])
     losses = stage.loss(random_feats(), [evidence])
     # its own class and the untagged one count, the other tagged class does not; a weighted mean
@@ -180,7 +180,7 @@ def test_on_the_way_back_each_pseudo_instance_is_learned_from():
 
 def test_energy_of_the_raw_attention_scores_proposals_relative_to_the_best():
     stage = build_stage(roi_features=None, energy_threshold=0.3)
-    feats, evidence = random_feats(), photo_evidence()
+    feats, evidence = random_feats(), image_evidence()
     finer = stage.propagate(feats, [evidence])[0]
     boxes = evidence.proposals.bboxes / stage.attention.stride
     energy = contrast_energy(stage.attention(feats, [evidence])[0], boxes, 0.3)

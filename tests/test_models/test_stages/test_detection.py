@@ -10,7 +10,7 @@ PSEUDO = pseudo_of([[10.0, 10, 50, 50]], [1], [0.8])
 OICR = BOX_HEAD | dict(num_branches=3, num_samples=None)
 
 
-def photo_evidence(pseudo=PSEUDO):
+def image_evidence(pseudo=PSEUDO):
     return evidence_of(
         64,
         96,
@@ -21,13 +21,13 @@ def photo_evidence(pseudo=PSEUDO):
 
 
 def test_one_branch_has_plain_names():
-    losses = DetectionStage(NUM_CLASSES, BOX_HEAD).loss(random_feats(), [photo_evidence()])
+    losses = DetectionStage(NUM_CLASSES, BOX_HEAD).loss(random_feats(), [image_evidence()])
     assert losses.keys() == {'loss_cls', 'loss_bbox'}
 
 
 def test_branches_teach_each_other_and_the_last_moves_boxes():
     stage = DetectionStage(NUM_CLASSES, OICR)
-    losses = stage.loss(random_feats(), [photo_evidence()])
+    losses = stage.loss(random_feats(), [image_evidence()])
     assert losses.keys() == {'loss_cls_0', 'loss_cls_1', 'loss_cls_2', 'loss_bbox_2'}
     assert all(loss.isfinite() for loss in losses.values())
 
@@ -37,8 +37,8 @@ def test_a_further_branch_learns_what_the_one_before_finds():
     regions = [stage.box_head.sample(boxes_in(64, 96, 9), PSEUDO)]
     logits = torch.zeros(10, NUM_CLASSES + 1)
     logits[6, 1] = 5.0  # the tagged class
-    logits[3, 0] = 9.0  # not in the photo
-    refined = stage._refine(regions, logits, [photo_evidence()])[0]
+    logits[3, 0] = 9.0  # not in the image
+    refined = stage._refine(regions, logits, [image_evidence()])[0]
     found = regions[0].bboxes[6]
     assert refined.labels[6] == 1
     assert refined.targets[6].equal(found)
@@ -87,7 +87,7 @@ def test_propagate_adds_only_tagged_classes():
     stage = DetectionStage(NUM_CLASSES, BOX_HEAD, extend_score=0.0, extend_iou=1.0).eval()
     pseudo = PSEUDO.clone()
     pseudo.attention = torch.rand(1, 16, 24)
-    evidence = photo_evidence(pseudo)
+    evidence = image_evidence(pseudo)
     evidence.set_metainfo(dict(attention_stride=16, instance_stride=4))
     evidence.attention = torch.rand(NUM_CLASSES, 4, 6)
     after = stage.propagate(random_feats(), [evidence])[0]
@@ -98,19 +98,19 @@ def test_propagate_adds_only_tagged_classes():
 
 
 def test_propagate_leaves_all_as_it_is_by_default():
-    evidence = [photo_evidence()]
+    evidence = [image_evidence()]
     assert DetectionStage(NUM_CLASSES, BOX_HEAD).propagate(None, evidence) is evidence
 
 
 def test_every_class_has_a_detection():
     stage = DetectionStage(NUM_CLASSES, BOX_HEAD, test_cfg=dict(score_threshold=1.0)).eval()
-    result = stage.predict(random_feats(), [photo_evidence()])[0]
+    result = stage.predict(random_feats(), [image_evidence()])[0]
     assert sorted(result.labels.tolist()) == [0, 1, 2]
 
 
 @pytest.fixture
 def seeing():
-    """A stage that sees class 1 in channel 0 of one map, and a photo with an object there."""
+    """A stage that sees class 1 in channel 0 of one map, and an image with an object there."""
     roi_features = dict(
         fusion=dict(in_channels=(2,), strides=(8,), out_channels=None),
         roi_size=4,
@@ -157,7 +157,7 @@ def test_validating_weighs_what_was_found_and_what_was_there(seeing):
     pseudo, found = pseudo_of([[8.0, 8, 56, 56]], [1]), pseudo_of([[64.0, 8, 96, 56]] * 2, [1, 1])
     pseudo.attention = torch.rand(1, 16, 24)
     found.masks = torch.rand(2, 16, 24)
-    evidence = photo_evidence(pseudo)
+    evidence = image_evidence(pseudo)
     evidence.found = found
     evidence.set_metainfo(dict(instance_stride=4))
     after = stage.validate(feats, [evidence])[0]
@@ -179,5 +179,5 @@ def test_so_many_proposals_are_drawn_and_every_branch_sees_those():
     stage = DetectionStage(NUM_CLASSES, OICR, max_proposals=4)
     seen = []
     stage.box_head.roi_features.register_forward_hook(lambda _, args, out: seen.append(len(out)))
-    stage.loss(random_feats(), [photo_evidence()])
+    stage.loss(random_feats(), [image_evidence()])
     assert seen == [4 + len(PSEUDO)]

@@ -21,7 +21,7 @@ NONE = pseudo_of([], [])
 NONE.attention = torch.zeros(0, 4, 6)
 
 
-def photo_evidence(pseudo=PSEUDO, **fields):
+def image_evidence(pseudo=PSEUDO, **fields):
     return evidence_of(
         64,
         96,
@@ -33,7 +33,7 @@ def photo_evidence(pseudo=PSEUDO, **fields):
 
 
 def test_regions_learn_from_the_instance_that_they_overlap():
-    regions = MaskTeaching(num_samples=20).regions(photo_evidence(), NUM_CLASSES)
+    regions = MaskTeaching(num_samples=20).regions(image_evidence(), NUM_CLASSES)
     assert len(regions) == 2 + 9
     # the pseudo boxes themselves are among them and learn
     for box, label, weight in zip(PSEUDO.bboxes, PSEUDO.labels, PSEUDO.weights):
@@ -46,7 +46,7 @@ def test_regions_learn_from_the_instance_that_they_overlap():
 
 def test_without_pseudo_instances_regions_count_nothing():
     teaching = MaskTeaching(num_samples=6)
-    regions = teaching.regions(photo_evidence(NONE), NUM_CLASSES)
+    regions = teaching.regions(image_evidence(NONE), NUM_CLASSES)
     assert len(regions) == 6
     assert (regions.weights == 0).all()
     targets, decided = teaching.targets(torch.zeros(0, 4, 6), 16, regions, 14)
@@ -71,7 +71,7 @@ def build_refinement(**changes):
 @pytest.mark.parametrize('pseudo', [[PSEUDO], [PSEUDO, NONE], [NONE], [NONE, NONE]])
 def test_any_number_of_pseudo_instances_trains_and_propagates(pseudo):
     stage, feats = build_refinement(), random_feats(batch=len(pseudo))
-    evidence = [photo_evidence(one) for one in pseudo]
+    evidence = [image_evidence(one) for one in pseudo]
     loss = stage.loss(feats, evidence)['loss_mask']
     loss.backward()
     assert loss.isfinite()
@@ -85,7 +85,7 @@ def test_any_number_of_pseudo_instances_trains_and_propagates(pseudo):
 def test_a_propagated_mask_lies_in_its_box():
     stage = build_refinement()
     torch.nn.init.constant_(stage.mask_head.fcn.conv_logits.bias, 20.0)
-    after = stage.propagate(random_feats(), [photo_evidence()])[0]
+    after = stage.propagate(random_feats(), [image_evidence()])[0]
     expected = torch.zeros(2, 4, 6)
     expected[0, 1:3, 1:4] = 1
     expected[1, 0:2, 3:6] = 1
@@ -95,7 +95,7 @@ def test_a_propagated_mask_lies_in_its_box():
 
 def test_steps_on_the_loss_teach_the_attention():
     stage, feats = build_refinement(), random_feats()
-    evidence = photo_evidence(PSEUDO[:1])
+    evidence = image_evidence(PSEUDO[:1])
     evidence.pseudo_instances.attention = torch.zeros(1, 4, 6)
     evidence.pseudo_instances.attention[0, 1:3, 1:3] = 1.0  # two thirds of the box
     optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
@@ -110,7 +110,7 @@ def test_steps_on_the_loss_teach_the_attention():
 
 def test_segmentation_learns_boxes_and_masks():
     stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD)
-    evidence = photo_evidence(PSEUDO.clone())
+    evidence = image_evidence(PSEUDO.clone())
     evidence.pseudo_instances.masks = torch.rand(2, 4, 6)
     losses = stage.loss(random_feats(), [evidence])
     assert losses.keys() == {'loss_cls', 'loss_bbox', 'loss_mask'}
@@ -118,9 +118,9 @@ def test_segmentation_learns_boxes_and_masks():
     assert all(p.grad is not None for p in stage.parameters())
 
 
-def test_segmentation_gives_masks_in_photo_pixels():
+def test_segmentation_gives_masks_in_image_pixels():
     stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD).eval()
-    evidence = photo_evidence()
+    evidence = image_evidence()
     evidence.set_metainfo(dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5)))
     result = stage.predict(random_feats(), [evidence])[0]
     assert tuple(result.masks.shape) == (len(result), 128, 192)
@@ -130,9 +130,9 @@ def test_segmentation_gives_masks_in_photo_pixels():
 @pytest.mark.parametrize(('refine', 'off'), [(None, 6.0), (dict(type='PixelAffinity'), 2.0)])
 def test_what_is_found_is_boxed_by_its_mask_up_to_the_edges_of_colour(monkeypatch, refine, off):
     stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD | dict(refine=refine)).eval()
-    photo, box = torch.zeros(3, 64, 96), torch.tensor([[32.0, 16, 64, 48]])
-    photo[0, 16:48, 32:64] = 1.0
-    evidence = photo_evidence(photo=photo, tags=torch.tensor([0.0, 1, 0]))
+    image, box = torch.zeros(3, 64, 96), torch.tensor([[32.0, 16, 64, 48]])
+    image[0, 16:48, 32:64] = 1.0
+    evidence = image_evidence(image=image, tags=torch.tensor([0.0, 1, 0]))
     evidence.set_metainfo(dict(instance_stride=2))
     evidence.pseudo_instances = PSEUDO.clone()
     evidence.pseudo_instances.attention = torch.zeros(2, 32, 48)
@@ -153,8 +153,8 @@ def test_what_is_found_is_boxed_by_its_mask_up_to_the_edges_of_colour(monkeypatc
 @pytest.mark.parametrize('stride', [16, 2])
 def test_masks_handed_on_run_up_to_the_edges_of_colour_where_they_are_fitted(monkeypatch, stride):
     head = MASK_HEAD | dict(refine=dict(type='PixelAffinity'))
-    photo, box = torch.zeros(3, 64, 96), torch.tensor([[24.0, 8, 72, 56]])
-    photo[0, 16:48, 32:64] = 1.0
+    image, box = torch.zeros(3, 64, 96), torch.tensor([[24.0, 8, 72, 56]])
+    image[0, 16:48, 32:64] = 1.0
     rows, columns = 64 // stride, 96 // stride
     pseudo = pseudo_of(box, [1], [0.8])
     pseudo.attention = torch.rand(1, rows, columns)
@@ -166,7 +166,7 @@ def test_masks_handed_on_run_up_to_the_edges_of_colour_where_they_are_fitted(mon
         distance = torch.maximum(x[:, None].expand(14, 14), x[None].expand(14, 14))
         logits = (0.05 * (9 - distance))[None]
         monkeypatch.setattr(stage.mask_head, 'label_logits', lambda *args, logits=logits: logits)
-        evidence = photo_evidence(pseudo, photo=photo)
+        evidence = image_evidence(pseudo, image=image)
         evidence.set_metainfo(dict(instance_stride=stride))
         after = stage.propagate(random_feats(), [evidence])[0]
         fine = after.instance_stride
@@ -175,7 +175,7 @@ def test_masks_handed_on_run_up_to_the_edges_of_colour_where_they_are_fitted(mon
         assert masks.shape == after.pseudo_instances.attention.shape
         assert tuple(masks.shape) == (1, 64 // fine, 96 // fine)
         full = torch.nn.functional.interpolate(masks[None], size=(64, 96))[0, 0] >= 0.5
-        true = photo[0] > 0
+        true = image[0] > 0
         shares.append((full & true).sum() / (full | true).sum())
         assert evidence.instance_stride == stride
         assert 'masks' not in pseudo

@@ -1,4 +1,4 @@
-"""Photos as everything sees them: proposals, training, testing and painting share this."""
+"""Images as everything sees them: proposals, training, testing and painting share this."""
 
 import io
 from pathlib import Path
@@ -8,9 +8,9 @@ from PIL import Image
 
 from .errors import UserError
 
-PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 _EXIF_ORIENTATION = 0x0112
-# How a camera was held, by EXIF's number, to what turns the photo upright.
+# How a camera was held, by EXIF's number, to what turns the image upright.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -23,43 +23,43 @@ _UPRIGHT = {
 _SWAPS_SIDES = (5, 6, 7, 8)
 
 
-class PhotoUserError(UserError):
-    """A photo that is missing, cut off, damaged or none: what may be skipped when asked."""
+class ImageUserError(UserError):
+    """An image that is missing, cut off, damaged or none: what may be skipped when asked."""
 
 
-def read_photo_bytes(path: str | Path) -> bytes:
-    """Read a photo's file.
+def read_image_bytes(path: str | Path) -> bytes:
+    """Read an image's file.
 
     Args:
         path: The file.
 
     Raises:
-        PhotoUserError: If it is missing or unreadable.
+        ImageUserError: If it is missing or unreadable.
     """
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise PhotoUserError(
+        raise ImageUserError(
             f'The photo {path} cannot be read ({error.strerror}): restore it.'
         ) from None
 
 
-def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
-    """Decode a photo of any common kind, strictly: half a photo is none.
+def decode_image(data: bytes, name: str | Path) -> np.ndarray:
+    """Decode an image of any common kind, strictly: half an image is none.
 
-    JPEGs come out bit for bit as OpenCV decodes them. Photos are turned upright as EXIF says.
+    JPEGs come out bit for bit as OpenCV decodes them. Images are turned upright as EXIF says.
     CMYK, palette, grey and black-and-white become colour; of 16 bits a channel the upper 8
     count; what is transparent lies on white; of an animation the first frame is taken.
 
     Args:
         data: The file.
-        name: What to call the photo in messages.
+        name: What to call the image in messages.
 
     Returns:
         [H, W, 3] uint8, BGR.
 
     Raises:
-        PhotoUserError: If the file is cut off, damaged or no photo.
+        ImageUserError: If the file is cut off, damaged or no image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -74,8 +74,8 @@ def decode_photo(data: bytes, name: str | Path) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
-def read_photo(path: str | Path) -> np.ndarray:
-    """Read and decode a photo, see :func:`decode_photo`.
+def read_image(path: str | Path) -> np.ndarray:
+    """Read and decode an image, see :func:`decode_image`.
 
     Args:
         path: The file; its name may hold any characters.
@@ -84,24 +84,24 @@ def read_photo(path: str | Path) -> np.ndarray:
         [H, W, 3] uint8, BGR.
 
     Raises:
-        PhotoUserError: If it is missing, unreadable, cut off, damaged or no photo.
+        ImageUserError: If it is missing, unreadable, cut off, damaged or no image.
     """
-    return decode_photo(read_photo_bytes(path), path)
+    return decode_image(read_image_bytes(path), path)
 
 
-def photo_size(path: str | Path) -> tuple[int, int]:
-    """Size of a photo once it is upright, without decoding its pixels.
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Size of an image once it is upright, without decoding its pixels.
 
     Args:
         path: The file.
 
     Returns:
-        (height, width) as :func:`read_photo` gives them.
+        (height, width) as :func:`read_image` gives them.
 
     Raises:
-        PhotoUserError: If it is missing or no photo.
+        ImageUserError: If it is missing or no image.
     """
-    data = read_photo_bytes(path)
+    data = read_image_bytes(path)
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
@@ -111,9 +111,9 @@ def photo_size(path: str | Path) -> tuple[int, int]:
     return (width, height) if swapped else (height, width)
 
 
-def _damaged(name: str | Path, error: Exception) -> PhotoUserError:
+def _damaged(name: str | Path, error: Exception) -> ImageUserError:
     reason = 'no known kind of photo' if 'cannot identify' in str(error) else error
-    return PhotoUserError(
+    return ImageUserError(
         f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name it '
         'in a skip list.'
     )

@@ -1,4 +1,4 @@
-"""Photos in an export."""
+"""Images in an export."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,14 @@ from PIL import Image
 
 from mmlabelpenet.utils import UserError, atomic_path
 
-from .records import LabelledPhoto, PhotoReader
+from .records import ImageReader, LabelledImage
 
 _EXIF_ORIENTATION = 0x0112
 _QUALITY = 95
 
 
 def is_plain_jpeg(path: str | Path) -> bool:
-    """Whether every reader sees the same pixels in a photo's file: an upright 8-bit JPEG."""
+    """Whether every reader sees the same pixels in an image's file: an upright 8-bit JPEG."""
     try:
         with Image.open(path) as image:
             upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
@@ -24,15 +24,15 @@ def is_plain_jpeg(path: str | Path) -> bool:
         return False
 
 
-def place_photo(source: str, target: Path, read: PhotoReader, link: bool = False) -> None:
-    """Put a photo into an export as a JPEG: copied byte by byte where it is a plain one.
+def place_image(source: str, target: Path, read: ImageReader, link: bool = False) -> None:
+    """Put an image into an export as a JPEG: copied byte by byte where it is a plain one.
 
     Others (PNG, CMYK, turned by EXIF, ...) are written as the model has seen them.
 
     Args:
-        source: The photo.
+        source: The image.
         target: Where it goes, with the suffix ``.jpg``.
-        read: Reads a photo as the model sees it.
+        read: Reads an image as the model sees it.
         link: Whether to link plain JPEGs in place of copying them.
     """
     with atomic_path(target) as temporary:
@@ -45,18 +45,18 @@ def place_photo(source: str, target: Path, read: PhotoReader, link: bool = False
             temporary.write_bytes(Path(source).read_bytes())
 
 
-def require_elsewhere(photos: Sequence[LabelledPhoto], folder: Path) -> None:
+def require_elsewhere(images: Sequence[LabelledImage], folder: Path) -> None:
     """Make sure that an export does not write over the data set that it comes from.
 
     Args:
-        photos: The photos.
-        folder: Where the export puts photos.
+        images: The images.
+        folder: Where the export puts images.
 
     Raises:
         UserError: If some lie there already.
     """
     folder = folder.resolve()
-    for photo in photos:
+    for photo in images:
         if Path(photo.img_path).resolve().parent == folder:
             raise UserError(
                 f'{photo.img_path} lies in {folder}, so that the export would overwrite its own '

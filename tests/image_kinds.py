@@ -1,4 +1,4 @@
-"""Photos of every kind that people have, for tests."""
+"""Images of every kind that people have, for tests."""
 
 import cv2
 import numpy as np
@@ -64,12 +64,12 @@ MAKERS = {
 
 
 def make(folder, name):
-    """Write the photo of that name."""
+    """Write the image of that name."""
     MAKERS[name](folder / name)
     return folder / name
 
 
 def make_cut(folder, name):
-    """Write a photo that lacks its end."""
+    """Write an image that lacks its end."""
     _cut(folder / name)
     return folder / name

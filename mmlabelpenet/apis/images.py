@@ -1,4 +1,4 @@
-"""Photos as somebody names them: files, folders, arrays, addresses."""
+"""Images as somebody names them: files, folders, arrays, addresses."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,32 +7,32 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from mmlabelpenet.utils import PHOTO_SUFFIXES, UserError
+from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
 
 
-def list_photos(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
-    """List photos one by one.
+def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
+    """List images one by one.
 
     Args:
-        inputs: A file, a folder (its photos by name, without subfolders), a ``file://``
+        inputs: A file, a folder (its images by name, without subfolders), a ``file://``
             address of either, an array (see :func:`as_bgr`), or a list of these.
 
     Returns:
         Paths of files that exist, and arrays [H, W, 3] uint8 BGR.
 
     Raises:
-        UserError: If there is no such file, a folder has no photos, an address is not of this
-            machine, or an array is no photo.
+        UserError: If there is no such file, a folder has no images, an address is not of this
+            machine, or an array is no image.
     """
     if isinstance(inputs, np.ndarray):
         return [as_bgr(inputs)]
     if isinstance(inputs, str | Path):
         return list(_list_path(inputs))
-    return [photo for one in inputs for photo in list_photos(one)]
+    return [image for one in inputs for image in list_images(one)]
 
 
 def as_bgr(img: np.ndarray) -> np.ndarray:
-    """Take an array as a photo; a grey one [H, W] or [H, W, 1] gets three channels.
+    """Take an array as an image; a grey one [H, W] or [H, W, 1] gets three channels.
 
     Args:
         img: [H, W, 3] uint8, BGR as OpenCV and mmdet have it, or grey.
@@ -56,12 +56,12 @@ def _list_path(name: str | Path) -> Sequence[str]:
         return [str(path)]
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: mend the path.')
-    photos = sorted(str(one) for one in path.iterdir() if _is_photo(one))
-    if not photos:
+    images = sorted(str(one) for one in path.iterdir() if _is_image(one))
+    if not images:
         raise UserError(
-            f'{path} holds no photos ({", ".join(PHOTO_SUFFIXES)}): name a folder that does.'
+            f'{path} holds no photos ({", ".join(IMAGE_SUFFIXES)}): name a folder that does.'
         )
-    return photos
+    return images
 
 
 def _local_path(name: str) -> Path:
@@ -73,5 +73,5 @@ def _local_path(name: str) -> Path:
     return Path(url2pathname(address.path))
 
 
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmlabelpenet.apis.photos import as_bgr, list_photos
+from mmlabelpenet.apis.images import as_bgr, list_images
 from mmlabelpenet.utils import UserError
 
 
@@ -15,23 +15,23 @@ def folder(tmp_path):
 
 def test_files_folders_addresses_and_lists_of_them(folder):
     listed = [str(folder / name) for name in ('a.PNG', 'b.jpg', 'ü ö.jpeg')]
-    assert list_photos(folder) == list_photos(str(folder)) == listed
-    assert list_photos(folder.as_uri()) == listed
-    assert list_photos((folder / 'ü ö.jpeg').as_uri()) == listed[2:]
-    assert list_photos(f'file://localhost{folder}/b.jpg') == [listed[1]]
-    assert list_photos([folder / 'b.jpg', folder]) == [listed[1], *listed]
+    assert list_images(folder) == list_images(str(folder)) == listed
+    assert list_images(folder.as_uri()) == listed
+    assert list_images((folder / 'ü ö.jpeg').as_uri()) == listed[2:]
+    assert list_images(f'file://localhost{folder}/b.jpg') == [listed[1]]
+    assert list_images([folder / 'b.jpg', folder]) == [listed[1], *listed]
     # a file that is named is taken whatever its suffix
-    assert list_photos(folder / 'notes.txt') == [str(folder / 'notes.txt')]
+    assert list_images(folder / 'notes.txt') == [str(folder / 'notes.txt')]
 
 
-def test_arrays_are_photos_and_grey_ones_get_three_channels():
+def test_arrays_are_images_and_grey_ones_get_three_channels():
     img = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    (same,) = list_photos(img)
+    (same,) = list_images(img)
     np.testing.assert_array_equal(same, img)
     grey = np.arange(8, dtype=np.uint8).reshape(2, 4)
     for one in (grey, grey[..., None]):
         np.testing.assert_array_equal(as_bgr(one), np.stack([grey] * 3, axis=-1))
-    assert len(list_photos([img, grey])) == 2
+    assert len(list_images([img, grey])) == 2
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_arrays_are_photos_and_grey_ones_get_three_channels():
 )
 def test_other_arrays_are_told(img):
     with pytest.raises(UserError, match='is no photo: give'):
-        list_photos(img)
+        list_images(img)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_other_arrays_are_told(img):
 )
 def test_what_is_not_there_is_told(name, told):
     with pytest.raises(UserError, match=told):
-        list_photos(name)
+        list_images(name)
 
 
-def test_a_folder_without_photos_is_told(tmp_path):
+def test_a_folder_without_images_is_told(tmp_path):
     with pytest.raises(UserError, match='holds no photos'):
-        list_photos(tmp_path)
+        list_images(tmp_path)
