@@ -14,7 +14,8 @@ model = dict(
             max_proposals=512),
         refinement=None,
         segmentation=None),
-    calibration=dict(mode='off', mining=best_box),
+    attention_scales=(),
+    calibration=dict(_delete_=True, type='MinedProposals', mining=best_box),
     test_cfg=dict(stage='detection'))
 
 # The epochs of the modules that are left out go to detection.

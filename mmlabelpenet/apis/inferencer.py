@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.structures import PixelData
 
-from mmlabelpenet.models.detectors.label_penet import PSEUDO
+from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors.painting import paint_semantic_map
 from mmlabelpenet.registry import DATASETS, TRANSFORMS
 from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
@@ -137,7 +137,7 @@ class LabelPEnetInferencer(DetInferencer):
         if tags is not None:
             for one, names in zip(described, _per_image_tags(tags, len(photos))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
-        elif self.stage in PSEUDO:
+        elif self.stage in LABELS:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
             given = [proposals] if isinstance(proposals, np.ndarray) else list(proposals)

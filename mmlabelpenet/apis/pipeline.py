@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from mmlabelpenet.models.detectors.label_penet import PSEUDO, STAGES
+from mmlabelpenet.models import LABELS, STAGES
 from mmlabelpenet.utils import UserError
 
 from .settings import plain_datasets
@@ -29,11 +29,11 @@ def choose_stage(cfg: Config, stage: str | None) -> str | None:
         UserError: If the model has no such stage.
     """
     cascade = cfg.model.get('cascade') or {}
-    names = [name for name in STAGES if cascade.get(name) is not None]
+    names = [name for name in cfg.model.get('order', STAGES) if cascade.get(name) is not None]
     if stage is None:
         chosen = (cfg.model.get('test_cfg') or {}).get('stage')
         return chosen or (names[-1] if names else None)
-    known = [*names, *(PSEUDO if names else ())]
+    known = [*names, *(LABELS if names else ())]
     if stage not in known:
         has = f'it has {", ".join(known)}' if known else 'a model without a cascade has none'
         raise UserError(f"The model of this config has no stage '{stage}'; {has}.")

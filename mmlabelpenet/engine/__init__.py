@@ -1,12 +1,18 @@
-"""Training loops and hooks."""
+"""Training loops, hooks, caches and freezing."""
 
+from .cache import FeatureCache, LabelCache
+from .freezing import copy_parts, freeze
 from .hooks import FeatureStatisticsHook, FiniteLossHook, PseudoLabelHook
 from .loops import CurriculumTrainLoop, Phase
 
 __all__ = [
     'CurriculumTrainLoop',
+    'FeatureCache',
     'FeatureStatisticsHook',
     'FiniteLossHook',
+    'LabelCache',
     'Phase',
     'PseudoLabelHook',
+    'copy_parts',
+    'freeze',
 ]

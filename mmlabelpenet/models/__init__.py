@@ -1,34 +1,28 @@
-"""Detector, stages, heads, losses, calibration and backbones."""
+"""Detector, stages, attention, refiners, heads, losses and backbones."""
 
+from .attention import CAMAttention, ExcitationAttention, SemanticAttention
 from .backbones import DilatedVGG, EfficientNetLite
-from .calibration import (
-    CAMAttention,
-    DenseCRF,
-    ExcitationAttention,
-    PixelAffinity,
-    ProposalCalibration,
-    RandomWalk,
-    SemanticAttention,
-    TrueInstances,
-)
-from .detectors import (
-    FeatureCache,
-    LabelCache,
-    LabelPEnet,
-    ProposalTTA,
-    require_known_transforms,
-)
+from .calibration import AttentionSeeds, ProposalSeeds
+from .detectors import LABELS, STAGES, LabelPEnet, ProposalTTA
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
+from .refiners import DenseCRF, PixelAffinity, RandomWalk, Refiner
 from .stages import (
     ClassificationStage,
     DetectionStage,
+    LabelSource,
+    MinedProposals,
+    ProposalCalibration,
     RefinementStage,
     SegmentationStage,
     Stage,
+    TrueInstances,
 )
 
 __all__ = [
+    'LABELS',
+    'STAGES',
+    'AttentionSeeds',
     'CAMAttention',
     'ClassificationStage',
     'DenseCRF',
@@ -36,15 +30,17 @@ __all__ = [
     'DilatedVGG',
     'EfficientNetLite',
     'ExcitationAttention',
-    'FeatureCache',
-    'LabelCache',
     'LabelPEnet',
+    'LabelSource',
     'LevelFusion',
+    'MinedProposals',
     'PixelAffinity',
     'ProposalCalibration',
+    'ProposalSeeds',
     'ProposalTTA',
     'RandomWalk',
     'RefinementStage',
+    'Refiner',
     'RoIFeatures',
     'SegmentationStage',
     'SemanticAttention',
@@ -54,5 +50,4 @@ __all__ = [
     'WSDDNLoss',
     'WeakBoxHead',
     'WeakMaskHead',
-    'require_known_transforms',
 ]

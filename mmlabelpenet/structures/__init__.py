@@ -1,6 +1,7 @@
 """Values that travel through the cascade."""
 
-from .curriculum import Curriculum
 from .evidence import Evidence
+from .maps import Maps, grid_size
+from .step import Step
 
-__all__ = ['Curriculum', 'Evidence']
+__all__ = ['Evidence', 'Maps', 'Step', 'grid_size']

@@ -1,37 +1,60 @@
-"""The evidence: the one value that travels through the cascade."""
+"""The evidence of an image: the one value that travels through the cascade."""
+
+from typing import Any
 
 from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from .maps import Maps
 
 
 class Evidence(BaseDataElement):
-    """What is known of one image, made finer by every stage that it passes.
+    """Everything known of one image; each stage adds to it or refines it.
 
     All coordinates are those of the network input (after resizing), all tensors lie on the
-    device of the features and none carries a gradient. A field is absent until the stage
-    that makes it has run:
+    device of the features and none carries a gradient but the features. A field is absent until
+    the stage that makes it has run:
 
-    - ``image`` (Tensor): [3, H, W], what the network sees, normalised, without padding.
-    - ``tags`` (Tensor): [C] in {0, 1}, the image-level labels; at test time absent or unused.
-    - ``known`` (Tensor): [C] in {0, 1}, beside ``tags``: 0 where a class is only there as a
-      difficult object, so that its tag of 0 does not tell that it is absent.
-    - ``image_scores`` (Tensor): [C] in 0..1, stage 1's belief that a class is in the image.
+    - ``image`` (Tensor): [3, H, W], the normalised network input without padding.
+    - ``batch_feats`` (tuple of Tensor): the backbone's maps of the batch, each [B, c, h, w];
+      :attr:`feats` is this image's slice.
+    - ``scales`` (sequence of Evidence): the image at further scales (``attention_scales``), with
+      the same fields where they apply. They are computed when they are first read.
+    - ``tags`` (Tensor): [C] in {0, 1}, the image-level labels; absent or unused at test time.
+    - ``known`` (Tensor): [C] in {0, 1}, beside ``tags``: 0 where a class is only present as a
+      difficult object, so that its tag of 0 does not say that it is absent.
+    - ``image_scores`` (Tensor): [C] in 0..1, stage 1's probability that a class is present.
     - ``proposals`` (InstanceData): ``bboxes`` [N, 4] xyxy in pixels; after stage 1 also
       ``scores`` [N, C], the score of each proposal for each class.
-    - ``attention`` (Tensor): [C, h, w] in 0..1, each class's map divided by its maximum, on
-      the grid of the stride that ``metainfo['attention_stride']`` tells.
+    - ``attention`` (Maps): [C, h, w] in 0..1, each class's map divided by its maximum.
     - ``pseudo_instances`` (InstanceData): M pseudo instances of tagged classes with
       ``bboxes`` [M, 4], ``labels`` [M], ``scores`` [M], ``weights`` [M] (the factor of
-      their losses) and ``attention`` [M, h', w'], each instance's own in 0..1, on the grid of
-      the stride that ``metainfo['instance_stride']`` tells; after stage 3 also ``masks``
-      [M, h', w']: the mask in 0..1 on that grid.
-    - ``views`` (list of Evidence), where stage 1 or the calibration asks for them: the image at
-      further sizes (``attention_scales``), each with its own ``image``, ``feats`` (the backbone's
-      maps) and, after stage 1, ``attention``.
-    - ``found`` (InstanceData), on the way back: what the last stage finds of tagged classes, with
+      their losses) and ``attention`` [M, h', w'] in 0..1, on the grid of ``instance_stride``;
+      after stage 3 also ``masks`` [M, h', w'] in 0..1 on that grid.
+    - ``instance_stride`` (int): see there; :meth:`instance_maps` joins maps and stride.
+    - ``detections`` (InstanceData), at test time: boxes of stage 2 that stage 3 adds masks to.
+    - ``found`` (InstanceData), on the way back: the last stage's instances of tagged classes, with
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
-      ``agreement`` [F] in 0..1, as the pseudo instances have it then.
-    - ``truth`` (InstanceData), only in an upper bound's training: true ``bboxes``, ``labels``
-      and, where known, ``masks``.
+      ``agreement`` [F] in 0..1, which the pseudo instances have then too.
+    - ``ground_truth`` (InstanceData), only in the training of an upper bound: ``bboxes``,
+      ``labels`` and, where known, ``masks``.
 
-    Metainfo: ``img_shape`` (h, w) of the unpadded input, ``batch_input_shape``.
+    Metainfo: that of the data sample, among it ``img_shape`` (h, w) of the unpadded input, and
+    ``index``, the image's place in the batch.
     """
+
+    @property
+    def feats(self) -> tuple[Tensor, ...]:
+        """The backbone's maps of this image, each [1, c, h, w], padded as in the batch."""
+        index = self.get('index', 0)
+        return tuple(level[index : index + 1] for level in self.batch_feats)
+
+    def replace(self, **fields: Any) -> 'Evidence':
+        """A copy with some fields set anew; the others are shared."""
+        copy = self.clone()
+        copy.set_data(fields)
+        return copy
+
+    def instance_maps(self, name: str = 'attention') -> Maps:
+        """Maps [M, h', w'] of the pseudo instances (``'attention'`` or ``'masks'``)."""
+        return Maps(self.pseudo_instances[name], self.instance_stride)

@@ -11,6 +11,7 @@ from .image import (
     read_image,
     read_image_bytes,
 )
+from .models import in_evaluation, unwrap_model
 from .setup_env import let_checkpoints_be_read, register_all_modules
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     'atomic_path',
     'decode_image',
     'image_size',
+    'in_evaluation',
     'let_checkpoints_be_read',
     'read_image',
     'read_image_bytes',
     'register_all_modules',
+    'unwrap_model',
 ]

@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps
 from mmlabelpenet.utils import atomic_path
 
 from .canvas import Canvas, Colour, font
@@ -90,13 +90,13 @@ def shown_classes(evidence: Evidence, at_most: int = 4) -> list[int]:
     return [int(label) for label in likely if scores[label] >= 0.5] or [int(likely[0])]
 
 
-def _crop_to_image(maps: np.ndarray, evidence: Evidence, grid: str) -> np.ndarray:
-    """Bring maps [K, h, w] from the grid of a stride to the unpadded image."""
-    stride = evidence.get(grid)
-    if stride is None or len(maps) == 0:
-        return maps
-    size = (maps.shape[2] * stride, maps.shape[1] * stride)
-    pixels = np.stack([cv2.resize(heat.astype(np.float32), size) for heat in maps])
+def _on_input(maps: Maps, evidence: Evidence) -> np.ndarray:
+    """Maps [M, h, w] on the pixels of the network input, [M, H, W]."""
+    values = _array(maps.values)
+    if len(values) == 0:
+        return values
+    size = (int(values.shape[2] * maps.stride), int(values.shape[1] * maps.stride))
+    pixels = np.stack([cv2.resize(heat.astype(np.float32), size) for heat in values])
     height, width = evidence.img_shape[:2]
     return pixels[:, :height, :width]
 
@@ -125,7 +125,7 @@ def _proposal_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
 
 def _attention_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
     labels = shown_classes(evidence)
-    maps = _crop_to_image(_array(evidence.attention)[labels], evidence, 'attention_stride')
+    maps = _on_input(evidence.attention[labels], evidence)
     canvas = Canvas(photo, look.panel_width)
     canvas.fade(grey=0.9, white=0.15)
     canvas.paint_heat(maps, [look.colour(label) for label in labels])
@@ -164,7 +164,7 @@ def _pseudo_panels(photo: np.ndarray, evidence: Evidence, look: Look) -> list[Pa
     boxes = _instance_panel(photo, pseudo, None, shape, look)
     panels = [Panel('pseudo boxes', f'{len(pseudo)} from the attention', boxes)]
     if 'masks' in pseudo:
-        masks = _crop_to_image(_array(pseudo.masks), evidence, 'instance_stride')
+        masks = _on_input(evidence.instance_maps('masks'), evidence)
         painted = _instance_panel(photo, pseudo, masks, shape, look)
         panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
     return panels

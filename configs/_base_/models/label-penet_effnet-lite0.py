@@ -8,13 +8,10 @@ roi_features = dict(
     fc_channels=1024)
 box_head = dict(roi_features=roi_features, num_samples=128, neg_iou=(0.0, 0.5))
 mask_head = dict(
-    fusion=dict(**levels, out_channels=96),
-    num_convs=2,
-    channels=96,
-    # The best masks of an image run up to its edges of colour, and boxes towards masks.
-    refine=dict(type='PixelAffinity'),
-    tighten=0.5,
-    part_penalty=0.5)
+    fusion=dict(**levels, out_channels=96), num_convs=2, channels=96)
+# The best masks follow the colour edges of the image, and boxes follow the masks.
+mask_results = dict(
+    refine=dict(type='PixelAffinity'), tighten=0.5, part_penalty=0.5)
 selection = dict(iou_threshold=0.3, score_threshold=0.005, max_per_image=100)
 
 model = dict(
@@ -47,11 +44,13 @@ model = dict(
         refinement=dict(
             type='RefinementStage',
             mask_head=mask_head,
-            teaching=dict(foreground=0.6, background=0.4)),
+            mask_results=mask_results,
+            mask_supervision=dict(foreground=0.6, background=0.4)),
         segmentation=dict(
             type='SegmentationStage',
             box_head=box_head,
             mask_head=mask_head,
+            mask_results=mask_results,
             test_cfg=selection)),
     calibration=dict(
         type='ProposalCalibration',
@@ -59,5 +58,5 @@ model = dict(
         sharpen=dict(type='RandomWalk', strides=strides, levels=(1,), steps=3),
         threshold=0.3,
         refine=dict(type='PixelAffinity'),
-        tighten=dict(threshold=0.5)),
+        seeds=dict(type='ProposalSeeds', tighten=0.5)),
     test_cfg=dict(stage='segmentation'))

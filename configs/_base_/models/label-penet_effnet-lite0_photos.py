@@ -8,9 +8,9 @@ box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
 # Few images: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)
 
-# Attention of the last level at two sizes of the image, a longer walk on each, and of each
-# tagged class the one instance that stands out. What calibration makes of it teaches a classifier
-# of every cell, which then adds to it.
+# Attention of the last level at two scales, a longer walk on each, and the peak of each tagged
+# class as its one pseudo instance. The calibrated attention supervises a classifier of every cell,
+# which then adds to the attention.
 model = dict(
     attention_scales=(1.5,),
     backbone=dict(dilated=True),
@@ -26,5 +26,5 @@ model = dict(
             dict(type='PixelAffinity', stride=6),
             dict(type='PixelAffinity', stride=3, dilations=(1, 2, 4), steps=3),
         ],
-        seeds='attention',
+        seeds=dict(_delete_=True, type='AttentionSeeds'),
         semantic=dict(in_channels=(40, 112, 1280), **last_level)))

@@ -37,7 +37,7 @@ model = dict(
         refinement=dict(
             type='RefinementStage',
             mask_head=mask_head,
-            teaching=dict(foreground=0.6, background=0.4)),
+            mask_supervision=dict(foreground=0.6, background=0.4)),
         segmentation=dict(
             type='SegmentationStage',
             box_head=box_head,
@@ -50,5 +50,5 @@ model = dict(
         threshold=0.4,
         score_power=0.5,
         refine=dict(type='PixelAffinity'),
-        tighten=dict(threshold=0.5)),
+        seeds=dict(type='ProposalSeeds', tighten=0.5)),
     test_cfg=dict(stage='segmentation'))

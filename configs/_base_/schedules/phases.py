@@ -8,7 +8,7 @@ train_cfg = dict(
     phases=dict(
         classification=dict(epochs=2, stages=['classification']),
         # Only where calibration has semantic attention.
-        semantic=dict(epochs=0, stages=['calibration']),
+        semantic=dict(epochs=0, stages=['semantic']),
         detection=dict(epochs=3, stages=['detection']),
         refinement=dict(epochs=1, stages=['refinement']),
         segmentation=dict(
@@ -24,7 +24,7 @@ train_cfg = dict(
             stages=['classification', 'detection', 'refinement', 'segmentation'],
             backbone=True,
             # A further size of the image would cost more than half a step again.
-            views=False,
+            scales=False,
             lr_factor=0.3,
             # Modules fade in, surer pseudo instances come first; forward and backward in turn.
             ramp=0.5,

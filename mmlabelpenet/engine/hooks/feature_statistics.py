@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmlabelpenet.models import CAMAttention, LevelFusion
-from mmlabelpenet.models.grids import valid_cells
 from mmlabelpenet.registry import HOOKS
+from mmlabelpenet.structures import grid_size
+from mmlabelpenet.utils import in_evaluation, unwrap_model
 
 
 @dataclass
@@ -65,7 +65,7 @@ class FeatureStatisticsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Look at images and set what starts from them."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         modules = list(model.modules())
         fusions = [one for one in modules if isinstance(one, LevelFusion) and one.projections]
         sources = [one for one in modules if isinstance(one, CAMAttention) and one.standardise]
@@ -80,9 +80,9 @@ class FeatureStatisticsHook(Hook):
         }
         cells, images = self._moments(runner, model, strides)
         for fusion in fusions:
-            fusion.start_from([cells[level] for level in fusion.levels])
+            fusion.init_from_moments([cells[level] for level in fusion.levels])
         for source in sources:
-            source.start_from([images[level][1].diag().sqrt() for level in source.levels])
+            source.set_spreads([images[level][1].diag().sqrt() for level in source.levels])
         runner.logger.info(
             f'{len(fusions)} projections start at principal components, '
             f'{len(sources)} classifiers standardise'
@@ -93,28 +93,29 @@ class FeatureStatisticsHook(Hook):
         self, runner: Runner, model: nn.Module, strides: dict[int, int]
     ) -> tuple[dict[int, tuple[Tensor, Tensor]], dict[int, tuple[Tensor, Tensor]]]:
         """Mean [c] and covariance [c, c] of each level: of cells, and of images' means."""
-        was_training = model.training
-        model.eval()
-        cells: dict[int, Moments] = {}
-        images: dict[int, Moments] = {}
+        sums: dict[str, dict[int, Moments]] = {'cells': {}, 'images': {}}
         loader = runner.train_dataloader
         batches = -(-self.num_images // ((_batch_size(loader) or 1) * get_world_size()))
-        for batch in islice(loader, batches):
-            data = model.data_preprocessor(batch, False)
-            shapes = [sample.img_shape for sample in data['data_samples']]
-            feats = model.extract_feat(data['inputs'], shapes)
-            for level, stride in strides.items():
-                for one, shape in zip(feats[level], shapes):
-                    rows, columns = valid_cells(shape, stride)
-                    vectors = one[:, :rows, :columns].flatten(1).t()
-                    for sums, seen in ((cells, vectors), (images, vectors.mean(0, keepdim=True))):
-                        found = Moments.of(seen)
-                        sums[level] = sums[level] + found if level in sums else found
-        model.train(was_training)
-        return (
-            {level: sums.gather() for level, sums in cells.items()},
-            {level: sums.gather() for level, sums in images.items()},
+        with in_evaluation(model):
+            for batch in islice(loader, batches):
+                data = model.data_preprocessor(batch, False)
+                shapes = [sample.img_shape for sample in data['data_samples']]
+                feats = model.extract_feat(data['inputs'], shapes)
+                for level, stride in strides.items():
+                    for one, shape in zip(feats[level], shapes):
+                        rows, columns = grid_size(shape, stride)
+                        vectors = one[:, :rows, :columns].flatten(1).t()
+                        _add(sums['cells'], level, vectors)
+                        _add(sums['images'], level, vectors.mean(0, keepdim=True))
+        cells, images = (
+            {level: one.gather() for level, one in part.items()} for part in sums.values()
         )
+        return cells, images
+
+
+def _add(sums: dict[int, Moments], level: int, vectors: Tensor) -> None:
+    found = Moments.of(vectors)
+    sums[level] = sums[level] + found if level in sums else found
 
 
 def _batch_size(loader: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Watching the pseudo labels of the training images."""
+"""Evaluation of the pseudo labels of training images during training."""
 
 import copy
 import json
@@ -12,29 +12,28 @@ import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
-from mmlabelpenet.utils import read_image
+from mmlabelpenet.utils import in_evaluation, read_image, unwrap_model
 from mmlabelpenet.visualization import Look, compose_panels, save_picture, truth_of
 
 
 @HOOKS.register_module()
 class PseudoLabelHook(Hook):
-    """Writes how good the pseudo boxes and masks of training images are, and paints some.
+    """Evaluates the pseudo boxes and masks of training images, and paints some.
 
-    After every ``interval`` epochs the pseudo instances of the first images of
-    ``corloc_dataloader``, the training images with their truth, are measured: CorLoc, and the mean
+    After every ``interval`` epochs it evaluates the pseudo instances of the first images of
+    ``corloc_dataloader``, the training images with ground truth: CorLoc, and the mean
     IoU of masks (:class:`PseudoMaskMetric`). The figures go to the log and, a line each time, to
     ``{work_dir}/pseudo_labels.jsonl``. Training is not influenced: weights, modes and random
-    numbers are left as they were. Without ``corloc_dataloader`` the hook does nothing.
+    numbers stay as they are. Without ``corloc_dataloader`` the hook does nothing.
 
     Args:
-        interval: Epochs between looks.
-        max_images: Images that are looked at; None takes all.
+        interval: Epochs between evaluations.
+        max_images: Number of images; None takes all.
         num_pictures: Images of the first process that are painted, into
             ``{work_dir}/pseudo_labels/epoch_{n}``.
         stage: Which pseudo instances, ``'attention'`` or ``'calibration'``, see
@@ -60,36 +59,29 @@ class PseudoLabelHook(Hook):
         """Make the loader of the images."""
         cfg = copy.deepcopy(runner.cfg.get('corloc_dataloader'))
         if cfg is None:
-            runner.logger.info('PseudoLabelHook rests: the config has no corloc_dataloader')
+            runner.logger.info('PseudoLabelHook does nothing: the config has no corloc_dataloader')
             return
         # Its own workers would live on beside those that train.
         cfg.update(num_workers=0, persistent_workers=False)
         if self.max_images is not None:
             cfg.dataset.indices = self.max_images
-        with _undisturbed():
+        with _random_state_kept():
             self.loader = runner.build_dataloader(cfg, seed=runner.seed)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Look at the pseudo labels when it is time."""
+        """Evaluate the pseudo labels after every ``interval`` epochs."""
         if self.loader is None or not self.every_n_epochs(runner, self.interval):
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         metrics = ['CorLocMetric', 'PseudoMaskMetric']
         evaluator = Evaluator([dict(type=name) for name in metrics])
         evaluator.dataset_meta = self.loader.dataset.metainfo
-        training, tested = model.training, model.tested
-        with _undisturbed():
-            model.eval()
-            model.tested = self.stage
-            try:
-                for index, batch in enumerate(self.loader):
-                    outputs = model.test_step(batch)
-                    evaluator.process(data_samples=outputs, data_batch=batch)
-                    if index * len(outputs) < self.num_pictures and is_main_process():
-                        self._paint(runner, model, batch, outputs)
-            finally:
-                model.tested = tested
-                model.train(training)
+        with _random_state_kept(), in_evaluation(model):
+            for index, batch in enumerate(self.loader):
+                outputs = model.read(batch, self.stage)
+                evaluator.process(data_samples=outputs, data_batch=batch)
+                if index * len(outputs) < self.num_pictures and is_main_process():
+                    self._paint(runner, model, batch, outputs)
             figures = evaluator.evaluate(len(self.loader.dataset))
         self._write(runner, figures)
 
@@ -115,8 +107,8 @@ class PseudoLabelHook(Hook):
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Leave all random numbers as they were."""
+def _random_state_kept() -> Iterator[None]:
+    """Restore the states of all random number generators."""
     states = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices):

@@ -5,43 +5,43 @@ from itertools import accumulate
 
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
 from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
-from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet, require_known_transforms
+from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import LOOPS
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, unwrap_model
 
+from ..cache import FeatureCache, LabelCache, remove_caches, require_cacheable_transforms
+from ..freezing import copy_parts, freeze
 from .phases import Phase, build_phases
 
-# Parts of the names of what a phase logs, and which the next one may not have.
-OF_A_PHASE = ('loss', 'lambda', 'pseudo', 'threshold')
+# Parts of the names of scalars that a phase logs and the next one may not have.
+PHASE_SCALARS = ('loss', 'lambda', 'pseudo', 'threshold')
 
 
 @LOOPS.register_module()
 class CurriculumTrainLoop(EpochBasedTrainLoop):
-    """Trains the cascade phase by phase (METHOD 6).
+    """Trains the cascade phase by phase (docs/paper/method.md, schedule).
 
-    Which stages learn, at what rate, on which images and with what random numbers follows from
-    the iteration alone, so that a run resumed at any iteration gives the weights of one that
-    was not cut. A run cut between two updates of the weights goes back to the first of the
-    iterations that the next update is made of. Freezing happens after the model was wrapped
-    for distributed training: a parameter frozen at wrapping time would never be synchronised
-    later.
+    The learning stages, rates, images and random numbers depend on the iteration alone, so a run
+    that is resumed at any iteration gives the same weights as one that was not cut. A run that is
+    cut between two updates of the weights goes back to the first iteration of the next update.
+    Freezing happens after the model is wrapped for distributed training: a parameter that is
+    frozen then would never be synchronised later.
 
     Args:
         runner: The runner.
-        dataloader: Config of the data loader of the training images. A loader that is built
-            already serves too, but then random transforms are not repeated on resuming.
+        dataloader: Config of the data loader of the training images. A built loader is accepted
+            too, but then random transforms are not repeated on resuming.
         phases: For each phase by name the arguments of :class:`Phase`. A dict, so that an
             inheriting config overrides one phase, or drops it by None.
         order: Names of phases in the order in which they run, see :func:`build_phases`.
-        feature_cache: Arguments of :class:`FeatureCache`, which keeps the maps of a frozen
-            backbone on disk, and, while stage 1 is frozen too, the pseudo instances that follow
-            (:class:`LabelCache`); None computes them anew in every epoch.
+        feature_cache: Arguments of :class:`FeatureCache` and :class:`LabelCache`, which keep on
+            disk the maps of a frozen backbone and, while stage 1 is frozen too, the pseudo labels;
+            None computes them in every epoch.
         val_begin: First epoch after which validation may run.
         val_interval: Epochs between validations.
 
@@ -59,8 +59,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
-        self.feature_cache = None if feature_cache is None else FeatureCache(**feature_cache)
-        self.label_cache = None if feature_cache is None else LabelCache(**feature_cache)
+        self.caches: list[FeatureCache | LabelCache] = []
+        if feature_cache is not None:
+            self.caches = [FeatureCache(**feature_cache), LabelCache(**feature_cache)]
         self.phases = build_phases(phases, order)
         if isinstance(dataloader, dict):
             dataloader = reproducible(dataloader, runner.seed)
@@ -76,14 +77,13 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
-        if self.feature_cache is not None:
-            require_known_transforms(self.dataloader.dataset)
+        if self.caches:
+            require_cacheable_transforms(self.dataloader.dataset)
 
     @property
     def model(self) -> LabelPEnet:
-        """The model, out of its wrapper."""
-        model = self.runner.model
-        return model.module if is_model_wrapper(model) else model
+        """The model without its wrapper."""
+        return unwrap_model(self.runner.model)
 
     def phase_at(self, iteration: int) -> tuple[str, Phase, int, int]:
         """Name and phase of an iteration, its first iteration and its length."""
@@ -95,7 +95,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         raise IndexError(f'iteration {iteration} lies beyond the last of {self.max_iters}')
 
     def run(self) -> LabelPEnet:
-        """Launch training, from where the runner's checkpoint left it."""
+        """Train, from the iteration of the runner's checkpoint on."""
         self._iter -= self._iter % self.accumulation
         if self._iter < self.max_iters:
             self._epoch = self._iter // len(self.dataloader)
@@ -105,7 +105,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         return super().run()
 
     def run_epoch(self) -> None:
-        """Pass over the images, or over what is left of the pass."""
+        """Pass over the images, or over the rest of the pass."""
         length = len(self.dataloader)
         start = self._iter - self._epoch * length
         sampler = self.dataloader.batch_sampler
@@ -124,33 +124,31 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
-        """Do what the phase says, and train on one batch."""
+        """Train on one batch as its phase asks for."""
         name, phase, begin, length = self.phase_at(self._iter)
         if name != self._phase:
             self._enter(name, phase, begin, length)
         update = (self._iter - begin) // self.accumulation
         total = length // self.accumulation
         self._set_rate(phase.rate(update, total))
-        curriculum = phase.curriculum(update, total)
-        self.model.set_curriculum(curriculum)
+        step = self.model.step = phase.step(update, total)
         hub = self.runner.message_hub
-        for stage, weight in curriculum.weights.items():
+        for stage, weight in step.weights.items():
             hub.update_scalar(f'train/{stage}.lambda', weight)
-        hub.update_scalar('train/threshold', curriculum.threshold)
+        hub.update_scalar('train/threshold', step.threshold)
         hub.update_scalar('train/phase', list(self.phases).index(name))
-        # What the model draws depends on the image's place in the pass, not on who trains on it.
+        # The model's random draws depend on the image's place in the pass, not on the process.
         place = idx * get_world_size() + get_rank()
         set_random_seed(derived_seed(self.runner.seed, self._epoch, place))
         super().run_iter(idx, data_batch)
 
     def _enter(self, name: str, phase: Phase, begin: int, length: int) -> None:
         self._phase = name
-        self.model.set_active(phase.stages, phase.backbone, phase.views)
+        freeze(self.model, phase.step(0, 1))
         if self._iter == begin:
-            if phase.start_from:
-                self.model.copy_parts(phase.start_from)
+            copy_parts(self.model, phase.start_from)
             self._forget_scalars()
-        self._open_caches(phase)
+        self._open_caches()
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
         print_log(
@@ -160,18 +158,13 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             logger='current',
         )
 
-    def _open_caches(self, phase: Phase) -> None:
-        model = self.model
-        model.feature_cache = model.label_cache = None
-        if self.feature_cache is None or self.label_cache is None or phase.backbone:
-            return
-        self.feature_cache.open(model.backbone)
-        model.feature_cache = self.feature_cache
-        # Labels that are the truth itself cost nothing.
-        if model.labels_fixed and not hasattr(model.calibration, 'reads_truth'):
-            parts = model.backbone, model.cascade['classification'], model.calibration
-            self.label_cache.open(*parts, recipe=model.label_recipe)
-            model.label_cache = self.label_cache
+    def _open_caches(self) -> None:
+        remove_caches(self.model)
+        step = self.model.step
+        fixed = [not step.backbone, self.model.cascade.labels_cacheable(step)]
+        for cache, same in zip(self.caches, fixed):
+            if same:
+                cache.around(self.model)
 
     def _set_rate(self, factor: float) -> None:
         for group in self.runner.optim_wrapper.param_groups:
@@ -180,9 +173,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             group['lr'] = group['initial_lr'] * factor
 
     def _forget_scalars(self) -> None:
-        """Take what the phase before logged out of the log's running means."""
+        """Remove the previous phase's scalars from the log's running means."""
         scalars = self.runner.message_hub.log_scalars
-        old = [name for name in scalars if any(part in name for part in OF_A_PHASE)]
+        old = [name for name in scalars if any(part in name for part in PHASE_SCALARS)]
         for name in old:
             del scalars[name]
 

@@ -1,50 +1,50 @@
-"""The phases that a training is made of."""
+"""Phases of a training."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from mmlabelpenet.structures import Curriculum
+from mmlabelpenet.structures import Step
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A piece of training.
+    """A part of the training, in which some stages learn.
 
-    All that changes within a phase follows from the share of it that lies behind, counted in
-    updates of the weights.
+    Values that change within a phase depend on the completed share of it, counted in updates of
+    the weights.
 
     Attributes:
         epochs: Its length in passes over the images; it may be a fraction.
-        stages: Names of the stages that learn, in the order of the task; ``'calibration'`` is one
-            where it has semantic attention.
+        stages: Names of the stages that learn, in the order of the cascade; among them
+            ``'semantic'`` where the calibration has semantic attention.
         iterations: Its length in iterations, in place of ``epochs``.
         backbone: Whether the backbone learns.
-        views: Whether images are seen at the model's ``attention_scales`` too; where the backbone
-            learns that costs more than half a step again.
+        scales: Whether images are read at the model's ``attention_scales`` too; where the
+            backbone learns that adds more than half a step's time.
         lr_factor: Factor of the base learning rates.
         warmup: Updates over which the rate rises from nearly zero; at most a quarter of the
             phase.
         final_factor: Factor of the rate at the end of its cosine.
         steps: In place of the cosine, shares of the phase after each of which the rate is a tenth;
             an empty tuple keeps it constant.
-        start_from: Parts of the cascade that begin as a copy of another part, by name, e.g.
+        start_from: Parts of the cascade that are initialised as a copy of another part, e.g.
             ``{'segmentation.box_head': 'detection.box_head'}``.
         weights: lambda_k of stages by name, 1 where it is absent.
-        ramp: Share of the phase over which the stages fade in, one after the other in the order
-            of the task: the first one counts from the start, each further one rises from 0 to
-            its lambda while the one before has arrived. 0 lets all count at once.
-        threshold: Least weight of a pseudo instance that teaches; two values fall or rise from
-            the first to the second over the phase.
-        alternate: Updates after which learning turns from forward to backward and back; 0 only
-            goes forward.
+        ramp: Share of the phase over which the stages fade in, one after the other: the first
+            one has its full weight from the start, the weight of each further one rises from 0
+            to its lambda after the one before has reached its own. 0 starts with full weights.
+        threshold: Least weight of a pseudo instance that supervises; of two values it changes
+            linearly from the first to the second over the phase.
+        alternate: Updates after which the direction changes between forward and backward; 0 is
+            forward only.
     """
 
     epochs: float = 0
     stages: tuple[str, ...] = ()
     iterations: int | None = None
     backbone: bool = False
-    views: bool = True
+    scales: bool = True
     lr_factor: float = 1.0
     warmup: int = 50
     final_factor: float = 0.05
@@ -78,8 +78,8 @@ class Phase:
         warmup = max(min(self.warmup, total // 4), 1)
         return self.lr_factor * decay * min(1.0, (update + 1) / warmup)
 
-    def curriculum(self, update: int, total: int) -> Curriculum:
-        """What an update of ``total`` in this phase asks of the model."""
+    def step(self, update: int, total: int) -> Step:
+        """The training step of an update of ``total`` in this phase."""
         share = update / max(total, 1)
         first, last = self._thresholds()
         rising = max(len(self.stages) - 1, 1)
@@ -88,7 +88,10 @@ class Phase:
             risen = share * rising / self.ramp - (index - 1) if self.ramp and index else 1.0
             weights[stage] = self.weights.get(stage, 1.0) * min(max(risen, 0.0), 1.0)
         backward = self.alternate and update // self.alternate % 2 == 1
-        return Curriculum(
+        return Step(
+            learning=self.stages,
+            backbone=self.backbone,
+            scales=self.scales,
             direction='backward' if backward else 'forward',
             weights=weights,
             threshold=first + (last - first) * share,
@@ -102,12 +105,12 @@ class Phase:
 
 
 def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, Phase]:
-    """Phases by name, in order, those that a config set to None or to no length left out.
+    """Build the phases in their order, without those that are None or have no length.
 
     Args:
         phases: For each name the arguments of :class:`Phase`.
-        order: Names in the order in which phases run, those that are left out too. None takes
-            them as they stand in ``phases``; but mmengine sorts them when it writes a config.
+        order: Names in the order in which phases run, also of those that are left out. None uses
+            the order of ``phases``; but mmengine sorts them when it writes a config.
 
     Raises:
         ValueError: If no phase is left, one is not in ``order``, or has no stages or an argument

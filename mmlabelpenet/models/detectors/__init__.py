@@ -1,15 +1,8 @@
-"""The detector."""
+"""The detector and its cascade."""
 
-from .feature_cache import FeatureCache, LabelCache, require_known_transforms
-from .label_penet import LabelPEnet
-from .painting import paint_semantic_map
+from .cascade import LABELS, Cascade
+from .label_penet import STAGES, LabelPEnet
 from .proposal_tta import ProposalTTA
+from .results import paint_semantic_map
 
-__all__ = [
-    'FeatureCache',
-    'LabelCache',
-    'LabelPEnet',
-    'ProposalTTA',
-    'paint_semantic_map',
-    'require_known_transforms',
-]
+__all__ = ['LABELS', 'STAGES', 'Cascade', 'LabelPEnet', 'ProposalTTA', 'paint_semantic_map']

@@ -1,14 +1,19 @@
-"""Heads that the stages are made of."""
+"""Heads on region features."""
 
-from .box_head import WeakBoxHead
-from .mask_head import WeakMaskHead, mask_targets
-from .roi_features import ChannelNorm, LevelFusion, RoIFeatures
+from .box_head import WeakBoxHead, cluster_likelihood
+from .mask_head import WeakMaskHead
+from .mask_results import MaskResults, max_containment
+from .mask_supervision import MaskSupervision, mask_targets
+from .roi_features import LevelFusion, RoIFeatures
 
 __all__ = [
-    'ChannelNorm',
     'LevelFusion',
+    'MaskResults',
+    'MaskSupervision',
     'RoIFeatures',
     'WeakBoxHead',
     'WeakMaskHead',
+    'cluster_likelihood',
     'mask_targets',
+    'max_containment',
 ]

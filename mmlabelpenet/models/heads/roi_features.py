@@ -81,11 +81,11 @@ class LevelFusion(BaseModule):
         return F.relu(self.norm(fused)).float().contiguous()
 
     @torch.no_grad()
-    def start_from(self, moments: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Let the projections begin at principal components.
+    def init_from_moments(self, moments: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Initialise the projections with principal components.
 
-        Each level has a share of the output channels to itself, so that a component of one does
-        not blur that of another, and its first component has unit variance.
+        Each level has output channels of its own, so that components of two levels do not mix;
+        the first component has unit variance.
 
         Args:
             moments: For each used level the mean [c] and the covariance [c, c] of its cells.

@@ -1,16 +1,28 @@
-"""The paper's four modules, one file each."""
+"""The steps of the cascade: its four modules, and the sources of their labels."""
 
-from .base import Stage
+from .base import BoxStage, LabelSource, MaskStage, RegionStage, ResultStage, Stage
+from .calibration import ProposalCalibration
 from .classification import ClassificationStage
 from .detection import DetectionStage
-from .refinement import MaskTeaching, RefinementStage
+from .mined_proposals import MinedProposals
+from .refinement import RefinementStage
 from .segmentation import SegmentationStage
+from .semantic import SemanticStage
+from .true_instances import TrueInstances
 
 __all__ = [
+    'BoxStage',
     'ClassificationStage',
     'DetectionStage',
-    'MaskTeaching',
+    'LabelSource',
+    'MaskStage',
+    'MinedProposals',
+    'ProposalCalibration',
     'RefinementStage',
+    'RegionStage',
+    'ResultStage',
     'SegmentationStage',
+    'SemanticStage',
     'Stage',
+    'TrueInstances',
 ]

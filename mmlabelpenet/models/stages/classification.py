@@ -9,16 +9,16 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps
 
-from ..calibration.energy import contrast_energy
-from ..task_modules import draw_boxes, select_detections
-from .base import Stage
+from ..calibration import contrast_energy
+from ..task_modules import draw_boxes
+from .base import RegionStage
 
 
 @MODELS.register_module()
-class ClassificationStage(Stage):
-    """Learns from tags which classes an image holds, and where (METHOD 3.1).
+class ClassificationStage(RegionStage):
+    """Learns from tags which classes an image holds, and where (docs/paper/method.md).
 
     Two parts learn side by side: a linear classifier of the whole image, which the attention
     source reads, and the two streams of WSDDN over the proposals.
@@ -27,22 +27,24 @@ class ClassificationStage(Stage):
         num_classes: C.
         attention: Config of the attention source, e.g. ``dict(type='CAMAttention', ...)``.
         roi_features: Arguments of :class:`RoIFeatures`; None leaves the proposal streams out.
-            With a ``context`` the weights of proposals are those of their regions less those of
-            the rings around them: a part of an object has more of it around itself, so the whole
-            stands out (contrastive model S of Kantorov et al., ContextLocNet, ECCV 2016).
+            With a ``context`` the weights of the rings around proposals are subtracted from those
+            of their regions: a part of an object has more of it around itself, so the whole
+            object wins (contrastive model S of Kantorov et al., ContextLocNet, ECCV 2016).
         loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
         loss_image_weight: Factor of the whole image's loss.
         loss_region_weight: Factor of the loss on validated instances.
         num_samples: Proposals drawn from an image for the loss; None takes all.
-        score_proposals: Whether to hand on proposal scores of the two streams; without it all
-            proposals score alike and the calibration's energy decides.
-        energy_threshold: Hand on, in place of the streams' scores, the class's image score times
-            the contrast energy of the attention as it is (:func:`contrast_energy` with this
-            threshold) relative to the best proposal: a stage 1 that localises without streams
-            and without calibration.
+        score_proposals: Whether proposals get the scores of the two streams; without it all
+            proposals score the same and the calibration's energy decides.
+        energy_threshold: Replace the streams' scores by the class's image score times the
+            contrast energy of the raw attention (:func:`contrast_energy` with this threshold)
+            relative to the best proposal: a stage 1 that localises without streams and without
+            calibration.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
     """
+
+    needs = ('classification', 'calibration')
 
     def __init__(
         self,
@@ -74,18 +76,22 @@ class ClassificationStage(Stage):
             self.fc_weight = nn.Linear(self.roi_features.out_channels, num_classes)
             self.loss_cls = MODELS.build(loss_cls or dict(type='WSDDNLoss'))
 
+    def use_backbone(self, backbone: nn.Module) -> None:
+        """Pass the backbone on to the attention source."""
+        self.attention.use_backbone(backbone)
+
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Tag losses ``loss_image`` and, with proposal streams, ``loss_proposals``.
 
-        The classifier learns from ``views`` of the images as from the images, each size counting
-        alike, since attention is read off it at all of them.
+        The classifier learns from all ``scales`` of the images with the same weight, since its
+        attention is read at all of them.
 
-        On the way back, where the evidence has pseudo instances already, ``loss_region`` too:
-        the classifier learns from each of them as from a small image (METHOD 5).
+        On the way back the evidence has pseudo instances, and there is ``loss_region`` too: the
+        classifier learns from each of them as from a small image.
         """
         tags = torch.stack([e.tags for e in evidence])
         known = torch.stack([e.known for e in evidence])
-        logits = self._logits_of_sizes(feats, evidence).float()
+        logits = self._logits_of_scales(evidence).float()
         loss_image = F.binary_cross_entropy_with_logits(
             logits, tags.expand_as(logits), weight=known.expand_as(logits), reduction='sum'
         )
@@ -96,22 +102,20 @@ class ClassificationStage(Stage):
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
         if 'pseudo_instances' in evidence[0]:
-            regions = [self._region_loss(feats, i, e) for i, e in enumerate(evidence)]
+            regions = [self._region_loss(e) for e in evidence]
             losses['loss_region'] = self.loss_region_weight * torch.stack(regions).mean()
         return losses
 
-    def _logits_of_sizes(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> Tensor:
-        """Logits [S, B, C] of B images at each of S sizes, their own first."""
-        sizes = [self.attention.image_logits(feats, [e.img_shape for e in evidence])]
-        for views in zip(*(e.get('views', []) for e in evidence)):
-            logits = [self.attention.image_logits(v.feats, [v.img_shape]) for v in views]
-            sizes.append(torch.cat(logits))
-        return torch.stack(sizes)
+    def _logits_of_scales(self, evidence: list[Evidence]) -> Tensor:
+        """Logits [S, B, C] of B images at each of S scales, the input's own first."""
+        scales = zip(*(one.get('scales', ()) for one in evidence))
+        scaled = [torch.cat([self.attention.image_logits([one]) for one in e]) for e in scales]
+        return torch.stack([self.attention.image_logits(evidence), *scaled])
 
-    def _region_loss(self, feats: Sequence[Tensor], index: int, evidence: Evidence) -> Tensor:
+    def _region_loss(self, evidence: Evidence) -> Tensor:
         """Loss of the pseudo instances of one image, weighted by their weights."""
         pseudo = evidence.pseudo_instances
-        logits = self.attention.region_logits(feats, index, evidence.img_shape, pseudo.bboxes)
+        logits = self.attention.region_logits(evidence, pseudo.bboxes)
         targets = F.one_hot(pseudo.labels, self.num_classes).float()
         # Objects of other tagged classes may well lie in the box.
         known = torch.maximum(evidence.known * (1 - evidence.tags), targets)
@@ -134,56 +138,51 @@ class ClassificationStage(Stage):
         pairs = zip(class_logits.split(sizes), weight_logits.split(sizes))
         return [self.loss_cls.proposal_scores(c, w) for c, w in pairs]
 
-    def _energy(self, evidence: Evidence, attention: Tensor, threshold: float) -> Tensor:
-        """Energy [N, C] of one image's proposals, 1 for the best of each class."""
-        boxes = evidence.proposals.bboxes / self.attention.stride
-        energy = contrast_energy(attention, boxes, threshold)
-        return energy / energy.amax(0).clamp(min=1e-6)
-
-    def image_scores(self, feats: Sequence[Tensor], img_shapes: Sequence[tuple]) -> Tensor:
-        """Probability [B, C] that a class is in the image."""
-        return self.attention.image_logits(feats, img_shapes).float().sigmoid()
+    def image_scores(self, evidence: Sequence[Evidence]) -> Tensor:
+        """Probability [B, C] that a class is present in the image."""
+        return self.attention.image_logits(evidence).float().sigmoid()
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Add image scores, proposal scores and attention maps, to views attention alone."""
-        image_scores = self.image_scores(feats, [e.img_shape for e in evidence])
-        maps = self.attention(feats, evidence)
-        if self.energy_threshold is not None:
-            energies = [self._energy(e, m, self.energy_threshold) for e, m in zip(evidence, maps)]
-            scores = [score * energy for score, energy in zip(image_scores, energies)]
-        elif self.score_proposals:
-            scores = self.proposal_scores(feats, [e.proposals.bboxes for e in evidence])
-        else:
-            scores = [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
-        finer = []
-        for one, image_score, score, attention in zip(evidence, image_scores, scores, maps):
-            one = one.clone()
-            one.image_scores = image_score
-            one.attention = attention
-            one.set_metainfo(dict(attention_stride=self.attention.stride))
-            one.proposals = InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0))
-            if 'views' in one:
-                one.views = [self._view_attention(view) for view in one.views]
-            finer.append(one)
-        return finer
+        """Add image scores, proposal scores and attention; to further scales attention alone."""
+        image_scores = self.image_scores(evidence)
+        maps = [self.attention(one) for one in evidence]
+        scores = self._scores(feats, evidence, image_scores, maps)
+        return [
+            one.replace(
+                image_scores=image_score,
+                attention=attention,
+                proposals=InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0)),
+                scales=[s.replace(attention=self.attention(s)) for s in one.get('scales', ())],
+            )
+            for one, image_score, score, attention in zip(evidence, image_scores, scores, maps)
+        ]
 
-    def _view_attention(self, view: Evidence) -> Evidence:
-        view = view.clone()
-        [view.attention] = self.attention(view.feats, [view])
-        view.set_metainfo(dict(attention_stride=self.attention.stride))
-        return view
+    def _scores(
+        self,
+        feats: Sequence[Tensor],
+        evidence: list[Evidence],
+        image_scores: Tensor,
+        maps: Sequence[Maps],
+    ) -> list[Tensor]:
+        """Scores [N, C] of each image's proposals."""
+        if self.energy_threshold is not None:
+            energies = [
+                contrast_energy(attention, one.proposals.bboxes, self.energy_threshold)
+                for one, attention in zip(evidence, maps)
+            ]
+            best = [energy.amax(0).clamp(min=1e-6) for energy in energies]
+            return [s * (e / b) for s, e, b in zip(image_scores, energies, best)]
+        if self.score_proposals:
+            return self.proposal_scores(feats, [e.proposals.bboxes for e in evidence])
+        return [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
+
+    def infer(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """The same as :meth:`propagate`."""
+        return self.propagate(feats, evidence)
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
     ) -> list[tuple[Tensor, Tensor]]:
         """The scored proposals of ``evidence``."""
         return [(e.proposals.scores, e.proposals.bboxes) for e in evidence]
-
-    @torch.no_grad()
-    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
-        """The scored proposals of ``evidence`` after NMS."""
-        return [
-            select_detections(bboxes, scores, **self.test_cfg)
-            for scores, bboxes in self.score_regions(feats, evidence)
-        ]

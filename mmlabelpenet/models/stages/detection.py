@@ -8,24 +8,22 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps
 
-from ..calibration.instance_attention import instance_attention
-from ..calibration.region_excitation import RegionExcitation
-from ..calibration.validation import key_share
-from ..grids import resample
-from ..task_modules import draw_boxes, mine, select_detections
-from .base import Stage
+from ..attention import RegionExcitation
+from ..calibration import instance_attention, key_share
+from ..task_modules import draw_boxes, mine
+from .base import BoxStage
 
 
 @MODELS.register_module()
-class DetectionStage(Stage):
-    """Fast R-CNN type detector taught by the calibrated pseudo boxes (METHOD 3.2).
+class DetectionStage(BoxStage):
+    """Fast R-CNN type detector supervised by the pseudo boxes (docs/paper/method.md).
 
     Args:
         num_classes: C.
         box_head: Arguments of :class:`WeakBoxHead`. With several branches, each further one is
-            taught by what the one before finds (OICR); all drawn proposals must learn then.
+            supervised by the boxes of the one before (OICR); all drawn proposals must learn then.
         mining: Arguments of :func:`mine` for further branches and :meth:`propagate`.
         max_proposals: Proposals drawn from an image at random before any assignment, on which
             further branches mine too; None takes all.
@@ -37,7 +35,7 @@ class DetectionStage(Stage):
         init_cfg: mmengine's initialisation.
 
     Raises:
-        ValueError: If branches shall refine each other on a sample of the proposals.
+        ValueError: If several branches are set with a sample of the proposals.
     """
 
     def __init__(
@@ -95,30 +93,20 @@ class DetectionStage(Stage):
             refined.append(self.box_head.assign(region.bboxes, pseudo))
         return refined
 
-    def score_regions(
-        self, feats: Sequence[Tensor], evidence: list[Evidence]
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Mean scores of the branches and regressed boxes."""
-        return self.box_head.scores_and_boxes(
-            feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
-        )
-
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Extend the pseudo instances by confident detections that lie elsewhere."""
         if self.extend_score is None:
             return evidence
-        finer = []
-        for one, (scores, bboxes) in zip(evidence, self.score_regions(feats, evidence)):
-            found = mine(bboxes, scores, one.tags, **self.mining)
-            one = one.clone()
-            size = one.pseudo_instances.attention.shape[-2:]
-            boxes = found.bboxes / one.attention_stride
-            maps = instance_attention(one.attention, boxes, found.labels)[None]
-            found.attention = resample(maps, one.attention_stride, one.instance_stride, size)[0]
-            one.pseudo_instances = self._extend(one.pseudo_instances, found)
-            finer.append(one)
-        return finer
+        pairs = self.score_regions(feats, evidence)
+        return [self._extended(one, *pair) for one, pair in zip(evidence, pairs)]
+
+    def _extended(self, evidence: Evidence, scores: Tensor, bboxes: Tensor) -> Evidence:
+        found = mine(bboxes, scores, evidence.tags, **self.mining)
+        maps = instance_attention(evidence.attention, found.bboxes, found.labels)
+        size = evidence.instance_maps().values.shape[-2:]
+        found.attention = maps.resample(evidence.instance_stride, size).values
+        return evidence.replace(pseudo_instances=self._extend(evidence.pseudo_instances, found))
 
     def _extend(self, known: InstanceData, found: InstanceData) -> InstanceData:
         found.weights = found.scores
@@ -131,24 +119,25 @@ class DetectionStage(Stage):
 
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Say how far this stage agrees with what was found, and with the pseudo instances.
+        """Add the agreement of this stage with ``found`` and with the pseudo instances.
 
-        An instance goes through the head as a region: its agreement is the probability of its
-        class there, times the share of the class's key pixels that its mask holds (METHOD 5).
+        An instance passes through the head as a region: its agreement is the probability of its
+        class there, times the share of the class's key pixels inside its mask.
 
         Returns:
             The evidence with ``agreement`` [M] in 0..1 in ``found`` and ``pseudo_instances``.
         """
-        finer = []
-        for index, one in enumerate(evidence):
-            one = one.clone()
-            image = [level[index : index + 1] for level in feats]
-            for name in ('found', 'pseudo_instances'):
-                instances = one.get(name).clone()
-                instances.agreement = self.agreement(image, instances, one.instance_stride)
-                one.set_field(instances, name)
-            finer.append(one)
-        return finer
+        return [
+            one.replace(
+                **{name: self._agreed(one, name) for name in ('found', 'pseudo_instances')}
+            )
+            for one in evidence
+        ]
+
+    def _agreed(self, evidence: Evidence, name: str) -> InstanceData:
+        instances = evidence.get(name).clone()
+        instances.agreement = self.agreement(evidence.feats, instances, evidence.instance_stride)
+        return instances
 
     def agreement(
         self, feats: Sequence[Tensor], instances: InstanceData, mask_stride: int
@@ -157,8 +146,8 @@ class DetectionStage(Stage):
 
         Args:
             feats: Backbone maps of the image, each [1, c, h, w].
-            instances: M with ``bboxes``, ``labels`` and ``masks`` [M, h', w'] (or, where a later
-                stage has not made any, ``attention``).
+            instances: M with ``bboxes``, ``labels`` and ``masks`` [M, h', w'] (or ``attention``,
+                where no stage has made masks).
             mask_stride: Of the grid of the masks.
         """
         labels = instances.labels
@@ -172,12 +161,4 @@ class DetectionStage(Stage):
         weights = self.box_head.fc_cls.weight.unflatten(0, branches)[-1][labels]
         keys = walk.key_pixels(weights, each, self.contrastive).clamp(min=0)
         masks = instances.masks if 'masks' in instances else instances.attention
-        return probability * key_share(keys, walk.fusion.stride, masks, mask_stride)
-
-    @torch.no_grad()
-    def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
-        """Detections of all classes, in input pixels."""
-        return [
-            select_detections(bboxes, scores, **self.test_cfg)
-            for scores, bboxes in self.score_regions(feats, evidence)
-        ]
+        return probability * key_share(Maps(keys, walk.fusion.stride), Maps(masks, mask_stride))

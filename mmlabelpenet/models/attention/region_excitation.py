@@ -14,7 +14,7 @@ from mmcv.ops import RoIPool
 from torch import Tensor, nn
 
 from ..heads import RoIFeatures
-from .excitation import TINY, excite_linear, excite_sum, positive_layer
+from .excitation_backprop import TINY, excite_linear, excite_sum, positive_layer
 
 RoILayer = Callable[[Tensor, Tensor], Tensor]
 

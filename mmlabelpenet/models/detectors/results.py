@@ -1,4 +1,4 @@
-"""From instances to a semantic map, and into the data sample."""
+"""Results in the data sample, and the semantic map that instances give."""
 
 import torch
 from mmdet.structures import DetDataSample
@@ -9,12 +9,12 @@ from torch import Tensor
 def add_image_results(
     sample: DetDataSample, instances: InstanceData, image_scores: Tensor
 ) -> None:
-    """Put what goes with an image's predicted instances into its sample.
+    """Add the results that belong to an image's predicted instances to its sample.
 
     Args:
-        sample: Gets ``pred_image_scores``, with masks ``pred_sem_seg``, and tells the metrics
-            that boxes end at the first pixels outside (``boxes_end``).
-        instances: In image pixels.
+        sample: Gets ``pred_image_scores``, with masks ``pred_sem_seg``, and the metainfo
+            ``boxes_end``: x2 and y2 are the first pixels outside of a box.
+        instances: In pixels of the original image.
         image_scores: [C].
     """
     sample.pred_image_scores = image_scores
@@ -24,7 +24,7 @@ def add_image_results(
 
 
 def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tensor:
-    """Paint instances by rising score, so that the surest one wins a pixel (METHOD 3.4).
+    """Paint instances by rising score, so that the best one wins a pixel.
 
     Args:
         instances: M instances with ``masks`` [M, H, W] bool, ``labels`` and ``scores`` [M].
@@ -35,7 +35,7 @@ def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tenso
     """
     masks = instances.masks
     order = instances.scores.argsort(descending=True)
-    # Of large images all masks are gigabytes: only those that are painted are copied.
+    # All masks of a large image take gigabytes: copy only those that are painted.
     order = order[instances.scores[order] >= min_score]
     if len(order) == 0:
         return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)

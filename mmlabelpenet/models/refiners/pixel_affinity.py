@@ -1,15 +1,15 @@
-"""Sharpening of maps by the colours of neighbouring pixels."""
+"""Refinement of maps by the colours of neighbouring pixels."""
 
 from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence, Maps, grid_size
 
-from ..grids import normalise, resample, valid_cells
+from .base import Refiner
 
 
 def neighbours(maps: Tensor, dilations: Sequence[int]) -> Tensor:
@@ -37,7 +37,7 @@ def shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
 
 
 def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Mean of each cell's neighbours, weighed by affinity.
+    """Mean of each cell's neighbours, weighted by affinity.
 
     Added up one neighbour after the other: all of them side by side would not fit into a cache.
 
@@ -56,10 +56,10 @@ def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int]) -> Tensor:
 
 
 def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
-    """How much each neighbour's colour resembles a cell's own, summing to 1 over neighbours.
+    """Similarity of each neighbour's colour to the cell's, summing to 1 over neighbours.
 
-    Differences count in units of the colours' own spread around the cell, so that edges tell
-    apart in dull and in lively parts of an image alike.
+    Differences are divided by the standard deviation of the colours around the cell, so that
+    edges count alike in parts of low and of high contrast.
 
     Args:
         image: [3, h, w], in any unit.
@@ -77,14 +77,14 @@ def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -
 
 
 @MODELS.register_module()
-class PixelAffinity(BaseModule):
-    """Lets maps run up to the edges of colour (after PAMR: Araslanov and Roth, CVPR 2020).
+class PixelAffinity(Refiner):
+    """Aligns maps with colour edges (after PAMR: Araslanov and Roth, CVPR 2020).
 
-    In each step a pixel takes the mean of its neighbours, weighed by how alike their colours
-    are. Local like the pairwise term of a CRF, but a few operations on the device.
+    In each step a pixel takes the mean of its neighbours, weighted by the similarity of their
+    colours: local like the pairwise term of a CRF, but a few operations on the device.
 
     Args:
-        stride: Of the grid on which maps are sharpened, in pixels of the network input.
+        stride: Of the grid of the refined maps, in pixels of the network input.
         dilations: Distances of neighbours in cells.
         steps: Number of steps.
         tolerance: See :func:`colour_affinity`.
@@ -104,29 +104,23 @@ class PixelAffinity(BaseModule):
         self.tolerance = tolerance
 
     @torch.no_grad()
-    def forward(self, image: Tensor, maps: Tensor, stride: int) -> Tensor:
-        """Sharpen maps of one image.
-
-        Args:
-            image: [3, h, w] as the network sees it, without padding.
-            maps: [M, h / stride, w / stride], not negative.
-            stride: Of their grid.
-
-        Returns:
-            [M, h', w'] in 0..1 on the grid of :attr:`stride`, each divided by its maximum.
-        """
-        size = valid_cells(image.shape[1:], self.stride)
-        if len(maps) == 0:
-            return maps.new_zeros(0, *size)
+    def forward(self, evidence: Evidence, maps: Maps) -> Maps:
+        """Refine the maps of one image by its colours; see :class:`Refiner`."""
+        image = evidence.image
         with torch.autocast(image.device.type, enabled=False):
-            maps = resample(maps[None].float(), stride, self.stride, size)[0]
-            affinity = colour_affinity(self._shrink(image), self.dilations, self.tolerance)
+            maps = maps.resample(self.stride, grid_size(image.shape[1:], self.stride))
+            values = maps.values
+            if len(values) == 0:
+                return maps
+            colours = cell_colours(image, self.stride)
+            affinity = colour_affinity(colours, self.dilations, self.tolerance)
             for _ in range(self.steps):
-                maps = spread(maps, affinity, self.dilations)
-        return normalise(maps)
+                values = spread(values, affinity, self.dilations)
+        return Maps(values, self.stride).normalise()
 
-    def _shrink(self, image: Tensor) -> Tensor:
-        """Mean colours of the cells: [3, h', w']; the last ones repeat the border."""
-        below, right = (-side % self.stride for side in image.shape[1:])
-        padded = F.pad(image[None].float(), (0, right, 0, below), mode='replicate')
-        return F.avg_pool2d(padded, self.stride)[0]
+
+def cell_colours(image: Tensor, stride: int) -> Tensor:
+    """Mean colours [3, h', w'] of the cells of an image [3, h, w]; the border is repeated."""
+    below, right = (-side % stride for side in image.shape[1:])
+    padded = F.pad(image[None].float(), (0, right, 0, below), mode='replicate')
+    return F.avg_pool2d(padded, stride)[0]

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmdet.models.backbones import ResNet
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps, grid_size
 
-from ..grids import normalise, valid_cells
-from .attention import CAMAttention
-from .excitation import TINY, Excitation
+from .cam import CAMAttention
+from .excitation_backprop import TINY, Excitation
 
 
 def backbone_tail(backbone: nn.Module, start: int, end: int) -> nn.Sequential:
@@ -24,7 +24,7 @@ def backbone_tail(backbone: nn.Module, start: int, end: int) -> nn.Sequential:
         end: Position of the output that it ends with.
     """
     first, last = backbone.out_indices[start] + 1, backbone.out_indices[end] + 1
-    if hasattr(backbone, 'res_layers'):
+    if isinstance(backbone, ResNet):
         names = backbone.res_layers[first:last]
         return nn.Sequential(*(backbone.get_submodule(name) for name in names))
     return nn.Sequential(*backbone.stages[first:last])
@@ -32,11 +32,11 @@ def backbone_tail(backbone: nn.Module, start: int, end: int) -> nn.Sequential:
 
 @MODELS.register_module()
 class ExcitationAttention(CAMAttention):
-    """Where the evidence of a class comes from, walked down to a finer level (METHOD 4).
+    """Attention of classes by Excitation Backpropagation (docs/paper/method.md, attention).
 
     The linear classifier of :class:`CAMAttention` gives each class a unit of mass over the
-    levels that it reads; what lies on coarser levels walks down through the backbone to the
-    grid of ``level`` by :class:`Excitation`.
+    levels that it reads; the mass of coarser levels is propagated back through the backbone to
+    the grid of ``level`` by :class:`Excitation`.
 
     Args:
         num_classes: C.
@@ -44,8 +44,8 @@ class ExcitationAttention(CAMAttention):
         strides: Stride of every backbone level.
         levels: Levels that the classifier reads, none finer than ``level``.
         level: Level whose grid carries the maps.
-        contrastive: Whether to take away what speaks for the opposite: the same walk from the
-            classifier with its weights negated.
+        contrastive: Whether to subtract the mass of the opposite class: the same propagation
+            from the classifier with its weights negated.
         standardise: As of :class:`CAMAttention`.
         init_cfg: mmengine's initialisation.
 
@@ -75,7 +75,7 @@ class ExcitationAttention(CAMAttention):
         self.tails: dict[int, nn.Sequential] = {}
 
     def use_backbone(self, backbone: nn.Module) -> None:
-        """Learn the way down: the parts of the backbone below the levels that are read.
+        """Keep references to the parts of the backbone below the levels that are read.
 
         Args:
             backbone: Whose maps :meth:`forward` is given; its modules stay its own.
@@ -84,26 +84,23 @@ class ExcitationAttention(CAMAttention):
         self.tails = {level: backbone_tail(backbone, self.level, level) for level in coarser}
 
     @torch.no_grad()
-    def forward(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[Tensor]:
-        """Attention maps [C, h, w] of a batch, as CAMAttention gives them.
+    def forward(self, evidence: Evidence) -> Maps:
+        """Attention maps [C, h, w] of one image, as :class:`CAMAttention` gives them.
 
-        Classes that are known not to be tagged get empty maps: no walk is spent on them.
+        Classes that are known to be untagged get empty maps, which saves their backward pass.
         """
-        maps = []
-        for index, one in enumerate(evidence):
-            wanted = torch.arange(len(self.bias), device=feats[0].device)
-            if 'tags' in one:
-                wanted = wanted[one.tags > 0]
-            rows, columns = valid_cells(one.img_shape, self.stride)
-            start = feats[self.level][index : index + 1, :, :rows, :columns]
-            found = start.new_zeros(len(self.bias), rows, columns)
-            if len(wanted) > 0:
-                found[wanted] = self._walk(start, wanted)
-            maps.append(normalise(found))
-        return maps
+        wanted = torch.arange(len(self.bias), device=self.bias.device)
+        if 'tags' in evidence:
+            wanted = wanted[evidence.tags > 0]
+        rows, columns = grid_size(evidence.img_shape, self.stride)
+        start = evidence.feats[self.level][..., :rows, :columns]
+        found = start.new_zeros(len(self.bias), rows, columns)
+        if len(wanted) > 0:
+            found[wanted] = self._walk(start, wanted)
+        return Maps(found, self.stride).normalise()
 
     def _walk(self, start: Tensor, wanted: Tensor) -> Tensor:
-        """Maps [K, h, w] of the wanted classes from the map [1, c, h, w] of the finest level."""
+        """Maps [K, h, w] of the wanted classes on the grid of the level's map [1, c, h, w]."""
         tails = {level: Excitation(tail, start) for level, tail in self.tails.items()}
         tops = [tails[level].output if level in tails else start for level in self.levels]
         mass = self._top(tops, wanted, 1.0)

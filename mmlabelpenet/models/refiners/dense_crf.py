@@ -1,31 +1,30 @@
-"""Sharpening of maps by a fully connected CRF."""
+"""Refinement of maps by a fully connected CRF."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence, Maps, grid_size
 from mmlabelpenet.utils import UserError
 
-from ..grids import normalise, resample, valid_cells
+from .base import Refiner
+from .pixel_affinity import cell_colours
 
 
 @MODELS.register_module()
-class DenseCRF(BaseModule):
-    """Fits maps to the colours of the whole image (Kraehenbuehl and Koltun, NIPS 2011).
+class DenseCRF(Refiner):
+    """Refines maps by the colours of the whole image (Kraehenbuehl and Koltun, NIPS 2011).
 
-    It serves in the place of ``PixelAffinity`` and runs in pydensecrf, on the CPU: a detour over
-    the host in every step of a GPU, so rather for making pseudo labels than for training there.
-    The default parameters are those that helped in the project's yardsticks.
+    It replaces ``PixelAffinity`` and runs in pydensecrf on the CPU. On a GPU each step waits for
+    the host, so there it suits the export of pseudo labels better than training.
 
     Args:
         mean: Of the image's normalisation, one value or one for each channel (R, G, B).
         std: Of the image's normalisation.
-        stride: Of the grid on which maps are sharpened, in pixels of the network input.
+        stride: Of the grid of the refined maps, in pixels of the network input.
         gain: Slope of the sigmoid that turns attention, .5 at its middle, into a probability.
         bilateral: Standard deviation in cells, in colours of 0..255, and weight of the pairwise
             term of position and colour.
@@ -59,35 +58,24 @@ class DenseCRF(BaseModule):
         self.steps = steps
 
     @torch.no_grad()
-    def forward(self, image: Tensor, maps: Tensor, stride: int) -> Tensor:
-        """Sharpen maps of one image.
+    def forward(self, evidence: Evidence, maps: Maps) -> Maps:
+        """Refine the maps of one image, in 0..1, by its colours; see :class:`Refiner`."""
+        image = evidence.image
+        maps = maps.resample(self.stride, grid_size(image.shape[1:], self.stride))
+        if len(maps.values) == 0:
+            return maps
+        probability = (self.gain * (maps.values - 0.5)).sigmoid().clamp(0.01, 0.99)
+        colours = self._colours(image, maps.values.shape[1:])
+        refined = [self._infer(colours, one) for one in probability.cpu().numpy()]
+        return Maps(torch.from_numpy(np.stack(refined)).to(maps.values), self.stride).normalise()
 
-        Args:
-            image: [3, h, w] as the network sees it, without padding.
-            maps: [M, h / stride, w / stride] in 0..1.
-            stride: Of their grid.
-
-        Returns:
-            [M, h', w'] in 0..1 on the grid of :attr:`stride`, each divided by its maximum.
-        """
-        size = valid_cells(image.shape[1:], self.stride)
-        if len(maps) == 0:
-            return maps.new_zeros(0, *size)
-        maps = resample(maps[None].float(), stride, self.stride, size)[0]
-        probability = (self.gain * (maps - 0.5)).sigmoid().clamp(0.01, 0.99)
-        colours = self._colours(image, size)
-        fitted = [self._fit(colours, one) for one in probability.cpu().numpy()]
-        return normalise(torch.from_numpy(np.stack(fitted)).to(maps))
-
-    def _colours(self, image: Tensor, size: tuple[int, int]) -> np.ndarray:
+    def _colours(self, image: Tensor, size: Sequence[int]) -> np.ndarray:
         """Colours [h', w', 3] of the cells as bytes."""
-        below, right = (-side % self.stride for side in image.shape[1:])
-        padded = F.pad(image[None].float(), (0, right, 0, below), mode='replicate')
-        cells = F.avg_pool2d(padded, self.stride)[0, :, : size[0], : size[1]].permute(1, 2, 0)
+        cells = cell_colours(image, self.stride)[:, : size[0], : size[1]].permute(1, 2, 0)
         restored = cells.cpu().numpy() * np.asarray(self.std) + np.asarray(self.mean)
         return np.ascontiguousarray(restored.round().clip(0, 255).astype(np.uint8))
 
-    def _fit(self, colours: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    def _infer(self, colours: np.ndarray, probability: np.ndarray) -> np.ndarray:
         """Probability [h', w'] of foreground after inference."""
         from pydensecrf.densecrf import DenseCRF2D
 

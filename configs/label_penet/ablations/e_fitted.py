@@ -1,3 +1,0 @@
-# E, mended as D is in d_fitted.py.
-_base_ = './e_joint.py'
-model = dict(cascade=dict(refinement=dict(hand_on_fitted=True)))

@@ -1,0 +1,127 @@
+"""Class activation maps, and the interface of every attention source."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures.maps import resample
+
+
+@MODELS.register_module()
+class CAMAttention(BaseModule):
+    """Class activation maps of a linear classifier (Zhou et al., CVPR 2016).
+
+    The classifier reads the mean of the features over the image; its weights applied to every
+    cell give the maps.
+
+    Args:
+        num_classes: C.
+        in_channels: Channels of every backbone level.
+        strides: Stride of every backbone level.
+        levels: Levels that the classifier reads; the finest one gives the grid.
+        standardise: Whether channels are divided by the standard deviation of their means over
+            images (:meth:`set_spreads`, see ``FeatureStatisticsHook``), so that all of them learn
+            alike.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        levels: Sequence[int] = (-1,),
+        standardise: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.levels = tuple(level % len(in_channels) for level in levels)
+        self.level_strides = tuple(strides[level] for level in self.levels)
+        self.stride = min(self.level_strides)
+        self.classifiers = nn.ModuleList(
+            nn.Conv2d(in_channels[level], num_classes, 1, bias=False) for level in self.levels
+        )
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.standardise = standardise
+        for index, level in enumerate(self.levels if standardise else ()):
+            self.register_buffer(f'spread_{index}', torch.ones(in_channels[level]))
+
+    def init_weights(self) -> None:
+        """Start from zero maps: a linear classifier needs no broken symmetry."""
+        super().init_weights()
+        for classifier in self.classifiers:
+            nn.init.zeros_(classifier.weight)
+
+    @torch.no_grad()
+    def set_spreads(self, spreads: Sequence[Tensor]) -> None:
+        """Set the spread of the channels.
+
+        Args:
+            spreads: For each level that is read, [c]: standard deviation of the channels' means
+                over images. Small ones are clamped, so that flat channels are not amplified.
+        """
+        for index, spread in enumerate(spreads):
+            least = 0.01 * spread.mean().clamp(min=1e-6)
+            self.get_buffer(f'spread_{index}').copy_(spread.clamp(min=least))
+
+    def use_backbone(self, backbone: nn.Module) -> None:
+        """Take note of the backbone, for sources that walk back through its layers."""
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Weights of the unstandardised channels of each level: [C, c, 1, 1] each."""
+        weights = [classifier.weight for classifier in self.classifiers]
+        if not self.standardise:
+            return weights
+        return [
+            weight / self.get_buffer(f'spread_{index}')[None, :, None, None]
+            for index, weight in enumerate(weights)
+        ]
+
+    def image_logits(self, evidence: Sequence[Evidence]) -> Tensor:
+        """Logits [B, C] of whole images; padded cells do not count."""
+        logits, weights = [], self.weights
+        for one in evidence:
+            total: Tensor | float = 0.0
+            for weight, (cells, _) in zip(weights, self._levels(one)):
+                total = total + F.linear(cells[0].mean((1, 2)), weight[:, :, 0, 0])
+            logits.append(total + self.bias)
+        return torch.stack(logits)
+
+    def region_logits(self, evidence: Evidence, bboxes: Tensor) -> Tensor:
+        """Logits of regions of one image, from the mean of the maps inside each.
+
+        Args:
+            evidence: With ``feats``.
+            bboxes: [M, 4] xyxy in input pixels.
+
+        Returns:
+            [M, C] in float32.
+        """
+        boxes = bboxes / self.stride
+        area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1e-3).prod(1, keepdim=True)
+        return Maps(self.cams(evidence).float(), self.stride).box_sums(bboxes) / area + self.bias
+
+    def cams(self, evidence: Evidence) -> Tensor:
+        """Class maps [C, h, w] of one image on the grid of :attr:`stride`, without bias."""
+        size = grid_size(evidence.img_shape, self.stride)
+        total: Tensor | float = 0.0
+        for weight, (cells, stride) in zip(self.weights, self._levels(evidence)):
+            total = total + resample(F.conv2d(cells, weight).float(), stride, self.stride, size)[0]
+        return total
+
+    def _levels(self, evidence: Evidence) -> Iterator[tuple[Tensor, int]]:
+        """Cells [1, c, h, w] that the image covers, and their stride, of each level."""
+        feats = evidence.feats
+        for level, stride in zip(self.levels, self.level_strides):
+            rows, columns = grid_size(evidence.img_shape, stride)
+            yield feats[level][..., :rows, :columns], stride
+
+    def forward(self, evidence: Evidence) -> Maps:
+        """Attention maps [C, h, w] of one image in 0..1, each class divided by its maximum."""
+        return Maps(F.relu(self.cams(evidence)), self.stride).normalise()

@@ -1,0 +1,179 @@
+"""The cascade: an ordered list of steps that evidence passes downwards and upwards."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from mmengine.model import ModuleDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.structures import Evidence, Step
+from mmlabelpenet.utils import in_evaluation
+
+from ..stages import LabelSource, RegionStage, ResultStage, Stage
+from ..stages.base import label_result
+
+Feats = Sequence[Tensor]
+INFERENCE = Step()
+# Readouts of the labels, for images whose tags are known: the pseudo instances with the attention
+# that supervises stage 3 as masks, or with stage 3's masks, validated where that is configured.
+LABELS = ('attention', 'calibration')
+
+
+class Cascade(ModuleDict):
+    """The stages of the model by name, and the order in which evidence passes them.
+
+    The steps are stage 1, the label source (calibration) with the steps that follow from it, and
+    the other stages. The way down is one loop over them, the way up the same list reversed.
+
+    Args:
+        stages: The stages, stage 1 first. Their names are those of the state dict.
+        source: The label source. The detector holds its parameters.
+    """
+
+    def __init__(self, stages: dict[str, Stage], source: LabelSource) -> None:
+        super().__init__(stages)
+        first, *others = stages.items()
+        # A plain dict, which does not register the source's parameters a second time.
+        self.steps: dict[str, Stage] = dict([first, *source.steps().items(), *others])
+        self.seeding = tuple(self.steps)[:2]
+        self.learnable = tuple(name for name, stage in self.steps.items() if stage.learns)
+        results = [name for name, stage in stages.items() if isinstance(stage, ResultStage)]
+        self.readouts = (*results, *LABELS)
+        self.can_validate = source.validates and list(stages.values())[-1].starts_validation
+        self.reads_ground_truth = source.reads_ground_truth
+        self._source = (source,)  # in a tuple, for the same reason
+
+    def labels_cacheable(self, step: Step) -> bool:
+        """Whether :meth:`seed` gives an image the same labels in all steps of this kind."""
+        learns = step.backbone or self.seeding[0] in step.learning
+        return not learns and self._source[0].labels_cacheable(step)
+
+    def down(
+        self, evidence: list[Evidence], step: Step = INFERENCE
+    ) -> tuple[list[Evidence], dict[str, Tensor]]:
+        """Pass the steps downwards, to the last one that learns, or all of them if none does.
+
+        Args:
+            evidence: Of a batch of images, before stage 1.
+            step: The training step.
+
+        Returns:
+            The evidence that reaches the last step, and the losses of the steps that learn.
+        """
+        losses: dict[str, Tensor] = {}
+        names, feats = list(self.steps), evidence[0].batch_feats
+        last = next((name for name in reversed(names) if name in step.learning), None)
+        if not set(self.seeding) & set(step.learning):
+            evidence = above(self.seed(feats, evidence), step.threshold)
+            names = names[len(self.seeding) :]
+        for name in names:
+            if name in step.learning:
+                losses |= self._losses(name, feats, evidence, step)
+            if name == last:
+                break
+            evidence = above(self.steps[name].propagate(feats, evidence), step.threshold)
+        return evidence, losses
+
+    def seed(self, feats: Feats, evidence: list[Evidence]) -> list[Evidence]:
+        """Add pseudo instances: the way down through stage 1 and the label source."""
+        for name in self.seeding:
+            evidence = self.steps[name].propagate(feats, evidence)
+        return evidence
+
+    @torch.no_grad()
+    def up(self, evidence: list[Evidence]) -> list[Evidence]:
+        """Pass the steps upwards: each one revises the labels that it gets from the next."""
+        feats = evidence[0].batch_feats
+        for stage in reversed(self.steps.values()):
+            evidence = stage.validate(feats, evidence)
+        return evidence
+
+    def _losses(
+        self, name: str, feats: Feats, evidence: list[Evidence], step: Step
+    ) -> dict[str, Tensor]:
+        """Weighted losses of one step, and for the log the number and weight of its labels."""
+        weight = step.weights.get(name, 1.0)
+        losses = self.steps[name].loss(feats, evidence)
+        losses = {key: value * weight for key, value in losses.items()} | label_counts(evidence)
+        return {f'{name}.{key}': value for key, value in losses.items()}
+
+    def backward_losses(self, evidence: list[Evidence], step: Step) -> dict[str, Tensor]:
+        """Losses of the steps before the last one, on validated labels."""
+        with torch.no_grad(), in_evaluation(self):
+            evidence, _ = self.down(evidence, replace(step, learning=()))
+            evidence = above(self.up(evidence), step.threshold)
+        losses: dict[str, Tensor] = {}
+        feats = evidence[0].batch_feats
+        for name in list(self.steps)[-2::-1]:
+            if name in step.learning:
+                losses |= self._losses(name, feats, evidence, step)
+        return losses
+
+    def image_scores(self, evidence: Sequence[Evidence]) -> Tensor:
+        """Probability [B, C] that a class is present, by stage 1."""
+        return next(iter(self.values())).image_scores(evidence)
+
+    def makes_masks(self, name: str) -> bool:
+        """Whether a readout has masks."""
+        return name in LABELS or self[name].makes_masks
+
+    @torch.no_grad()
+    def read(self, name: str, evidence: list[Evidence]) -> list[InstanceData]:
+        """Results of a stage, or the labels.
+
+        Args:
+            name: One of :attr:`readouts`: a stage with results; ``'attention'`` and
+                ``'calibration'`` read the pseudo instances, see ``LABELS``.
+            evidence: Of a batch of images, before stage 1; with ``tags`` where labels are read,
+                else without.
+
+        Returns:
+            ``bboxes``, ``scores``, ``labels`` and perhaps ``masks`` of each image, in pixels of
+            the original image.
+        """
+        feats = evidence[0].batch_feats
+        if name == 'attention':
+            return [label_result(one, 'attention') for one in self.seed(feats, evidence)]
+        if name == 'calibration':
+            evidence = self.down(evidence)[0]
+            evidence = self.up(evidence) if self.can_validate else evidence
+            return [label_result(one, 'masks') for one in evidence]
+        return self[name].predict(feats, self.infer(name, evidence))
+
+    @torch.no_grad()
+    def infer(self, name: str, evidence: list[Evidence]) -> list[Evidence]:
+        """The evidence that a stage's results start from; arguments as of :meth:`read`."""
+        for need in self[name].needs:
+            evidence = self.steps[need].infer(evidence[0].batch_feats, evidence)
+        return evidence
+
+    def region_stage(self, name: str) -> str:
+        """Name of the stage that finds the boxes of a stage's results."""
+        return (
+            name
+            if isinstance(self[name], RegionStage)
+            else self.region_stage(self[name].needs[-1])
+        )
+
+
+def above(evidence: list[Evidence], threshold: float) -> list[Evidence]:
+    """Zero the weight of pseudo instances below the threshold."""
+    if threshold <= 0 or 'pseudo_instances' not in evidence[0]:
+        return evidence
+    thresholded = []
+    for one in evidence:
+        pseudo = one.pseudo_instances.clone()
+        pseudo.weights = pseudo.weights * (pseudo.weights >= threshold)
+        thresholded.append(one.replace(pseudo_instances=pseudo))
+    return thresholded
+
+
+def label_counts(evidence: Sequence[Evidence]) -> dict[str, Tensor]:
+    """Number of pseudo instances of an image with a weight, and their mean weight."""
+    if 'pseudo_instances' not in evidence[0]:
+        return {}
+    weights = torch.cat([one.pseudo_instances.weights for one in evidence]).float()
+    count = (weights > 0).sum()
+    return dict(pseudo=count / len(evidence), pseudo_v=weights.sum() / count.clamp(min=1))

@@ -1,0 +1,126 @@
+"""Backbone features of a batch: padding, and images at further scales."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmlabelpenet.structures import Evidence
+
+Size = tuple[int, int]
+
+
+def padded_size(img_shape: Sequence[int], divisor: int) -> Size:
+    """The size (H, W) of an image (h, w), padded to multiples of ``divisor``."""
+    return -(-img_shape[0] // divisor) * divisor, -(-img_shape[1] // divisor) * divisor
+
+
+def extract_by_size(
+    backbone: nn.Module, batch_inputs: Tensor, img_shapes: Sequence[Sequence[int]], divisor: int
+) -> tuple[Tensor, ...]:
+    """Backbone maps of a batch, each image's independent of the others'.
+
+    Images of other sizes pass alone, so that the padding of a batch does not affect them, and
+    their maps are padded by repeating the border.
+
+    Args:
+        backbone: From [B, 3, H, W] to a tuple of maps.
+        batch_inputs: [B, 3, H, W].
+        img_shapes: (h, w) of each image; without any the batch passes as it is.
+        divisor: Images are padded to multiples of it.
+
+    Returns:
+        The maps, each [B, channels, H / stride, W / stride].
+    """
+    sizes = [padded_size(shape, divisor) for shape in img_shapes]
+    if all(size == tuple(batch_inputs.shape[-2:]) for size in sizes):
+        return backbone(batch_inputs)
+    singles = [
+        backbone(batch_inputs[i : i + 1, :, : size[0], : size[1]]) for i, size in enumerate(sizes)
+    ]
+    return tuple(stack_maps(maps) for maps in zip(*singles))
+
+
+def stack_maps(maps: Sequence[Tensor]) -> Tensor:
+    """Maps [1, c, h_i, w_i] as one [B, c, max h, max w], borders repeated."""
+    height = max(m.shape[2] for m in maps)
+    width = max(m.shape[3] for m in maps)
+    padded = [
+        F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
+    ]
+    return torch.cat(padded)
+
+
+class FurtherScales(Sequence[Evidence]):
+    """An image at further scales, computed when they are first read.
+
+    Phases whose pseudo instances are cached never read them, and save these passes through the
+    backbone.
+
+    Args:
+        make: Computes the evidence at one scale.
+        scales: Sides relative to the input's.
+    """
+
+    def __init__(self, make: Callable[[float], Evidence], scales: Sequence[float]) -> None:
+        self.make = make
+        self.scales = scales
+        self.made: list[Evidence] = []
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    def __getitem__(self, index: int) -> Evidence:  # type: ignore[override]
+        return list(self)[index]
+
+    def __iter__(self) -> Iterator[Evidence]:
+        if not self.made:
+            self.made = [self.make(scale) for scale in self.scales]
+        return iter(self.made)
+
+
+def image_evidence(inputs: Tensor, sample: DetDataSample, tagged: bool) -> Evidence:
+    """Evidence of an image before stage 1.
+
+    Args:
+        inputs: [3, H, W], normalised and padded.
+        sample: With ``proposals`` and perhaps ``tags`` and ``ignored_tags``.
+        tagged: Whether tags are read where they are known.
+    """
+    evidence = Evidence(metainfo=dict(sample.metainfo))
+    height, width = sample.img_shape[:2]
+    evidence.image = inputs[:, :height, :width]
+    bboxes = sample.proposals.bboxes
+    if len(bboxes) == 0:  # the whole image is a proposal that always exists
+        bboxes = bboxes.new_tensor([[0, 0, width, height]])
+    evidence.proposals = InstanceData(bboxes=bboxes)
+    if tagged and 'tags' in sample:
+        evidence.tags = sample.tags
+        ignored = sample.get('ignored_tags')
+        evidence.known = torch.ones_like(sample.tags) if ignored is None else 1 - ignored
+    return evidence
+
+
+def rescaled(evidence: Evidence, scale: float, divisor: int) -> tuple[Evidence, Tensor]:
+    """The evidence of an image at another scale before stage 1, and its network input.
+
+    Args:
+        evidence: With ``image`` [3, H, W].
+        scale: Of its sides.
+        divisor: The input is padded to multiples of it.
+
+    Returns:
+        Evidence with a bilinear ``image``, its own ``img_shape`` and the same ``tags``; and the
+        input [1, 3, H', W'], padded with zeros.
+    """
+    height, width = (max(round(int(side) * scale), 1) for side in evidence.img_shape[:2])
+    scaled = Evidence(metainfo=dict(evidence.metainfo) | {'img_shape': (height, width)})
+    resize = dict(mode='bilinear', align_corners=False, antialias=scale < 1)
+    scaled.image = F.interpolate(evidence.image[None], (height, width), **resize)[0]
+    if 'tags' in evidence:
+        scaled.tags = evidence.tags
+    rows, columns = padded_size((height, width), divisor)
+    return scaled, F.pad(scaled.image, (0, columns - width, 0, rows - height))[None]

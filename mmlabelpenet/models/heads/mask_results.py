@@ -1,0 +1,120 @@
+"""Results with masks: refinement by colour, boxes and scores that follow from the masks."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures.maps import inside_boxes, paste_maps, tight_boxes
+
+from ..refiners import build_refiners, refine
+from .mask_head import WeakMaskHead
+
+
+def max_containment(masks: Tensor, labels: Tensor, cells: int = 256) -> Tensor:
+    """Largest share of each mask inside a better mask of its class.
+
+    Args:
+        masks: [M, H, W] bool, the best first.
+        labels: [M].
+        cells: Large masks are subsampled to at most so many rows and columns.
+
+    Returns:
+        [M] in 0..1: the largest share of the mask that one of those before it covers.
+    """
+    if len(masks) == 0:
+        return masks.new_zeros(0, dtype=torch.float)
+    step = -(-max(masks.shape[1:]) // cells)
+    flat = masks[:, ::step, ::step].flatten(1).float()
+    shares = (flat @ flat.T) / flat.sum(1, keepdim=True).clamp(min=1)
+    return (shares * (labels[:, None] == labels)).tril(-1).amax(1)
+
+
+class MaskResults(BaseModule):
+    """Turns soft masks of detections into final instances.
+
+    Args:
+        refine: Config of a refiner of the masks by the colours of the image, e.g.
+            ``PixelAffinity``, or a list of them, one after the other. Refined masks are divided by
+            their maximum before they are cut at .5.
+        refine_best: Number of detections of an image, by score, whose masks are refined.
+        tighten: Share of the way that a final box moves towards the tight box of its mask.
+        part_penalty: Share of its score that a detection loses where its mask lies inside that
+            of a better one of its class: weak labels also find parts of objects.
+    """
+
+    def __init__(
+        self,
+        refine: dict | Sequence[dict] | None = None,
+        refine_best: int = 20,
+        tighten: float = 0.0,
+        part_penalty: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.refiners = build_refiners(refine)
+        self.refine_best = refine_best if self.refiners else 0
+        self.tighten = tighten
+        self.part_penalty = part_penalty
+
+    def refined(self, soft: Tensor, bboxes: Tensor, evidence: Evidence, stride: int) -> Maps:
+        """Soft masks on a grid of the image, refined where that is configured.
+
+        Args:
+            soft: [M, size, size] in 0..1, masks of regions.
+            bboxes: [M, 4] xyxy, the regions in input pixels.
+            evidence: Of the image.
+            stride: Of the grid that they are pasted on.
+
+        Returns:
+            [M, h', w'] in 0..1 on the grid of the last refiner.
+        """
+        size = grid_size(evidence.image.shape[1:], stride)
+        return refine(
+            self.refiners, evidence, Maps(paste_maps(soft, bboxes / stride, size), stride)
+        )
+
+    def finish(
+        self, head: WeakMaskHead, soft: Tensor, result: InstanceData, evidence: Evidence
+    ) -> InstanceData:
+        """Add masks to one image's detections; boxes and scores follow from them.
+
+        Args:
+            head: Pastes masks that are not refined.
+            soft: [M, size, size] in 0..1, of each detection's own class.
+            result: M detections with ``bboxes`` in pixels of the original image, ``labels``,
+                ``scores`` falling.
+            evidence: With ``ori_shape``; with ``scale_factor``, ``image`` and perhaps ``flip``
+                where masks are refined.
+
+        Returns:
+            The detections with ``masks`` [M, H, W] bool, ``scores`` falling.
+        """
+        result, best = result.clone(), self.refine_best
+        plain = head.paste(soft[best:], result[best:], evidence.ori_shape)
+        result.masks = torch.cat(
+            [self._refined_masks(soft[:best], result[:best], evidence), plain]
+        )
+        if self.part_penalty > 0:
+            shares = max_containment(result.masks, result.labels)
+            result.scores = result.scores * (1 - self.part_penalty * shares)
+            result = result[result.scores.argsort(descending=True, stable=True)]
+        if self.tighten > 0:
+            tight = tight_boxes(result.masks)
+            filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
+            result.bboxes = result.bboxes + self.tighten * filled * (tight - result.bboxes)
+        return result
+
+    def _refined_masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
+        """Masks [M, H, W] bool that are refined within their boxes."""
+        height, width = evidence.ori_shape[:2]
+        if len(result) == 0:
+            return soft.new_zeros((0, height, width), dtype=torch.bool)
+        if evidence.get('flip'):
+            evidence = evidence.replace(image=evidence.image.flip(-1))
+        boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
+        maps = self.refined(soft, boxes, evidence, self.refiners[0].stride)
+        pixels = maps.on_image(evidence.ori_shape, evidence.scale_factor)
+        return (pixels >= 0.5) & inside_boxes(result.bboxes, height, width)

@@ -1,0 +1,85 @@
+"""Supervision of a mask head by soft maps of pseudo instances."""
+
+import torch
+from mmcv.ops import roi_align
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.structures import Evidence, Maps
+
+from ..task_modules import assign_pseudo_labels, sample_rois
+
+
+def mask_targets(maps: Maps, bboxes: Tensor, assigned: Tensor, size: int) -> Tensor:
+    """Crop the map of its instance for every region.
+
+    Args:
+        maps: [M, h, w] in 0..1.
+        bboxes: [K, 4] xyxy in input pixels.
+        assigned: [K], index of the map of each region.
+        size: Side of a target.
+
+    Returns:
+        [K, size, size] in 0..1, bilinear.
+    """
+    rois = torch.cat([assigned[:, None].to(bboxes), bboxes / maps.stride], dim=1)
+    values = maps.values[:, None].float().contiguous()
+    return roi_align(values, rois, size, 1.0, 2, 'avg', True)[:, 0]
+
+
+class MaskSupervision:
+    """Regions and trimaps by which pseudo instances supervise a mask head.
+
+    Args:
+        num_classes: C.
+        foreground: Least value of a map that is foreground.
+        background: Greatest value that is background; pixels in between are ignored.
+        num_samples: Regions drawn from an image.
+        pos_iou: Least IoU of a proposal with the pseudo box whose map it learns.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        foreground: float = 0.5,
+        background: float = 0.1,
+        num_samples: int = 16,
+        pos_iou: float = 0.5,
+    ) -> None:
+        self.num_classes = num_classes
+        self.foreground = foreground
+        self.background = background
+        self.num_samples = num_samples
+        self.pos_iou = pos_iou
+
+    @torch.no_grad()
+    def regions(self, evidence: Evidence) -> InstanceData:
+        """Draw at most ``num_samples`` regions around the pseudo instances, with their labels."""
+        pseudo = evidence.pseudo_instances
+        bboxes = torch.cat([pseudo.bboxes, evidence.proposals.bboxes])
+        assigned = assign_pseudo_labels(
+            bboxes, pseudo, self.num_classes, pos_iou=self.pos_iou, neg_iou=(0.0, 0.0)
+        )
+        if len(pseudo) == 0:
+            assigned.weights = torch.zeros_like(assigned.weights)
+            assigned.labels = torch.zeros_like(assigned.labels)
+        return sample_rois(assigned, self.num_classes, self.num_samples, pos_fraction=1.0)
+
+    @torch.no_grad()
+    def targets(self, maps: Maps, regions: InstanceData, size: int) -> tuple[Tensor, Tensor]:
+        """Binary targets and valid pixels of regions.
+
+        Args:
+            maps: [M, h, w] in 0..1 of the pseudo instances.
+            regions: K regions as :meth:`regions` gives them.
+            size: Side of a target.
+
+        Returns:
+            Both [K, size, size]: 1.0 for foreground; False for ignored pixels.
+        """
+        if len(maps.values) == 0:
+            shape = (len(regions), size, size)
+            return maps.values.new_zeros(shape), maps.values.new_zeros(shape, dtype=torch.bool)
+        soft = mask_targets(maps, regions.bboxes, regions.assigned, size)
+        foreground = soft >= self.foreground
+        return foreground.float(), foreground | (soft <= self.background)

@@ -1,0 +1,107 @@
+"""Refinement of attention by a random walk over the affinities of backbone features."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures.maps import normalise, resample
+
+from .base import Refiner
+
+
+def feature_affinity(features: Tensor, power: float) -> Tensor:
+    """Transition probabilities between the cells of a feature map.
+
+    Args:
+        features: [D, h, w].
+        power: Exponent of the cosine; a higher one leaves fewer similar cells.
+
+    Returns:
+        [h * w, h * w], relu(cos)^power of the centred features, rows summing to 1; cells of
+        equal features have equal probabilities.
+    """
+    vectors = features.flatten(1).t().float()
+    vectors = F.normalize(vectors - vectors.mean(0), dim=1)
+    affinity = F.relu(vectors @ vectors.t())
+    # Squaring twice is ten times faster than a general power on a CPU.
+    affinity = affinity.square_().square_() if power == 4 else affinity.pow_(power)
+    # A small affinity for every pair: a cell of zero features resembles all others.
+    affinity.add_(1e-8)
+    return affinity.div_(affinity.sum(1, keepdim=True))
+
+
+@MODELS.register_module()
+class RandomWalk(Refiner):
+    """Spreads attention over cells of similar features (idea of AffinityNet, CVPR 2018).
+
+    A cell's new attention is the mean of the attention of the cells that it resembles, so
+    maps fill the object that they touch and leave the background that they leaked into.
+
+    Args:
+        strides: Stride of every backbone level.
+        levels: Levels whose features, brought to the first one's grid, are compared.
+        power: Exponent of the cosine similarity.
+        steps: Number of steps; 0 only resamples the maps.
+        scales: Sizes of the grid relative to that of the first level; the maps after a walk on
+            each of them are averaged.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence[int],
+        levels: Sequence[int] = (1,),
+        power: float = 4.0,
+        steps: int = 3,
+        scales: Sequence[float] = (1.0,),
+    ) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.strides = tuple(strides)
+        self.stride = strides[self.levels[0]]
+        self.power = power
+        self.steps = steps
+        self.scales = tuple(scales)
+
+    def forward(self, evidence: Evidence, maps: Maps) -> Maps:
+        """Refine the maps of one image by its ``feats``; see :class:`Refiner`."""
+        walked = maps.resample(self.stride, grid_size(evidence.img_shape, self.stride)).values
+        if self.steps:
+            # Half precision would spoil the sums over cells, here and in all that follows.
+            with torch.autocast(walked.device.type, enabled=False):
+                features = self._features(evidence)
+                walks = [self._walk(features, walked, scale) for scale in self.scales]
+                walked = torch.stack(walks).mean(0)
+        return Maps(normalise(walked), self.stride)
+
+    def _walk(self, features: Tensor, maps: Tensor, scale: float) -> Tensor:
+        """Walk on a grid of another size, and resample the result."""
+        height, width = maps.shape[1:]
+        if scale != 1:
+            size = (max(round(height * scale), 1), max(round(width * scale), 1))
+            features, maps = _resize(features, size), _resize(maps, size)
+        affinity = feature_affinity(features, self.power)
+        flat = maps.flatten(1)
+        for _ in range(self.steps):
+            flat = flat @ affinity.t()
+        walked = normalise(flat.view_as(maps))
+        return walked if scale == 1 else _resize(walked, (height, width))
+
+    def _features(self, evidence: Evidence) -> Tensor:
+        """Features [D, h, w] of the levels, concatenated on the first one's grid."""
+        size, feats = grid_size(evidence.img_shape, self.stride), evidence.feats
+        levels = []
+        for level in self.levels:
+            rows, columns = grid_size(evidence.img_shape, self.strides[level])
+            x = feats[level][..., :rows, :columns].float()
+            # Levels have the same weight, whatever their number of channels and their scale.
+            x = F.normalize(x - x.mean((2, 3), keepdim=True), dim=1)
+            levels.append(resample(x, self.strides[level], self.stride, size)[0])
+        return torch.cat(levels)
+
+
+def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(maps[None], size, mode='bilinear', align_corners=False)[0]

@@ -1,0 +1,186 @@
+"""Maps on the grid of an image, with their stride."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def grid_size(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
+    """Rows and columns of a grid of ``stride`` that the unpadded image (h, w) covers."""
+    return -(-int(img_shape[0]) // stride), -(-int(img_shape[1]) // stride)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps of one image and the stride of their grid.
+
+    Example:
+        >>> maps = Maps(torch.rand(20, 24, 32), stride=16)
+        >>> fine = maps.resample(8, grid_size((384, 512), 8)).normalise()
+
+    Attributes:
+        values: [M, h, w], the cells that cover the image.
+        stride: Side of a cell in pixels of the network input.
+    """
+
+    values: Tensor
+    stride: float
+
+    def __getitem__(self, index: Tensor) -> 'Maps':
+        """Some of the maps."""
+        return Maps(self.values[index], self.stride)
+
+    def resample(self, stride: float, size: Sequence[int]) -> 'Maps':
+        """Bring the maps onto a grid of another stride.
+
+        The last cells of a coarse grid reach farther beyond the image than those of a fine one,
+        so fitting one grid into the other would shift the maps: cells are scaled, then cut.
+
+        Args:
+            stride: Of the new grid.
+            size: Its rows and columns.
+
+        Returns:
+            [M, rows, columns] in float32, bilinear.
+        """
+        if len(self.values) == 0:
+            return Maps(self.values.new_zeros(0, *size), stride)
+        return Maps(resample(self.values[None].float(), self.stride, stride, size)[0], stride)
+
+    def normalise(self) -> 'Maps':
+        """Divide each map by its maximum; empty maps stay empty."""
+        return Maps(normalise(self.values), self.stride)
+
+    def box_sums(self, bboxes: Tensor) -> Tensor:
+        """Sum of each map inside each box, cells counted by their share inside the box.
+
+        Args:
+            bboxes: [N, 4] xyxy in pixels of the network input; cells outside the map are zero.
+
+        Returns:
+            [N, M].
+        """
+        table = F.pad(self.values.cumsum(1).cumsum(2), (1, 0, 1, 0))
+        x1, y1, x2, y2 = (bboxes / self.stride).unbind(1)
+        return (
+            _lookup(table, x2, y2)
+            - _lookup(table, x1, y2)
+            - _lookup(table, x2, y1)
+            + _lookup(table, x1, y1)
+        ).t()
+
+    def tight_boxes(self, img_shape: Sequence[int]) -> Tensor:
+        """Boxes [M, 4] xyxy in input pixels around non-zero cells, clipped to the image."""
+        height, width = img_shape[:2]
+        boxes = tight_boxes(self.values) * self.stride
+        return boxes.minimum(boxes.new_tensor([width, height, width, height]))
+
+    def on_image(self, ori_shape: Sequence[int], scale_factor: Sequence[float]) -> Tensor:
+        """Bring the maps onto the pixels of the original image.
+
+        Args:
+            ori_shape: (H, W) of the original image.
+            scale_factor: (x, y) of the network input over the original image.
+
+        Returns:
+            [M, H, W], bilinear.
+        """
+        # The grid reaches beyond the image by a part of a cell: scale cells, then cut.
+        rows = round(self.values.shape[1] * self.stride / scale_factor[1])
+        columns = round(self.values.shape[2] * self.stride / scale_factor[0])
+        maps = F.interpolate(self.values[:, None], size=(rows, columns), mode='bilinear')[:, 0]
+        return maps[:, : ori_shape[0], : ori_shape[1]]
+
+
+def resample(maps: Tensor, stride: float, new_stride: float, size: Sequence[int]) -> Tensor:
+    """:meth:`Maps.resample` of a batch [B, C, h, w]; gradients pass through."""
+    ratio = new_stride / stride
+    if ratio == 1:
+        return maps[..., : size[0], : size[1]]
+    # A small margin, since a ratio that is no power of two may lose a cell to rounding.
+    below, right = (max(0, math.ceil(n * ratio + 1e-6) - m) for n, m in zip(size, maps.shape[-2:]))
+    maps = F.pad(maps, (0, right, 0, below), mode='replicate')
+    maps = F.interpolate(maps, scale_factor=1 / ratio, mode='bilinear', align_corners=False)
+    return maps[..., : size[0], : size[1]]
+
+
+def mean_maps(maps: Sequence[Maps], img_shape: Sequence[int]) -> Maps:
+    """Mean of maps of one image that were read at several scales.
+
+    Larger scales see finer: a grid of a half, a third, ... of the first stride keeps their cells
+    apart.
+
+    Args:
+        maps: [M, h_i, w_i] each; strides count in pixels of the first one's image.
+        img_shape: (h, w) of that image.
+
+    Returns:
+        [M, h, w] in 0..1, all of ``maps`` weighted alike, each map divided by its maximum.
+    """
+    whole = int(maps[0].stride)
+    finest = min(one.stride for one in maps)
+    fitting = (s for s in range(1, whole + 1) if whole % s == 0 and s <= finest + 1e-3)
+    stride = max(fitting, default=1)
+    size = grid_size(img_shape, stride)
+    resampled = [one.resample(stride, size).normalise().values for one in maps]
+    return Maps(torch.stack(resampled).mean(0), stride).normalise()
+
+
+def normalise(maps: Tensor) -> Tensor:
+    """Divide each map of [C, h, w] by its maximum; empty maps stay empty."""
+    return maps / maps.amax((-2, -1), keepdim=True).clamp(min=1e-6)
+
+
+def _lookup(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Bilinear reading of integral images [C, h, w] at [N] points: [C, N]."""
+    height, width = table.shape[1:]
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    left, top = x.floor().long().clamp(max=width - 2), y.floor().long().clamp(max=height - 2)
+    dx, dy = x - left, y - top
+    upper = table[:, top, left] * (1 - dx) + table[:, top, left + 1] * dx
+    lower = table[:, top + 1, left] * (1 - dx) + table[:, top + 1, left + 1] * dx
+    return upper * (1 - dy) + lower * dy
+
+
+def inside_boxes(bboxes: Tensor, height: int, width: int) -> Tensor:
+    """Cells whose centres lie in each box: [M, h, w] bool for boxes [M, 4] in cells."""
+    x = torch.arange(width, device=bboxes.device) + 0.5
+    y = torch.arange(height, device=bboxes.device) + 0.5
+    x1, y1, x2, y2 = bboxes[:, :, None].unbind(1)
+    columns = (x >= x1) & (x < x2)
+    rows = (y >= y1) & (y < y2)
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def tight_boxes(masks: Tensor) -> Tensor:
+    """Smallest boxes [M, 4] xyxy in cells around masks [M, h, w]; all zero for an empty one."""
+    columns, rows = masks.any(1), masks.any(2)
+    filled = columns.any(1)
+    x1, y1 = columns.float().argmax(1), rows.float().argmax(1)
+    x2 = masks.shape[2] - columns.flip(1).float().argmax(1)
+    y2 = masks.shape[1] - rows.flip(1).float().argmax(1)
+    return torch.stack([x1, y1, x2, y2], dim=1).float() * filled[:, None]
+
+
+def paste_maps(maps: Tensor, bboxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Paste maps of regions into a grid, bilinearly.
+
+    Args:
+        maps: [M, s, s], one map for each region.
+        bboxes: [M, 4] xyxy in cells of the grid.
+        size: (h, w) of the grid.
+
+    Returns:
+        [M, h, w], zero outside the boxes.
+    """
+    height, width = size
+    x1, y1, x2, y2 = bboxes[:, :, None].unbind(1)
+    x = (torch.arange(width, device=maps.device) + 0.5 - x1) / (x2 - x1).clamp(min=1e-3)
+    y = (torch.arange(height, device=maps.device) + 0.5 - y1) / (y2 - y1).clamp(min=1e-3)
+    x, y = x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)
+    grid = 2 * torch.stack([x, y], dim=-1).float() - 1
+    return F.grid_sample(maps[:, None].float(), grid, align_corners=False)[:, 0]
