@@ -15,7 +15,7 @@ from mmengine.dataset import Compose
 from mmengine.structures import PixelData
 
 from mmlabelpenet.models import LABELS
-from mmlabelpenet.models.detectors.painting import paint_semantic_map
+from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.registry import DATASETS, TRANSFORMS
 from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 from mmlabelpenet.visualization import save_picture

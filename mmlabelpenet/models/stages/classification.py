@@ -108,9 +108,10 @@ class ClassificationStage(RegionStage):
 
     def _logits_of_scales(self, evidence: list[Evidence]) -> Tensor:
         """Logits [S, B, C] of B images at each of S scales, the input's own first."""
-        scales = zip(*(one.get('scales', ()) for one in evidence))
-        scaled = [torch.cat([self.attention.image_logits([one]) for one in e]) for e in scales]
-        return torch.stack([self.attention.image_logits(evidence), *scaled])
+        logits = [self.attention.image_logits(evidence)]
+        for scaled in zip(*(one.get('scales', ()) for one in evidence)):
+            logits.append(torch.cat([self.attention.image_logits([one]) for one in scaled]))
+        return torch.stack(logits)
 
     def _region_loss(self, evidence: Evidence) -> Tensor:
         """Loss of the pseudo instances of one image, weighted by their weights."""
