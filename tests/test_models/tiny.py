@@ -34,7 +34,7 @@ def model_cfg(**changes):
     calibration = dict(
         type='ProposalCalibration',
         sharpen=dict(type='RandomWalk', strides=STRIDES, levels=(1,), steps=1),
-        tighten=dict(threshold=0.5),
+        seeds=dict(type='ProposalSeeds', tighten=0.5),
     )
     return dict(
         type='LabelPEnet',
@@ -130,15 +130,22 @@ def pseudo_of(bboxes, labels, weights=None):
     )
 
 
-def evidence_of(height, width, **fields):
-    """Evidence of an image of one size that was not resized."""
+def evidence_of(height, width, feats=None, **fields):
+    """Evidence of an image of one size that was not resized, the first one of ``feats``."""
     evidence = Evidence(
         metainfo=dict(
             img_shape=(height, width), ori_shape=(height, width), scale_factor=(1.0, 1.0)
         )
     )
     evidence.set_metainfo(fields.pop('metainfo', {}))
-    evidence.set_data(fields)
+    evidence.set_data(fields if feats is None else dict(fields, batch_feats=feats))
+    return evidence
+
+
+def with_feats(feats, evidence):
+    """The evidence of a batch, each image with its slice of the batch's maps."""
+    for index, one in enumerate(evidence):
+        one.batch_feats, one.index = feats, index
     return evidence
 
 
