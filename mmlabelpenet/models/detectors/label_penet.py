@@ -1,6 +1,6 @@
 """Label-PEnet detector: builds the parts, makes the evidence, collects losses and predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -117,16 +117,16 @@ class LabelPEnet(BaseDetector):
             divisor = self.data_preprocessor.pad_size_divisor
             return extract_by_size(self.backbone, batch_inputs, img_shapes or [], divisor)
 
-    def extract(self, batch_inputs: Tensor, metainfo: Sequence[Mapping]) -> tuple[Tensor, ...]:
-        """:meth:`extract_feat` by the images' metainfo; a cache can stand around it."""
-        return self.extract_feat(batch_inputs, [one['img_shape'] for one in metainfo])
+    def extract(self, batch_inputs: Tensor, evidence: list[Evidence]) -> tuple[Tensor, ...]:
+        """:meth:`extract_feat` by the shapes of the images; a cache can stand around it."""
+        return self.extract_feat(batch_inputs, [one.img_shape for one in evidence])
 
     def evidence(
         self, batch_inputs: Tensor, data_samples: Sequence, tagged: bool = True
     ) -> list[Evidence]:
         """Evidence of a batch before stage 1, with tags where they are known and wanted."""
         evidence = [image_evidence(*pair, tagged) for pair in zip(batch_inputs, data_samples)]
-        feats = self.extract(batch_inputs, [one.metainfo for one in evidence])
+        feats = self.extract(batch_inputs, evidence)
         scales = self.attention_scales if self.step.scales or not self.training else ()
         for index, one in enumerate(evidence):
             one.batch_feats, one.index = feats, index
@@ -141,7 +141,7 @@ class LabelPEnet(BaseDetector):
         scaled, inputs = rescaled(evidence, scale, self.data_preprocessor.pad_size_divisor)
         # Batch norm statistics stay unaffected by the extra scales.
         with in_evaluation(self.backbone):
-            scaled.batch_feats = self.extract(inputs, [scaled.metainfo])
+            scaled.batch_feats = self.extract(inputs, [scaled])
         return scaled
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
