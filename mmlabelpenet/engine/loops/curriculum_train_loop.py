@@ -1,7 +1,7 @@
 """The training loop: phases that follow from the iteration alone."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
 
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
@@ -59,9 +59,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
-        self.caches: list[FeatureCache | LabelCache] = []
-        if feature_cache is not None:
-            self.caches = [FeatureCache(**feature_cache), LabelCache(**feature_cache)]
+        kinds = () if feature_cache is None else (FeatureCache, LabelCache)
+        self.caches = [kind(**feature_cache or {}) for kind in kinds]
         self.phases = build_phases(phases, order)
         if isinstance(dataloader, dict):
             dataloader = reproducible(dataloader, runner.seed)
@@ -132,11 +131,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         total = length // self.accumulation
         self._set_rate(phase.rate(update, total))
         step = self.model.step = phase.step(update, total)
-        hub = self.runner.message_hub
-        for stage, weight in step.weights.items():
-            hub.update_scalar(f'train/{stage}.lambda', weight)
-        hub.update_scalar('train/threshold', step.threshold)
-        hub.update_scalar('train/phase', list(self.phases).index(name))
+        logged = {f'train/{stage}.lambda': weight for stage, weight in step.weights.items()}
+        logged |= {'train/threshold': step.threshold, 'train/phase': [*self.phases].index(name)}
+        self.runner.message_hub.update_scalars(logged)
         # The model's random draws depend on the image's place in the pass, not on the process.
         place = idx * get_world_size() + get_rank()
         set_random_seed(derived_seed(self.runner.seed, self._epoch, place))
@@ -161,10 +158,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
     def _open_caches(self) -> None:
         remove_caches(self.model)
         step = self.model.step
-        fixed = [not step.backbone, self.model.cascade.labels_cacheable(step)]
-        for cache, same in zip(self.caches, fixed):
-            if same:
-                cache.around(self.model)
+        fixed = not step.backbone, self.model.cascade.labels_cacheable(step)
+        for cache in compress(self.caches, fixed):
+            cache.around(self.model)
 
     def _set_rate(self, factor: float) -> None:
         for group in self.runner.optim_wrapper.param_groups:
@@ -175,9 +171,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
     def _forget_scalars(self) -> None:
         """Remove the previous phase's scalars from the log's running means."""
         scalars = self.runner.message_hub.log_scalars
-        old = [name for name in scalars if any(part in name for part in PHASE_SCALARS)]
-        for name in old:
-            del scalars[name]
+        for name in list(scalars):
+            if any(part in name for part in PHASE_SCALARS):
+                del scalars[name]
 
 
 def _accumulative_counts(optim_wrapper: OptimWrapper | dict) -> int:

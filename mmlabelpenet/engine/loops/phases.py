@@ -83,10 +83,14 @@ class Phase:
         share = update / max(total, 1)
         first, last = self._thresholds()
         rising = max(len(self.stages) - 1, 1)
-        weights = {}
-        for index, stage in enumerate(self.stages):
-            risen = share * rising / self.ramp - (index - 1) if self.ramp and index else 1.0
-            weights[stage] = self.weights.get(stage, 1.0) * min(max(risen, 0.0), 1.0)
+        risen = [
+            share * rising / self.ramp - (index - 1) if self.ramp and index else 1.0
+            for index in range(len(self.stages))
+        ]
+        weights = {
+            stage: self.weights.get(stage, 1.0) * min(max(part, 0.0), 1.0)
+            for stage, part in zip(self.stages, risen)
+        }
         backward = self.alternate and update // self.alternate % 2 == 1
         return Step(
             learning=self.stages,
@@ -100,8 +104,7 @@ class Phase:
     def _thresholds(self) -> tuple[float, float]:
         if isinstance(self.threshold, int | float):
             return float(self.threshold), float(self.threshold)
-        first, last = self.threshold
-        return first, last
+        return self.threshold
 
 
 def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, Phase]:
@@ -122,15 +125,15 @@ def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, 
     astray = sorted(set(phases) - set(order))
     if astray:
         raise ValueError(f'phases {astray} are not in train_cfg.order {order}: say when they run')
-    built = {}
-    for name in order:
-        if name not in phases:
-            continue
-        phase = phases[name]
+    for name, phase in phases.items():
         unknown = sorted(set(phase) - known)
         if unknown:
             raise ValueError(f'phase {name!r} has unknown settings {unknown}: {sorted(known)} are')
-        built[name] = Phase(**{**phase, 'stages': tuple(phase.get('stages', ()))})
+    built = {
+        name: Phase(**{**phases[name], 'stages': tuple(phases[name].get('stages', ()))})
+        for name in order
+        if name in phases
+    }
     built = {
         name: phase for name, phase in built.items() if (phase.iterations or phase.epochs) > 0
     }

@@ -46,12 +46,9 @@ def extract_by_size(
 
 def stack_maps(maps: Sequence[Tensor]) -> Tensor:
     """Maps [1, c, h_i, w_i] as one [B, c, max h, max w], borders repeated."""
-    height = max(m.shape[2] for m in maps)
-    width = max(m.shape[3] for m in maps)
-    padded = [
-        F.pad(m, (0, width - m.shape[3], 0, height - m.shape[2]), mode='replicate') for m in maps
-    ]
-    return torch.cat(padded)
+    height, width = (max(m.shape[side] for m in maps) for side in (2, 3))
+    gaps = [(0, width - m.shape[3], 0, height - m.shape[2]) for m in maps]
+    return torch.cat([F.pad(m, gap, mode='replicate') for m, gap in zip(maps, gaps)])
 
 
 class FurtherScales(Sequence[Evidence]):

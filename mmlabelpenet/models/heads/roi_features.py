@@ -1,7 +1,9 @@
 """From a pyramid of backbone maps to one vector or one small map for each region."""
 
+import operator
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import reduce
+from itertools import chain, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +53,8 @@ class LevelFusion(BaseModule):
         super().__init__(init_cfg)
         self.levels = tuple(range(len(in_channels)) if levels is None else levels)
         used = [in_channels[level] for level in self.levels]
-        self.stride = out_stride or min(strides[level] for level in self.levels)
         self.level_strides = tuple(strides[level] for level in self.levels)
+        self.stride = out_stride or min(self.level_strides)
         self.scales = tuple(stride / self.stride for stride in self.level_strides)
         if out_channels is None and self.scales != (1,):
             raise ValueError(f'levels {self.levels} need out_channels to be summed or resized')
@@ -74,11 +76,9 @@ class LevelFusion(BaseModule):
         """
         if not self.projections:
             return feats[self.levels[0]].float().contiguous()
-        fused: Tensor | None = None
-        for level, scale, projection in zip(self.levels, self.scales, self.projections):
-            x = self.resize(projection(feats[level]), scale)
-            fused = x if fused is None else fused + x
-        return F.relu(self.norm(fused)).float().contiguous()
+        levels = zip(self.levels, self.scales, self.projections)
+        resized = (self.resize(project(feats[level]), scale) for level, scale, project in levels)
+        return F.relu(self.norm(reduce(operator.add, resized))).float().contiguous()
 
     @torch.no_grad()
     def init_from_moments(self, moments: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -123,10 +123,10 @@ class RoIFeatures(BaseModule):
         fc_channels: Width of each fully connected layer (fc6 and fc7 of VGG16 are 4096 wide).
         num_fcs: Number of fully connected layers.
         dropout: Dropout after each of them.
-        context: Rings around regions can be looked at too, out to boxes whose sides are so many
-            times as long; None: they can not.
-        chunk_size: Regions that go through at once where no gradient is wanted, so that any
-            number of proposals costs the memory of one chunk.
+        context: Sides of the outer boxes of rings around regions, relative to the regions'; None
+            supports no rings.
+        chunk_size: Number of regions in one pass without gradient, so that any number of
+            proposals needs the memory of one chunk.
         init_cfg: mmengine's initialisation.
     """
 
@@ -151,10 +151,8 @@ class RoIFeatures(BaseModule):
         self.chunk_size = chunk_size
         self.out_channels = fc_channels
         widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
-        layers: list[nn.Module] = []
-        for width, next_width in pairwise(widths):
-            layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
-        self.fcs = nn.Sequential(*layers)
+        layers = [(nn.Linear(*pair), nn.ReLU(), nn.Dropout(dropout)) for pair in pairwise(widths)]
+        self.fcs = nn.Sequential(*chain.from_iterable(layers))
 
     def forward(self, feats: Sequence[Tensor], rois: Tensor, around: bool = False) -> Tensor:
         """Vectors of regions, or of the rings around them.
@@ -162,14 +160,13 @@ class RoIFeatures(BaseModule):
         Args:
             feats: Backbone maps of a batch.
             rois: [K, 5], index in the batch and xyxy in input pixels.
-            around: Whether to look at the rings, which takes a ``context``.
+            around: Whether to read the rings, which needs a ``context``.
 
         Returns:
             [K, fc_channels].
         """
         fused = self.fusion(feats)
-        if around:
-            rois = bbox_rescale(rois, self.context)
+        rois = bbox_rescale(rois, self.context) if around else rois
         chunks = [rois] if torch.is_grad_enabled() else rois.split(self.chunk_size)
         vectors = [self._embed(fused, chunk, around) for chunk in chunks]
         return vectors[0] if len(vectors) == 1 else torch.cat(vectors)

@@ -1,24 +1,33 @@
-"""Losses that learn scores of proposals from image-level tags (METHOD 3.1)."""
+"""Losses that learn scores of proposals from image-level tags (docs/paper/method.md)."""
 
 import torch
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
 
+# Image scores are kept within [EPS, 1 - EPS] before the logarithm.
+EPS = 1e-6
+
+
+class TagLoss(nn.Module):
+    """A loss of proposal scores against tags.
+
+    Args:
+        loss_weight: Factor of the loss.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
 
 @MODELS.register_module()
-class WSDDNLoss(nn.Module):
+class WSDDNLoss(TagLoss):
     """Two-stream multiple-instance loss of WSDDN (Bilen and Vedaldi, CVPR 2016).
 
     Args:
         loss_weight: Factor of the loss.
-        eps: Image scores are kept within [eps, 1 - eps] before the logarithm.
     """
-
-    def __init__(self, loss_weight: float = 1.0, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-        self.eps = eps
 
     def proposal_scores(self, class_logits: Tensor, weight_logits: Tensor) -> Tensor:
         """Softmax over classes times softmax over proposals.
@@ -40,13 +49,13 @@ class WSDDNLoss(nn.Module):
         Args:
             proposal_scores: [N, C] of one image.
             tags: [C] in {0, 1}.
-            known: [C] in {0, 1}, 0 where a class neither is tagged nor known to be absent;
+            known: [C] in {0, 1}, 0 where a class is neither tagged nor known to be absent;
                 None takes all as known.
 
         Returns:
             The loss, a scalar.
         """
-        image_scores = proposal_scores.sum(0).clamp(self.eps, 1 - self.eps)
+        image_scores = proposal_scores.sum(0).clamp(EPS, 1 - EPS)
         # Written out: torch forbids its own under CUDA's autocast.
         likelihood = tags * image_scores.log() + (1 - tags) * (-image_scores).log1p()
         if known is not None:
@@ -55,16 +64,12 @@ class WSDDNLoss(nn.Module):
 
 
 @MODELS.register_module()
-class SoftmaxTagLoss(nn.Module):
-    """Softmax cross entropy of image scores against evenly shared tags (METHOD 3.1, L1).
+class SoftmaxTagLoss(TagLoss):
+    """Softmax cross-entropy of image scores against evenly shared tags (docs/paper/method.md).
 
     Args:
         loss_weight: Factor of the loss.
     """
-
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
 
     def proposal_scores(self, class_logits: Tensor, weight_logits: Tensor) -> Tensor:
         """Class scores [N, C] times a softmax over proposals of the weights [N, C]."""
@@ -78,7 +83,7 @@ class SoftmaxTagLoss(nn.Module):
         Args:
             proposal_scores: x^1, [N, C] of one image.
             tags: y, [C] in {0, 1}.
-            known: [C] in {0, 1}, 0 where a class neither is tagged nor known to be absent: the
+            known: [C] in {0, 1}, 0 where a class is neither tagged nor known to be absent: the
                 softmax leaves it out. None takes all as known.
 
         Returns:
@@ -88,6 +93,5 @@ class SoftmaxTagLoss(nn.Module):
         if known is not None:
             # finite, since infinity times a share of zero is not a number
             logits = logits.masked_fill(known == 0, torch.finfo(logits.dtype).min / 2)
-        log_probabilities = torch.log_softmax(logits, dim=0)
         shares = tags / tags.sum().clamp(min=1)
-        return -self.loss_weight * (shares * log_probabilities).sum()
+        return -self.loss_weight * (shares * torch.log_softmax(logits, dim=0)).sum()

@@ -89,16 +89,15 @@ class ClassificationStage(RegionStage):
         On the way back the evidence has pseudo instances, and there is ``loss_region`` too: the
         classifier learns from each of them as from a small image.
         """
-        tags = torch.stack([e.tags for e in evidence])
-        known = torch.stack([e.known for e in evidence])
+        tags, known = (torch.stack([e.get(key) for e in evidence]) for key in ('tags', 'known'))
         logits = self._logits_of_scales(evidence).float()
         loss_image = F.binary_cross_entropy_with_logits(
             logits, tags.expand_as(logits), weight=known.expand_as(logits), reduction='sum'
         )
-        images = len(logits) * len(evidence)
-        losses = dict(loss_image=self.loss_image_weight * loss_image / images)
+        losses = dict(loss_image=self.loss_image_weight * loss_image / logits[..., 0].numel())
         if self.has_streams:
-            scores = self.proposal_scores(feats, self._drawn(evidence))
+            drawn = [draw_boxes(e.proposals.bboxes, self.num_samples) for e in evidence]
+            scores = self.proposal_scores(feats, drawn)
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
         if 'pseudo_instances' in evidence[0]:
@@ -123,21 +122,20 @@ class ClassificationStage(RegionStage):
         loss = F.binary_cross_entropy_with_logits(logits, targets, known, reduction='none').sum(1)
         return (loss * pseudo.weights).sum() / pseudo.weights.sum().clamp(min=1)
 
-    def _drawn(self, evidence: list[Evidence]) -> list[Tensor]:
-        return [draw_boxes(e.proposals.bboxes, self.num_samples) for e in evidence]
-
     def proposal_scores(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> list[Tensor]:
         """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""
         rois = bbox2roi(list(bboxes))
         vectors = self.roi_features(feats, rois)
-        class_logits = self.fc_class(vectors).float()
-        weight_logits = self.fc_weight(vectors).float()
+        class_logits, weight_logits = (
+            self.fc_class(vectors).float(),
+            self.fc_weight(vectors).float(),
+        )
         if self.roi_features.context is not None:
             around = self.roi_features(feats, rois, around=True)
             weight_logits = weight_logits - self.fc_weight(around).float()
         sizes = [len(boxes) for boxes in bboxes]
         pairs = zip(class_logits.split(sizes), weight_logits.split(sizes))
-        return [self.loss_cls.proposal_scores(c, w) for c, w in pairs]
+        return [self.loss_cls.proposal_scores(*pair) for pair in pairs]
 
     def image_scores(self, evidence: Sequence[Evidence]) -> Tensor:
         """Probability [B, C] that a class is present in the image."""
@@ -178,9 +176,7 @@ class ClassificationStage(RegionStage):
             return self.proposal_scores(feats, [e.proposals.bboxes for e in evidence])
         return [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
 
-    def infer(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """The same as :meth:`propagate`."""
-        return self.propagate(feats, evidence)
+    infer = propagate
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]

@@ -86,12 +86,15 @@ class DetectionStage(BoxStage):
         self, regions: list[InstanceData], logits: Tensor, evidence: list[Evidence]
     ) -> list[InstanceData]:
         scores = logits.float().softmax(-1)[:, :-1].split([len(region) for region in regions])
-        refined = []
-        for region, score, one in zip(regions, scores, evidence):
-            pseudo = mine(region.bboxes, score, one.tags, **self.mining)
-            pseudo.weights = pseudo.scores
-            refined.append(self.box_head.assign(region.bboxes, pseudo))
-        return refined
+        return [
+            self.box_head.assign(region.bboxes, self._mined(region.bboxes, score, one.tags))
+            for region, score, one in zip(regions, scores, evidence)
+        ]
+
+    def _mined(self, bboxes: Tensor, scores: Tensor, tags: Tensor) -> InstanceData:
+        pseudo = mine(bboxes, scores, tags, **self.mining)
+        pseudo.weights = pseudo.scores
+        return pseudo
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
@@ -102,20 +105,16 @@ class DetectionStage(BoxStage):
         return [self._extended(one, *pair) for one, pair in zip(evidence, pairs)]
 
     def _extended(self, evidence: Evidence, scores: Tensor, bboxes: Tensor) -> Evidence:
-        found = mine(bboxes, scores, evidence.tags, **self.mining)
-        maps = instance_attention(evidence.attention, found.bboxes, found.labels)
-        size = evidence.instance_maps().values.shape[-2:]
-        found.attention = maps.resample(evidence.instance_stride, size).values
-        return evidence.replace(pseudo_instances=self._extend(evidence.pseudo_instances, found))
-
-    def _extend(self, known: InstanceData, found: InstanceData) -> InstanceData:
-        found.weights = found.scores
+        known, found = evidence.pseudo_instances, self._mined(bboxes, scores, evidence.tags)
         if len(known) == 0 or len(found) == 0:
-            return known
+            return evidence
+        maps = instance_attention(evidence.attention, found.bboxes, found.labels)
+        size = known.attention.shape[-2:]
+        found.attention = maps.resample(evidence.instance_stride, size).values
         overlaps = bbox_overlaps(found.bboxes, known.bboxes)
         overlaps = overlaps * (found.labels[:, None] == known.labels[None])
         new = (overlaps.amax(1) < self.extend_iou) & (found.scores >= self.extend_score)
-        return InstanceData.cat([known, found[new]])
+        return evidence.replace(pseudo_instances=InstanceData.cat([known, found[new]]))
 
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:

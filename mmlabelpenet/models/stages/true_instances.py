@@ -54,24 +54,24 @@ class TrueInstances(LabelSource):
         return [self._with_instances(one) for one in evidence]
 
     def _with_instances(self, evidence: Evidence) -> Evidence:
-        truth = evidence.get('ground_truth')
-        bboxes = evidence.proposals.bboxes[:0] if truth is None else truth.bboxes
-        labels = bboxes.new_zeros(0).long() if truth is None else truth.labels
-        weights = bboxes.new_ones(len(bboxes))
-        maps = self._maps(truth, evidence.img_shape, bboxes)
-        fields = dict(bboxes=bboxes, labels=labels, scores=weights, weights=weights)
+        none = evidence.proposals.bboxes[:0]
+        empty = InstanceData(bboxes=none, labels=none.new_zeros(0).long())
+        truth = evidence.get('ground_truth', empty)
+        weights = none.new_ones(len(truth))
+        fields = dict(bboxes=truth.bboxes, labels=truth.labels, scores=weights, weights=weights)
+        maps = self._maps(truth, evidence.img_shape)
         pseudo = InstanceData(**fields, attention=maps, masks=maps)
         return evidence.replace(pseudo_instances=pseudo, instance_stride=self.stride)
 
-    def _maps(self, truth: InstanceData | None, img_shape: Sequence[int], like: Tensor) -> Tensor:
+    def _maps(self, truth: InstanceData, img_shape: Sequence[int]) -> Tensor:
         """Masks [G, h, w] in 0..1 on the grid, each cell the mean of its known pixels."""
         size = grid_size(img_shape, self.stride)
-        if len(like) == 0 or truth is None or 'masks' not in truth:
-            return like.new_full((len(like), *size), float('nan'))
-        masks = truth.masks.to_tensor(torch.uint8, like.device)
+        if len(truth) == 0 or 'masks' not in truth:
+            return truth.bboxes.new_full((len(truth), *size), float('nan'))
+        masks = truth.masks.to_tensor(torch.uint8, truth.bboxes.device)
         below, right = (-side % self.stride for side in masks.shape[1:])
         masks = F.pad(masks, (0, right, 0, below), value=UNKNOWN)[:, None]
-        known = (masks != UNKNOWN).float()
-        share = F.avg_pool2d(known, self.stride)
-        filled = F.avg_pool2d((masks == 1).float(), self.stride)
-        return (filled / share)[:, 0, : size[0], : size[1]]
+        known, filled = (
+            F.avg_pool2d(part.float(), self.stride) for part in (masks != UNKNOWN, masks == 1)
+        )
+        return (filled / known)[:, 0, : size[0], : size[1]]
