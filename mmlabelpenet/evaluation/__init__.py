@@ -3,7 +3,6 @@
 from .functional import (
     ImageMatches,
     average_precision,
-    box_iou,
     intersect_masks,
     mask_iou,
     match_image,
@@ -53,7 +52,6 @@ __all__ = [
     'VOCInstanceMetric',
     'VOCResultFiles',
     'average_precision',
-    'box_iou',
     'evaluate_predictions',
     'evaluation_sets',
     'format_metrics',

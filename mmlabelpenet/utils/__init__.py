@@ -1,6 +1,7 @@
 """Small things that every part of the package may use."""
 
 from .atomic_backend import AtomicBackend
+from .boxes import box_areas, box_intersections, box_iou
 from .errors import UserError
 from .files import atomic_path
 from .image import (
@@ -19,6 +20,9 @@ __all__ = [
     'ImageUserError',
     'UserError',
     'atomic_path',
+    'box_areas',
+    'box_intersections',
+    'box_iou',
     'decode_image',
     'image_size',
     'let_checkpoints_be_read',

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from mmlabelpenet.apis import add_common_arguments, load_config, run_command
 from mmlabelpenet.apis.checkpoint import read_checkpoint, require_same_model
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
-from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, judge_image, leading, pick
+from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.visualization import Look, save_picture
@@ -100,19 +100,20 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
     metric.dataset_meta = dict(meta)
     photos = [metric.measure(sample.to_dict()) for sample in samples]
     failures = []
-    for sample, photo, kept in zip(samples, photos, leading(photos, len(meta['classes']))):
-        judged = judge_image(pick(photo, kept))
+    for sample, photo, kept in zip(samples, photos, top_predictions(photos, len(meta['classes']))):
+        errors = classify_errors(photo.select(kept))
         indices = np.flatnonzero(kept)
         height, width = sample.ori_shape[:2]
-        for target, (outcome, culprit) in enumerate(zip(judged.outcomes, judged.culprits)):
+        responsible = errors.responsible_predictions
+        for target, (outcome, prediction) in enumerate(zip(errors.outcomes, responsible)):
             if outcome < 0 or OUTCOMES[outcome] == 'found':
                 continue
-            index = indices[culprit] if culprit >= 0 else -1
-            x1, y1, x2, y2 = photo.true_bboxes[target]
+            index = indices[prediction] if prediction >= 0 else -1
+            x1, y1, x2, y2 = photo.gt_bboxes[target]
             share = (x2 - x1) * (y2 - y1) / (height * width)
             score = photo.scores[index] if index >= 0 else share
             failures.append(Failure(OUTCOMES[outcome], float(score), sample, index, target))
-        for index, kind in zip(indices, judged.surplus):
+        for index, kind in zip(indices, errors.surplus):
             if kind >= 0:
                 failures.append(
                     Failure(SURPLUS[kind], float(photo.scores[index]), sample, index, -1)

@@ -1,4 +1,4 @@
-"""Intersection over union of boxes and of masks."""
+"""Run lengths of masks and their intersection over union."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,34 +9,6 @@ import torch
 from pycocotools import mask as mask_api
 
 Masks: TypeAlias = torch.Tensor | np.ndarray | Sequence[dict]
-
-
-def box_iou(boxes: np.ndarray, others: np.ndarray, inclusive: bool = True) -> np.ndarray:
-    """Overlap of each box with each other box, in float64.
-
-    Args:
-        boxes: [N, 4] xyxy in pixels.
-        others: [M, 4] xyxy in pixels.
-        inclusive: Whether (x2, y2) is the last pixel inside the box, as in VOC's devkit, so
-            that a box is x2 - x1 + 1 pixels wide; else it is x2 - x1 wide.
-
-    Returns:
-        [N, M] in 0..1.
-
-    Examples:
-        >>> box_iou(np.array([[0, 0, 9, 9]]), np.array([[0, 0, 9, 4]]))
-        array([[0.5]])
-    """
-    extra = 1.0 if inclusive else 0.0
-    first = np.asarray(boxes, dtype=np.float64).reshape(-1, 1, 4)
-    second = np.asarray(others, dtype=np.float64).reshape(1, -1, 4)
-    top_left = np.maximum(first[..., :2], second[..., :2])
-    bottom_right = np.minimum(first[..., 2:], second[..., 2:])
-    common = np.clip(bottom_right - top_left + extra, 0, None).prod(-1)
-    area_first = np.clip(first[..., 2:] - first[..., :2] + extra, 0, None).prod(-1)
-    area_second = np.clip(second[..., 2:] - second[..., :2] + extra, 0, None).prod(-1)
-    union = area_first + area_second - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def to_rles(masks: Masks) -> list[dict]:

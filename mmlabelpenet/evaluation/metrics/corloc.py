@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import box_iou
 
-from ..functional import box_iou, mean_over_valid
+from ..functional import mean_over_valid
 from .base import ImageMetric, boxes_of, labels_of, to_numpy
 
 

@@ -13,7 +13,7 @@ from .base import ImageMetric, boxes_of, labels_of, to_numpy
 
 @METRICS.register_module()
 class ErrorTaxonomyMetric(ImageMetric):
-    """Takes the errors of boxes apart, see :func:`judge_image`.
+    """Takes the errors of boxes apart, see :func:`classify_errors`.
 
     Looks at as many of the best predictions of each class as there are objects of it. Gives
     ``error_{outcome}``, the share of objects that were ``found``, or of which only a ``part`` was
@@ -49,8 +49,8 @@ class ErrorTaxonomyMetric(ImageMetric):
             labels=labels_of(predicted),
             scores=to_numpy(predicted['scores']),
             bboxes=self.predicted_boxes(data_sample),
-            true_labels=true_labels,
-            true_bboxes=np.concatenate([boxes_of(true), boxes_of(ignored)]),
+            gt_labels=true_labels,
+            gt_bboxes=np.concatenate([boxes_of(true), boxes_of(ignored)]),
             difficult=np.arange(len(true_labels)) >= len(labels),
         )
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import box_iou
 
 from ..functional import (
     ImageMatches,
-    box_iou,
     match_image,
     mean_over_valid,
     per_class_average_precision,
