@@ -1,4 +1,4 @@
-"""Measuring: what mmdet lacks for weakly supervised instance segmentation on VOC."""
+"""Metrics for weakly supervised instance segmentation on VOC that mmdet lacks."""
 
 from .functional import (
     ImageMatches,
@@ -11,7 +11,7 @@ from .functional import (
     per_class_best_overlap,
     to_rles,
 )
-from .loops import MultiSetTestLoop
+from .loops import MultiSetTestLoop, evaluators_of
 from .metrics import (
     COCOStyleMetric,
     CorLocMetric,
@@ -54,6 +54,7 @@ __all__ = [
     'average_precision',
     'evaluate_predictions',
     'evaluation_sets',
+    'evaluators_of',
     'format_metrics',
     'intersect_masks',
     'mask_iou',

@@ -2,7 +2,7 @@
 
 from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
-from .errors import UserError
+from .errors import UserError, explain_read_errors
 from .files import atomic_path
 from .image import (
     IMAGE_SUFFIXES,
@@ -12,7 +12,9 @@ from .image import (
     read_image,
     read_image_bytes,
 )
+from .models import unwrap_model
 from .setup_env import let_checkpoints_be_read, register_all_modules
+from .tables import markdown_table
 
 __all__ = [
     'IMAGE_SUFFIXES',
@@ -24,9 +26,12 @@ __all__ = [
     'box_intersections',
     'box_iou',
     'decode_image',
+    'explain_read_errors',
     'image_size',
     'let_checkpoints_be_read',
+    'markdown_table',
     'read_image',
     'read_image_bytes',
     'register_all_modules',
+    'unwrap_model',
 ]

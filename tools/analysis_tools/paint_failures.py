@@ -18,8 +18,7 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw
 
-from mmlabelpenet.apis import add_common_arguments, load_config, run_command
-from mmlabelpenet.apis.checkpoint import read_checkpoint, require_same_model
+from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
 from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
@@ -62,13 +61,10 @@ class Failure:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Paint a page of typical failures')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser = config_parser('Paint a page of typical failures', checkpoint=True)
     parser.add_argument('--out', default='failures.png', help='picture to write')
     parser.add_argument('--columns', type=int, default=4, help='failures of each kind')
     parser.add_argument('--width', type=int, default=240, help='of each photo in pixels')
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -78,11 +74,9 @@ def predict(cfg: Config, checkpoint: str) -> tuple[list, Mapping]:
     Returns:
         Their samples, and the data set's meta information.
     """
-    weights = read_checkpoint(checkpoint)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = MODELS.build(cfg.model).to(device).eval()
-    require_same_model(model, weights, checkpoint)
-    model.load_state_dict(weights['state_dict'])
+    load_weights(model, checkpoint)
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=0)
     with torch.no_grad():
         samples = [sample.cpu() for batch in loader for sample in model.test_step(batch)]

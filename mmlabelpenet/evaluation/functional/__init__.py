@@ -1,6 +1,6 @@
-"""The arithmetic of the metrics, free of any framework."""
+"""Arithmetic of the metrics, independent of any framework."""
 
-from .average_precision import average_precision, mean_over_valid
+from .average_precision import average_precision, mean_over_valid, require_ap_mode
 from .errors import (
     OUTCOMES,
     SURPLUS,
@@ -33,6 +33,7 @@ __all__ = [
     'mean_over_valid',
     'per_class_average_precision',
     'per_class_best_overlap',
+    'require_ap_mode',
     'to_rles',
     'top_predictions',
 ]

@@ -12,10 +12,11 @@ Masks: TypeAlias = torch.Tensor | np.ndarray | Sequence[dict]
 
 
 def to_rles(masks: Masks) -> list[dict]:
-    """Masks as pycocotools' run lengths.
+    """Encode masks as pycocotools' run lengths.
 
     Args:
-        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are handed through.
+        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are returned as they
+            are.
 
     Returns:
         M dicts with keys ``size`` and ``counts``.
@@ -26,16 +27,16 @@ def to_rles(masks: Masks) -> list[dict]:
         return list(masks)
     if len(masks) == 0:
         return []
-    # pycocotools wants [H, W, M] in column order; opencv turns masks seven times as fast as numpy
+    # pycocotools needs [H, W, M] in column order; opencv transposes seven times as fast as numpy
     pixels = masks.astype(bool, copy=False).view(np.uint8)
-    turned = np.empty((len(masks), masks.shape[2], masks.shape[1]), dtype=np.uint8)
-    for mask, into in zip(pixels, turned):
-        cv2.transpose(mask, into)
-    return mask_api.encode(turned.transpose(2, 1, 0))
+    transposed = np.empty((len(masks), masks.shape[2], masks.shape[1]), dtype=np.uint8)
+    for mask, target in zip(pixels, transposed):
+        cv2.transpose(mask, target)
+    return mask_api.encode(transposed.transpose(2, 1, 0))
 
 
 def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
-    """Overlap of each mask with each other mask.
+    """Intersection over union of each mask with each other mask.
 
     Args:
         masks: N masks, see :func:`to_rles`.
@@ -48,16 +49,16 @@ def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
     if not first or not second:
         return np.zeros((len(first), len(second)))
     overlaps = mask_api.iou(first, second, [0] * len(second))
-    # pycocotools answers nan (0 / 0) for two empty masks in some versions
+    # some versions of pycocotools give nan (0 / 0) for two empty masks
     return np.nan_to_num(np.asarray(overlaps, dtype=np.float64))
 
 
 def intersect_masks(masks: Masks, region: np.ndarray) -> list[dict]:
-    """Cut masks to a region.
+    """Intersect masks with a region.
 
     Args:
         masks: M masks, see :func:`to_rles`.
-        region: [H, W] bool, what to keep.
+        region: [H, W] bool, the pixels to keep.
 
     Returns:
         M masks as RLE dicts.
