@@ -33,7 +33,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
-from mmlabelpenet.evaluation.offline import truth_of
+from mmlabelpenet.evaluation.offline import load_ground_truth
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
@@ -140,7 +140,7 @@ def make_image(
 def dump(config: str, path: str, number: int) -> dict:
     """Write predictions for the test images of a config, as tools/test.py --out does."""
     rng, samples = np.random.default_rng(0), []
-    metainfo, images = truth_of(Config.fromfile(config).test_dataloader.dataset)
+    metainfo, images = load_ground_truth(Config.fromfile(config).test_dataloader.dataset)
     for photo in images:
         true = photo['gt_mask_instances']
         size = tuple(photo['gt_sem_seg']['sem_seg'].shape[-2:])

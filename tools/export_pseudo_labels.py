@@ -1,4 +1,4 @@
-"""Export what a model finds in a data set as labels: COCO JSON, a VOC devkit, or YOLO-seg.
+"""Export the predictions of a model on a data set as labels: COCO JSON, a VOC devkit, or YOLO-seg.
 
 Example:
     python tools/export_pseudo_labels.py CONFIG CHECKPOINT --stage calibration --format coco \
@@ -8,25 +8,24 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import add_common_arguments, load_config, run_command
-from mmlabelpenet.apis.exporting import SPLITS, export_instances
-from mmlabelpenet.export import FORMATS, SEGMENTATIONS, Selection
+from mmlabelpenet.apis import (
+    add_export_arguments,
+    config_parser,
+    export_instances,
+    load_config,
+    run_command,
+)
+from mmlabelpenet.export import Selection
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Export instances as labels')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', required=True, help='folder to write to')
-    parser.add_argument('--format', default='coco', choices=FORMATS)
+    parser = config_parser('Export instances as labels', checkpoint=True)
+    add_export_arguments(parser, split='train')
     parser.add_argument(
         '--stage',
         help='whose instances: a stage of the cascade, or calibration or attention for the pseudo '
         'instances of tagged photos (default: what the config tests)',
-    )
-    parser.add_argument(
-        '--split', default='train', choices=SPLITS, help="whose dataloader's photos"
     )
     parser.add_argument(
         '--score-thr', type=float, default=Selection.score_thr, help='least score of an instance'
@@ -40,13 +39,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='also instances of classes that are not among the tags of the photo',
     )
-    parser.add_argument(
-        '--segmentation', default='rle', choices=SEGMENTATIONS, help='how COCO JSON holds masks'
-    )
-    parser.add_argument(
-        '--link', action='store_true', help='link photos, not copy them (voc and yolo)'
-    )
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Test a checkpoint by its config: figures as a table and as JSON, pictures when asked.
+"""Test a checkpoint by its config: figures as a table and as JSON, and painted images.
 
 Example:
     python tools/test.py CONFIG CHECKPOINT --eval bbox segm corloc --show-dir pictures
@@ -9,33 +9,24 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import add_common_arguments, evaluate_detector, load_config, run_command
-from mmlabelpenet.evaluation import METRICS_BY_NAME
+from mmlabelpenet.apis import (
+    add_evaluation_arguments,
+    config_parser,
+    evaluate_detector,
+    load_config,
+    run_command,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument(
-        '--eval',
-        nargs='+',
-        metavar='NAME',
-        help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: what the config says); '
-        'corloc is measured on the training photos',
-    )
+    parser = config_parser('Test (and evaluate) a model', checkpoint=True)
+    add_evaluation_arguments(parser)
     parser.add_argument(
         '--stage',
         help="whose result to measure: a stage of the cascade, or 'attention' or 'calibration': "
         'its pseudo labels (default: what the config says)',
     )
-    parser.add_argument(
-        '--split',
-        choices=['train', 'test'],
-        help='measure all of --eval on the training photos or on the test photos',
-    )
-    parser.add_argument('--markdown', metavar='FILE', help='write tables in Markdown to this file')
     parser.add_argument(
         '--format-only',
         action='store_true',
@@ -45,14 +36,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--show', action='store_true', help='show each painted photo')
     parser.add_argument('--show-dir', help='write painted photos into this folder')
     parser.add_argument(
-        '--tta',
-        action='store_true',
-        help="average over the config's scales and flips",
+        '--tta', action='store_true', help="average over the config's scales and flips"
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds that each shown photo stays'
+        '--wait-time', type=float, default=2, help='seconds for which each photo is shown'
     )
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 

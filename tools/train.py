@@ -7,13 +7,12 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import add_common_arguments, load_config, run_command, train_detector
+from mmlabelpenet.apis import config_parser, load_config, run_command, train_detector
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Train a model by its config')
-    parser.add_argument('config', help='config file')
+    parser = config_parser('Train a model by its config')
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision: float16 with CUDA, else bfloat16'
     )
@@ -26,10 +25,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint; without a path from the latest in the work folder',
+        help='resume from this checkpoint; without a path from the latest in the work folder',
     )
     parser.add_argument('--seed', type=int, help='seed of the random numbers')
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 

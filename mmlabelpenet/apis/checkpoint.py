@@ -1,13 +1,17 @@
-"""Reading checkpoints without being silent about those that do not fit."""
+"""Reading checkpoints, and loading their weights into the model that they were trained with."""
 
 import re
 from pathlib import Path
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmlabelpenet.utils import UserError, let_checkpoints_be_read
+from mmlabelpenet.utils import (
+    UserError,
+    explain_read_errors,
+    let_checkpoints_be_read,
+    unwrap_model,
+)
 
 
 def read_checkpoint(path: str) -> dict:
@@ -17,65 +21,81 @@ def read_checkpoint(path: str) -> dict:
         path: A file, or an address that mmengine knows (``https://``, ``torchvision://``).
 
     Returns:
-        The checkpoint, with the weights under ``state_dict``.
+        The checkpoint: the weights under ``state_dict``, without the prefix ``module.`` of
+        wrapped models, and maybe ``meta``.
 
     Raises:
         UserError: If there is no such file, or it is no checkpoint.
     """
     if '://' not in path and not Path(path).is_file():
-        raise UserError(f'There is no checkpoint {path}; train first, or mend the path.')
+        raise UserError(f'There is no checkpoint {path}; train first, or fix the path.')
     let_checkpoints_be_read()
-    try:
+    with explain_read_errors(path, 'a checkpoint', 'take another one or train again'):
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
         weights = checkpoint.get('state_dict', checkpoint)
-        return {**checkpoint, 'state_dict': dict(weights)}
-    # a broken file fails in as many ways as zip, pickle and torch have
-    except Exception as error:
+        weights = {re.sub(r'^module\.', '', name): value for name, value in weights.items()}
+        return {**checkpoint, 'state_dict': weights}
+
+
+def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Make sure that a checkpoint holds exactly the weights of a model, with the same shapes.
+
+    mmengine loads the weights that fit and only warns about the rest, so that a test of the wrong
+    checkpoint would give the figures of an untrained model.
+
+    Args:
+        model: The model, wrapped or not.
+        checkpoint: See :func:`read_checkpoint`.
+        path: Of the checkpoint, for the message.
+
+    Raises:
+        UserError: If the two differ.
+    """
+    model = unwrap_model(model)
+    expected, given = _shapes(model.state_dict()), _shapes(checkpoint['state_dict'])
+    common = expected.keys() & given.keys()
+    differences = {
+        'missing': expected.keys() - given.keys(),
+        'unknown': given.keys() - expected.keys(),
+        'of another shape': {name for name in common if expected[name] != given[name]},
+    }
+    listed = [
+        f'{len(names)} weights {kind} (such as {min(names)})'
+        for kind, names in differences.items()
+        if names
+    ]
+    if listed:
         raise UserError(
-            f'{path} can not be read as a checkpoint ({type(error).__name__}): it may be cut off '
-            'or of another kind; take another checkpoint or train again.'
-        ) from error
+            f'{path} is a checkpoint of another model than the {type(model).__name__} of this '
+            f'config: {", ".join(listed)}; use the config that it was trained with.'
+        )
 
 
 def _shapes(weights: dict) -> dict[str, tuple[int, ...]]:
     # the counter of batches is no weight, and checkpoints of old torch lack it
     return {
-        re.sub(r'^module\.', '', name): tuple(getattr(value, 'shape', ()))
+        name: tuple(getattr(value, 'shape', ()))
         for name, value in weights.items()
         if not name.endswith('num_batches_tracked')
     }
 
 
-def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
-    """Make sure that a checkpoint holds the weights of a model: these, all, and in shape.
-
-    mmengine loads what happens to fit and only warns about the rest, so a test of the wrong
-    checkpoint would give figures of an untrained model.
+def load_weights(model: nn.Module, path: str, checkpoint: dict | None = None) -> dict:
+    """Load the weights of a checkpoint, which must be of this very model.
 
     Args:
-        model: The model, wrapped for distributed runs or not.
-        checkpoint: As :func:`read_checkpoint` gives it.
-        path: Where it came from, for the message.
+        model: The model, wrapped or not; changed in place.
+        path: Of the checkpoint.
+        checkpoint: Its content, see :func:`read_checkpoint`; read from the path if None.
+
+    Returns:
+        The meta information of the checkpoint.
 
     Raises:
-        UserError: If the two differ.
+        UserError: See :func:`read_checkpoint` and :func:`require_same_model`.
     """
-    inner = model.module if is_model_wrapper(model) else model
-    wanted, given = _shapes(inner.state_dict()), _shapes(checkpoint['state_dict'])
-    differences = {
-        'missing': sorted(wanted.keys() - given.keys()),
-        'unknown': sorted(given.keys() - wanted.keys()),
-        'of another shape': sorted(
-            name for name in wanted.keys() & given.keys() if wanted[name] != given[name]
-        ),
-    }
-    told = [
-        f'{len(names)} weights {kind} (such as {names[0]})'
-        for kind, names in differences.items()
-        if names
-    ]
-    if told:
-        raise UserError(
-            f'{path} is a checkpoint of another model than the {type(inner).__name__} of this '
-            f'config: {", ".join(told)}; use the config that it was trained with.'
-        )
+    checkpoint = read_checkpoint(path) if checkpoint is None else checkpoint
+    require_same_model(model, checkpoint, path)
+    # not strict: checkpoints of old torch lack the counters of batches
+    unwrap_model(model).load_state_dict(checkpoint['state_dict'], strict=False)
+    return checkpoint.get('meta', {})

@@ -1,4 +1,4 @@
-"""What every command shares: arguments, the config, and errors as sentences."""
+"""Command lines: common arguments, the config that they name, and errors as sentences."""
 
 import argparse
 import os
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from mmlabelpenet.engine.distributed import shut_down_distributed
+from mmlabelpenet.evaluation import METRICS_BY_NAME
 from mmlabelpenet.utils import UserError
 
-from .distributed import leave_distributed
 from .settings import read_config
 
 
@@ -31,9 +32,9 @@ def sentence_of(error: UserError) -> str:
 def run_command(
     command: Callable[[Sequence[str] | None], None], argv: Sequence[str] | None = None
 ) -> None:
-    """Run a command; on an error that the user can mend, say it and leave with code 2.
+    """Run a command; print an error that the user can fix, and exit with code 2.
 
-    Processes of a distributed run leave together.
+    Processes of a distributed run end together.
 
     Args:
         command: Takes the arguments.
@@ -44,7 +45,7 @@ def run_command(
     except UserError as error:
         print(f'error: {sentence_of(error)}', file=sys.stderr)
         sys.exit(2)
-    leave_distributed()
+    shut_down_distributed()
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +59,19 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing have in common, named as in mmdet."""
+def config_parser(description: str, checkpoint: bool = False) -> argparse.ArgumentParser:
+    """Make a parser of the arguments that commands with a config have in common.
+
+    They are named as in mmdet; :func:`load_config` reads them.
+
+    Args:
+        description: Of the command.
+        checkpoint: Whether the command also takes a checkpoint.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file')
+    if checkpoint:
+        parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
     )
@@ -72,46 +84,38 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # torch.distributed.launch passes --local-rank, torchrun sets the environment instead
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser
 
 
-def open_config(path: str, options: dict | None = None) -> Config:
-    """Read a config with its overrides, see :func:`read_config`.
-
-    Args:
-        path: The config.
-        options: Overrides, as ``--cfg-options`` gives them.
-
-    Raises:
-        UserError: If the config is missing or cannot be read.
-    """
-    if not Path(path).is_file():
-        raise UserError(f'There is no config {path}; see configs/ for those there are.')
-    try:
-        return read_config(path, options)
-    except UserError:
-        raise
-    # a config is a program, which may fail in any way
-    except Exception as error:
-        raise UserError(
-            f'The config {path} can not be read ({type(error).__name__}: {error}); '
-            'mend it or the --cfg-options.'
-        ) from error
+def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--eval``, ``--split`` and ``--markdown``: what to measure on which images."""
+    parser.add_argument(
+        '--eval',
+        nargs='+',
+        metavar='NAME',
+        help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: what the config says); '
+        'corloc and pseudo are measured on the training photos',
+    )
+    parser.add_argument(
+        '--split',
+        choices=['train', 'test'],
+        help='measure all of --eval on the training photos or on the test photos',
+    )
+    parser.add_argument('--markdown', metavar='FILE', help='write tables in Markdown to this file')
 
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the config that the arguments name and put the common arguments into it.
 
     Args:
-        args: With ``config`` and what :func:`add_common_arguments` added.
+        args: Of a parser that :func:`config_parser` made.
 
     Raises:
         UserError: If the config is missing or cannot be read.
     """
-    cfg = open_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    default = cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
+    cfg.work_dir = default if args.work_dir is None else args.work_dir
     return cfg

@@ -1,4 +1,4 @@
-"""Images as somebody names them: files, folders, arrays, addresses."""
+"""Images in any form: files, folders, arrays, addresses."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.nda
         Paths of files that exist, and arrays [H, W, 3] uint8 BGR.
 
     Raises:
-        UserError: If there is no such file, a folder has no images, an address is not of this
+        UserError: If there is no such file, a folder has no images, an address is not on this
             machine, or an array is no image.
     """
     if isinstance(inputs, np.ndarray):
@@ -32,7 +32,7 @@ def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.nda
 
 
 def as_bgr(img: np.ndarray) -> np.ndarray:
-    """Take an array as an image; a grey one [H, W] or [H, W, 1] gets three channels.
+    """Check an array and give it three channels if it is grey, [H, W] or [H, W, 1].
 
     Args:
         img: [H, W, 3] uint8, BGR as OpenCV and mmdet have it, or grey.
@@ -55,7 +55,7 @@ def _list_path(name: str | Path) -> Sequence[str]:
     if path.is_file():
         return [str(path)]
     if not path.is_dir():
-        raise UserError(f'There is no photo and no folder at {path}: mend the path.')
+        raise UserError(f'There is no photo and no folder at {path}: fix the path.')
     images = sorted(str(one) for one in path.iterdir() if _is_image(one))
     if not images:
         raise UserError(

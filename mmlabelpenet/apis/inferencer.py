@@ -1,7 +1,8 @@
-"""Using a trained cascade on any images."""
+"""Inference with a trained cascade on any images."""
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,35 +14,42 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.structures import PixelData
+from torch import nn
 
 from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.registry import DATASETS, TRANSFORMS
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.utils import (
+    UserError,
+    atomic_path,
+    explain_read_errors,
+    register_all_modules,
+)
 from mmlabelpenet.visualization import save_picture
 
-from .checkpoint import read_checkpoint, require_same_model
+from .checkpoint import load_weights, read_checkpoint
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
+from .settings import require_config
 
 Tags = Sequence[str | int]
 
 
 class LabelPEnetInferencer(DetInferencer):
-    """mmdet's inferencer for a cascade: it brings proposals, and knows of tags and stages.
+    """mmdet's inferencer for a cascade, with proposals, tags and stages.
 
-    Results are mmdet's: a dict of ``predictions`` (dicts of labels, scores, bboxes and, where
+    Results are mmdet's: a dict of ``predictions`` (dicts of labels, scores, bboxes and, if
     the stage makes them, masks as run lengths; or data samples) and ``visualization``. Boxes and
     masks are in the image's own pixels; an image's result does not depend on its batch.
 
     Args:
         model: A config or its file; None takes the config that the checkpoint holds.
         weights: The checkpoint.
-        device: Where to run; None takes a GPU where there is one.
-        stage: Whose result to give: a stage of the cascade, or ``'attention'`` or
-            ``'calibration'`` for the pseudo instances of tagged images; None: what the config
-            says.
-        proposal_root: Where proposals are stored; None makes them by Selective Search.
+        device: Device to run on; None takes a GPU if there is one.
+        stage: Stage whose result is given: one of the cascade, or ``'attention'`` or
+            ``'calibration'`` for the pseudo instances of tagged images; None keeps that of the
+            config.
+        proposal_root: Folder of stored proposals; None makes them by Selective Search.
         quality: Of Selective Search, ``'fast'`` or ``'quality'``.
         show_progress: Whether to show a progress bar.
 
@@ -67,8 +75,9 @@ class LabelPEnetInferencer(DetInferencer):
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
         register_all_modules()
-        checkpoint = read_checkpoint(str(weights))
-        cfg = _config_of(model, checkpoint, str(weights))
+        self._weights = str(weights)
+        self._checkpoint = read_checkpoint(self._weights)
+        cfg = _config_of(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
         for index, transform in enumerate(pipeline):
@@ -79,22 +88,24 @@ class LabelPEnetInferencer(DetInferencer):
                     quality=quality,
                     max_num=transform.get('max_num'),
                 )
-        # mmdet asks this data set for classes and colours; it has no images
-        metainfo = _metainfo_of(cfg, checkpoint)
-        if cfg.get('classes_from_data'):  # which need not lie here
-            cfg.model.num_classes = len(metainfo['classes'])
-        dataset = dict(type='mmdet.BaseDetDataset', metainfo=metainfo, pipeline=pipeline)
-        cfg.test_dataloader = dict(dataset=dataset)
+        self._metainfo = _metainfo_of(cfg, self._checkpoint)
+        if cfg.get('classes_from_data'):  # the data may be missing here
+            cfg.model.num_classes = len(self._metainfo['classes'])
+        cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
         # pictures are saved by this class, not by the visualizer's backends
         cfg.visualizer = dict(type='DetLocalVisualizer', name='inferencer')
-        super().__init__(
-            cfg, str(weights), device, scope='mmlabelpenet', show_progress=show_progress
-        )
-        require_same_model(self.model, checkpoint, str(weights))
+        super().__init__(cfg, None, device, scope='mmlabelpenet', show_progress=show_progress)
         self.load_image = TRANSFORMS.build(pipeline[0])
 
+    def _load_weights_to_model(self, model: nn.Module, checkpoint: None, cfg: Config) -> None:
+        """Load the checkpoint that is read already; called by mmengine."""
+        load_weights(model, self._weights, self._checkpoint)
+        model.dataset_meta = self._metainfo
+        # it may hold the state of an optimiser too
+        del self._checkpoint
+
     def _init_pipeline(self, cfg: Config) -> Compose:
-        """Mmengine's place for what happens to an image once it is loaded."""
+        """Build the transforms that follow after loading the image; called by mmengine."""
         return Compose(cfg.test_dataloader.dataset.pipeline[1:])
 
     @property
@@ -115,39 +126,38 @@ class LabelPEnetInferencer(DetInferencer):
         Args:
             inputs: An image's file, a folder of images, a ``file://`` address, an array
                 [H, W, 3] uint8 BGR, or a list of these.
-            tags: The classes that are known to be in each image, as names or labels, or one list
-                for all images. Only instances of these are given.
-            proposals: For each image [N, 4] boxes xyxy in its pixels, in place of those that are
+            tags: The classes of each image, as names or labels, or one list for all images. Only
+                instances of these classes are given.
+            proposals: For each image [N, 4] boxes xyxy in its pixels, instead of those that are
                 stored or made; an array for a single image.
-            batch_size: Images that go through the model at once.
+            batch_size: Images per batch.
             **kwargs: Of mmdet's ``DetInferencer``: ``return_vis``, ``show``, ``wait_time``,
                 ``no_save_vis``, ``draw_pred``, ``pred_score_thr``, ``return_datasamples``,
-                ``print_result``, ``no_save_pred`` and ``out_dir``, in which pictures go to ``vis``
-                and, with ``no_save_pred=False``, results to ``preds``.
+                ``print_result``, ``no_save_pred`` and ``out_dir``, whose folder ``vis`` gets the
+                pictures and, with ``no_save_pred=False``, ``preds`` the results.
 
         Returns:
             ``predictions`` and ``visualization``, lists in the order of the images.
 
         Raises:
-            UserError: If an image is missing or damaged, a class is unknown, tags or proposals
-                are not as many as images, or the stage needs tags that are not given.
+            UserError: If an image is missing or damaged, a class is unknown, the number of tags
+                or proposals is not that of images, or the stage needs tags that are not given.
         """
-        photos = list_images(inputs)
-        described = _described(photos)
+        described = _described(list_images(inputs))
         if tags is not None:
-            for one, names in zip(described, _per_image_tags(tags, len(photos))):
+            for one, names in zip(described, _per_image_tags(tags, len(described))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
         elif self.stage in LABELS:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
             given = [proposals] if isinstance(proposals, np.ndarray) else list(proposals)
-            _require_one_each('proposals', given, len(photos))
+            _require_one_each('proposals', given, len(described))
             for one, boxes in zip(described, given):
                 one['proposals'] = boxes
         return super().__call__(described, batch_size=batch_size, **kwargs)
 
     def _labels_of(self, names: Tags) -> list[int]:
-        """Sorted labels of tags."""
+        """Get the sorted labels of tags."""
         classes = self.classes
         known: dict[Any, int] = {label: label for label in range(len(classes))}
         known |= {name: label for label, name in enumerate(classes)}
@@ -161,15 +171,15 @@ class LabelPEnetInferencer(DetInferencer):
     def preprocess(
         self, inputs: Sequence[dict], batch_size: int = 1, **kwargs: Any
     ) -> Iterator[tuple[list[np.ndarray], dict]]:
-        """Load images, give them proposals, and make batches.
+        """Load images, add their proposals, and make batches.
 
         Args:
             inputs: A dict per image with ``img_path`` or ``img``.
-            batch_size: Images of a batch.
-            **kwargs: None are known.
+            batch_size: Images per batch.
+            **kwargs: Unused.
 
         Yields:
-            The images [H, W, 3] of a batch, BGR, and the batch as the model takes it.
+            The images [H, W, 3] of a batch, BGR, and the batch as the model expects it.
         """
         for start in range(0, len(inputs), batch_size):
             loaded = [self._load(one) for one in inputs[start : start + batch_size]]
@@ -177,27 +187,18 @@ class LabelPEnetInferencer(DetInferencer):
             yield images, self.collate_fn([self.pipeline(one) for one in loaded])
 
     def _load(self, image: dict) -> dict:
-        if 'img' in image:
-            shape = image['img'].shape[:2]
-            return {**image, 'img_path': None, 'img_shape': shape, 'ori_shape': shape}
-        try:
+        if 'img' not in image:
             return self.load_image(dict(image))
-        except UserError:
-            raise
-        # a damaged image fails in as many ways as there are decoders
-        except Exception as error:
-            raise UserError(
-                f'The photo {image["img_path"]} is damaged or no photo ({error}): replace it or '
-                'leave it out.'
-            ) from error
+        shape = image['img'].shape[:2]
+        return {**image, 'img_path': None, 'img_shape': shape, 'ori_shape': shape}
 
     @torch.no_grad()
     def forward(self, inputs: dict, **kwargs: Any) -> list[DetDataSample]:
-        """Let the model find instances; where tags are known, only those of tagged classes.
+        """Predict the instances of a batch; of images with tags only those of tagged classes.
 
         Args:
-            inputs: A batch.
-            **kwargs: None are known.
+            inputs: The batch.
+            **kwargs: Unused.
 
         Returns:
             The data samples of the batch.
@@ -219,10 +220,6 @@ class LabelPEnetInferencer(DetInferencer):
         inputs: Sequence[np.ndarray],
         preds: Sequence[DetDataSample],
         return_vis: bool = False,
-        show: bool = False,
-        wait_time: float = 0,
-        draw_pred: bool = True,
-        pred_score_thr: float = 0.3,
         no_save_vis: bool = False,
         img_out_dir: str = '',
         **kwargs: Any,
@@ -233,49 +230,35 @@ class LabelPEnetInferencer(DetInferencer):
             inputs: Images [H, W, 3] uint8, BGR.
             preds: Their data samples.
             return_vis: Whether pictures are returned though they are neither shown nor saved.
-            show: Whether to show each in a window.
-            wait_time: Seconds that a window stays.
-            draw_pred: Whether to paint instances at all.
-            pred_score_thr: Those below are not painted.
             no_save_vis: Whether to save no pictures.
-            img_out_dir: Pictures go to its folder ``vis``; empty saves none.
-            **kwargs: None are known.
+            img_out_dir: Pictures are saved in its folder ``vis``; empty saves none.
+            **kwargs: Of mmdet's ``DetInferencer.visualize``: ``show``, ``wait_time``,
+                ``draw_pred`` and ``pred_score_thr``.
 
         Returns:
-            Pictures [H, W, 3] uint8, RGB; None where nobody wants them.
+            Pictures [H, W, 3] uint8, RGB; None if they are not needed.
         """
         folder = None if no_save_vis or not img_out_dir else Path(img_out_dir) / 'vis'
-        if folder is None and not show and not return_vis:
-            return None
-        pictures = []
-        for img, sample in zip(inputs, preds):
-            # without the semantic map, whose 0 is the background, but a class to mmdet
-            shown = DetDataSample(pred_instances=sample.pred_instances)
-            self.visualizer.add_datasample(
-                sample.img_id,
-                img[..., ::-1],
-                shown,
-                draw_gt=False,
-                draw_pred=draw_pred,
-                show=show,
-                wait_time=wait_time,
-                pred_score_thr=pred_score_thr,
-            )
-            pictures.append(self.visualizer.get_image())
-            if folder is not None:
-                save_picture(pictures[-1], folder / f'{sample.img_id}.png')
+        # without the semantic map, whose 0 is the background, but a class to mmdet
+        shown = [DetDataSample(pred_instances=sample.pred_instances) for sample in preds]
+        pictures = super().visualize(
+            [img[..., ::-1] for img in inputs], shown, return_vis or folder is not None, **kwargs
+        )
+        if folder is not None:
+            for picture, sample in zip(pictures, preds):
+                save_picture(picture, folder / f'{sample.img_id}.png')
         return pictures
 
     def pred2dict(self, data_sample: DetDataSample, pred_out_dir: str = '') -> dict:
-        """Make a plain dict of a result, and write it where that is asked for.
+        """Convert a result to a plain dict, and write it if a folder is given.
 
         Args:
-            data_sample: An image's result.
-            pred_out_dir: JSON goes to its folder ``preds``, with the names of the classes; empty
-                writes none.
+            data_sample: Result of one image.
+            pred_out_dir: JSON is written to its folder ``preds``, with the names of the classes;
+                empty writes none.
 
         Returns:
-            ``labels``, ``scores``, ``bboxes`` and, where there are some, ``masks``.
+            ``labels``, ``scores``, ``bboxes`` and, if there are some, ``masks``.
         """
         result = super().pred2dict(data_sample)
         if pred_out_dir:
@@ -287,26 +270,20 @@ class LabelPEnetInferencer(DetInferencer):
 
 
 def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:
-    """A config of one's own, whatever it is given as."""
+    """Get a copy of the config, in whatever form it is given."""
     if isinstance(model, Config):
         return copy.deepcopy(model)
-    if model is not None and not Path(model).is_file():
-        raise UserError(f'There is no config {model}; see configs/ for those there are.')
     text = checkpoint.get('meta', {}).get('cfg')
-    if model is None and text is None:
+    if model is not None:
+        require_config(model)
+    elif text is None:
         raise UserError(f'{weights} holds no config: name the one that it was trained with.')
-    try:
+    with explain_read_errors(model or weights, 'a config', 'fix it'):
         return Config.fromstring(text, '.py') if model is None else Config.fromfile(str(model))
-    # a config is a program, which may fail in any way
-    except Exception as error:
-        source = f'in {weights}' if model is None else model
-        raise UserError(
-            f'The config {source} can not be read ({type(error).__name__}: {error}): mend it.'
-        ) from error
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
-    """Classes and palette: what the checkpoint was trained with, or else what the config says."""
+    """Get classes and palette: those of the checkpoint's training data, else of the config's."""
     found = checkpoint.get('meta', {}).get('dataset_meta')
     if found is None:
         dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
@@ -314,16 +291,16 @@ def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
     return {name: found[name] for name in ('classes', 'palette') if name in found}
 
 
-def _described(photos: Sequence[str | np.ndarray]) -> list[dict]:
-    """A dict per image, with a name of its own for its result."""
+def _described(images: Sequence[str | np.ndarray]) -> list[dict]:
+    """Make a dict per image, with a unique name for its result."""
     described: list[dict] = []
-    count: dict[str, int] = {}
-    for index, image in enumerate(photos):
+    count: Counter = Counter()
+    for index, image in enumerate(images):
         if isinstance(image, np.ndarray):
             described.append({'img': image, 'img_id': f'{index:08d}'})
             continue
         path = Path(image)
-        count[path.stem] = count.get(path.stem, 0) + 1
+        count[path.stem] += 1
         name = path.stem if count[path.stem] == 1 else f'{path.stem}_{count[path.stem]}'
         folder = path.resolve().parent.name
         described.append(

@@ -1,54 +1,64 @@
-"""What the commands that use a model take from its config."""
+"""The stage and the test pipeline of a config."""
 
 import copy
 from collections.abc import Sequence
 
 from mmengine.config import Config
 
+<<<<<<< HEAD
 from mmlabelpenet.models import LABELS, STAGES
+=======
+from mmlabelpenet.evaluation.offline import loads_annotations
+from mmlabelpenet.models.detectors.label_penet import PSEUDO, STAGES
+>>>>>>> wt-evalu
 from mmlabelpenet.utils import UserError
 
 from .settings import plain_datasets
 
-# Loading transforms that need no truth.
-_PLAIN = ('LoadRegionProposals',)
-
 
 def choose_stage(cfg: Config, stage: str | None) -> str | None:
-    """Let a stage give the results.
+    """Choose the stage whose instances are the result of the model.
 
     Args:
         cfg: Its ``model.test_cfg`` is changed in place.
-        stage: A stage of the cascade, ``'attention'`` or ``'calibration'``; None leaves what
-            the config says.
+        stage: A stage of the cascade, ``'attention'`` or ``'calibration'``; None keeps that of
+            the config.
 
     Returns:
-        The stage that gives results; None where the model is no cascade.
+        The chosen stage; None if the model has no cascade.
 
     Raises:
         UserError: If the model has no such stage.
     """
     cascade = cfg.model.get('cascade') or {}
+<<<<<<< HEAD
     names = [name for name in cfg.model.get('order', STAGES) if cascade.get(name) is not None]
     if stage is None:
         chosen = (cfg.model.get('test_cfg') or {}).get('stage')
         return chosen or (names[-1] if names else None)
     known = [*names, *(LABELS if names else ())]
+=======
+    names = [name for name in STAGES if cascade.get(name) is not None]
+    test_cfg = cfg.model.get('test_cfg') or {}
+    if stage is None:
+        return test_cfg.get('stage') or (names[-1] if names else None)
+    known = [*names, *(PSEUDO if names else ())]
+>>>>>>> wt-evalu
     if stage not in known:
         has = f'it has {", ".join(known)}' if known else 'a model without a cascade has none'
         raise UserError(f"The model of this config has no stage '{stage}'; {has}.")
-    cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'stage': stage}
+    cfg.model.test_cfg = {**test_cfg, 'stage': stage}
     return stage
 
 
 def test_pipeline_of(cfg: Config) -> list[dict]:
-    """The pipeline by which a config tests, without what loads the truth.
+    """Get the test pipeline of a config, without the transforms that load annotations.
 
     Args:
-        cfg: With ``test_dataloader``.
+        cfg: With ``test_dataloader`` or ``val_dataloader``.
 
     Raises:
-        UserError: If the config has no test pipeline.
+        UserError: If the config has neither.
     """
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader')
     if not loader:
@@ -56,15 +66,9 @@ def test_pipeline_of(cfg: Config) -> list[dict]:
             'The config has neither a test_dataloader nor a val_dataloader, whose pipeline says '
             'how photos are read and resized: add one.'
         )
-    pipeline = plain_datasets(loader['dataset'])[0].get('pipeline') or []
-    return without_truth(pipeline)
+    return without_annotations(plain_datasets(loader['dataset'])[0].get('pipeline') or [])
 
 
-def without_truth(pipeline: Sequence[dict]) -> list[dict]:
-    """A copy of a pipeline without the transforms that load annotations."""
-    kept = []
-    for transform in copy.deepcopy(list(pipeline)):
-        name = str(transform['type']).rpartition('.')[2]
-        if not name.startswith('Load') or name.startswith('LoadImage') or name in _PLAIN:
-            kept.append(transform)
-    return kept
+def without_annotations(pipeline: Sequence[dict]) -> list[dict]:
+    """Copy a pipeline without the transforms that load annotations."""
+    return copy.deepcopy([one for one in pipeline if not loads_annotations(one)])

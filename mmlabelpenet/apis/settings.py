@@ -1,58 +1,79 @@
-"""Settings of a config that stand in several places, and what follows from its data."""
+"""Reading configs: overrides, settings that occur in several places, and the data sets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
 
 def read_config(path: str, options: dict | None = None) -> Config:
-    """Read a config as every command does: with overrides, and with what follows from them.
+    """Read a config with its overrides, and apply what follows from them.
 
     An override of a plain setting of the config such as ``data_root`` also holds wherever data
     sets and transforms have that setting with the same value. The same is true of settings
-    that an inheriting config changes, if they are in the config's ``shared_settings``. Where a
-    config says ``classes_from_data``, the model gets as many classes as the training data has.
+    that an inheriting config changes, if they are in the config's ``shared_settings``. If a
+    config sets ``classes_from_data``, the model gets as many classes as the training data has.
 
     Args:
         path: The config.
         options: Overrides by dotted key, as ``--cfg-options`` gives them.
 
     Raises:
-        UserError: If the classes cannot be had from the data.
-        Exception: Whatever a config, which is a program, may raise.
+        UserError: If the config is missing or cannot be read, or if the classes cannot be read
+            from the data.
     """
-    cfg = Config.fromfile(path)
-    options = options or {}
+    require_config(path)
+    with explain_read_errors(path, 'a config', 'fix it or the --cfg-options'):
+        cfg = Config.fromfile(path)
+        _apply(cfg, options or {})
+        if cfg.get('classes_from_data'):
+            cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
+        return cfg
+
+
+def require_config(path: str | Path) -> None:
+    """Make sure that there is a config.
+
+    Args:
+        path: The config.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'There is no config {path}; see configs/ for those there are.')
+
+
+def _apply(cfg: Config, options: dict) -> None:
+    """Override settings, and set the new values wherever the old ones occur."""
     before = {key: cfg[key] for key in options if isinstance(cfg.get(key), str)}
     before |= cfg.get('shared_settings', {})
     cfg.merge_from_dict(options)
     changes = {key: (old, cfg[key]) for key, old in before.items() if cfg[key] != old}
-    _spread(cfg._cfg_dict, changes)
+    _replace(cfg._cfg_dict, changes)
     if 'shared_settings' in cfg:
         cfg.shared_settings.update({key: new for key, (_, new) in changes.items()})
-    if cfg.get('classes_from_data'):
-        cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
-    return cfg
 
 
-def _spread(node: Any, changes: dict) -> None:
+def _replace(node: Any, changes: dict) -> None:
     """Set the new value wherever a dict has a setting with its old value."""
     if isinstance(node, list | tuple):
         for item in node:
-            _spread(item, changes)
+            _replace(item, changes)
     elif isinstance(node, dict):
         for key, value in node.items():
             if key in changes and value == changes[key][0]:
                 node[key] = changes[key][1]
             else:
-                _spread(value, changes)
+                _replace(value, changes)
 
 
 def plain_datasets(cfg: dict) -> list[dict]:
-    """Get the innermost data sets of a data set's config, wrappers taken off.
+    """Get the innermost data sets of a data set's config, without the wrappers.
 
     Args:
         cfg: Config of a data set, or of a wrapper such as RepeatDataset or ConcatDataset.
@@ -74,48 +95,43 @@ def images_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
     Raises:
         UserError: If there is no such loader, or a part of the data is missing.
     """
-    from mmlabelpenet.registry import DATASETS
-    from mmlabelpenet.utils import register_all_modules
-
-    register_all_modules(init_default_scope=False)
     loaders = [cfg.get(f'{split}_dataloader') for split in splits]
-    datasets = [one for loader in loaders if loader for one in plain_datasets(loader['dataset'])]
-    if not datasets:
+    if not any(loaders):
         raise UserError(
             f'{cfg.filename} has no dataloader of {", ".join(splits)}: name a config that has one.'
         )
     images: dict[tuple, dict] = {}
-    for config in datasets:
-        dataset = DATASETS.build({**config, 'pipeline': [], 'serialize_data': False})
-        for index in range(len(dataset)):
-            info = dataset.get_data_info(index)
-            key = (info['dataset_name'], info.get('photo_id', info['img_id']))
-            if key not in images or 'instances' in info:
-                images[key] = info
+    for loader in filter(None, loaders):
+        for dataset in _build_datasets(loader['dataset'], serialize_data=False):
+            for index in range(len(dataset)):
+                info = dataset.get_data_info(index)
+                key = (info['dataset_name'], info.get('photo_id', info['img_id']))
+                if key not in images or 'instances' in info:
+                    images[key] = info
     return list(images.values())
 
 
-def classes_of(dataset: dict) -> tuple[str, ...]:
-    """Get the classes of a data set's config, without looking for its images.
+def classes_of(cfg: dict) -> tuple[str, ...]:
+    """Get the classes of a data set's config, without reading its images.
 
     Args:
-        dataset: Config of a data set, or of a wrapper.
+        cfg: Config of a data set, or of a wrapper.
 
     Raises:
         UserError: If parts of it differ in their classes, or their file is unreadable.
     """
-    # Not at the top: the registry fills only when all of OpenMMLab is imported.
-    from mmlabelpenet.registry import DATASETS
-    from mmlabelpenet.utils import register_all_modules
-
-    register_all_modules(init_default_scope=False)
-    lists = [
-        tuple(DATASETS.build({**one, 'lazy_init': True, 'pipeline': []}).metainfo['classes'])
-        for one in plain_datasets(dataset)
-    ]
-    if len(set(lists)) != 1:
+    datasets = _build_datasets(cfg, lazy_init=True)
+    classes, *others = {tuple(dataset.metainfo['classes']) for dataset in datasets}
+    if others:
         raise UserError(
             'The parts of the training data differ in their classes: name the same classes for '
             'all of them, by metainfo or class_file.'
         )
-    return lists[0]
+    return classes
+
+
+def _build_datasets(cfg: dict, **options: Any) -> Iterator:
+    """Build the innermost data sets of a config one by one, without their pipelines."""
+    register_all_modules(init_default_scope=False)
+    for dataset in plain_datasets(cfg):
+        yield DATASETS.build({**dataset, 'pipeline': [], **options})

@@ -1,4 +1,4 @@
-"""Training by a config."""
+"""Training the model of a config."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,15 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmlabelpenet.engine.distributed import prepare_distributed
+from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.utils import UserError, register_all_modules
 
 from .checkpoint import read_checkpoint, require_same_model
-from .distributed import prepare_distributed
-from .mixed_precision import enable_amp
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the config's own kind of runner, or else mmengine's.
+    """Build the runner type that the config names, by default mmengine's.
 
     Args:
         cfg: The whole config.
@@ -30,22 +30,22 @@ def _scale_learning_rate(cfg: Config) -> None:
     if 'base_batch_size' not in settings:
         raise UserError(
             '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config: '
-            'the batch size that its learning rate is meant for.'
+            'the batch size that its learning rate belongs to.'
         )
     cfg.auto_scale_lr.enable = True
 
 
 def latest_checkpoint(work_dir: str) -> str | None:
-    """Find the checkpoint to go on from: the one that ``last_checkpoint`` names.
+    """Find the checkpoint to resume from: the one that ``last_checkpoint`` names.
 
-    Where a cut run left that file empty, or its checkpoint is gone, it is the one of the latest
+    If a killed run left that file empty, or its checkpoint is missing, it is the one of the latest
     epoch or iteration.
 
     Args:
         work_dir: Folder of the run.
 
     Returns:
-        Its path; None where there is none.
+        Its path; None if there is none.
     """
     note = Path(work_dir) / 'last_checkpoint'
     named = note.read_text().strip() if note.is_file() else ''
@@ -59,11 +59,11 @@ def latest_checkpoint(work_dir: str) -> str | None:
     return counted[max(counted)] if counted else None
 
 
-def _resume(cfg: Config, resume: str) -> str | None:
-    """Set the config to resume; return the checkpoint, None where there is none yet."""
-    latest = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
-    cfg.resume, cfg.load_from = latest is not None, latest
-    return latest
+def _resume(cfg: Config, resume: str) -> dict | None:
+    """Set the config to resume; return the checkpoint, None if there is none yet."""
+    cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
+    cfg.resume = cfg.load_from is not None
+    return read_checkpoint(cfg.load_from) if cfg.resume else None
 
 
 def train_detector(
@@ -79,9 +79,9 @@ def train_detector(
         cfg: The whole config, with ``work_dir`` and ``launcher``; changed in place.
         amp: Whether to train in mixed precision, see :func:`enable_amp`.
         auto_scale_lr: Whether to scale the learning rate with the batch size.
-        resume: A checkpoint to go on from; ``'auto'`` for the latest in the work folder, or
-            the beginning where there is none.
-        seed: Of the random numbers; None leaves what the config says.
+        resume: A checkpoint to resume from; ``'auto'`` for the latest in the work folder, or
+            the beginning if there is none.
+        seed: Of the random numbers; None keeps that of the config.
 
     Returns:
         The runner after training.
@@ -96,11 +96,10 @@ def train_detector(
         _scale_learning_rate(cfg)
     if seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
-    latest = _resume(cfg, resume) if resume is not None else None
-    # read before the runner is built: a wrong path is told at once
-    checkpoint = read_checkpoint(latest) if latest is not None else {}
+    # read before the runner is built, so that a wrong path is reported at once
+    checkpoint = None if resume is None else _resume(cfg, resume)
     runner = build_runner(cfg)
-    if latest is not None:
-        require_same_model(runner.model, checkpoint, latest)
+    if checkpoint is not None:
+        require_same_model(runner.model, checkpoint, cfg.load_from)
     runner.train()
     return runner

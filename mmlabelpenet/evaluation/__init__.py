@@ -1,9 +1,8 @@
-"""Measuring: what mmdet lacks for weakly supervised instance segmentation on VOC."""
+"""Metrics for weakly supervised instance segmentation on VOC that mmdet lacks."""
 
 from .functional import (
     ImageMatches,
     average_precision,
-    box_iou,
     intersect_masks,
     mask_iou,
     match_image,
@@ -12,7 +11,7 @@ from .functional import (
     per_class_best_overlap,
     to_rles,
 )
-from .loops import MultiSetTestLoop
+from .loops import MultiSetTestLoop, evaluators_of
 from .metrics import (
     COCOStyleMetric,
     CorLocMetric,
@@ -53,9 +52,9 @@ __all__ = [
     'VOCInstanceMetric',
     'VOCResultFiles',
     'average_precision',
-    'box_iou',
     'evaluate_predictions',
     'evaluation_sets',
+    'evaluators_of',
     'format_metrics',
     'intersect_masks',
     'mask_iou',

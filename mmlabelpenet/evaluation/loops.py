@@ -1,4 +1,4 @@
-"""A test loop over more than one set of images."""
+"""A test loop over several sets of images."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class MultiSetTestLoop(TestLoop):
     """Tests a model on several sets of images in one run and merges the figures.
 
     CorLoc is defined on the training images, all other figures on the test images: this loop
-    runs both with one model.
+    measures both with one model.
 
     Args:
         runner: The runner.
@@ -40,10 +40,17 @@ class MultiSetTestLoop(TestLoop):
         """Test on each set in turn.
 
         Returns:
-            The figures of all sets; a name that occurs twice keeps the first set's figure.
+            The figures of all sets; of a name that occurs twice the first set's figure.
         """
         metrics: dict[str, float] = {}
         for dataloader, evaluator in self.sets:
             self.dataloader, self.evaluator = dataloader, evaluator
             metrics = super().run() | metrics
         return metrics
+
+
+def evaluators_of(loop: TestLoop) -> list[Evaluator]:
+    """Get the evaluators of a test loop, one for each set of images."""
+    if isinstance(loop, MultiSetTestLoop):
+        return [evaluator for _, evaluator in loop.sets]
+    return [loop.evaluator]

@@ -1,6 +1,5 @@
-"""Measuring predictions that a file holds."""
+"""Measuring the predictions of a file."""
 
-import copy
 import json
 import pickle
 from collections import Counter
@@ -14,12 +13,11 @@ from mmengine.evaluator import Evaluator
 from pycocotools.coco import COCO
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, explain_read_errors
 
+from .metrics.base import ImageMetric
 from .report import ClassTable
 
-# Loading transforms that read no truth.
-NOT_TRUTH = ('LoadImageFromFile', 'LoadRegionProposals', 'LoadProposals')
 REMEDY = 'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`'
 
 
@@ -28,37 +26,29 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
 
     Args:
         path: A ``.pkl`` as ``tools/test.py --out`` or mmdet's ``DumpDetResults`` writes it, or a
-            ``.json`` in COCO's data format (pseudo labels, say), whose annotations may have a
+            ``.json`` in COCO's data format (such as pseudo labels), whose annotations may have a
             ``score`` and whose images are found by ``file_name`` without suffix, or its last part.
-        classes: Names that the labels stand for.
+        classes: Names of the classes of the labels.
 
     Returns:
         One dict per image, with ``img_id`` and ``pred_instances``.
 
     Raises:
-        UserError: If the file is missing, can not be read, or is of other classes.
+        UserError: If the file is missing, cannot be read, or has other classes.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'There are no predictions {path}: {REMEDY}.')
-    try:
+    with explain_read_errors(path, 'predictions', REMEDY):
         if path.suffix == '.json':
             content = json.loads(path.read_text(encoding='utf-8'))
             return _from_coco(content, classes, path)
-        with path.open('rb') as file:
-            samples = pickle.load(file)
+        samples = pickle.loads(path.read_bytes())
         if not all('pred_instances' in sample and 'img_id' in sample for sample in samples):
             raise ValueError('not a list of predictions')
-    except UserError:
-        raise
-    # a broken file fails in as many ways as json, pickle and torch have
-    except Exception as error:
-        raise UserError(
-            f'{path} can not be read as predictions ({type(error).__name__}: {error}): {REMEDY}.'
-        ) from error
-    for sample in samples:
-        _require_classes(sample.get('classes', classes), classes, path)
-    return samples
+        for sample in samples:
+            _require_classes(sample.get('classes', classes), classes, path)
+        return samples
 
 
 def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -> None:
@@ -75,28 +65,29 @@ def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
     unknown = sorted(set(names.values()) - set(classes))
     if unknown:
         _require_classes([*classes, *unknown], classes, path)
+    labels = {number: classes.index(name) for number, name in names.items()}
     coco = COCO()
     coco.dataset = content
     coco.createIndex()
-    samples = []
-    for image in content['images']:
-        found = _instances(coco, coco.imgToAnns[image['id']], names, classes)
-        name = PurePosixPath(image['file_name']).with_suffix('')
-        # COCO's boxes end where their last pixel does
-        sample = {'img_id': str(name), 'pred_instances': found, 'boxes_end': 'outside'}
-        samples.append(sample)
-    return samples
+    return [
+        {
+            'img_id': str(PurePosixPath(image['file_name']).with_suffix('')),
+            'pred_instances': _instances(coco, coco.imgToAnns[image['id']], labels),
+            # COCO's boxes end where their last pixel ends
+            'boxes_end': 'outside',
+        }
+        for image in content['images']
+    ]
 
 
 def _instances(
-    coco: COCO, annotations: Sequence[dict], names: Mapping[int, str], classes: Sequence[str]
+    coco: COCO, annotations: Sequence[dict], labels: Mapping[int, int]
 ) -> dict[str, Any]:
     """Predictions of an image, boxes [N, 4] as xyxy with x2 and y2 exclusive."""
     boxes = np.array([one['bbox'] for one in annotations], dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    labels = [classes.index(names[one['category_id']]) for one in annotations]
     found: dict[str, Any] = {
-        'labels': torch.tensor(labels, dtype=torch.long),
+        'labels': torch.tensor([labels[one['category_id']] for one in annotations]).long(),
         'scores': torch.tensor([one.get('score', 1.0) for one in annotations]),
         'bboxes': torch.from_numpy(boxes),
     }
@@ -105,12 +96,28 @@ def _instances(
     return found
 
 
-def truth_of(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
-    """Load the truth of a data set without its images and their proposals.
+def loads_annotations(transform: Mapping[str, Any]) -> bool:
+    """Whether a transform loads annotations, and neither an image nor proposals.
 
     Args:
-        dataset_cfg: Config of the data set. Of its pipeline only those transforms run that load
-            or pack, but for those of ``NOT_TRUTH``.
+        transform: Config of the transform.
+    """
+    name = _name_of(transform)
+    others = ('LoadImage', 'LoadRegionProposals', 'LoadProposals')
+    return name.startswith('Load') and not name.startswith(others)
+
+
+def _name_of(transform: Mapping[str, Any]) -> str:
+    """Name of a transform without its scope."""
+    return str(transform['type']).rpartition('.')[2]
+
+
+def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
+    """Load the ground truth of a data set without its images and their proposals.
+
+    Args:
+        dataset_cfg: Config of the data set. Of its pipeline only the transforms run that load
+            annotations or pack.
 
     Returns:
         The data set's metainfo, and one dict per image, as metrics receive them.
@@ -118,25 +125,23 @@ def truth_of(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
     Raises:
         UserError: If the data set is a wrapper, or a part of it is missing.
     """
-    settings = copy.deepcopy(dict(dataset_cfg))
-    if 'pipeline' not in settings:
+    if 'pipeline' not in dataset_cfg:
         raise UserError(
-            f'A {settings["type"]} can not be measured from a file, for it has no pipeline of '
-            'its own: name the data set that it wraps.'
+            f'A {dataset_cfg["type"]} cannot be measured from a file, because it has no pipeline '
+            'of its own: name the data set that it wraps.'
         )
-    names = [step['type'].rpartition('.')[2] for step in settings['pipeline']]
-    settings['pipeline'] = [
-        step
-        for step, name in zip(settings['pipeline'], names)
-        if name.startswith(('Load', 'Pack')) and name not in NOT_TRUTH
+    pipeline = [
+        one
+        for one in dataset_cfg['pipeline']
+        if loads_annotations(one) or _name_of(one).startswith('Pack')
     ]
-    dataset = DATASETS.build(settings)
+    dataset = DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
     samples = (dataset[index]['data_samples'].to_dict() for index in range(len(dataset)))
     return dataset.metainfo, samples
 
 
 def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:
-    """Predictions by data set's name (None where unknown) and image; also by the image's stem."""
+    """Predictions by name of data set (None if unknown) and image; also by the image's stem."""
     found: dict[tuple, dict] = {}
     for sample in predictions:
         key = sample.get('dataset_name'), str(sample['img_id'])
@@ -144,7 +149,7 @@ def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict
             raise UserError(f'{path} holds photo {key[1]} twice: {REMEDY}.')
         found[key] = sample
     # names in COCO's format begin with folders, of which the data set may know fewer or more
-    stems = Counter(_stem(key) for key in found)
+    stems = Counter(map(_stem, found))
     return {_stem(key): one for key, one in found.items() if stems[_stem(key)] == 1} | found
 
 
@@ -152,26 +157,26 @@ def _stem(key: tuple) -> tuple:
     return key[0], PurePosixPath(key[1]).name
 
 
-def join_truth(
-    predictions: Sequence[dict], truth: Iterator[dict], path: str | Path
+def join_ground_truth(
+    predictions: Sequence[dict], ground_truth: Iterator[dict], path: str | Path
 ) -> Iterator[dict]:
-    """Give every image of the truth its predictions.
+    """Join the predictions of every image with its ground truth.
 
     Args:
         predictions: Of these images, in any order, and maybe of others.
-        truth: One dict per image.
-        path: Where the predictions came from, for messages.
+        ground_truth: One dict per image.
+        path: File of the predictions, for messages.
 
     Yields:
-        Samples as metrics receive them, in the order of the truth.
+        Samples as metrics receive them, in the order of the ground truth.
 
     Raises:
         UserError: If an image has no predictions, or twice.
     """
     by_image = _by_image(predictions, path)
-    for true in truth:
-        img_id = str(true['img_id'])
-        keys = [(true.get('dataset_name'), img_id), (None, img_id), _stem((None, img_id))]
+    for gt in ground_truth:
+        img_id = str(gt['img_id'])
+        keys = [(gt.get('dataset_name'), img_id), (None, img_id), _stem((None, img_id))]
         sample = next((by_image[key] for key in keys if key in by_image), None)
         if sample is None:
             raise UserError(
@@ -179,7 +184,7 @@ def join_truth(
                 f'{REMEDY}, or choose another --split.'
             )
         kept = {name: value for name, value in sample.items() if not name.startswith('gt_')}
-        yield {**kept, **true}
+        yield {**kept, **gt}
 
 
 def evaluate_predictions(
@@ -192,24 +197,25 @@ def evaluate_predictions(
         path: See :func:`read_predictions`.
 
     Returns:
-        Figures by name, and what there is per class.
+        Figures by name, and the tables of classes.
 
     Raises:
-        UserError: See :func:`read_predictions` and :func:`join_truth`.
+        UserError: See :func:`read_predictions` and :func:`join_ground_truth`.
     """
     metrics: dict[str, float] = {}
-    tables: list[ClassTable] = []
+    evaluators = []
     for part in sets:
-        metainfo, truth = truth_of(part['dataloader']['dataset'])
+        metainfo, ground_truth = load_ground_truth(part['dataloader']['dataset'])
         evaluator = Evaluator(list(part['evaluator']))
         evaluator.dataset_meta = metainfo
         predictions = read_predictions(path, metainfo['classes'])
-        samples = join_truth(predictions, truth, path)
+        samples = join_ground_truth(predictions, ground_truth, path)
         metrics = evaluator.offline_evaluate(samples) | metrics
-        tables += tables_of(evaluator)
-    return metrics, tables
+        evaluators.append(evaluator)
+    return metrics, tables_of(evaluators)
 
 
-def tables_of(evaluator: Evaluator) -> list[ClassTable]:
-    """What an evaluation logged of every class."""
-    return [table for metric in evaluator.metrics for table in getattr(metric, 'tables', [])]
+def tables_of(evaluators: Sequence[Evaluator]) -> list[ClassTable]:
+    """Get the tables of classes that evaluations logged."""
+    metrics = [metric for evaluator in evaluators for metric in evaluator.metrics]
+    return [table for one in metrics if isinstance(one, ImageMetric) for table in one.tables]

@@ -1,4 +1,4 @@
-"""Figures as a reader sees them: tables in the terminal, in Markdown and in JSON."""
+"""Reports of figures: tables in the terminal and in Markdown, and JSON files."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmlabelpenet.utils import atomic_path
+from mmlabelpenet.utils import atomic_path, markdown_table
 
 from .functional import mean_over_valid
 
@@ -22,7 +22,7 @@ class ClassTable:
         title: What is measured, e.g. ``masks``.
         classes: C names.
         columns: C values under each heading; integers are counts, floats are fractions, nan
-            where a class does not occur.
+            for a class that does not occur.
     """
 
     title: str
@@ -37,26 +37,26 @@ class ClassTable:
         return mean_over_valid(values)
 
     def to_text(self) -> str:
-        """One line per class, the summary below: for the terminal."""
-        rows = [['class', *self.columns]]
-        for row, name in enumerate(self.classes):
-            rows.append([name, *(_text(values[row]) for values in self.columns.values())])
-        rows.append(['all', *(_text(self.summary(heading)) for heading in self.columns)])
-        table = AsciiTable(rows, self.title)
+        """Table for the terminal: one line per class, the summary below."""
+        rows = [
+            [name, *(_cell(values[index]) for values in self.columns.values())]
+            for index, name in enumerate(self.classes)
+        ]
+        summary = ['all', *(_cell(self.summary(heading)) for heading in self.columns)]
+        table = AsciiTable([['class', *self.columns], *rows, summary], self.title)
         table.inner_footing_row_border = True
         return table.table
 
     def to_markdown(self) -> str:
-        """One line per figure, a column per class, in percent: as papers print it."""
-        lines = [_markdown_row([self.title, *self.classes, 'all'])]
-        lines.append('|---' * (len(self.classes) + 2) + '|')
-        for heading, values in self.columns.items():
-            cells = [_percent(value) for value in (*values, self.summary(heading))]
-            lines.append(_markdown_row([heading, *cells]))
-        return '\n'.join(lines) + '\n'
+        """Table as papers print it: one line per figure, a column per class, in percent."""
+        rows = [
+            [heading, *(_cell(value, percent=True) for value in (*values, self.summary(heading)))]
+            for heading, values in self.columns.items()
+        ]
+        return markdown_table([self.title, *self.classes, 'all'], rows) + '\n'
 
     def to_dict(self) -> dict[str, dict[str, float | int | None]]:
-        """Value by class by heading; None where a class does not occur."""
+        """Value by class by heading; None for a class that does not occur."""
         return {
             heading: dict(zip(self.classes, map(_plain, values)))
             for heading, values in self.columns.items()
@@ -67,16 +67,12 @@ def _is_count(value: float) -> bool:
     return isinstance(value, (int, np.integer))
 
 
-def _text(value: float) -> str:
+def _cell(value: float, percent: bool = False) -> str:
     if _is_count(value):
         return str(value)
-    return '-' if np.isnan(value) else f'{value:.3f}'
-
-
-def _percent(value: float) -> str:
-    if _is_count(value):
-        return str(value)
-    return '-' if np.isnan(value) else f'{100 * value:.1f}'
+    if np.isnan(value):
+        return '-'
+    return f'{100 * value:.1f}' if percent else f'{value:.3f}'
 
 
 def _plain(value: float) -> float | int | None:
@@ -85,27 +81,25 @@ def _plain(value: float) -> float | int | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+def _rows(metrics: Mapping[str, float]) -> list[list[str]]:
+    return [[name, f'{float(value):.4f}'] for name, value in metrics.items()]
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Make a table of figures for the terminal, one line each."""
-    rows = [['metric', 'value']]
-    rows += [[name, f'{float(value):.4f}'] for name, value in metrics.items()]
-    table = AsciiTable(rows)
+    table = AsciiTable([['metric', 'value'], *_rows(metrics)])
     table.justify_columns[1] = 'right'
     return table.table
 
 
 def write_metrics(metrics: Mapping[str, float], path: str | Path) -> None:
-    """Write figures as one flat JSON object; what was not measurable (nan) becomes null.
+    """Write figures as one flat JSON object; a figure that is not measurable (nan) becomes null.
 
     Args:
         metrics: Figures by name.
-        path: The file, which appears whole or not at all.
+        path: The file, which is written atomically.
     """
-    _write_json({name: _plain(float(value)) for name, value in metrics.items()}, path)
+    _write_json(_figures(metrics), path)
 
 
 def write_report(
@@ -117,14 +111,13 @@ def write_report(
     """Write figures, and those of every class, as JSON.
 
     Args:
-        metrics: Figures by name, which go to ``figures``.
-        tables: Which go to ``classes``: title -> heading -> class -> value.
-        path: The file, which appears whole or not at all.
-        about: Where the figures come from, e.g. checkpoint and config; goes before them.
+        metrics: Figures by name, written under ``figures``.
+        tables: Written under ``classes``: title -> heading -> class -> value.
+        path: The file, which is written atomically.
+        about: Origin of the figures, e.g. checkpoint and config; written first.
     """
-    figures = {name: _plain(float(value)) for name, value in metrics.items()}
     classes = {table.title: table.to_dict() for table in tables}
-    _write_json({**about, 'figures': figures, 'classes': classes}, path)
+    _write_json({**about, 'figures': _figures(metrics), 'classes': classes}, path)
 
 
 def write_markdown(
@@ -135,13 +128,16 @@ def write_markdown(
     Args:
         metrics: Figures by name.
         tables: Of classes; fractions are printed in percent.
-        path: The file, which appears whole or not at all.
+        path: The file, which is written atomically.
     """
     parts = [table.to_markdown() for table in tables]
-    rows = [_markdown_row([name, f'{float(value):.4f}']) for name, value in metrics.items()]
-    parts.append('\n'.join(['| figure | value |', '|---|---|', *rows]) + '\n')
+    parts.append(markdown_table(['figure', 'value'], _rows(metrics)) + '\n')
     with atomic_path(path) as temporary:
         temporary.write_text('\n'.join(parts), encoding='utf-8')
+
+
+def _figures(metrics: Mapping[str, float]) -> dict[str, float | int | None]:
+    return {name: _plain(float(value)) for name, value in metrics.items()}
 
 
 def _write_json(content: Mapping, path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Choosing what to measure by short names, as ``tools/test.py --eval`` does."""
+"""Selecting metrics by short names, as ``tools/test.py --eval`` does."""
 
 from collections.abc import Sequence
 
@@ -17,36 +17,23 @@ METRICS_BY_NAME = {
     'errors': 'ErrorTaxonomyMetric',
     'coco': 'COCOStyleMetric',
 }
-# Measured on the training images.
+# measured on the training images
 ON_TRAINING = ('corloc', 'pseudo')
-
-
-def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
-    if evaluator is None:
-        return []
-    return [evaluator] if isinstance(evaluator, dict) else list(evaluator)
-
-
-def _pick(configured: list[dict], name: str) -> list[dict]:
-    """Take all that the config says of a kind of metric, else its defaults."""
-    type_name = METRICS_BY_NAME[name]
-    types = (type_name, f'mmlabelpenet.{type_name}')
-    found = [metric for metric in configured if metric['type'] in types]
-    return found or [{'type': type_name}]
 
 
 def evaluation_sets(
     cfg: Config, names: Sequence[str] | None = None, split: str | None = None
 ) -> list[dict]:
-    """Tell what is measured on which images.
+    """List what is measured on which images.
 
     ``corloc`` and ``pseudo`` are measured on the images of ``cfg.corloc_dataloader`` (the training
-    images) where the config has one, the rest on those of ``cfg.test_dataloader``.
+    images) if the config has one, the rest on those of ``cfg.test_dataloader``.
 
     Args:
         cfg: The whole config.
         names: Keys of ``METRICS_BY_NAME``; None measures what ``cfg.test_evaluator`` says.
-        split: ``'train'`` or ``'test'``: all is measured on these images; None as said above.
+        split: ``'train'`` or ``'test'``: everything is measured on these images; None as
+            described above.
 
     Returns:
         One or two dicts with keys ``dataloader`` and ``evaluator`` (a list).
@@ -63,20 +50,31 @@ def evaluation_sets(
         raise UserError(
             '--split train needs a corloc_dataloader in the config: the training photos.'
         )
-    tested = _as_list(cfg.get('test_evaluator'))
+    configured = _as_list(cfg.get('test_evaluator'))
     if names is None:
-        name = 'corloc_dataloader' if split == 'train' else 'test_dataloader'
-        return [{'dataloader': cfg[name], 'evaluator': tested}]
-    configured = tested + _as_list(cfg.get('corloc_evaluator'))
+        loader = 'corloc_dataloader' if split == 'train' else 'test_dataloader'
+        return [{'dataloader': cfg[loader], 'evaluator': configured}]
+    configured += _as_list(cfg.get('corloc_evaluator'))
     groups: dict[str, list[dict]] = {}
     for name in dict.fromkeys(names):
         loader = _loader_name(cfg, name, split)
-        groups.setdefault(loader, []).extend(_pick(configured, name))
+        groups.setdefault(loader, []).extend(_metrics_of(configured, name))
     # the test images first
     return [
         {'dataloader': cfg[loader], 'evaluator': groups[loader]}
         for loader in sorted(groups, reverse=True)
     ]
+
+
+def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
+    return [evaluator] if isinstance(evaluator, dict) else list(evaluator or ())
+
+
+def _metrics_of(configured: list[dict], name: str) -> list[dict]:
+    """Get the configured metrics of a kind, or the kind's default."""
+    type_name = METRICS_BY_NAME[name]
+    types = (type_name, f'mmlabelpenet.{type_name}')
+    return [one for one in configured if one['type'] in types] or [{'type': type_name}]
 
 
 def _loader_name(cfg: Config, name: str, split: str | None) -> str:
@@ -89,7 +87,7 @@ def _loader_name(cfg: Config, name: str, split: str | None) -> str:
 def select_evaluation(
     cfg: Config, names: Sequence[str] | None = None, split: str | None = None
 ) -> None:
-    """Set a config's test so that it measures the named things and nothing else.
+    """Set up the test of a config to measure the named metrics and nothing else.
 
     Args:
         cfg: Changed in place: its ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
@@ -99,8 +97,8 @@ def select_evaluation(
     Raises:
         UserError: See :func:`evaluation_sets`.
     """
-    sets = evaluation_sets(cfg, names, split)
-    cfg.test_dataloader = sets[0]['dataloader']
-    cfg.test_evaluator = sets[0]['evaluator']
+    first, *further = evaluation_sets(cfg, names, split)
+    cfg.test_dataloader = first['dataloader']
+    cfg.test_evaluator = first['evaluator']
     fp16 = (cfg.get('test_cfg') or {}).get('fp16', False)
-    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': sets[1:], 'fp16': fp16}
+    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': further, 'fp16': fp16}

@@ -1,7 +1,7 @@
 """Instances as labels for others to learn from: COCO, VOC and YOLO."""
 
 from .coco import SEGMENTATIONS, write_coco
-from .metric import FORMATS, InstanceExport, image_reader, labelled_image, write_images
+from .metric import FORMATS, InstanceCollector, image_reader, labelled_image, write_images
 from .polygons import join_rings, mask_to_polygons
 from .records import ImageReader, LabelledImage, Selection, class_counts, file_names, image_root
 from .voc import paint_objects, write_voc
@@ -12,7 +12,7 @@ __all__ = [
     'NEEDS_MASKS',
     'SEGMENTATIONS',
     'ImageReader',
-    'InstanceExport',
+    'InstanceCollector',
     'LabelledImage',
     'Selection',
     'class_counts',

@@ -1,4 +1,4 @@
-"""Collecting a model's instances while it is tested."""
+"""Collecting the instances that a model finds, and writing them in one of the formats."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from mmengine.registry import TRANSFORMS
 from mmlabelpenet.evaluation import to_rles
 from mmlabelpenet.evaluation.metrics.base import ImageMetric, boxes_of, labels_of, to_numpy
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import UserError
 
 from .coco import write_coco
 from .records import ImageReader, LabelledImage, Selection, class_counts
@@ -22,86 +21,44 @@ FORMATS = ('coco', 'voc', 'yolo')
 
 
 @METRICS.register_module()
-class InstanceExport(ImageMetric):
-    """Writes instances as labels that others can learn from, instead of measuring them.
+class InstanceCollector(ImageMetric):
+    """Collects selected instances of all images instead of measuring them.
 
-    Reads of each image ``pred_instances`` (bboxes, labels, scores and, where there are some,
-    masks), ``tags`` and ``ignored_tags``. Gives the numbers of ``images`` and ``instances``.
+    Reads of each image ``pred_instances`` (bboxes, labels, scores and, if the stage makes them,
+    masks), ``tags`` and ``ignored_tags``. Gives the numbers of images (``photos``) and
+    ``instances``. It keeps the selected instances only, with masks as run lengths, so that data
+    sets of any size fit into memory.
+
+    Attributes:
+        images: The images of the last evaluation; on the main process only.
 
     Args:
-        out: Folder to write to.
-        format: ``'coco'``, ``'voc'`` or ``'yolo'``.
-        split: Name of the images' list.
         selection: Arguments of :class:`Selection`.
-        segmentation: ``'rle'`` or ``'polygon'``, for COCO.
-        link: Whether to link images in place of copying them, for VOC and YOLO.
-        loader: Config of the transform that reads images as the model sees them.
-        info: What else COCO files note under ``info``.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
-
-    Raises:
-        UserError: If the format is unknown.
+        **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(
-        self,
-        out: str,
-        format: str = 'coco',
-        split: str = 'train',
-        selection: Mapping | None = None,
-        segmentation: str = 'rle',
-        link: bool = False,
-        loader: dict | None = None,
-        info: Mapping | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        if format not in FORMATS:
-            raise UserError(f"--format does not know '{format}'; it knows {', '.join(FORMATS)}.")
-        self.out = out
-        self.format = format
-        self.split = split
+    def __init__(self, selection: Mapping | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.selection = Selection(**(selection or {}))
-        self.segmentation = segmentation
-        self.link = link
-        self.read = image_reader(loader or dict(type='LoadImageFromFile'))
-        self.info = dict(info or {})
+        self.images: list[LabelledImage] = []
 
     def measure(self, data_sample: Mapping[str, Any]) -> LabelledImage:
-        """Choose the instances of one image."""
+        """Select the instances of one image."""
         return self.selection(labelled_image(data_sample, data_sample['pred_instances']))
 
     def compute_metrics(self, results: list[LabelledImage]) -> dict[str, float]:
-        """Write all images; log how many instances of each class there are."""
-        where = write_images(
-            results,
-            self.classes,
-            self.out,
-            self.format,
-            self.read,
-            self.split,
-            segmentation=self.segmentation,
-            link=self.link,
-            info=self.info,
-        )
+        """Keep the images; log how many instances of each class there are."""
+        self.images = results
         counts = class_counts(results, len(self.classes))
         holding = [sum(c in one.labels for one in results) for c in range(len(self.classes))]
         self.log_table('exported', {'photos': np.array(holding), 'instances': counts})
-        empty = sum(len(one) == 0 for one in results)
         if counts.sum() == 0:
             print_log(
-                f'No instance has a score of {self.selection.score_thr:g} and all else that was '
-                'asked for: lower --score-thr, or look at what the stage finds.',
+                f'No instance has a score of {self.selection.score_thr:g} and meets the other '
+                'conditions: lower --score-thr, or inspect the predictions of the stage.',
                 logger='current',
                 level=logging.WARNING,
             )
-        print_log(
-            f'{counts.sum()} instances of {len(results)} photos are in {where}; '
-            f'{empty} photos have none.',
-            logger='current',
-        )
         return {'photos': len(results), 'instances': int(counts.sum())}
 
 
@@ -115,8 +72,8 @@ def labelled_image(data_sample: Mapping[str, Any], instances: Mapping[str, Any])
     """Make the record of one image.
 
     Args:
-        data_sample: What the data set knows of it.
-        instances: ``bboxes``, ``labels`` and, where there are some, ``scores`` and ``masks``.
+        data_sample: Meta information and tags of the image.
+        instances: ``bboxes``, ``labels`` and, if present, ``scores`` and ``masks``.
     """
     labels = labels_of(instances)
     tags, ignored = data_sample.get('tags'), data_sample.get('ignored_tags')
@@ -159,7 +116,7 @@ def write_images(
         info: See :func:`write_coco`.
 
     Returns:
-        The file that a trainer is given.
+        The file that a training on the labels reads.
     """
     if format == 'coco':
         return str(write_coco(images, classes, out, split, segmentation, info))

@@ -4,7 +4,7 @@ from .checking import CheckedImage, check_image, collect_faults, summarize_check
 from .foreign import FORMATS, ForeignBoxes, ForeignProposals, from_matlab, read_foreign
 from .importing import Match, exceeds, match_images, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
-from .recall import best_overlaps, pairwise_iou, summarize_overlaps, true_boxes
+from .recall import best_overlaps, summarize_overlaps, true_boxes
 from .selective_search import make_proposals, search_regions, suppress_duplicates
 from .store import Proposals, image_proposal_path, proposal_path, read_proposals, write_proposals
 
@@ -25,7 +25,6 @@ __all__ = [
     'image_proposal_path',
     'make_proposals',
     'match_images',
-    'pairwise_iou',
     'proposal_path',
     'read_foreign',
     'read_proposals',

@@ -4,33 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-
-def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of every box with every other box.
-
-    Args:
-        boxes: [N, 4] xyxy in pixels, x2 and y2 exclusive.
-        others: [M, 4] likewise.
-
-    Returns:
-        [N, M] float32 in 0..1; 0 where both boxes are empty.
-
-    Example:
-        >>> pairwise_iou(np.array([[0, 0, 2, 2]]), np.array([[1, 0, 3, 2]]))
-        array([[0.33333334]], dtype=float32)
-    """
-    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-    others = np.asarray(others, dtype=np.float32).reshape(-1, 4)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    # One coordinate at a time: [N, M] buffers instead of [N, M, 2] ones.
-    width = np.minimum(boxes[:, None, 2], others[:, 2])
-    width -= np.maximum(boxes[:, None, 0], others[:, 0])
-    height = np.minimum(boxes[:, None, 3], others[:, 3])
-    height -= np.maximum(boxes[:, None, 1], others[:, 1])
-    intersection = width.clip(min=0) * height.clip(min=0)
-    union = area[:, None] + other_area - intersection
-    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+from mmlabelpenet.utils import box_iou
 
 
 def true_boxes(info: Mapping) -> np.ndarray | None:
@@ -61,7 +35,7 @@ def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
     """
     if len(proposals) == 0:
         return np.zeros(len(gt_bboxes), dtype=np.float32)
-    return pairwise_iou(proposals, gt_bboxes).max(axis=0)
+    return box_iou(proposals, gt_bboxes, dtype=np.float32).max(axis=0)
 
 
 def summarize_overlaps(

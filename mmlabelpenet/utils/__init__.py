@@ -1,7 +1,8 @@
 """Small things that every part of the package may use."""
 
 from .atomic_backend import AtomicBackend
-from .errors import UserError
+from .boxes import box_areas, box_intersections, box_iou
+from .errors import UserError, explain_read_errors
 from .files import atomic_path
 from .image import (
     IMAGE_SUFFIXES,
@@ -13,6 +14,7 @@ from .image import (
 )
 from .models import in_evaluation, unwrap_model
 from .setup_env import let_checkpoints_be_read, register_all_modules
+from .tables import markdown_table
 
 __all__ = [
     'IMAGE_SUFFIXES',
@@ -20,10 +22,15 @@ __all__ = [
     'ImageUserError',
     'UserError',
     'atomic_path',
+    'box_areas',
+    'box_intersections',
+    'box_iou',
     'decode_image',
+    'explain_read_errors',
     'image_size',
     'in_evaluation',
     'let_checkpoints_be_read',
+    'markdown_table',
     'read_image',
     'read_image_bytes',
     'register_all_modules',

@@ -166,4 +166,4 @@ def test_truth_that_is_not_known_is_told(tool, config, tmp_path, capsys):
         capsys, tool, 'tools/dataset_converters/export_truth', config,
         '--out', tmp_path / 'out', '--split', 'train',
     )  # fmt: skip
-    assert 'has no true masks: choose a --split' in error
+    assert 'has no ground-truth masks: choose a --split' in error

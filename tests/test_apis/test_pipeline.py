@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmlabelpenet.apis.pipeline import choose_stage, plain_datasets, without_truth
+from mmlabelpenet.apis.pipeline import choose_stage, plain_datasets, without_annotations
 from mmlabelpenet.utils import UserError
 
 
@@ -37,8 +37,8 @@ def test_wrappers_are_taken_off():
     assert plain_datasets(one) == [one]
 
 
-def test_only_what_loads_the_truth_is_left_out():
+def test_only_transforms_that_load_annotations_are_left_out():
     names = ['mmlabelpenet.LoadImageFromFile', 'LoadRegionProposals', 'Resize', 'LoadAnnotations']
     names += ['LoadInstanceMasks', 'PackWeakInputs']
-    kept = without_truth([dict(type=name) for name in names])
+    kept = without_annotations([dict(type=name) for name in names])
     assert [one['type'] for one in kept] == [*names[:3], names[5]]

@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools import mask as mask_utils
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.apis.exporting import export_truth
+from mmlabelpenet.apis.exporting import export_ground_truth
 from mmlabelpenet.datasets import COCOInstanceDataset, ShapesDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
@@ -229,7 +229,7 @@ def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmen
     full = {'type': 'ShapesDataset', 'data_root': str(shapes), 'supervision': 'full'}
     cfg = Config(dict(corloc_dataloader=dict(dataset=full)))
     cfg.test_dataloader = dict(dataset={**full, 'pipeline': PIPELINE})
-    export_truth(cfg, str(tmp_path / 'coco'), segmentation=segmentation)
+    export_ground_truth(cfg, str(tmp_path / 'coco'), segmentation=segmentation)
     (path,) = (tmp_path / 'coco' / 'annotations').glob('*.json')
     image_root = json.loads(path.read_text())['info']['photo_root']
     coco = COCOInstanceDataset(

@@ -7,18 +7,18 @@ from mmlabelpenet.evaluation import average_precision, mean_over_valid
 def test_area_is_taken_under_the_envelope():
     # precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1: the envelope is 1 up to 1/2, then 2/3
     hits = np.array([True, False, True])
-    assert average_precision(hits, num_true=2) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert average_precision(hits, num_gt=2) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
 
 
 def test_eleven_points_sample_the_envelope():
     # recalls 0, .1, ..., .5 see precision 1 and .6, ..., 1 see 2/3
     hits = np.array([True, False, True])
     expected = (6 * 1 + 5 * 2 / 3) / 11
-    assert average_precision(hits, num_true=2, mode='11points') == pytest.approx(expected)
+    assert average_precision(hits, num_gt=2, mode='11points') == pytest.approx(expected)
 
 
 def test_what_is_never_found_costs_its_share():
-    assert average_precision(np.array([True]), num_true=4) == pytest.approx(0.25)
+    assert average_precision(np.array([True]), num_gt=4) == pytest.approx(0.25)
     # recall reaches .25: points 0, .1, .2
     assert average_precision(np.array([True]), 4, '11points') == pytest.approx(3 / 11)
 
@@ -26,9 +26,9 @@ def test_what_is_never_found_costs_its_share():
 @pytest.mark.parametrize('mode', ['area', '11points'])
 def test_no_predictions_give_zero_and_no_objects_give_nan(mode):
     nothing = np.zeros(0, dtype=bool)
-    assert average_precision(nothing, num_true=3, mode=mode) == 0
-    assert np.isnan(average_precision(nothing, num_true=0, mode=mode))
-    assert np.isnan(average_precision(np.array([False]), num_true=0, mode=mode))
+    assert average_precision(nothing, num_gt=3, mode=mode) == 0
+    assert np.isnan(average_precision(nothing, num_gt=0, mode=mode))
+    assert np.isnan(average_precision(np.array([False]), num_gt=0, mode=mode))
 
 
 def test_unknown_mode_is_refused():

@@ -6,9 +6,9 @@ from mmlabelpenet.evaluation.functional import (
     OUTCOMES,
     SURPLUS,
     ImageBoxes,
+    classify_errors,
     error_taxonomy,
-    judge_image,
-    leading,
+    top_predictions,
 )
 
 from .samples import box_sample, run
@@ -25,18 +25,18 @@ def image(predicted=(), true=(), difficult=()):
         labels=np.array([one[0] for one in predicted], dtype=int),
         scores=np.array([one[1] for one in predicted], dtype=float),
         bboxes=np.array([one[2] for one in predicted], dtype=float).reshape(-1, 4),
-        true_labels=np.array([one[0] for one in both], dtype=int),
-        true_bboxes=np.array([one[1] for one in both], dtype=float).reshape(-1, 4),
+        gt_labels=np.array([one[0] for one in both], dtype=int),
+        gt_bboxes=np.array([one[1] for one in both], dtype=float).reshape(-1, 4),
         difficult=np.arange(len(both)) >= len(true),
     )
 
 
-def names(judged):
-    return [OUTCOMES[index] if index >= 0 else None for index in judged.outcomes]
+def names(errors):
+    return [OUTCOMES[index] if index >= 0 else None for index in errors.outcomes]
 
 
-def surplus(judged):
-    return [SURPLUS[index] if index >= 0 else None for index in judged.surplus]
+def surplus(errors):
+    return [SURPLUS[index] if index >= 0 else None for index in errors.surplus]
 
 
 @pytest.mark.parametrize(
@@ -53,45 +53,45 @@ def surplus(judged):
 )
 def test_what_becomes_of_an_object(label, box, outcome):
     true = [(0, OBJECT)] + ([(0, BESIDE)] if outcome == 'several' else [])
-    judged = judge_image(image([(label, 0.9, box)], true))
-    assert names(judged)[0] == outcome
-    assert judged.culprits[0] == (-1 if outcome == 'missed' else 0)
+    errors = classify_errors(image([(label, 0.9, box)], true))
+    assert names(errors)[0] == outcome
+    assert errors.responsible_predictions[0] == (-1 if outcome == 'missed' else 0)
 
 
 def test_one_box_over_two_objects_fails_both():
-    judged = judge_image(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
-    assert names(judged) == ['several', 'several']
-    assert surplus(judged) == [None]
+    errors = classify_errors(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
+    assert names(errors) == ['several', 'several']
+    assert surplus(errors) == [None]
 
 
 def test_the_same_box_over_objects_of_two_classes_is_too_large():
-    judged = judge_image(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (1, BESIDE)]))
-    assert names(judged) == ['large', 'missed']
+    errors = classify_errors(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (1, BESIDE)]))
+    assert names(errors) == ['large', 'missed']
 
 
 def test_the_first_claim_finds_and_further_ones_are_duplicates():
     predicted = [(0, 0.5, OBJECT), (0, 0.9, [10, 10, 29, 26]), (0, 0.4, FAR)]
-    judged = judge_image(image(predicted, [(0, OBJECT)]))
-    assert names(judged) == ['found']
-    assert judged.culprits.tolist() == [1]
-    assert surplus(judged) == ['duplicate', None, 'background']
+    errors = classify_errors(image(predicted, [(0, OBJECT)]))
+    assert names(errors) == ['found']
+    assert errors.responsible_predictions.tolist() == [1]
+    assert surplus(errors) == ['duplicate', None, 'background']
 
 
 def test_what_found_one_object_is_not_blamed_for_its_neighbour():
     near = [22, 10, 41, 29]
-    judged = judge_image(image([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
-    assert names(judged) == ['found', 'missed']
+    errors = classify_errors(image([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
+    assert names(errors) == ['found', 'missed']
 
 
 def test_difficult_objects_count_neither_way():
-    judged = judge_image(image([(0, 0.9, OBJECT)], difficult=[(0, OBJECT)]))
-    assert names(judged) == [None]
-    assert surplus(judged) == [None]
+    errors = classify_errors(image([(0, 0.9, OBJECT)], difficult=[(0, OBJECT)]))
+    assert names(errors) == [None]
+    assert surplus(errors) == [None]
 
 
 def test_as_many_predictions_as_objects_of_a_class_are_looked_at():
     many = [(0, 0.3, FAR), (0, 0.9, OBJECT), (1, 0.99, FAR)]
-    kept = leading([image(many, [(0, OBJECT)]), image([(0, 0.5, FAR)], [(0, BESIDE)])], 2)
+    kept = top_predictions([image(many, [(0, OBJECT)]), image([(0, 0.5, FAR)], [(0, BESIDE)])], 2)
     assert [one.tolist() for one in kept] == [[False, True, False], [True]]
 
 

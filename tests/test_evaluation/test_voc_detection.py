@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from mmdet.evaluation import eval_map
 
-from mmlabelpenet.evaluation import COCOStyleMetric, CorLocMetric, VOCDetectionMetric, box_iou
+from mmlabelpenet.evaluation import COCOStyleMetric, CorLocMetric, VOCDetectionMetric
+from mmlabelpenet.utils import box_iou
 
 from .reference import box_iou_inclusive, evaluate_class
 from .samples import box_sample, run
@@ -17,10 +18,10 @@ def ap50(samples, **kwargs):
 
 def test_pixels_are_inclusive():
     # 10 x 5 of 10 x 10 pixels: exactly one half, where x2 - x1 arithmetic would give 36 / 81
-    assert box_iou(np.array([CAT]), np.array([(0, 0, 9, 4)])) == pytest.approx(0.5)
-    assert box_iou(np.array([CAT]), np.array([(10, 0, 19, 9)])) == 0
-    exclusive = box_iou(np.array([CAT]), np.array([(0, 0, 9, 4)]), inclusive=False)
-    assert exclusive == pytest.approx(36 / 81)
+    half, beside = (np.array([box]) for box in ((0, 0, 9, 4), (10, 0, 19, 9)))
+    assert box_iou(np.array([CAT]), half, inclusive=True) == pytest.approx(0.5)
+    assert box_iou(np.array([CAT]), beside, inclusive=True) == 0
+    assert box_iou(np.array([CAT]), half) == pytest.approx(36 / 81)
 
 
 def test_an_overlap_equal_to_the_threshold_suffices():

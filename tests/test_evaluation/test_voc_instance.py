@@ -167,5 +167,5 @@ def test_average_recall_is_the_share_found_over_ten_thresholds():
 def test_masks_of_another_size_are_told():
     sample = mask_sample([(0, 0.9, strip(0, 5))], [(0, strip(0, 5))])
     sample['pred_instances']['masks'] = torch.ones(1, 8, 40, dtype=torch.bool)
-    with pytest.raises(UserError, match='40 x 8 pixels, the true ones 20 x 4'):
+    with pytest.raises(UserError, match='40 x 8 pixels, those of the ground truth 20 x 4'):
         run(VOCInstanceMetric(), [sample])

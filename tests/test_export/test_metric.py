@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
-from mmlabelpenet.export import InstanceExport
+from mmlabelpenet.apis import export_instances
+from mmlabelpenet.export import InstanceCollector, image_reader, write_images
 from mmlabelpenet.utils import UserError, register_all_modules
 
 from .conftest import CLASSES
@@ -47,32 +49,38 @@ def run(metric, *samples, size=None):
 
 
 def test_a_tested_batch_becomes_a_file_and_two_numbers(sample, tmp_path):
-    figures = run(InstanceExport(str(tmp_path / 'out')), sample)
-    assert figures == {'photos': 1, 'instances': 2}
-    coco = COCO(str(tmp_path / 'out/annotations/instances_train.json'))
+    collector = InstanceCollector()
+    assert run(collector, sample) == {'photos': 1, 'instances': 2}
+    read = image_reader(dict(type='LoadImageFromFile'))
+    path = write_images(collector.images, CLASSES, str(tmp_path / 'out'), 'coco', read)
+    assert path == str(tmp_path / 'out/annotations/instances_train.json')
+    coco = COCO(path)
     assert [one['category_id'] for one in coco.loadAnns([1, 2])] == [1, 3]
     mask = coco.annToMask(coco.loadAnns([2])[0])
     np.testing.assert_array_equal(mask, sample.pred_instances.masks[2])
 
 
-def test_images_that_pad_the_shard_of_a_process_are_written_once(sample, tmp_path):
-    figures = run(InstanceExport(str(tmp_path / 'out')), sample, sample, size=1)
-    assert figures == {'photos': 1, 'instances': 2}
+def test_images_that_pad_the_shard_of_a_process_are_written_once(sample):
+    collector = InstanceCollector()
+    assert run(collector, sample, sample, size=1) == {'photos': 1, 'instances': 2}
+    assert [image.img_id for image in collector.images] == ['a']
 
 
-def test_an_export_of_nothing_is_warned_of(sample, tmp_path, monkeypatch):
-    told = []
+def test_an_export_of_nothing_is_warned_of(sample, monkeypatch):
+    warnings = []
 
     def note(message, logger, level=logging.INFO):
-        told.extend([message] if level == logging.WARNING else [])
+        warnings.extend([message] if level == logging.WARNING else [])
 
     monkeypatch.setattr('mmlabelpenet.export.metric.print_log', note)
-    assert run(InstanceExport(str(tmp_path)), sample)['instances'] == 2
-    assert told == []
-    run(InstanceExport(str(tmp_path), selection=dict(score_thr=1)), sample)
-    assert told[0].startswith('No instance has a score of 1')
+    assert run(InstanceCollector(), sample)['instances'] == 2
+    assert warnings == []
+    run(InstanceCollector(selection=dict(score_thr=1)), sample)
+    assert warnings[0].startswith('No instance has a score of 1')
 
 
-def test_an_unknown_format_is_told(tmp_path):
+def test_unknown_formats_are_reported_before_anything_else(tmp_path):
     with pytest.raises(UserError, match="does not know 'csv'; it knows coco, voc, yolo"):
-        InstanceExport(str(tmp_path), format='csv')
+        export_instances(Config(), 'gone.pth', str(tmp_path), format='csv')
+    with pytest.raises(UserError, match="does not know 'dots'; it knows rle, polygon"):
+        export_instances(Config(), 'gone.pth', str(tmp_path), segmentation='dots')

@@ -78,7 +78,7 @@ def test_bad_input_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match='holds no photos'):
         tool.main([str(tmp_path)])
     (tmp_path / 'broken.py').write_text('train_dataloader = dict(')
-    with pytest.raises(UserError, match=r'broken\.py can not be read'):
+    with pytest.raises(UserError, match=r'broken\.py cannot be read as a config'):
         tool.main([str(tmp_path / 'broken.py')])
     (tmp_path / 'empty.py').write_text('a = 1')
     with pytest.raises(UserError, match='no dataloader of train, val'):

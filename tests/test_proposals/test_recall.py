@@ -3,24 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from mmlabelpenet.proposals import best_overlaps, pairwise_iou, summarize_overlaps
-
-
-def test_iou_of_hand_computed_boxes():
-    boxes = np.array([[0, 0, 10, 10], [0, 0, 5, 10]])
-    others = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [10, 0, 20, 10]])
-    expected = [[1, 0.5, 0], [0.5, 0, 0]]
-    np.testing.assert_allclose(pairwise_iou(boxes, others), expected)
-
-
-def test_iou_of_int16_boxes_does_not_overflow():
-    boxes = np.array([[0, 0, 500, 375]], dtype=np.int16)
-    np.testing.assert_allclose(pairwise_iou(boxes, boxes), [[1]])
-
-
-def test_iou_of_empty_boxes_is_zero():
-    assert pairwise_iou(np.zeros((1, 4)), np.zeros((1, 4))) == 0
-    assert pairwise_iou(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)
+from mmlabelpenet.proposals import best_overlaps, summarize_overlaps
 
 
 def test_best_overlaps_take_the_best_proposal_of_each_box():

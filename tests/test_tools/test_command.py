@@ -3,7 +3,8 @@ import torch
 from mmengine.config import Config
 from torch.utils.data import DataLoader, Dataset
 
-from mmlabelpenet.apis import prepare_distributed, sentence_of
+from mmlabelpenet.apis import sentence_of
+from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.utils import UserError
 
 

@@ -148,7 +148,7 @@ def test_what_can_not_be_read_is_told(tool, capsys, config, tmp_path):
     for content in (b'torn', pickle.dumps([{'masks': 1}])):
         path.write_bytes(content)
         error = expect_error(capsys, tool, TOOL, config, path)
-        assert 'gone.pkl can not be read as predictions' in error
+        assert 'gone.pkl cannot be read as predictions' in error
         assert 'tools/test.py CONFIG CHECKPOINT --out' in error
 
 

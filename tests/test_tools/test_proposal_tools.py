@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mmlabelpenet.apis import open_config
+from mmlabelpenet.apis import read_config
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.proposals import Proposals, proposal_path, read_proposals, write_proposals
 from mmlabelpenet.registry import DATASETS
@@ -111,7 +111,7 @@ def test_a_part_of_a_set_just_works(tool, configs, tmp_path, capsys):
         )
     tool('proposals/check_proposals', configs['half'])
     assert '| photos       |     1 |' in capsys.readouterr().out
-    train = open_config(str(configs['half'])).train_dataloader.dataset
+    train = read_config(str(configs['half'])).train_dataloader.dataset
     assert [one['proposals'].tolist() for one in DATASETS.build(train)] == [[CAT]]
     # Half a set on all images names what is missing.
     save_selective_search(tmp_path / 'half.mat', [2, 3, 11, 12], names=(IDS[0], 'other'))

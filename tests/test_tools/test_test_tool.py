@@ -133,7 +133,7 @@ def test_a_missing_checkpoint_is_told(tool, capsys, config):
 def test_a_cut_checkpoint_is_told(tool, capsys, config, checkpoint):
     checkpoint.write_bytes(checkpoint.read_bytes()[:300])
     error = expect_error(capsys, tool, 'test', config, checkpoint)
-    assert 'can not be read as a checkpoint' in error
+    assert 'cannot be read as a checkpoint' in error
 
 
 @pytest.mark.parametrize(

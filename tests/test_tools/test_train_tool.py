@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmlabelpenet.apis import BFloat16OptimWrapper
 from mmlabelpenet.apis.training import latest_checkpoint, train_detector
+from mmlabelpenet.engine.optimisation import BFloat16OptimWrapper
 from mmlabelpenet.utils import AtomicBackend, UserError
 
 
@@ -83,7 +83,7 @@ def test_a_missing_config_is_told(tool, capsys):
 def test_a_broken_config_is_told(tool, capsys, tmp_path):
     path = tmp_path / 'broken.py'
     path.write_text('model = dict(')
-    assert 'broken.py can not be read' in expect_error(capsys, tool, 'train', path)
+    assert 'broken.py cannot be read as a config' in expect_error(capsys, tool, 'train', path)
 
 
 def test_a_missing_devkit_is_told(tool, capsys, config, tmp_path):

@@ -18,10 +18,9 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw
 
-from mmlabelpenet.apis import add_common_arguments, load_config, run_command
-from mmlabelpenet.apis.checkpoint import read_checkpoint, require_same_model
+from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
-from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, judge_image, leading, pick
+from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.visualization import Look, save_picture
@@ -62,13 +61,10 @@ class Failure:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Paint a page of typical failures')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser = config_parser('Paint a page of typical failures', checkpoint=True)
     parser.add_argument('--out', default='failures.png', help='picture to write')
     parser.add_argument('--columns', type=int, default=4, help='failures of each kind')
     parser.add_argument('--width', type=int, default=240, help='of each photo in pixels')
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -78,11 +74,9 @@ def predict(cfg: Config, checkpoint: str) -> tuple[list, Mapping]:
     Returns:
         Their samples, and the data set's meta information.
     """
-    weights = read_checkpoint(checkpoint)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = MODELS.build(cfg.model).to(device).eval()
-    require_same_model(model, weights, checkpoint)
-    model.load_state_dict(weights['state_dict'])
+    load_weights(model, checkpoint)
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=0)
     with torch.no_grad():
         samples = [sample.cpu() for batch in loader for sample in model.test_step(batch)]
@@ -100,19 +94,20 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
     metric.dataset_meta = dict(meta)
     photos = [metric.measure(sample.to_dict()) for sample in samples]
     failures = []
-    for sample, photo, kept in zip(samples, photos, leading(photos, len(meta['classes']))):
-        judged = judge_image(pick(photo, kept))
+    for sample, photo, kept in zip(samples, photos, top_predictions(photos, len(meta['classes']))):
+        errors = classify_errors(photo.select(kept))
         indices = np.flatnonzero(kept)
         height, width = sample.ori_shape[:2]
-        for target, (outcome, culprit) in enumerate(zip(judged.outcomes, judged.culprits)):
+        responsible = errors.responsible_predictions
+        for target, (outcome, prediction) in enumerate(zip(errors.outcomes, responsible)):
             if outcome < 0 or OUTCOMES[outcome] == 'found':
                 continue
-            index = indices[culprit] if culprit >= 0 else -1
-            x1, y1, x2, y2 = photo.true_bboxes[target]
+            index = indices[prediction] if prediction >= 0 else -1
+            x1, y1, x2, y2 = photo.gt_bboxes[target]
             share = (x2 - x1) * (y2 - y1) / (height * width)
             score = photo.scores[index] if index >= 0 else share
             failures.append(Failure(OUTCOMES[outcome], float(score), sample, index, target))
-        for index, kind in zip(indices, judged.surplus):
+        for index, kind in zip(indices, errors.surplus):
             if kind >= 0:
                 failures.append(
                     Failure(SURPLUS[kind], float(photo.scores[index]), sample, index, -1)

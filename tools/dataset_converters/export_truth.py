@@ -1,4 +1,4 @@
-"""Export the true masks of a data set in the formats of pseudo labels, to train a bound with.
+"""Export the ground-truth masks of a data set in the formats of pseudo labels.
 
 Example:
     python tools/dataset_converters/export_truth.py CONFIG --split corloc --out data/truth
@@ -7,30 +7,19 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import add_common_arguments, load_config, run_command
-from mmlabelpenet.apis.exporting import SPLITS, export_truth
-from mmlabelpenet.export import FORMATS, SEGMENTATIONS
+from mmlabelpenet.apis import (
+    add_export_arguments,
+    config_parser,
+    export_ground_truth,
+    load_config,
+    run_command,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Export true masks as labels')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--out', required=True, help='folder to write to')
-    parser.add_argument('--format', default='coco', choices=FORMATS)
-    parser.add_argument(
-        '--split',
-        default='corloc',
-        choices=SPLITS,
-        help="whose dataloader's photos (corloc: those that are trained on, with their truth)",
-    )
-    parser.add_argument(
-        '--segmentation', default='rle', choices=SEGMENTATIONS, help='how COCO JSON holds masks'
-    )
-    parser.add_argument(
-        '--link', action='store_true', help='link photos, not copy them (voc and yolo)'
-    )
-    add_common_arguments(parser)
+    parser = config_parser('Export ground-truth masks as labels')
+    add_export_arguments(parser, split='corloc')
     return parser.parse_args(argv)
 
 
@@ -44,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         UserError: On bad input.
     """
     args = parse_args(argv)
-    written = export_truth(
+    written = export_ground_truth(
         load_config(args),
         args.out,
         format=args.format,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from terminaltables import AsciiTable
 
-from mmlabelpenet.apis import add_config_options, open_config, plain_datasets, run_command
+from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
 from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if something is wrong with the data.
     """
     args = parse_args(argv)
-    cfg = open_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     register_all_modules()
     loaders = {role: cfg.get(f'{role}_dataloader') for role in ROLES}
     roles = {role: plain_datasets(one['dataset']) for role, one in loaders.items() if one}

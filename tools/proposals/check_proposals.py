@@ -15,7 +15,7 @@ from mmengine.config import Config
 from terminaltables import AsciiTable
 from tqdm import tqdm
 
-from mmlabelpenet.apis import add_config_options, images_of, open_config, run_command
+from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import check_image, collect_faults, summarize_check
 from mmlabelpenet.utils import UserError, atomic_path
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if something is wrong with the proposals.
     """
     args = parse_args(argv)
-    cfg = open_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     root = args.proposal_root or cfg.get('proposal_root')
     if root is None:
         raise UserError(f'{args.config} has no proposal_root: say --proposal-root.')

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmlabelpenet.apis import add_config_options, images_of, open_config, run_command
+from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import (
     FORMATS,
     Match,
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.max_num is not None and args.max_num < 1:
         raise UserError('--max-num must be at least 1.')
-    cfg = open_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     root = args.out or cfg.get('proposal_root', 'data/proposals')
     infos = images_of(cfg, args.split)
     match = match_images(read_foreign(args.source, args.format), infos)

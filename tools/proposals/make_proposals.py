@@ -74,9 +74,9 @@ def jobs_of_config(
 ) -> list[Job]:
     """Every image of the chosen dataloaders in a config, each once."""
     # Worker processes import this file too and need none of these.
-    from mmlabelpenet.apis import images_of, open_config
+    from mmlabelpenet.apis import images_of, read_config
 
-    cfg = open_config(path, options)
+    cfg = read_config(path, options)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
     return [
         Job(info['img_path'], image_proposal_path(root, info), true_boxes(info))

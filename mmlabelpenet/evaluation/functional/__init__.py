@@ -1,15 +1,14 @@
-"""The arithmetic of the metrics, free of any framework."""
+"""Arithmetic of the metrics, independent of any framework."""
 
-from .average_precision import average_precision, mean_over_valid
+from .average_precision import average_precision, mean_over_valid, require_ap_mode
 from .errors import (
     OUTCOMES,
     SURPLUS,
     ImageBoxes,
     ImageErrors,
+    classify_errors,
     error_taxonomy,
-    judge_image,
-    leading,
-    pick,
+    top_predictions,
 )
 from .matching import (
     ImageMatches,
@@ -17,7 +16,7 @@ from .matching import (
     per_class_average_precision,
     per_class_best_overlap,
 )
-from .overlap import box_iou, intersect_masks, mask_iou, to_rles
+from .overlap import intersect_masks, mask_iou, to_rles
 
 __all__ = [
     'OUTCOMES',
@@ -26,16 +25,15 @@ __all__ = [
     'ImageErrors',
     'ImageMatches',
     'average_precision',
-    'box_iou',
+    'classify_errors',
     'error_taxonomy',
     'intersect_masks',
-    'judge_image',
-    'leading',
     'mask_iou',
     'match_image',
     'mean_over_valid',
     'per_class_average_precision',
     'per_class_best_overlap',
-    'pick',
+    'require_ap_mode',
     'to_rles',
+    'top_predictions',
 ]

@@ -1,62 +1,73 @@
-"""Errors of a detector taken apart: what became of every true object."""
+"""Error analysis of a detector: an outcome for every ground-truth object."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .overlap import box_iou
+from mmlabelpenet.utils import box_areas, box_intersections, box_iou
 
-# What can become of an object; every object has one outcome.
+# Outcomes of an object; every object has one.
 OUTCOMES = ('found', 'part', 'large', 'several', 'wrong_class', 'missed')
-# What a prediction can be beside that.
+# Kinds of predictions that are responsible for no outcome.
 SURPLUS = ('duplicate', 'background')
 
 
 @dataclass(frozen=True)
 class ImageBoxes:
-    """Predictions and true objects of one image.
+    """Predictions and ground-truth objects of one image.
 
     Attributes:
         labels: [P] class of each prediction.
         scores: [P].
         bboxes: [P, 4] xyxy, inclusive pixels.
-        true_labels: [G].
-        true_bboxes: [G, 4].
+        gt_labels: [G].
+        gt_bboxes: [G, 4].
         difficult: [G] bool, objects that count neither when found nor when missed.
     """
 
     labels: np.ndarray
     scores: np.ndarray
     bboxes: np.ndarray
-    true_labels: np.ndarray
-    true_bboxes: np.ndarray
+    gt_labels: np.ndarray
+    gt_bboxes: np.ndarray
     difficult: np.ndarray
+
+    def select(self, kept: np.ndarray) -> 'ImageBoxes':
+        """The image with some of its predictions.
+
+        Args:
+            kept: [P] bool.
+        """
+        return replace(
+            self, labels=self.labels[kept], scores=self.scores[kept], bboxes=self.bboxes[kept]
+        )
 
 
 @dataclass(frozen=True)
 class ImageErrors:
-    """What became of one image's objects and predictions.
+    """Outcomes of one image's objects, and kinds of its surplus predictions.
 
     Attributes:
         outcomes: [G] index into ``OUTCOMES``; -1 for difficult objects.
-        culprits: [G] index of the prediction that the outcome is due to, -1 without.
-        surplus: [P] index into ``SURPLUS``, -1 for predictions that are neither.
+        responsible_predictions: [G] index of the prediction that caused the outcome; -1 if
+            there is none.
+        surplus: [P] index into ``SURPLUS``; -1 for predictions that are neither.
     """
 
     outcomes: np.ndarray
-    culprits: np.ndarray
+    responsible_predictions: np.ndarray
     surplus: np.ndarray
 
 
-def leading(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:
-    """Choose the predictions to look at: as many of each class, the best, as there are objects.
+def top_predictions(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:
+    """Select the best predictions of each class, as many as the class has objects.
 
-    So a method can not hide its errors behind a threshold (Hoiem et al., Diagnosing error in
-    object detectors, ECCV 2012, take such a number too).
+    So a method cannot hide its errors behind a threshold. Source: Hoiem et al., Diagnosing
+    error in object detectors, ECCV 2012, choose the number of predictions in the same way.
 
     Args:
-        images: Of the data set.
+        images: All images of the data set.
         num_classes: C.
 
     Returns:
@@ -66,123 +77,100 @@ def leading(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:
         return []
     labels = np.concatenate([image.labels for image in images]).astype(int)
     scores = np.concatenate([image.scores for image in images])
-    true = np.concatenate([image.true_labels[~image.difficult] for image in images]).astype(int)
-    wanted = np.bincount(true, minlength=num_classes)
+    gt_labels = np.concatenate([image.gt_labels[~image.difficult] for image in images])
+    num_gt = np.bincount(gt_labels.astype(int), minlength=num_classes)
     order = np.lexsort((np.arange(len(labels)), -scores, labels))
     first = np.searchsorted(labels[order], labels[order])
     kept: np.ndarray = np.zeros(len(labels), dtype=bool)
-    kept[order] = np.arange(len(labels)) - first < wanted[labels[order]]
+    kept[order] = np.arange(len(labels)) - first < num_gt[labels[order]]
     return np.split(kept, np.cumsum([len(image.labels) for image in images])[:-1])
 
 
-def judge_image(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> ImageErrors:
-    """Tell what became of the objects of one image.
+def classify_errors(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> ImageErrors:
+    """Classify the outcomes of one image's objects.
 
-    By falling score each prediction claims the object of its class that it overlaps most; the
-    first claim of at least ``iou_thr`` finds it, further ones are duplicates. An object that is
-    not found is judged by the wrong prediction of its class that overlaps it most, by
-    ``touch`` at least: ``several`` where that holds half of two or more objects of the class,
-    else ``part`` where it is smaller than the object and ``large`` where it is larger. Without
-    such a one it is ``wrong_class`` where a prediction of another class overlaps it by
-    ``iou_thr``, else ``missed``. A prediction that touches no object of its class, and is not
-    the culprit of a ``wrong_class``, is ``background``.
+    By falling score each prediction claims the object of its class with which it has the largest
+    IoU. The first claim of at least ``iou_thr`` finds the object, further ones are duplicates.
+    For an object that is not found, the wrong prediction of its class with the largest IoU, of
+    at least ``touch``, is responsible: the outcome is ``several`` if the prediction covers half
+    of two or more objects of the class, else ``part`` if it is smaller than the object and
+    ``large`` if it is larger. Without such a prediction the outcome is ``wrong_class`` if a
+    prediction of another class has an IoU of at least ``iou_thr``, else ``missed``. A prediction
+    is ``background`` if it touches no object of its class and is not responsible for a
+    ``wrong_class``.
 
     Args:
-        image: With the predictions to look at.
-        iou_thr: Least IoU of a find.
-        touch: Least IoU of a prediction that meant the object.
+        image: With the predictions to classify.
+        iou_thr: Minimum IoU of a found object.
+        touch: Minimum IoU at which a prediction is assigned to an object.
     """
-    count = len(image.labels)
-    outcomes: np.ndarray = np.full(len(image.true_labels), -1)
-    culprits, surplus = outcomes.copy(), np.full(count, -1)
-    iou = box_iou(image.bboxes, image.true_bboxes)
-    same = image.labels[:, None] == image.true_labels
-    own = np.where(same, iou, 0.0)
-    free: np.ndarray = np.ones(count, dtype=bool)
-    for index in np.argsort(-image.scores, kind='stable') if len(outcomes) else ():
+    outcomes: np.ndarray = np.full(len(image.gt_labels), -1)
+    responsible, surplus = outcomes.copy(), np.full(len(image.labels), -1)
+    iou = box_iou(image.bboxes, image.gt_bboxes, inclusive=True)
+    same_class = image.labels[:, None] == image.gt_labels
+    own = np.where(same_class, iou, 0.0)
+    best = own.max(axis=1, initial=0.0)
+    wrong = best < iou_thr
+    ranked = np.argsort(-image.scores, kind='stable')
+    for index in ranked[~wrong[ranked]]:
         target = own[index].argmax()
-        if own[index, target] < iou_thr:
-            continue
-        free[index] = False
         if image.difficult[target]:
             continue
-        if culprits[target] >= 0:
+        if responsible[target] >= 0:
             surplus[index] = SURPLUS.index('duplicate')
         else:
-            outcomes[target], culprits[target] = OUTCOMES.index('found'), index
-    wrong = np.where(free[:, None], own, 0.0)
-    confused = np.where(free[:, None] & ~same, iou, 0.0)
+            outcomes[target], responsible[target] = OUTCOMES.index('found'), index
+    wrong_own = np.where(wrong[:, None], own, 0.0)
+    wrong_class = np.where(wrong[:, None] & ~same_class, iou, 0.0)
     for target in np.flatnonzero((outcomes < 0) & ~image.difficult):
-        name, culprit = _outcome(image, wrong, confused, target, iou_thr, touch)
-        outcomes[target], culprits[target] = OUTCOMES.index(name), culprit
-    idle = free & ~np.isin(np.arange(count), culprits) & (own.max(1, initial=0.0) < touch)
-    surplus[idle] = SURPLUS.index('background')
-    return ImageErrors(outcomes, culprits, surplus)
+        if wrong_own[:, target].max(initial=0.0) >= touch:
+            responsible[target] = wrong_own[:, target].argmax()
+            name = _wrong_box(image, responsible[target], target)
+        elif wrong_class[:, target].max(initial=0.0) >= iou_thr:
+            responsible[target], name = wrong_class[:, target].argmax(), 'wrong_class'
+        else:
+            name = 'missed'
+        outcomes[target] = OUTCOMES.index(name)
+    unused = wrong & ~np.isin(np.arange(len(wrong)), responsible) & (best < touch)
+    surplus[unused] = SURPLUS.index('background')
+    return ImageErrors(outcomes, responsible, surplus)
 
 
-def _outcome(
-    image: ImageBoxes,
-    wrong: np.ndarray,
-    confused: np.ndarray,
-    target: int,
-    iou_thr: float,
-    touch: float,
-) -> tuple[str, int]:
-    """Outcome of an object that is not found, and the prediction that it is due to."""
-    if wrong[:, target].max(initial=0.0) >= touch:
-        culprit = int(wrong[:, target].argmax())
-        box = image.bboxes[culprit]
-        family = image.true_bboxes[image.true_labels == image.true_labels[target]]
-        if (covered_share(family, box) >= 0.5).sum() >= 2:
-            return 'several', culprit
-        smaller = _areas(box[None])[0] < _areas(image.true_bboxes[target][None])[0]
-        return ('part' if smaller else 'large'), culprit
-    if confused[:, target].max(initial=0.0) >= iou_thr:
-        return 'wrong_class', int(confused[:, target].argmax())
-    return 'missed', -1
-
-
-def _areas(bboxes: np.ndarray) -> np.ndarray:
-    return (bboxes[:, 2:] - bboxes[:, :2] + 1).clip(0).prod(1)
-
-
-def covered_share(bboxes: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Share [G] of each of the boxes [G, 4] that lies in the box [4], in inclusive pixels."""
-    low, high = np.maximum(bboxes[:, :2], box[:2]), np.minimum(bboxes[:, 2:], box[2:])
-    return (high - low + 1).clip(0).prod(1) / _areas(bboxes).clip(1e-9)
-
-
-def pick(image: ImageBoxes, kept: np.ndarray) -> ImageBoxes:
-    """The image with those predictions [P] bool alone."""
-    return ImageBoxes(
-        image.labels[kept],
-        image.scores[kept],
-        image.bboxes[kept],
-        image.true_labels,
-        image.true_bboxes,
-        image.difficult,
+def _wrong_box(image: ImageBoxes, prediction: int, target: int) -> str:
+    """Outcome of an object for which a wrong box of its class is responsible."""
+    box = image.bboxes[prediction][None]
+    objects = image.gt_bboxes[image.gt_labels == image.gt_labels[target]]
+    covered = box_intersections(objects, box, inclusive=True)[:, 0]
+    shares = covered / box_areas(objects, inclusive=True).clip(1e-9)
+    if (shares >= 0.5).sum() >= 2:
+        return 'several'
+    area, gt_area = (
+        box_areas(one, inclusive=True)[0] for one in (box, image.gt_bboxes[target][None])
     )
+    return 'part' if area < gt_area else 'large'
 
 
 def error_taxonomy(
     images: Sequence[ImageBoxes], num_classes: int, iou_thr: float = 0.5, touch: float = 0.1
 ) -> dict[str, float]:
-    """Shares of outcomes over all objects that are not difficult.
+    """Shares of the outcomes over all objects that are not difficult.
 
     Args:
-        images: Of the data set, with all predictions.
+        images: All images of the data set, with all predictions.
         num_classes: C.
-        iou_thr: See :func:`judge_image`.
-        touch: See :func:`judge_image`.
+        iou_thr: See :func:`classify_errors`.
+        touch: See :func:`classify_errors`.
 
     Returns:
-        A share of the objects for each of ``OUTCOMES``, together 1, and for each of ``SURPLUS``
-        the number of such predictions for each object; nan without objects.
+        A share of the objects for each of ``OUTCOMES``, which sum to 1, and for each of
+        ``SURPLUS`` the number of such predictions per object; nan without objects.
     """
-    kept = leading(images, num_classes)
-    judged = [judge_image(pick(*pair), iou_thr, touch) for pair in zip(images, kept)]
-    outcomes = np.concatenate([np.zeros(0, dtype=int), *(one.outcomes for one in judged)])
-    surplus = np.concatenate([np.zeros(0, dtype=int), *(one.surplus for one in judged)])
+    kept = top_predictions(images, num_classes)
+    errors = [
+        classify_errors(image.select(rows), iou_thr, touch) for image, rows in zip(images, kept)
+    ]
+    outcomes = np.concatenate([np.zeros(0, dtype=int), *(one.outcomes for one in errors)])
+    surplus = np.concatenate([np.zeros(0, dtype=int), *(one.surplus for one in errors)])
     total = (outcomes >= 0).sum()
     counts = {name: (outcomes == index).sum() for index, name in enumerate(OUTCOMES)}
     counts |= {name: (surplus == index).sum() for index, name in enumerate(SURPLUS)}

@@ -1,4 +1,4 @@
-"""Matching predictions with true objects, boxes and masks alike."""
+"""Matching of predictions with ground-truth objects, for boxes and masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,17 +10,17 @@ from .average_precision import average_precision
 
 @dataclass(frozen=True)
 class ImageMatches:
-    """All that the VOC figures need to know of one image with P predictions, G objects.
+    """Matches of one image with P predictions and G objects, the input of all VOC figures.
 
-    Which object a prediction claims does not depend on the IoU threshold, so one such record
-    serves every threshold, and neither boxes nor masks need be kept.
+    The object that a prediction claims does not depend on the IoU threshold, so one such record
+    serves every threshold, and neither boxes nor masks are kept.
 
     Attributes:
         labels: [P] class of each prediction.
         scores: [P] score of each prediction.
-        overlaps: [P] its best IoU with an object of its class, -1 where there is none.
-        targets: [P] index of that object in 0..G-1, meaningless where there is none.
-        true_labels: [G] class of each true object.
+        overlaps: [P] its best IoU with an object of its class, -1 if there is none.
+        targets: [P] index of that object in 0..G-1, meaningless if there is none.
+        gt_labels: [G] class of each object.
         difficult: [G] bool, objects that count neither when found nor when missed.
         best_overlaps: [G] best IoU over the predictions of the object's class, 0 without.
     """
@@ -29,7 +29,7 @@ class ImageMatches:
     scores: np.ndarray
     overlaps: np.ndarray
     targets: np.ndarray
-    true_labels: np.ndarray
+    gt_labels: np.ndarray
     difficult: np.ndarray
     best_overlaps: np.ndarray
 
@@ -37,31 +37,31 @@ class ImageMatches:
 def match_image(
     labels: np.ndarray,
     scores: np.ndarray,
-    true_labels: np.ndarray,
+    gt_labels: np.ndarray,
     ious: np.ndarray,
     difficult: np.ndarray | None = None,
 ) -> ImageMatches:
-    """Let each prediction of an image claim the object of its class that it overlaps most.
+    """Match each prediction of an image with the object of its class with the largest IoU.
 
     Args:
         labels: [P] integers.
         scores: [P] floats.
-        true_labels: [G] integers.
+        gt_labels: [G] integers.
         ious: [P, G] overlaps.
         difficult: [G] bool; None means that no object is difficult.
     """
-    labels, true_labels = np.asarray(labels, dtype=int), np.asarray(true_labels, dtype=int)
+    labels, gt_labels = np.asarray(labels, dtype=int), np.asarray(gt_labels, dtype=int)
     if difficult is None:
-        difficult = np.zeros(len(true_labels), dtype=bool)
+        difficult = np.zeros(len(gt_labels), dtype=bool)
     # one column more than objects, so that argmax also works in an image without any
-    of_class = np.full((len(labels), len(true_labels) + 1), -1.0)
-    of_class[:, :-1] = np.where(labels[:, None] == true_labels, ious, -1.0)
+    of_class = np.full((len(labels), len(gt_labels) + 1), -1.0)
+    of_class[:, :-1] = np.where(labels[:, None] == gt_labels, ious, -1.0)
     return ImageMatches(
         labels=labels,
         scores=np.asarray(scores, dtype=np.float64),
         overlaps=of_class.max(axis=1),
         targets=of_class.argmax(axis=1),
-        true_labels=true_labels,
+        gt_labels=gt_labels,
         difficult=np.asarray(difficult, dtype=bool),
         best_overlaps=of_class[:, :-1].max(axis=0, initial=0.0),
     )
@@ -69,7 +69,7 @@ def match_image(
 
 def _pool(images: Sequence[ImageMatches]) -> ImageMatches:
     """Join images, predictions ranked by score; equal scores keep the images' order."""
-    starts = np.cumsum([0] + [len(image.true_labels) for image in images])
+    starts = np.cumsum([0] + [len(image.gt_labels) for image in images])
     shifted = [
         replace(image, targets=image.targets + start) for image, start in zip(images, starts)
     ]
@@ -83,14 +83,14 @@ def _pool(images: Sequence[ImageMatches]) -> ImageMatches:
     return ImageMatches(**columns)
 
 
-def _judge(pooled: ImageMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which ranked predictions [N] are true positives, and which count at all."""
+def _true_positives(pooled: ImageMatches, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
+    """Find the true positives among ranked predictions [N], and the predictions that count."""
     near = np.flatnonzero(pooled.overlaps >= iou_thr)
     on_difficult = pooled.difficult[pooled.targets[near]]
     counted: np.ndarray = np.ones(len(pooled.labels), dtype=bool)
     counted[near[on_difficult]] = False
     claims = near[~on_difficult]
-    # each object goes to the first that claims it, any later claim is a false positive
+    # the first prediction that claims an object finds it, any later one is a false positive
     _, first = np.unique(pooled.targets[claims], return_index=True)
     hits: np.ndarray = np.zeros(len(pooled.labels), dtype=bool)
     hits[claims[first]] = True
@@ -112,30 +112,29 @@ def per_class_average_precision(
         mode: See :func:`average_precision`.
 
     Returns:
-        ``ap`` and ``recall`` [T, C], nan for classes without a true object that is not
-        difficult; ``num_true`` and ``num_predictions`` [C].
+        ``ap`` and ``recall`` [T, C], nan for classes without an object that is not
+        difficult; ``num_gt`` and ``num_predictions`` [C].
 
-    Source: VOC's ``VOCevaldet.m`` for boxes; for masks the same procedure, which is what
-    chainercv's ``eval_instance_segmentation_voc`` (after Hariharan et al., SDS, ECCV 2014)
-    describes: ranked by score over all images, each object is found once, by the first
-    prediction that overlaps it most and enough.
+    Source: VOC's ``VOCevaldet.m`` for boxes; for masks the same procedure, which is that of
+    chainercv's ``eval_instance_segmentation_voc`` (after Hariharan et al., SDS, ECCV 2014):
+    predictions are ranked by score over all images, and each object is found once, by the first
+    prediction that claims it with a sufficient overlap.
     """
-    classes = np.arange(num_classes)
     ap = np.full((len(iou_thrs), num_classes), np.nan)
     recall = ap.copy()
     if not images:
         zeros: np.ndarray = np.zeros(num_classes, dtype=int)
-        return {'ap': ap, 'recall': recall, 'num_true': zeros, 'num_predictions': zeros}
+        return {'ap': ap, 'recall': recall, 'num_gt': zeros, 'num_predictions': zeros}
     pooled = _pool(images)
-    num_true = np.bincount(pooled.true_labels[~pooled.difficult], minlength=num_classes)
+    num_gt = np.bincount(pooled.gt_labels[~pooled.difficult], minlength=num_classes)
     for row, iou_thr in enumerate(iou_thrs):
-        hits, counted = _judge(pooled, iou_thr)
-        for label in classes[num_true[:num_classes] > 0]:
+        hits, counted = _true_positives(pooled, iou_thr)
+        for label in np.flatnonzero(num_gt[:num_classes]):
             ranked = hits[counted & (pooled.labels == label)]
-            ap[row, label] = average_precision(ranked, num_true[label], mode)
-            recall[row, label] = ranked.sum() / num_true[label]
+            ap[row, label] = average_precision(ranked, num_gt[label], mode)
+            recall[row, label] = ranked.sum() / num_gt[label]
     num_predictions = np.bincount(pooled.labels, minlength=num_classes)
-    return {'ap': ap, 'recall': recall, 'num_true': num_true, 'num_predictions': num_predictions}
+    return {'ap': ap, 'recall': recall, 'num_gt': num_gt, 'num_predictions': num_predictions}
 
 
 def per_class_best_overlap(images: Sequence[ImageMatches], num_classes: int) -> np.ndarray:
@@ -146,17 +145,17 @@ def per_class_best_overlap(images: Sequence[ImageMatches], num_classes: int) -> 
         num_classes: C.
 
     Returns:
-        [C] mean over a class's objects that are not difficult of the best IoU that any
-        prediction of the class reaches, whatever its score; nan for classes without objects.
+        [C] mean over the objects of a class that are not difficult of the best IoU of any
+        prediction of the class, whatever its score; nan for classes without objects.
 
-    Source: Pont-Tuset and Van Gool, Boosting object proposals, ICCV 2015, as PRM (Zhou et
-    al., CVPR 2018) reports it for instances.
+    Source: Pont-Tuset and Van Gool, Boosting object proposals, ICCV 2015, reported for
+    instances by PRM (Zhou et al., CVPR 2018).
     """
     if not images:
         return np.full(num_classes, np.nan)
     pooled = _pool(images)
     kept = ~pooled.difficult
-    labels, best = pooled.true_labels[kept], pooled.best_overlaps[kept]
+    labels, best = pooled.gt_labels[kept], pooled.best_overlaps[kept]
     total = np.bincount(labels, weights=best, minlength=num_classes)
     count = np.bincount(labels, minlength=num_classes)
     return np.divide(total, count, out=np.full(num_classes, np.nan), where=count > 0)

@@ -1,4 +1,4 @@
-"""Intersection over union of boxes and of masks."""
+"""Run lengths of masks and their intersection over union."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -11,39 +11,12 @@ from pycocotools import mask as mask_api
 Masks: TypeAlias = torch.Tensor | np.ndarray | Sequence[dict]
 
 
-def box_iou(boxes: np.ndarray, others: np.ndarray, inclusive: bool = True) -> np.ndarray:
-    """Overlap of each box with each other box, in float64.
-
-    Args:
-        boxes: [N, 4] xyxy in pixels.
-        others: [M, 4] xyxy in pixels.
-        inclusive: Whether (x2, y2) is the last pixel inside the box, as in VOC's devkit, so
-            that a box is x2 - x1 + 1 pixels wide; else it is x2 - x1 wide.
-
-    Returns:
-        [N, M] in 0..1.
-
-    Examples:
-        >>> box_iou(np.array([[0, 0, 9, 9]]), np.array([[0, 0, 9, 4]]))
-        array([[0.5]])
-    """
-    extra = 1.0 if inclusive else 0.0
-    first = np.asarray(boxes, dtype=np.float64).reshape(-1, 1, 4)
-    second = np.asarray(others, dtype=np.float64).reshape(1, -1, 4)
-    top_left = np.maximum(first[..., :2], second[..., :2])
-    bottom_right = np.minimum(first[..., 2:], second[..., 2:])
-    common = np.clip(bottom_right - top_left + extra, 0, None).prod(-1)
-    area_first = np.clip(first[..., 2:] - first[..., :2] + extra, 0, None).prod(-1)
-    area_second = np.clip(second[..., 2:] - second[..., :2] + extra, 0, None).prod(-1)
-    union = area_first + area_second - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-
-
 def to_rles(masks: Masks) -> list[dict]:
-    """Masks as pycocotools' run lengths.
+    """Encode masks as pycocotools' run lengths.
 
     Args:
-        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are handed through.
+        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are returned as they
+            are.
 
     Returns:
         M dicts with keys ``size`` and ``counts``.
@@ -54,16 +27,16 @@ def to_rles(masks: Masks) -> list[dict]:
         return list(masks)
     if len(masks) == 0:
         return []
-    # pycocotools wants [H, W, M] in column order; opencv turns masks seven times as fast as numpy
+    # pycocotools needs [H, W, M] in column order; opencv transposes seven times as fast as numpy
     pixels = masks.astype(bool, copy=False).view(np.uint8)
-    turned = np.empty((len(masks), masks.shape[2], masks.shape[1]), dtype=np.uint8)
-    for mask, into in zip(pixels, turned):
-        cv2.transpose(mask, into)
-    return mask_api.encode(turned.transpose(2, 1, 0))
+    transposed = np.empty((len(masks), masks.shape[2], masks.shape[1]), dtype=np.uint8)
+    for mask, target in zip(pixels, transposed):
+        cv2.transpose(mask, target)
+    return mask_api.encode(transposed.transpose(2, 1, 0))
 
 
 def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
-    """Overlap of each mask with each other mask.
+    """Intersection over union of each mask with each other mask.
 
     Args:
         masks: N masks, see :func:`to_rles`.
@@ -76,16 +49,16 @@ def mask_iou(masks: Masks, others: Masks) -> np.ndarray:
     if not first or not second:
         return np.zeros((len(first), len(second)))
     overlaps = mask_api.iou(first, second, [0] * len(second))
-    # pycocotools answers nan (0 / 0) for two empty masks in some versions
+    # some versions of pycocotools give nan (0 / 0) for two empty masks
     return np.nan_to_num(np.asarray(overlaps, dtype=np.float64))
 
 
 def intersect_masks(masks: Masks, region: np.ndarray) -> list[dict]:
-    """Cut masks to a region.
+    """Intersect masks with a region.
 
     Args:
         masks: M masks, see :func:`to_rles`.
-        region: [H, W] bool, what to keep.
+        region: [H, W] bool, the pixels to keep.
 
     Returns:
         M masks as RLE dicts.

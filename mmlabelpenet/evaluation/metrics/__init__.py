@@ -1,4 +1,4 @@
-"""Metrics for mmengine's evaluator, with flat names and no prefix."""
+"""Metrics for mmengine's evaluator; the names of their figures have no prefix."""
 
 from .coco_style import COCOStyleMetric
 from .corloc import CorLocMetric

@@ -1,7 +1,8 @@
-"""What the metrics share."""
+"""Base class and common functions of the metrics."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,22 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmlabelpenet.datasets.label_maps import VOID
 from mmlabelpenet.utils import UserError
 
 from ..functional import intersect_masks, to_rles
 from ..report import ClassTable
 
-# value of the pixels that VOC leaves undecided
-VOID = 255
-
 
 class ImageMetric(BaseMetric):
     """A metric that keeps one light record per image.
 
-    One record per image, in the order of the data set, is what lets mmengine's evaluator cut
-    off the images with which a distributed sampler pads its shards, so that the figures
+    A distributed sampler pads its shards with images that occur twice. With one record per
+    image, in the order of the data set, mmengine's evaluator can drop them, so that the figures
     equal those of a single process.
 
     Attributes:
-        tables: What the last evaluation logged of every class; on the main process only.
+        tables: Figures of every class of the last evaluation; on the main process only.
 
     Args:
         collect_device: ``'cpu'`` or ``'gpu'``, where the ranks' records are gathered.
@@ -48,18 +47,18 @@ class ImageMetric(BaseMetric):
 
     @property
     def inclusive_boxes(self) -> bool:
-        """Whether (x2, y2) is the last pixel inside a box, as in VOC and unless told otherwise.
+        """Whether (x2, y2) is the last pixel inside a box, as in VOC.
 
-        A data set whose boxes end outside, as COCO's do, says ``inclusive_boxes=False`` in its
+        A data set whose boxes end outside, as COCO's do, has ``inclusive_boxes=False`` in its
         metainfo.
         """
         return self.dataset_meta.get('inclusive_boxes', True)
 
     def predicted_boxes(self, data_sample: Mapping[str, Any]) -> np.ndarray:
-        """Predicted boxes [N, 4] of an image, their ends as the data set has them.
+        """Get the predicted boxes [N, 4] of an image; they end as those of the data set.
 
-        They are taken as they are, as mmdet's ``VOCMetric`` does, unless the sample says
-        ``boxes_end='outside'``: x2 and y2 are the first pixels outside.
+        They are used as they are, as by mmdet's ``VOCMetric``, unless the sample has
+        ``boxes_end='outside'``: then x2 and y2 are the first pixels outside.
 
         Args:
             data_sample: Of one image.
@@ -73,41 +72,41 @@ class ImageMetric(BaseMetric):
         """Add one record per image to ``self.results``.
 
         Args:
-            data_batch: The batch as the data loader gave it; not used.
+            data_batch: The batch of the data loader; not used.
             data_samples: Predictions and ground truth, one dict per image.
         """
         for sample in data_samples:
-            # metrics share the samples: the first one encodes the masks, for all of them
+            # the samples are shared: the first metric encodes the masks for all of them
             predicted = sample.get('pred_instances', {})
             if 'masks' in predicted:
                 predicted['masks'] = to_rles(predicted['masks'])
             self.results.append(self.measure(sample))
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Compute the figures of all ranks' records.
+        """Compute the figures from the records of all ranks.
 
         Args:
-            size: Images of the data set; what a sampler added beyond is left out.
+            size: Number of images of the data set; records that a sampler added are dropped.
         """
         self.tables = []
         return super().evaluate(size)
 
     @abstractmethod
     def measure(self, data_sample: Mapping[str, Any]) -> Any:
-        """Make the record of one image: small, free of tensors, and no tuple with names.
+        """Make the record of one image: small, without tensors, and not a named tuple.
 
-        (mmengine, when it moves records to the CPU, makes plain tuples of named ones.)
+        (mmengine moves records to the CPU and turns named tuples into plain ones.)
         """
 
     @abstractmethod
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Compute the named figures from the records of all images."""
+        """Compute the figures by name from the records of all images."""
 
     def log_table(self, title: str, columns: Mapping[str, np.ndarray | Sequence[float]]) -> None:
-        """Log one line per class, and the mean of the columns of fractions below.
+        """Log one line per class, and the summary of each column below.
 
         Args:
-            title: Put into the frame of the table.
+            title: Shown in the frame of the table.
             columns: C values under each heading; integers are counts and are summed.
         """
         title = f'{self.prefix}: {title}' if self.prefix else title
@@ -116,8 +115,38 @@ class ImageMetric(BaseMetric):
         print_log('\n' + self.tables[-1].to_text(), logger='current')
 
 
+@dataclass(frozen=True)
+class LabelledValues:
+    """Record of one image: values, each of a class.
+
+    Attributes:
+        labels: [N] int.
+        values: [N].
+    """
+
+    labels: np.ndarray
+    values: np.ndarray
+
+
+def pool_values(
+    records: Sequence[LabelledValues], num_classes: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Pool the values of all images.
+
+    Args:
+        records: One per image.
+        num_classes: C.
+
+    Returns:
+        All values [N] float64 in the order of the images, and those of each of C classes.
+    """
+    labels = np.concatenate([np.zeros(0, dtype=int), *(one.labels for one in records)])
+    values = np.concatenate([np.zeros(0), *(one.values for one in records)])
+    return values, [values[labels == label] for label in range(num_classes)]
+
+
 def to_numpy(value: torch.Tensor | np.ndarray | Sequence) -> np.ndarray:
-    """Turn a tensor on any device and of any dtype (bfloat16 too), or a list, into an array."""
+    """Convert a tensor on any device and of any dtype (also bfloat16), or a list, to an array."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         return (value.float() if value.is_floating_point() else value).numpy()
@@ -125,31 +154,50 @@ def to_numpy(value: torch.Tensor | np.ndarray | Sequence) -> np.ndarray:
 
 
 def boxes_of(instances: Mapping[str, Any] | None) -> np.ndarray:
-    """Boxes [N, 4] xyxy of instances, [0, 4] where there are no instances."""
+    """Get the boxes [N, 4] xyxy of instances, [0, 4] if there are no instances."""
     if instances is None or 'bboxes' not in instances:
         return np.zeros((0, 4))
     return to_numpy(get_box_tensor(instances['bboxes'])).reshape(-1, 4)
 
 
 def labels_of(instances: Mapping[str, Any] | None) -> np.ndarray:
-    """Labels [N] of instances, [0] where there are no instances."""
+    """Get the labels [N] of instances, [0] if there are no instances."""
     if instances is None or 'labels' not in instances:
         return np.zeros(0, dtype=int)
     return to_numpy(instances['labels']).astype(int)
 
 
+def gt_boxes_of(data_sample: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Get the ground-truth boxes of an image, difficult ones last.
+
+    Args:
+        data_sample: Of one image.
+
+    Returns:
+        ``gt_labels`` [G], ``gt_bboxes`` [G, 4] xyxy and ``difficult`` [G] bool.
+    """
+    parts = data_sample['gt_instances'], data_sample.get('ignored_instances')
+    labels, ignored_labels = map(labels_of, parts)
+    difficult = np.arange(len(labels) + len(ignored_labels)) >= len(labels)
+    return {
+        'gt_labels': np.concatenate([labels, ignored_labels]),
+        'gt_bboxes': np.concatenate([*map(boxes_of, parts)]),
+        'difficult': difficult,
+    }
+
+
 def threshold_name(name: str, threshold: float) -> str:
-    """Make a figure's name, e.g. ``bbox_mAP_50`` of ``bbox_mAP`` at .5."""
+    """Name a figure at a threshold, e.g. ``bbox_mAP_50`` of ``bbox_mAP`` at .5."""
     return f'{name}_{round(threshold * 100):02d}'
 
 
 def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
-    """Get what a metric can not do without.
+    """Get a field that a metric needs.
 
     Args:
         data_sample: Of one image, or a part of it.
         name: Of the field.
-        remedy: What the user can do where it is missing.
+        remedy: What the user can do if it is missing.
 
     Raises:
         UserError: If it is missing.
@@ -163,37 +211,37 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
 def masks_of(
     data_sample: Mapping[str, Any], ignore_void: bool = False
 ) -> tuple[list[dict], list[dict]]:
-    """Predicted and true masks of an image as RLE dicts.
+    """Get the predicted and the ground-truth masks of an image as RLE dicts.
 
     Args:
         data_sample: Of one image.
-        ignore_void: Whether to take pixels that VOC marks as void (``gt_sem_seg``) out of the
-            predicted masks, so that they count neither way.
+        ignore_void: Whether to remove pixels that VOC marks as void (``gt_sem_seg``) from the
+            predicted masks, so that they count neither as right nor as wrong.
 
     Raises:
-        UserError: If the tested stage makes no masks, the image has no true masks, or they are
-            of another size.
+        UserError: If the tested stage makes no masks, the image has no ground-truth masks, or
+            the sizes differ.
     """
     remedy = (
         'test on a split whose photos have masks, let the pipeline load them (LoadInstanceMasks), '
         'or leave segm out of --eval'
     )
-    true = to_rles(require(data_sample, 'gt_mask_instances', remedy)['masks'])
+    gt_masks = to_rles(require(data_sample, 'gt_mask_instances', remedy)['masks'])
     remedy = (
         'the tested stage makes none, test one that does (--stage calibration for pseudo labels) '
         'or leave segm out of --eval'
     )
-    predicted = to_rles(require(data_sample['pred_instances'], 'masks', remedy))
-    if true and predicted and list(true[0]['size']) != list(predicted[0]['size']):
+    masks = to_rles(require(data_sample['pred_instances'], 'masks', remedy))
+    if gt_masks and masks and list(gt_masks[0]['size']) != list(masks[0]['size']):
         image = data_sample.get('img_path', 'a photo')
         raise UserError(
-            f'Predicted masks of {image} have {_size(predicted[0])} pixels, the true ones '
-            f'{_size(true[0])}: predict in pixels of the original photo.'
+            f'Predicted masks of {image} have {_size(masks[0])} pixels, those of the ground '
+            f'truth {_size(gt_masks[0])}: predict in pixels of the original photo.'
         )
     if ignore_void:
         classes = to_numpy(data_sample['gt_sem_seg']['sem_seg'])
-        predicted = intersect_masks(predicted, classes[0] != VOID)
-    return predicted, true
+        masks = intersect_masks(masks, classes[0] != VOID)
+    return masks, gt_masks
 
 
 def _size(mask: Mapping[str, Any]) -> str:

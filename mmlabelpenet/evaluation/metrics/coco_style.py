@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from mmlabelpenet.registry import METRICS
 
-from ..functional import mean_over_valid, to_rles
+from ..functional import mean_over_valid
 from .base import ImageMetric, boxes_of, labels_of, masks_of, to_numpy
 
 KINDS = ('bbox', 'segm')
@@ -23,9 +23,9 @@ SUMMARY = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l', 'AR_1', 'AR_10'
 
 @dataclass(frozen=True)
 class Annotated:
-    """Of one image: COCO annotations by kind, without ids; ``segm`` only where there are masks."""
+    """COCO annotations of one image by kind, without ids; ``segm`` only if there are masks."""
 
-    true: dict[str, list[dict]] = field(default_factory=dict)
+    gt: dict[str, list[dict]] = field(default_factory=dict)
     predicted: dict[str, list[dict]] = field(default_factory=dict)
 
 
@@ -35,60 +35,50 @@ class COCOStyleMetric(ImageMetric):
 
     Gives ``coco_bbox_mAP``, ``_mAP_50``, ``_mAP_75``, ``_mAP_s``, ``_mAP_m``, ``_mAP_l``,
     ``coco_bbox_AR_1``, ``_AR_10``, ``_AR_100`` and the same of ``coco_segm``, as pycocotools
-    computes them; nan where it says -1 for nothing to find.
+    computes them; nan where it gives -1 because there are no objects.
 
     Boxes are those of ``gt_instances``; difficult ones (``ignored_instances``) are COCO's crowds,
-    as in mmdet. Masks are those of ``gt_mask_instances``. A box's area is that of the box,
-    a mask's that of its pixels. Where the data set's boxes hold their last pixel, widths are
-    counted with it, of predicted boxes too, as in :class:`VOCDetectionMetric`.
+    as in mmdet. Masks are those of ``gt_mask_instances``. The area of a box is that of the box,
+    that of a mask is its number of pixels. If the boxes of the data set are inclusive, so are
+    all widths, also of predicted boxes, as in :class:`VOCDetectionMetric`.
 
     Args:
-        kinds: ``'bbox'``, ``'segm'`` or both; by default boxes, and masks where the tested
-            stage makes masks and images have true ones.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
+        kinds: ``'bbox'``, ``'segm'`` or both; by default boxes, and masks if the tested
+            stage makes masks and the images have ground-truth masks.
+        **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(
-        self,
-        kinds: Sequence[str] | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, kinds: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         unknown = sorted(set(kinds or ()) - set(KINDS))
         if unknown:
             raise ValueError(f'kinds must be of {KINDS}, but there is {unknown[0]!r}')
         self.kinds = None if kinds is None else tuple(kinds)
 
     def measure(self, data_sample: Mapping[str, Any]) -> Annotated:
-        """Write down the objects of one image as COCO annotations.
+        """Convert the objects of one image to COCO annotations.
 
         Raises:
             UserError: If masks are asked for, see :func:`masks_of`.
         """
-        predicted = data_sample['pred_instances']
-        scores = to_numpy(predicted['scores']).tolist()
-        record = Annotated()
+        predicted, record = data_sample['pred_instances'], Annotated()
+        labels, scores = labels_of(predicted), to_numpy(predicted['scores']).tolist()
         if self._wants('bbox', data_sample):
-            record.true['bbox'] = self._true_boxes(data_sample)
-            record.predicted['bbox'] = _scored(
-                self._box_annotations(labels_of(predicted), self.predicted_boxes(data_sample)),
-                scores,
-            )
+            boxes = self._box_annotations(labels, self.predicted_boxes(data_sample))
+            record.gt['bbox'] = self._gt_boxes(data_sample)
+            record.predicted['bbox'] = _scored(boxes, scores)
         if self._wants('segm', data_sample):
-            masks, true_masks = masks_of(data_sample)
-            labels = labels_of(data_sample['gt_mask_instances'])
-            record.true['segm'] = _mask_annotations(labels, true_masks)
-            found = _mask_annotations(labels_of(predicted), masks)
-            record.predicted['segm'] = _scored(found, scores)
+            masks, gt_masks = masks_of(data_sample)
+            gt_labels = labels_of(data_sample['gt_mask_instances'])
+            record.gt['segm'] = _mask_annotations(gt_labels, gt_masks)
+            record.predicted['segm'] = _scored(_mask_annotations(labels, masks), scores)
         return record
 
     def _wants(self, kind: str, data_sample: Mapping[str, Any]) -> bool:
         if self.kinds is not None:
             return kind in self.kinds
-        there = 'masks' in data_sample['pred_instances'] and 'gt_mask_instances' in data_sample
-        return kind == 'bbox' or there
+        has_masks = 'masks' in data_sample['pred_instances']
+        return kind == 'bbox' or (has_masks and 'gt_mask_instances' in data_sample)
 
     def _box_annotations(self, labels: np.ndarray, boxes: np.ndarray) -> list[dict]:
         boxes = boxes.astype(np.float64)
@@ -103,7 +93,7 @@ class COCOStyleMetric(ImageMetric):
             for label, corner, side in zip(labels, boxes[:, :2], sides)
         ]
 
-    def _true_boxes(self, data_sample: Mapping[str, Any]) -> list[dict]:
+    def _gt_boxes(self, data_sample: Mapping[str, Any]) -> list[dict]:
         plain, difficult = (
             self._box_annotations(labels_of(part), boxes_of(part))
             for part in (data_sample['gt_instances'], data_sample.get('ignored_instances'))
@@ -111,26 +101,22 @@ class COCOStyleMetric(ImageMetric):
         return [*plain, *({**one, 'iscrowd': 1} for one in difficult)]
 
     def compute_metrics(self, results: list[Annotated]) -> dict[str, float]:
-        """Let pycocotools evaluate boxes, and masks where all images have them."""
-        kinds = [kind for kind in KINDS if results and all(kind in one.true for one in results)]
+        """Let pycocotools evaluate boxes, and masks if all images have them."""
         figures: dict[str, float] = {}
-        for kind in kinds:
-            evaluated = evaluate_coco(
-                [record.true[kind] for record in results],
-                [record.predicted[kind] for record in results],
-                len(self.classes),
-                kind,
-            )
-            figures |= {
-                f'coco_{kind}_{name}': _or_nan(value)
-                for name, value in zip(SUMMARY, evaluated.stats)
-            }
+        for kind in KINDS:
+            if not results or not all(kind in one.gt for one in results):
+                continue
+            gt = [one.gt[kind] for one in results]
+            predicted = [one.predicted[kind] for one in results]
+            evaluated = evaluate_coco(gt, predicted, len(self.classes), kind)
+            summary = np.where(evaluated.stats < 0, np.nan, evaluated.stats).tolist()
+            figures |= {f'coco_{kind}_{name}': one for name, one in zip(SUMMARY, summary)}
             self.log_table(f'{kind}, COCO', _columns(evaluated))
         return figures
 
 
 def evaluate_coco(
-    true: Sequence[Sequence[dict]],
+    gt: Sequence[Sequence[dict]],
     predicted: Sequence[Sequence[dict]],
     num_classes: int,
     kind: str,
@@ -138,7 +124,7 @@ def evaluate_coco(
     """Run pycocotools on images' annotations, without files and without its prints.
 
     Args:
-        true: For each image its COCO annotations, without ids.
+        gt: For each image its COCO annotations, without ids.
         predicted: For each image its results, likewise.
         num_classes: Categories are 0, 1, ....
         kind: ``'bbox'`` or ``'segm'``.
@@ -147,7 +133,7 @@ def evaluate_coco(
         The evaluation, accumulated and summarised.
     """
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_index(true, num_classes), _index(predicted, num_classes), kind)
+        evaluation = COCOeval(_index(gt, num_classes), _index(predicted, num_classes), kind)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -155,21 +141,20 @@ def evaluate_coco(
 
 
 def _index(images: Sequence[Sequence[dict]], num_classes: int) -> COCO:
-    """A COCO data set of the images 0, 1, ...; ids count from 1, since 0 means unmatched."""
+    """Make a COCO data set of images 0, 1, ...; ids count from 1, since 0 means unmatched."""
     coco = COCO()
-    flat = [{**one, 'image_id': image} for image, photo in enumerate(images) for one in photo]
+    flat = [{**one, 'image_id': index} for index, image in enumerate(images) for one in image]
     coco.dataset = {
-        # pycocotools asks for sizes, though RLE masks bring their own
-        'images': [{'id': image, 'height': 0, 'width': 0} for image in range(len(images))],
-        'annotations': [{**one, 'id': index} for index, one in enumerate(flat, start=1)],
+        # pycocotools reads the sizes, though run lengths have their own
+        'images': [{'id': index, 'height': 0, 'width': 0} for index in range(len(images))],
+        'annotations': [{**one, 'id': number} for number, one in enumerate(flat, start=1)],
         'categories': [{'id': label} for label in range(num_classes)],
     }
     coco.createIndex()
     return coco
 
 
-def _mask_annotations(labels: np.ndarray, masks: Sequence[dict]) -> list[dict]:
-    rles = to_rles(masks)
+def _mask_annotations(labels: np.ndarray, rles: Sequence[dict]) -> list[dict]:
     areas = mask_api.area(rles) if rles else []
     return [
         {'category_id': int(label), 'segmentation': rle, 'area': float(area), 'iscrowd': 0}
@@ -181,23 +166,18 @@ def _scored(annotations: list[dict], scores: list[float]) -> list[dict]:
     return [{**one, 'score': score} for one, score in zip(annotations, scores)]
 
 
-def _or_nan(value: float) -> float:
-    return float('nan') if value < 0 else float(value)
-
-
 def _columns(evaluated: COCOeval) -> dict[str, np.ndarray]:
     """Per class AP over all thresholds, at .5 and at .75, and AR of 100 predictions an image."""
     # [threshold, recall, class, area, most], of all areas and most predictions
     precision = evaluated.eval['precision'][:, :, :, 0, -1]
     recall = evaluated.eval['recall'][:, :, 0, -1]
     thresholds = evaluated.params.iouThrs
-    precision = np.where(precision < 0, np.nan, precision)
     rows = {'AP': slice(None)}
     rows |= {f'AP@{thr:g}': np.isclose(thresholds, thr) for thr in (0.5, 0.75)}
     columns = {name: _class_means(np.moveaxis(precision[row], 2, 0)) for name, row in rows.items()}
-    recall = np.where(recall < 0, np.nan, recall)
     return columns | {'AR': _class_means(recall.T)}
 
 
 def _class_means(values: np.ndarray) -> np.ndarray:
-    return np.array([mean_over_valid(of_class) for of_class in values])
+    """Mean [C] of values [C, ...], without the -1 that stand for no objects."""
+    return np.array([mean_over_valid(np.where(one < 0, np.nan, one)) for one in values])

@@ -1,70 +1,54 @@
 """Correct localisation on the training images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import box_iou
 
-from ..functional import box_iou, mean_over_valid
-from .base import ImageMetric, boxes_of, labels_of, to_numpy
-
-
-@dataclass(frozen=True)
-class Localised:
-    """Of one image: the classes that it holds, and whether each was localised."""
-
-    labels: np.ndarray
-    correct: np.ndarray
+from ..functional import mean_over_valid
+from .base import ImageMetric, LabelledValues, boxes_of, labels_of, pool_values, to_numpy
 
 
 @METRICS.register_module()
 class CorLocMetric(ImageMetric):
-    """Share of the images holding a class in which the class's best box is right.
+    """Share of the images of a class in which the best box of the class is correct.
 
-    Of each class that an image holds, only the predicted box with the highest score counts; it
-    is right when it overlaps some object of the class that is not difficult. A class without
+    For each class of an image, only the predicted box with the highest score counts; it is
+    correct if it overlaps some object of the class that is not difficult. A class without
     any box is a miss. Gives ``corloc``, the mean over classes that occur.
 
     Source: Deselaers, Alexe, Ferrari, Weakly supervised localization and learning with
     generic knowledge, IJCV 2012. Pixels are inclusive as in :class:`VOCDetectionMetric`.
 
     Args:
-        iou_thr: Overlap that suffices.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
+        iou_thr: Minimum IoU of a correct box.
+        **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(
-        self, iou_thr: float = 0.5, collect_device: str = 'cpu', prefix: str | None = None
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, iou_thr: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.iou_thr = iou_thr
 
-    def measure(self, data_sample: Mapping[str, Any]) -> Localised:
-        """Check the best box of each class that one image holds."""
-        predicted, true = data_sample['pred_instances'], data_sample['gt_instances']
-        labels, true_labels = labels_of(predicted), labels_of(true)
-        present = np.unique(true_labels)
+    def measure(self, data_sample: Mapping[str, Any]) -> LabelledValues:
+        """Check the best box of each class of one image: 1 if it is correct, else 0."""
+        predicted, gt = data_sample['pred_instances'], data_sample['gt_instances']
+        labels, gt_labels = labels_of(predicted), labels_of(gt)
         ranked = np.argsort(-to_numpy(predicted['scores']), kind='stable')
         found, first = np.unique(labels[ranked], return_index=True)
-        top = ranked[first]
-        overlaps = box_iou(
-            self.predicted_boxes(data_sample)[top], boxes_of(true), self.inclusive_boxes
-        )
-        same_class = found[:, None] == true_labels
-        right = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
-        return Localised(present, np.isin(present, right))
+        boxes = self.predicted_boxes(data_sample)[ranked[first]]
+        overlaps = box_iou(boxes, boxes_of(gt), self.inclusive_boxes)
+        same_class = found[:, None] == gt_labels
+        correct = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
+        present = np.unique(gt_labels)
+        return LabelledValues(present, np.isin(present, correct))
 
-    def compute_metrics(self, results: list[Localised]) -> dict[str, float]:
-        """Compute the share of right boxes per class and its mean over classes."""
-        num_classes = len(self.classes)
-        labels = np.concatenate([np.zeros(0, dtype=int), *(record.labels for record in results)])
-        correct = np.concatenate([np.zeros(0), *(record.correct for record in results)])
-        images = np.bincount(labels, minlength=num_classes)
-        right = np.bincount(labels, weights=correct, minlength=num_classes)
-        share = np.divide(right, images, out=np.full(num_classes, np.nan), where=images > 0)
+    def compute_metrics(self, results: list[LabelledValues]) -> dict[str, float]:
+        """Compute the share of correct boxes per class and its mean over classes."""
+        _, of_class = pool_values(results, len(self.classes))
+        share = [mean_over_valid(correct) for correct in of_class]
+        images = [len(correct) for correct in of_class]
         self.log_table('localisation', {'photos': images, 'CorLoc': share})
         return {'corloc': mean_over_valid(share)}

@@ -1,25 +1,26 @@
-"""Predictions kept for later."""
+"""Dumping predictions for later evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.evaluator import DumpResults
+from mmdet.evaluation import DumpDetResults
 
 from mmlabelpenet.registry import METRICS
 
 from ..functional import to_rles
 
-TRUTH = ('ignored_instances', 'tags', 'ignored_tags')
+# beside all fields that begin with gt_, and what mmdet's class drops
+GROUND_TRUTH = ('tags', 'ignored_tags')
 
 
 @METRICS.register_module()
-class DumpPredictions(DumpResults):
-    """Writes predictions, and nothing of the truth, to a pickle file.
+class DumpPredictions(DumpDetResults):
+    """Writes predictions, and no ground truth, to a pickle file.
 
     The file holds one dict per image, as that of mmdet's ``DumpDetResults``; masks are RLE dicts,
-    semantic maps uint8. Each also has ``classes``, the names of the data set's classes, so
-    that an evaluation can tell whether labels mean what it takes them for.
+    semantic maps uint8. Each dict also has ``classes``, the names of the data set's classes, so
+    that an evaluation can check the meaning of the labels.
 
     Args:
         out_file_path: The file, which ends with ``.pkl`` or ``.pickle``.
@@ -27,26 +28,26 @@ class DumpPredictions(DumpResults):
         collect_dir: Folder for gathering them.
     """
 
-    def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the predictions of a batch.
 
         Args:
             data_batch: Not used.
-            predictions: One dict per image.
+            data_samples: One dict per image.
         """
-        super().process(data_batch, [self._slim(sample) for sample in predictions])
-
-    def _slim(self, data_sample: Mapping[str, Any]) -> dict:
-        kept = {
-            name: value
-            for name, value in data_sample.items()
-            if not name.startswith('gt_') and name not in TRUTH
-        }
-        kept['classes'] = tuple(self.dataset_meta['classes'])
-        predicted = kept.get('pred_instances', {})
-        if 'masks' in predicted:
-            kept['pred_instances'] = {**predicted, 'masks': to_rles(predicted['masks'])}
-        if 'pred_sem_seg' in kept:
-            values = torch.as_tensor(kept['pred_sem_seg']['sem_seg']).to(torch.uint8)
-            kept['pred_sem_seg'] = {**kept['pred_sem_seg'], 'sem_seg': values}
-        return kept
+        for sample in data_samples:
+            kept = {
+                name: value
+                for name, value in sample.items()
+                if not name.startswith('gt_') and name not in GROUND_TRUTH
+            }
+            kept['classes'] = tuple(self.dataset_meta['classes'])
+            if 'pred_sem_seg' in kept:
+                values = torch.as_tensor(kept['pred_sem_seg']['sem_seg']).to(torch.uint8)
+                kept['pred_sem_seg'] = {**kept['pred_sem_seg'], 'sem_seg': values}
+            # mmdet encodes tensors alone, but another metric may have encoded the masks already
+            predicted = {**kept.get('pred_instances', {})}
+            masks = predicted.pop('masks', None)
+            super().process(data_batch, [{**kept, 'pred_instances': predicted}])
+            if masks is not None:
+                self.results[-1]['pred_instances']['masks'] = to_rles(masks)

@@ -1,68 +1,59 @@
 """Quality of region proposals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import box_iou
 
-from ..functional import box_iou, mean_over_valid
-from .base import ImageMetric, boxes_of, labels_of, require, threshold_name
-
-
-@dataclass(frozen=True)
-class Covered:
-    """Of one image: number of proposals, class and best overlap of each true object."""
-
-    count: int
-    labels: np.ndarray
-    overlaps: np.ndarray
+from ..functional import mean_over_valid
+from .base import (
+    ImageMetric,
+    LabelledValues,
+    boxes_of,
+    labels_of,
+    pool_values,
+    require,
+    threshold_name,
+)
 
 
 @METRICS.register_module()
 class ProposalMetric(ImageMetric):
-    """How well the proposals cover the true objects that are not difficult.
+    """Recall and best overlap of the proposals with the objects that are not difficult.
 
     Reads ``proposals`` (boxes in pixels of the network input, mapped back by ``scale_factor``,
-    with x2 and y2 exclusive) and ``gt_instances`` (boxes in original pixels, VOC's inclusive
-    ones unless the data set says otherwise). Gives ``proposal_recall_{threshold}`` (share of all
-    objects that a proposal overlaps enough), ``proposal_ABO`` (mean over all objects of the best
-    overlap) and ``proposal_count`` (mean number of proposals per image).
+    with x2 and y2 exclusive) and ``gt_instances`` (boxes in original pixels, which are inclusive
+    unless the data set has ``inclusive_boxes=False``). Gives ``proposal_recall_{threshold}``
+    (share of all objects that a proposal overlaps enough), ``proposal_ABO`` (mean over all
+    objects of the best overlap) and ``proposal_count`` (mean number of proposals per image).
 
     Args:
-        iou_thrs: Overlaps that suffice.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
+        iou_thrs: Minimum IoUs of a recalled object.
+        **kwargs: See :class:`ImageMetric`.
     """
 
-    def __init__(
-        self,
-        iou_thrs: Sequence[float] = (0.5, 0.7),
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, iou_thrs: Sequence[float] = (0.5, 0.7), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.iou_thrs = tuple(iou_thrs)
 
-    def measure(self, data_sample: Mapping[str, Any]) -> Covered:
-        """Take the best overlap of each true object of one image."""
-        true = data_sample['gt_instances']
+    def measure(self, data_sample: Mapping[str, Any]) -> tuple[int, LabelledValues]:
+        """Count the proposals of one image, and get the best overlap of each object."""
+        gt = data_sample['gt_instances']
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
         proposals = require(data_sample, 'proposals', 'add LoadRegionProposals to the pipeline')
         proposals = boxes_of(proposals) / scale
         if self.inclusive_boxes:
-            # a proposal's x2 is the first pixel outside, a true box's the last one inside
+            # x2 of a proposal is the first pixel outside, x2 of an object the last one inside
             proposals = proposals - (0, 0, 1, 1)
-        overlaps = box_iou(proposals, boxes_of(true), self.inclusive_boxes)
-        return Covered(len(proposals), labels_of(true), overlaps.max(axis=0, initial=0.0))
+        overlaps = box_iou(proposals, boxes_of(gt), self.inclusive_boxes)
+        return len(proposals), LabelledValues(labels_of(gt), overlaps.max(axis=0, initial=0.0))
 
-    def compute_metrics(self, results: list[Covered]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[int, LabelledValues]]) -> dict[str, float]:
         """Compute recall, average best overlap and the mean number of proposals."""
-        labels = np.concatenate([np.zeros(0, dtype=int), *(record.labels for record in results)])
-        best = np.concatenate([np.zeros(0), *(record.overlaps for record in results)])
-        of_class = [best[labels == label] for label in range(len(self.classes))]
+        best, of_class = pool_values([overlaps for _, overlaps in results], len(self.classes))
         columns: dict[str, list[float]] = {'objects': [len(values) for values in of_class]}
         columns |= {
             f'recall@{thr:g}': [mean_over_valid(values >= thr) for values in of_class]
@@ -73,5 +64,5 @@ class ProposalMetric(ImageMetric):
             threshold_name('proposal_recall', thr): mean_over_valid(best >= thr)
             for thr in self.iou_thrs
         }
-        count = mean_over_valid(np.array([record.count for record in results]))
+        count = mean_over_valid([number for number, _ in results])
         return figures | {'proposal_ABO': mean_over_valid(best), 'proposal_count': count}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlabelpenet.datasets.label_maps import VOID
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mean_over_valid
@@ -13,23 +14,12 @@ from .base import ImageMetric, require, to_numpy
 
 @METRICS.register_module()
 class SemSegMetric(ImageMetric):
-    """Mean IoU over the background and the classes, void left out.
+    """Mean IoU over the background and the classes, without void pixels.
 
     Reads ``pred_sem_seg`` and ``gt_sem_seg`` (``sem_seg`` [1, H, W] of the original image: 0
-    background, class c as c + 1). Gives ``semseg_mIoU``, the mean over classes that occur in
-    the truth or in a prediction, counted over the pixels of all images together.
-
-    Args:
-        ignore_index: Value of void pixels.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
+    background, class c as c + 1, 255 void). Gives ``semseg_mIoU``, the mean over classes that
+    occur in the ground truth or in a prediction, counted over the pixels of all images together.
     """
-
-    def __init__(
-        self, ignore_index: int = 255, collect_device: str = 'cpu', prefix: str | None = None
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        self.ignore_index = ignore_index
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -37,13 +27,15 @@ class SemSegMetric(ImageMetric):
         return ('background', *super().classes)
 
     def measure(self, data_sample: Mapping[str, Any]) -> np.ndarray:
-        """Count the pixels of each (true, predicted) pair of classes: [C + 1, C + 1]."""
+        """Count the pixels of each (ground truth, prediction) pair of classes: [C + 1, C + 1]."""
         size = len(self.classes)
         remedy = 'test photos with masks and a stage that makes masks, or leave semseg out'
-        true = _pixels(require(data_sample, 'gt_sem_seg', remedy))
-        predicted = _pixels(require(data_sample, 'pred_sem_seg', remedy))
-        valid = true != self.ignore_index
-        pairs = true[valid] * size + predicted[valid]
+        gt, predicted = (
+            to_numpy(require(data_sample, name, remedy)['sem_seg']).ravel().astype(np.int64)
+            for name in ('gt_sem_seg', 'pred_sem_seg')
+        )
+        valid = gt != VOID
+        pairs = gt[valid] * size + predicted[valid]
         return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
@@ -55,7 +47,3 @@ class SemSegMetric(ImageMetric):
         iou = np.divide(common, union, out=np.full(size, np.nan), where=union > 0)
         self.log_table('pixels', {'IoU': iou})
         return {'semseg_mIoU': mean_over_valid(iou)}
-
-
-def _pixels(segmentation: Mapping[str, Any]) -> np.ndarray:
-    return to_numpy(segmentation['sem_seg']).ravel().astype(np.int64)

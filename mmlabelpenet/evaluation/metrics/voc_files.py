@@ -1,4 +1,4 @@
-"""Results as PASCAL VOC's evaluation server takes them."""
+"""Results in the format of PASCAL VOC's evaluation server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
-from PIL import Image
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import voc_palette
+from mmlabelpenet.datasets.label_maps import write_label_map, write_lines
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import atomic_path
 
 from .base import ImageMetric, labels_of, to_numpy
 
 
 @dataclass(frozen=True)
-class Found:
-    """Of one image: its name, and class, score and box of what was found in it."""
+class ImageResult:
+    """Name of one image, and class, score and box of its predictions."""
 
     img_id: str
     labels: np.ndarray
@@ -34,76 +32,61 @@ class VOCResultFiles(ImageMetric):
     The labels of VOC 2012's test images are not public: its server measures archives of
 
     - ``results/{year}/Main/comp4_det_{split}_{class}.txt``: a line ``image score x1 y1 x2 y2`` for
-      each box of the class, pixels counted from 1 and the last one in the box;
+      each box of the class, in pixels counted from 1, (x2, y2) being the last pixel in the box;
     - ``results/{year}/Segmentation/comp6_{split}_cls/{image}.png``: the class of each pixel (0
       background) in VOC's palette; of stages that make masks.
 
-    Competitions 4 and 6 are those that allow other data than VOC's, which weights of ImageNet
-    are. Nothing but image names and predictions is read. Scores are written with the nine digits
-    that hold a float32, boxes with ten, so that the server ranks and measures what
-    :class:`VOCDetectionMetric` does.
+    Competitions 4 and 6 are those that allow other data than VOC's, such as weights trained on
+    ImageNet. Only image names and predictions are read. Scores are written with the nine digits
+    that hold a float32, boxes with ten, so that the server gives the figures of
+    :class:`VOCDetectionMetric`.
 
     Args:
-        out_dir: Folder in which ``results`` goes.
+        out_dir: Folder in which ``results`` is written.
         split: Name of the images' list, e.g. ``test``.
         year: Name of the devkit's folder, e.g. ``VOC2012``.
-        collect_device: See :class:`ImageMetric`.
-        prefix: See :class:`ImageMetric`.
+        **kwargs: See :class:`ImageMetric`.
 
     Source: ``devkit_doc.pdf`` of the VOC 2012 development kit, its results' file formats.
     """
 
-    def __init__(
-        self,
-        out_dir: str,
-        split: str,
-        year: str = 'VOC2012',
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, out_dir: str, split: str, year: str = 'VOC2012', **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.folder = Path(out_dir) / 'results' / year
         self.split = split
 
-    def measure(self, data_sample: Mapping[str, Any]) -> Found:
+    def measure(self, data_sample: Mapping[str, Any]) -> ImageResult:
         """Write the semantic map of one image; keep its boxes for the end."""
         img_id = str(data_sample['img_id'])
         if 'pred_sem_seg' in data_sample:
-            self._write_map(img_id, to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0])
+            values = to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0].astype(np.int64)
+            lookup = np.array([0, *_voc_values(self.classes)])
+            folder = self.folder / 'Segmentation' / f'comp6_{self.split}_cls'
+            write_label_map(folder / f'{img_id}.png', lookup[values])
         predicted = data_sample['pred_instances']
         last = 1.0 if self.inclusive_boxes else 0.0
         boxes = self.predicted_boxes(data_sample) + np.array([1.0, 1.0, last, last])
-        return Found(img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes)
+        return ImageResult(img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes)
 
-    def _write_map(self, img_id: str, values: np.ndarray) -> None:
-        lookup = np.array([0, *_voc_values(self.classes)], dtype=np.uint8)
-        image = Image.fromarray(lookup[values.astype(np.int64)]).convert('P')
-        image.putpalette(voc_palette())
-        path = self.folder / 'Segmentation' / f'comp6_{self.split}_cls' / f'{img_id}.png'
-        with atomic_path(path) as temporary:
-            image.save(temporary)
-
-    def compute_metrics(self, results: list[Found]) -> dict[str, float]:
+    def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Write one file of boxes for each class; gives no figure."""
         for label, name in enumerate(self.classes):
             path = self.folder / 'Main' / f'comp4_det_{self.split}_{name}.txt'
-            lines = [line for found in results for line in _lines(found, label)]
-            with atomic_path(path) as temporary:
-                temporary.write_text(''.join(lines), encoding='utf-8')
+            write_lines(path, [line for one in results for line in _lines(one, label)])
         print_log(f'Results of {len(results)} photos are in {self.folder}.', logger='current')
         return {}
 
 
-def _lines(found: Found, label: int) -> list[str]:
-    rows = np.flatnonzero(found.labels == label)
+def _lines(image: ImageResult, label: int) -> list[str]:
+    rows = np.flatnonzero(image.labels == label)
     return [
-        f'{found.img_id} {score:.9g} ' + ' '.join(f'{side:.10g}' for side in box) + '\n'
-        for score, box in zip(found.scores[rows], found.boxes[rows])
+        f'{image.img_id} {score:.9g} ' + ' '.join(f'{side:.10g}' for side in box)
+        for score, box in zip(image.scores[rows], image.boxes[rows])
     ]
 
 
 def _voc_values(classes: tuple[str, ...]) -> list[int]:
-    """Pixel value of each class: VOC's own of VOC's classes, else by the classes' order."""
+    """Pixel value of each class: VOC's own if they are VOC's classes, else by their order."""
     known = VOCInstanceDataset.METAINFO['classes']
     if set(classes) <= set(known):
         return [known.index(name) + 1 for name in classes]

@@ -1,4 +1,4 @@
-"""Mixed precision on GPU and on CPU."""
+"""Mixed-precision training on GPU and on CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +12,22 @@ from torch import nn
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """Runs the forward pass in bfloat16 on the CPU, which mmengine's wrapper refuses.
+    """Runs the forward pass in bfloat16 on the CPU, which mmengine's ``AmpOptimWrapper`` refuses.
 
-    bfloat16 has the range of float32, so the losses need no scaling. Arguments are those of
-    ``OptimWrapper``. It lives in mmengine's root registry, where every scope finds it.
+    bfloat16 has the range of float32, so the losses need no scaling. The arguments are those of
+    ``OptimWrapper``. It is registered in mmengine's root registry, which every scope falls back
+    to.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast within the context of the parent, which spares gradient exchanges."""
+        """Add autocast to the parent's context, which skips needless gradient synchronisation."""
         with super().optim_context(model), torch.autocast('cpu', dtype=torch.bfloat16):
             yield
 
 
 def enable_amp(cfg: Config) -> None:
-    """Switch a config to mixed precision: float16 with CUDA, bfloat16 without.
+    """Set a config to mixed precision: float16 with CUDA, bfloat16 without.
 
     Args:
         cfg: With ``optim_wrapper``; changed in place.

@@ -1,4 +1,4 @@
-"""How distributed runs begin on machines without CUDA, and how they end."""
+"""Start of distributed runs on machines without CUDA, and the end of distributed runs."""
 
 import torch
 from mmengine.config import Config
@@ -8,11 +8,11 @@ from mmlabelpenet.utils import UserError
 
 
 def prepare_distributed(cfg: Config) -> None:
-    """Make several processes work together on the CPU, where there is no CUDA.
+    """Let several processes run on the CPU if there is no CUDA.
 
-    mmengine sets a CUDA device when it starts a process group, and gives one to the wrapped
-    model. Both can be kept from it by public means: it starts no group where there is one,
-    and ``model_wrapper_cfg`` overrides the device.
+    mmengine sets a CUDA device when it starts a process group, and passes one to the wrapped
+    model. Neither happens if a process group exists already and ``model_wrapper_cfg`` sets the
+    devices.
 
     Args:
         cfg: With ``launcher``; changed in place.
@@ -40,11 +40,11 @@ def prepare_distributed(cfg: Config) -> None:
     )
 
 
-def leave_distributed() -> None:
-    """Wait until all processes are done, and take leave of one another; nothing if there is one.
+def shut_down_distributed() -> None:
+    """Synchronise the ranks, then destroy the process group; does nothing without one.
 
-    A process that ends while another one still writes what was found may be aborted, and the
-    launcher then stops the other in the midst of writing.
+    If a process ended while the main process still writes results, the launcher could stop the
+    main process in the middle of writing.
     """
     if is_distributed():
         torch.distributed.barrier()
