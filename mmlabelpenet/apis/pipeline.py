@@ -5,12 +5,8 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-<<<<<<< HEAD
-from mmlabelpenet.models import LABELS, STAGES
-=======
 from mmlabelpenet.evaluation.offline import loads_annotations
-from mmlabelpenet.models.detectors.label_penet import PSEUDO, STAGES
->>>>>>> wt-evalu
+from mmlabelpenet.models import LABELS, STAGES
 from mmlabelpenet.utils import UserError
 
 from .settings import plain_datasets
@@ -31,19 +27,11 @@ def choose_stage(cfg: Config, stage: str | None) -> str | None:
         UserError: If the model has no such stage.
     """
     cascade = cfg.model.get('cascade') or {}
-<<<<<<< HEAD
     names = [name for name in cfg.model.get('order', STAGES) if cascade.get(name) is not None]
-    if stage is None:
-        chosen = (cfg.model.get('test_cfg') or {}).get('stage')
-        return chosen or (names[-1] if names else None)
-    known = [*names, *(LABELS if names else ())]
-=======
-    names = [name for name in STAGES if cascade.get(name) is not None]
     test_cfg = cfg.model.get('test_cfg') or {}
     if stage is None:
         return test_cfg.get('stage') or (names[-1] if names else None)
-    known = [*names, *(PSEUDO if names else ())]
->>>>>>> wt-evalu
+    known = [*names, *(LABELS if names else ())]
     if stage not in known:
         has = f'it has {", ".join(known)}' if known else 'a model without a cascade has none'
         raise UserError(f"The model of this config has no stage '{stage}'; {has}.")
