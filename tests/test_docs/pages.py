@@ -8,8 +8,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 # Pages that are not run at all, each with its reason.
 EXEMPT = {
-    'benchmarks.md': 'its runs take minutes to hours on real photos',
-    'get_started.md': 'it sets up environments',
+    'research/benchmarks.md': 'its runs take minutes to hours on real photos',
+    'start/install.md': 'it sets up environments',
 }
 
 FENCE = re.compile(r'^(\s*)```(\w*)\s*$')

@@ -21,7 +21,7 @@ CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
 #   work_dirs/demo, work_dirs/label-penet_effnet-lite0_shapes
 #                         epoch_7.pth and last_checkpoint, trained on them for a few steps, as
 #                         `make demo` and README's training leave it
-#   images/               four images, as somebody's own
+#   photos/               four images, as somebody's own
 IMAGES = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
 # The classifier learns for two passes, so that there is attention; of the rest, a step each.
 ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
