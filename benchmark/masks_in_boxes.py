@@ -1,11 +1,12 @@
-"""Masks in a detector's own boxes, by what makes them.
+r"""Masks in a detector's own boxes, by what makes them.
 
 The boxes of one checkpoint on the test images, with the masks of its last stage, with those of
 GrabCut started from each box, with attention inside the box, and filled. Tags of the test images
 are not looked at.
 
 Example:
-    python benchmark/masks_in_boxes.py CONFIG CHECKPOINT --out docs/benchmarks/masks_in_boxes.json
+    python benchmark/masks_in_boxes.py CONFIG CHECKPOINT \
+        --out docs/research/benchmarks/masks_in_boxes.json
 
 With ``--seed`` rows of several trainings stand side by side in the file, and the table tells
 their medians.

@@ -1,10 +1,11 @@
-"""How good pseudo boxes and masks of training images are, by what makes them.
+r"""How good pseudo boxes and masks of training images are, by what makes them.
 
 Each row changes one thing of the config; all rows share the weights of one checkpoint, and look at
 the same images. True boxes and masks of training images are read by the metrics alone.
 
 Example:
-    python benchmark/pseudo_labels.py CONFIG CHECKPOINT --out docs/benchmarks/pseudo_labels.json
+    python benchmark/pseudo_labels.py CONFIG CHECKPOINT \
+        --out docs/research/benchmarks/pseudo_labels.json
 """
 
 import argparse

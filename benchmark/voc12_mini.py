@@ -103,8 +103,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, default=3, help='seeds 0, 1, ... of each row')
     parser.add_argument('--processes', type=int, default=devices(), help='of each training')
     parser.add_argument('--root', default='work_dirs/benchmark', help='folder of the trainings')
-    parser.add_argument('--out', default='docs/benchmarks/voc12_mini.json')
-    parser.add_argument('--docs', default='docs/benchmarks.md', help='where the table goes')
+    parser.add_argument('--out', default='docs/research/benchmarks/voc12_mini.json')
+    parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
     parser.add_argument('--images', default='docs/images', help='folder of the plots')
     parser.add_argument(
         '--any-code',

@@ -1,7 +1,7 @@
-"""Find and paint the instances of images; proposals are made on the way.
+"""Predict and draw the instances of images; proposals are made on the fly.
 
 Example:
-    python demo/image_demo.py images/ CONFIG --weights CHECKPOINT --out-dir outputs
+    python demo/image_demo.py photos/ CONFIG --weights CHECKPOINT --out-dir outputs
 """
 
 import argparse
@@ -12,16 +12,16 @@ from mmlabelpenet.apis import LabelPEnetInferencer, run_command
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Find the instances of photos')
+    parser = argparse.ArgumentParser(description='Predict the instances of photos')
     parser.add_argument('inputs', nargs='+', help='photos, folders of photos, file:// addresses')
     parser.add_argument('model', help='config file')
     parser.add_argument('--weights', required=True, help='checkpoint file')
     parser.add_argument(
         '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
     )
-    parser.add_argument('--stage', help='whose result (default: what the config tests)')
+    parser.add_argument('--stage', help='stage of the result (default: that of the config)')
     parser.add_argument(
-        '--tags', nargs='+', metavar='NAME', help='classes that are known to be in every photo'
+        '--tags', nargs='+', metavar='NAME', help='classes known to be in every photo'
     )
     parser.add_argument(
         '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
@@ -29,9 +29,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
     parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
     parser.add_argument(
-        '--pred-score-thr', type=float, default=0.3, help='least score of what is painted'
+        '--pred-score-thr', type=float, default=0.3, help='least score of a drawn instance'
     )
-    parser.add_argument('--batch-size', type=int, default=1, help='photos of a batch')
+    parser.add_argument('--batch-size', type=int, default=1, help='photos per batch')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')
@@ -40,10 +40,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Find instances.
+    """Predict the instances of the photos and write pictures and results.
 
     Args:
-        argv: Arguments of the command line without the program; None reads ``sys.argv``.
+        argv: Command line without the program; None reads ``sys.argv``.
 
     Raises:
         UserError: On bad input.

@@ -1,4 +1,4 @@
-# The published setting on VOC 2007: trainval to learn from, test to measure; docs/full_voc.md.
+# The published setting: VOC 2007 trainval to train, test to measure; docs/paper/full_voc.md.
 _base_ = [
     '../_base_/models/label-penet_vgg16.py',
     '../_base_/datasets/voc07_multiscale.py',

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmlabelpenet.apis import read_config
 from mmlabelpenet.datasets import ShapesDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
@@ -19,9 +20,6 @@ FINER = ('Annotations', 'SegmentationClass', 'SegmentationObject')
 @pytest.fixture
 def cfg(shapes, tmp_path):
     """The Shapes config on generated images with a proposal each."""
-    text = CONFIG.read_text().replace("'data/shapes/Shapes'", repr(str(shapes)))
-    path = tmp_path / 'shapes.py'
-    path.write_text(text.replace("'data/proposals'", repr(str(tmp_path / 'proposals'))))
     for split in ('train', 'val'):
         dataset = ShapesDataset(
             data_root=str(shapes), ann_file=f'ImageSets/Main/{split}.txt', supervision='full'
@@ -30,7 +28,8 @@ def cfg(shapes, tmp_path):
             info = dataset.get_data_info(index)
             shape = (info['height'], info['width'])
             store_boxes(tmp_path / 'proposals', info, shape, np.array([[0, 0, 30, 20]]))
-    return Config.fromfile(path)
+    roots = {'data_root': str(shapes), 'proposal_root': str(tmp_path / 'proposals')}
+    return read_config(str(CONFIG), roots)
 
 
 def training_samples(cfg):

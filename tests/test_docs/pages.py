@@ -6,10 +6,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 
-# Pages that are not run at all, each with its reason.
+# Pages without any block that is run, each with its reason.
 EXEMPT = {
-    'benchmarks.md': 'its runs take minutes to hours on real photos',
-    'get_started.md': 'it sets up environments',
+    'research/benchmarks.md': 'its runs take minutes to hours on real photos',
+    'start/install.md': 'it sets up environments',
 }
 
 FENCE = re.compile(r'^(\s*)```(\w*)\s*$')
@@ -26,11 +26,11 @@ class Block:
 
 
 def blocks_of(markdown):
-    """The blocks of a page that are commands, in order.
+    """Blocks of a page that are commands, in order.
 
     These are all bash blocks, and Python blocks under a line ``<!-- run -->``. A bash block under
-    ``<!-- not run: reason -->`` is marked as one that cannot run. A mark without a reason, or one
-    that no such block follows, is an error.
+    ``<!-- not run: reason -->`` is not run. A mark without a reason, or without a block after it,
+    is an error.
     """
     blocks, lines = [], iter(enumerate(markdown.splitlines(), start=1))
     mark = None
@@ -61,7 +61,7 @@ def _language(mark):
 
 
 def _body(lines, indent):
-    """The lines up to the end of a block, its indentation taken off."""
+    """The lines up to the end of a block, without its indentation."""
     body = []
     for _, line in lines:
         if line.strip() == '```':

@@ -1,7 +1,7 @@
-"""Stands for ``python`` while pages are run: fits commands to the small workspace.
+"""Replaces ``python`` while pages are run: adds arguments that make commands short.
 
-A reader trains on 160 images for minutes. Here the same commands get a few more arguments, and
-only here: no tool knows of it.
+A reader trains on 160 images for minutes. Here the same commands get a few more arguments; the
+tools themselves have no special case for tests.
 """
 
 import os
@@ -9,8 +9,8 @@ import re
 import sys
 
 PHASES = ('classification', 'detection', 'refinement', 'segmentation', 'joint')
-# Where a pattern fits the command line, the arguments are added to its end.
-MORE = (
+# If a pattern matches the command line, the arguments are added to its end.
+EXTRA_ARGUMENTS = (
     (r'make_shapes\.py', '--num-train 8 --num-val 3 --image-size 64 96'),
     (
         r'tools/train\.py .*configs/label_penet/\S+',
@@ -20,17 +20,17 @@ MORE = (
         r'tools/train\.py .*configs/pseudo_label/\S+',
         '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=4',
     ),
-    # a model that has hardly learned is sure of nothing
+    # scores of a model that is hardly trained are low
     (r'export_pseudo_labels\.py', '--score-thr 0 --max-per-class 3'),
 )
 
 
-def fitted(arguments):
-    """The arguments of a command, with those that it gets here."""
+def with_extra_arguments(arguments):
+    """The arguments of a command, and those that are added to it."""
     line = ' '.join(arguments) + ' '
-    more = [extra.split() for pattern, extra in MORE if re.search(pattern, line)]
-    return [*arguments, *(word for words in more for word in words)]
+    extra = ' '.join(added for pattern, added in EXTRA_ARGUMENTS if re.search(pattern, line))
+    return [*arguments, *extra.split()]
 
 
 if __name__ == '__main__':
-    os.execv(sys.executable, [sys.executable, *fitted(sys.argv[1:])])
+    os.execv(sys.executable, [sys.executable, *with_extra_arguments(sys.argv[1:])])

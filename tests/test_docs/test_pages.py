@@ -1,11 +1,11 @@
-"""Every command of docs/ runs as it is written there."""
+"""Every command in docs/ runs as it is written there."""
 
 import re
 
 import pytest
 
 from .pages import EXEMPT, REPOSITORY, Block, blocks_of, pages
-from .python_shim import fitted
+from .python_shim import with_extra_arguments
 from .workspace import run_blocks
 
 PAGE = """
@@ -47,7 +47,7 @@ def test_blocks_are_found_in_order_with_marks_and_lines():
 
 
 @pytest.mark.parametrize(
-    ('page', 'told'),
+    ('page', 'message'),
     [
         ('<!-- not run: -->\n```bash\nls\n```\n', 'line 1: the mark has no reason'),
         ('<!-- not run: big -->\nwords\n', 'line 2: no bash block follows'),
@@ -57,29 +57,30 @@ def test_blocks_are_found_in_order_with_marks_and_lines():
         ('<!-- run -->\n', 'ends after a mark'),
     ],
 )
-def test_a_wrong_mark_is_an_error(page, told):
-    with pytest.raises(ValueError, match=re.escape(told)):
+def test_a_wrong_mark_is_an_error(page, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         blocks_of(page)
 
 
-def test_blocks_share_one_terminal_and_marked_ones_are_left_out(tmp_path):
+def test_blocks_share_one_terminal_and_marked_blocks_are_skipped(tmp_path):
     blocks = [Block(1, 'A=one'), Block(5, 'exit 3', 'would fail'), Block(9, 'echo $A > found')]
     assert run_blocks(blocks, tmp_path, tmp_path) is None
     assert (tmp_path / 'found').read_text() == 'one\n'
 
 
 @pytest.mark.parametrize('broken', ['false', 'false | cat', 'ls missing_file', 'echo $UNSET'])
-def test_a_command_that_fails_is_named_by_its_block(tmp_path, broken):
+def test_a_failing_command_is_reported_with_its_block(tmp_path, broken):
     blocks = [Block(1, 'true'), Block(5, f'{broken}\ntrue'), Block(9, 'touch later')]
     failure = run_blocks(blocks, tmp_path, tmp_path)
     assert failure.line == 5
     assert not (tmp_path / 'later').exists()
 
 
-def test_some_commands_get_more_arguments_and_others_none():
-    assert fitted(['tools/test.py', 'a.py', 'b.pth']) == ['tools/test.py', 'a.py', 'b.pth']
+def test_only_some_commands_get_extra_arguments():
+    test = ['tools/test.py', 'a.py', 'b.pth']
+    assert with_extra_arguments(test) == test
     train = ['tools/train.py', 'configs/label_penet/label-penet_effnet-lite0_shapes.py']
-    assert fitted(train)[:3] == [*train, '--cfg-options']
+    assert with_extra_arguments(train)[:3] == [*train, '--cfg-options']
 
 
 def test_exempt_pages_exist():

@@ -1,4 +1,4 @@
-"""The temporary workspace that a page's commands run in."""
+"""The temporary workspace in which the commands of a page run."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from .pages import REPOSITORY
 LINKED = ('benchmark', 'configs', 'demo', 'tools')
 CONFIG = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
 CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
-# What stands in a workspace before the first command of a page:
+# Content of a workspace before the first command of a page:
 #   data/shapes/Shapes    8 + 3 generated images of 64 to 96 pixels, and data/proposals of them
 #   work_dirs/demo, work_dirs/label-penet_effnet-lite0_shapes
 #                         epoch_7.pth and last_checkpoint, trained on them for a few steps, as
 #                         `make demo` and README's training leave it
-#   images/               four images, as somebody's own
+#   photos/               four images, as a user's own photos
 IMAGES = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
-# The classifier learns for two passes, so that there is attention; of the rest, a step each.
+# The classifier is trained for two passes, so that there is attention; other stages for a step.
 ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
 
 UNFORMATTED = {
@@ -35,7 +35,7 @@ UNFORMATTED = {
 
 @dataclass
 class Failure:
-    """Where a page's commands failed, and what was said last."""
+    """The block in which a page's commands failed, and the end of the output."""
 
     line: int
     code: int
@@ -43,7 +43,7 @@ class Failure:
 
 
 def environment(programs):
-    """The environment of a reader's terminal in which this stack is active."""
+    """Environment variables of a terminal in which this stack is active."""
     inherited = {key: value for key, value in os.environ.items() if key != 'LOCAL_RANK'}
     path = [programs, Path(sys.executable).parent, inherited['PATH']]
     libraries = [programs / 'lib', REPOSITORY, inherited.get('PYTHONPATH', '')]
@@ -61,8 +61,8 @@ def write_python(programs):
     python = programs / 'python'
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{shim}" "$@"\n')
     python.chmod(0o755)
-    # mmengine formats each config several times, a third of a short command's time, and here
-    # nobody reads them.
+    # mmengine formats each config several times, which takes a third of a short command's time,
+    # and formatted configs are not needed here.
     for name, text in UNFORMATTED.items():
         path = programs / 'lib/yapf' / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,14 +70,14 @@ def write_python(programs):
 
 
 def link_repository(place):
-    """Put the folders of the repository that commands name into a workspace."""
+    """Link the folders of the repository that commands name into a workspace."""
     for name in LINKED:
         if (REPOSITORY / name).is_dir():
             (place / name).symlink_to(REPOSITORY / name)
 
 
 def make_seed(root, programs):
-    """Make what every workspace starts with, by the commands of the repository."""
+    """Make the initial content of every workspace with the commands of the repository."""
     root.mkdir()
     link_repository(root)
     shapes = root / 'data/shapes/Shapes'
@@ -95,7 +95,7 @@ def make_seed(root, programs):
     )
     assert failure is None, failure
     trained = torch.load((root / 'trained/last_checkpoint').read_text(), weights_only=False)
-    # without the state of the optimizer, which is twice as large
+    # without the optimiser state, which is twice as large
     weights = {key: trained[key] for key in ('meta', 'state_dict')}
     for folder in CHECKPOINTS:
         (root / folder).mkdir(parents=True)
@@ -105,19 +105,19 @@ def make_seed(root, programs):
 
 
 def make_workspace(seed, place):
-    """Make a page's own workspace from the seed."""
+    """Copy the seed to the workspace of a page."""
     shutil.copytree(seed, place, symlinks=True, copy_function=_link_or_copy)
 
 
 def _link_or_copy(source, target):
-    """Checkpoints are replaced, never written into, so that they need no copies."""
+    """Link checkpoints, which commands replace but never modify; copy all else."""
     (os.link if source.endswith('.pth') else shutil.copy2)(source, target)
 
 
 def run_script(script, place, programs):
-    """Run commands in bash as one terminal's; stop at the first that fails.
+    """Run commands in one bash; stop at the first failure.
 
-    ``BLOCK=n`` before a block says which line a failure belongs to.
+    ``BLOCK=n`` before a block gives the line that a failure is reported with.
     """
     notes = place / '.block'
     prelude = f"set -euo pipefail; BLOCK=0; trap 'echo $BLOCK > {notes}' EXIT\n"
@@ -137,6 +137,6 @@ def run_script(script, place, programs):
 
 
 def run_blocks(blocks, place, programs):
-    """Run the blocks of a page that are not marked; return the failure, None where all went."""
+    """Run the blocks of a page that are not marked; return the failure, or None."""
     parts = [f'BLOCK={block.line}\n{block.text}' for block in blocks if block.reason is None]
     return run_script('\n'.join(parts), place, programs)

@@ -122,7 +122,7 @@ def test_missing_masks_are_told():
 
 @pytest.mark.parametrize('seed', range(5))
 def test_random_cases_agree_with_chainercv_s_procedure(seed):
-    # re-stated: the registry's chainercv 0.13 needs a NumPy before 1.24 (docs/evaluation.md)
+    # re-stated: the registry's chainercv 0.13 needs a NumPy before 1.24 (docs/guide/evaluate.md)
     rng = np.random.default_rng(seed)
     samples = [random_sample(rng) for _ in range(8)]
     # one class is never predicted, one never true

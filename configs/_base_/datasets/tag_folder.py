@@ -1,8 +1,8 @@
 # A folder of images and a file of tags; both may be named by the environment as well.
+_base_ = './tagged_images.py'
 dataset_type = 'TagFileDataset'
 data_root = '{{$TAG_DATA_ROOT:data/photos}}'
 tag_file = '{{$TAG_FILE:data/photos/tags.csv}}'
-proposal_root = 'data/proposals'
 # A text file of images to leave out: '' for none.
 skip = ''
 scale = (640, 384)
@@ -10,36 +10,17 @@ scale = (640, 384)
 shared_settings = dict(
     data_root=data_root,
     tag_file=tag_file,
-    proposal_root=proposal_root,
+    proposal_root=_base_.proposal_root,
     skip=skip)
 # model.num_classes follows the file of tags.
 classes_from_data = True
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadRegionProposals', proposal_root=proposal_root),
-    dict(
-        type='ProposalBroadcaster',
-        transforms=[
-            dict(type='Resize', scale=scale, keep_ratio=True),
-            dict(type='RandomFlip', prob=0.5),
-        ]),
-    dict(type='PackWeakInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadRegionProposals', proposal_root=proposal_root),
-    dict(
-        type='ProposalBroadcaster',
-        transforms=[dict(type='Resize', scale=scale, keep_ratio=True)]),
-    dict(type='PackWeakInputs'),
-]
+train_pipeline = _base_.train_pipeline
+test_pipeline = _base_.test_pipeline
+train_pipeline[2].transforms[0].scale = scale
+test_pipeline[2].transforms[0].scale = scale
 
 train_dataloader = dict(
-    batch_size=4,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -47,19 +28,13 @@ train_dataloader = dict(
         skip=skip,
         pipeline=train_pipeline))
 val_dataloader = None
-# The same images: what is to be had of them are masks. Nothing finer than tags is known.
+# The same images: their masks are the result. Nothing finer than tags is known of them.
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         tag_file=tag_file,
         skip=skip,
-        test_mode=True,
         pipeline=test_pipeline))
 
 val_evaluator = None

@@ -1,71 +1,25 @@
-dataset_type = 'VOCInstanceDataset'
+# VOC 2007: learns from trainval, is tested on test.
+_base_ = './voc12.py'
 data_root = 'data/VOCdevkit/VOC2007'
-proposal_root = 'data/proposals'
-scale = (1000, 600)
-
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadRegionProposals', proposal_root=proposal_root),
-    dict(
-        type='ProposalBroadcaster',
-        transforms=[
-            dict(type='Resize', scale=scale, keep_ratio=True),
-            dict(type='RandomFlip', prob=0.5),
-        ]),
-    dict(type='PackWeakInputs'),
-]
-# Ground truth is loaded after Resize: it stays in the image's own pixels.
+# Masks exist for 632 of the 4,952 test images only, so only boxes are loaded and measured.
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadRegionProposals', proposal_root=proposal_root),
-    dict(
-        type='ProposalBroadcaster',
-        transforms=[dict(type='Resize', scale=scale, keep_ratio=True)]),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackWeakInputs'),
+    step for step in _base_.test_pipeline if step.type != 'LoadInstanceMasks'
 ]
 
 train_dataloader = dict(
-    batch_size=4,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Main/trainval.txt',
-        supervision='tags',
-        pipeline=train_pipeline))
+        data_root=data_root, ann_file='ImageSets/Main/trainval.txt'))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
         data_root=data_root,
         ann_file='ImageSets/Main/test.txt',
-        supervision='full',
-        test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
-# CorLoc looks at the images that were trained on; only the metric sees their boxes.
 corloc_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
         data_root=data_root,
         ann_file='ImageSets/Main/trainval.txt',
-        supervision='full',
-        test_mode=True,
         pipeline=test_pipeline))
 
-# Masks exist for 632 of the 4,952 test images only, so only boxes are measured.
 val_evaluator = [dict(type='VOCDetectionMetric', eval_mode='11points')]
 test_evaluator = val_evaluator
-corloc_evaluator = dict(type='CorLocMetric')
