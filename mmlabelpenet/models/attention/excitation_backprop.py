@@ -1,12 +1,12 @@
 """Excitation Backpropagation: which cells a unit of evidence was made of.
 
 Zhang et al., Top-down Neural Attention by Excitation Backprop (ECCV 2016). A winner of a layer
-hands its probability to its inputs in proportion to a_i max(w_ij, 0). With z = W+ a this is
+passes its probability to its inputs in proportion to a_i max(w_ij, 0). With z = W+ a this is
 
     P_in = a * (W+)^T (P_out / z),
 
-one vector-Jacobian product of the layer with its negative weights cut, so that all maps that
-are wanted of an image walk down through a layer at once.
+one vector-Jacobian product of the layer with its negative weights cut, so all maps of an
+image pass a layer at once.
 """
 
 import operator
@@ -19,31 +19,35 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call, vjp, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
-# Added to inputs and weights: where nothing excites, all inputs share the mass alike.
+# Added to inputs and weights: where nothing excites, all inputs get the same mass.
 TINY = 1e-9
 LINEAR = (nn.Conv2d, nn.Linear)
 AVERAGES = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
-# These hand on the mass of an element to the one element that it was made of.
+# These pass the mass of an element to the one element that it was computed from.
 ELEMENTWISE = (_BatchNorm, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout)
-RESHAPING = (nn.Flatten,)
-LEAVES = (*LINEAR, *AVERAGES, *MAXIMA, *ELEMENTWISE, *RESHAPING)
-FUNCTIONS = {
-    'elementwise': {F.relu, F.relu6, torch.relu, F.dropout},
-    'reshaping': {torch.flatten},
-    'sum': {operator.add, operator.iadd, torch.add},
+LEAVES = (*LINEAR, *AVERAGES, *MAXIMA, *ELEMENTWISE, nn.Flatten)
+# Functions, and methods by their names, of each rule.
+RULES = {
+    'elementwise': {
+        F.relu,
+        F.relu6,
+        torch.relu,
+        F.dropout,
+        'relu',
+        'relu_',
+        'contiguous',
+        'clone',
+    },
+    'reshaping': {torch.flatten, 'flatten', 'view', 'reshape'},
+    'sum': {operator.add, operator.iadd, torch.add, 'add', 'add_'},
     'cat': {torch.cat},
-}
-METHODS = {
-    'elementwise': {'relu', 'relu_', 'contiguous', 'clone'},
-    'reshaping': {'flatten', 'view', 'reshape'},
-    'sum': {'add', 'add_'},
 }
 Masses = list[tuple[fx.Node, Tensor]]
 
 
 def excite_linear(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: Tensor) -> Tensor:
-    """Hand mass down through a linear layer without bias and without negative weights.
+    """Propagate mass back through a linear layer without bias and without negative weights.
 
     Args:
         layer: Maps [1, ...] to [1, ...].
@@ -60,7 +64,7 @@ def excite_linear(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: T
 
 
 def excite_maximum(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: Tensor) -> Tensor:
-    """Hand mass down to the elements that won a max pooling; shapes as in excite_linear."""
+    """Propagate mass back to the elements that won a max pooling; shapes as in excite_linear."""
     _, pull = vjp(layer, activation)
     return vmap(lambda one: pull(one[None])[0][0])(mass)
 
@@ -73,7 +77,7 @@ def excite_sum(first: Tensor, second: Tensor, mass: Tensor) -> tuple[Tensor, Ten
 
 
 def positive_layer(layer: nn.Module, scale: Tensor | None = None) -> Callable[[Tensor], Tensor]:
-    """The layer with the weights that excite alone, and no bias.
+    """The layer with its positive weights alone, and no bias.
 
     Args:
         layer: A linear layer or a convolution of any geometry.
@@ -89,14 +93,14 @@ def positive_layer(layer: nn.Module, scale: Tensor | None = None) -> Callable[[T
 
 
 class _Tracer(fx.Tracer):
-    """Keeps whole the layers that a rule is known for, whatever their forward looks like."""
+    """Does not trace into the layers that a rule is known for."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, LEAVES)
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a graph in evaluation, whatever mode its modules are in, and keeps all values."""
+    """Runs a graph in evaluation mode, whatever the mode of its modules, and keeps all values."""
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph, garbage_collect_values=False)
@@ -112,7 +116,7 @@ class _Recorder(fx.Interpreter):
 
 
 class Excitation:
-    """A forward pass of a module, kept so that mass can walk back through it.
+    """A recorded forward pass of a module, for propagating mass back through it.
 
     The module's own code is read once (torch.fx) and run without gradient, in float32 and in
     evaluation mode; nothing of it is changed. Batch norm is folded into the layer before it.
@@ -138,11 +142,11 @@ class Excitation:
 
     @torch.no_grad()
     def back(self, mass: Tensor) -> Tensor:
-        """Walk mass from the module's output to its input.
+        """Propagate mass from the module's output back to its input.
 
         Args:
             mass: [K, ...], each of the K over the output's elements; differences of two masses
-                serve as well, since the walk is linear in it.
+                work too, since the propagation is linear.
 
         Returns:
             [K, ...] over the input's elements.
@@ -153,25 +157,23 @@ class Excitation:
             for node in reversed(nodes[1:-1]):
                 if node not in found:
                     continue
-                for source, part in self._hand_down(node, found.pop(node)):
+                for source, part in self._propagate(node, found.pop(node)):
                     found[source] = found[source] + part if source in found else part
         return found[nodes[0]]
 
-    def _hand_down(self, node: fx.Node, mass: Tensor) -> Masses:
+    def _propagate(self, node: fx.Node, mass: Tensor) -> Masses:
         source = node.args[0]
         if node.op == 'call_module':
             layer = self.graph.get_submodule(node.target)
             return [(source, self._through_layer(layer, node, self.values[source], mass))]
-        known = FUNCTIONS if node.op == 'call_function' else METHODS
-        kind = next((name for name, members in known.items() if node.target in members), None)
+        kind = next((name for name, members in RULES.items() if node.target in members), None)
         if kind == 'elementwise':
             return [(source, mass)]
         if kind == 'reshaping':
             return [(source, mass.reshape(len(mass), *self.values[source].shape[1:]))]
         if kind == 'sum':
             pair = node.args[:2]
-            first, second = (self.values[part] for part in pair)
-            return list(zip(pair, excite_sum(first, second, mass)))
+            return list(zip(pair, excite_sum(*(self.values[part] for part in pair), mass)))
         if kind == 'cat':
             dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
             sizes = [self.values[part].shape[dim] for part in source]
@@ -187,10 +189,10 @@ class Excitation:
             return excite_linear(layer, activation, mass)
         if isinstance(layer, MAXIMA):
             return excite_maximum(layer, activation, mass)
-        if isinstance(layer, RESHAPING):
+        if isinstance(layer, nn.Flatten):
             return mass.reshape(len(mass), *activation.shape[1:])
         if isinstance(layer, _BatchNorm):
-            # The layer before, if there is one, learns by what factor it is seen.
+            # The layer before, if there is one, is multiplied by this factor.
             factor = (layer.running_var + layer.eps).rsqrt()
             self.scales[node.args[0]] = factor if layer.weight is None else factor * layer.weight
         return mass

@@ -1,8 +1,8 @@
-"""Key pixels of regions: excitation from a class unit of one region down to the maps.
+"""Key pixels of regions: excitation from a class unit of a region back to the maps.
 
-The way down is classifier, fully connected layers, region pooling, fusion of levels. The
-normaliser of a layer depends on the region alone, so that all (region, class) pairs of an image
-take each layer together; only the pooling gives each pair a map of its own.
+Mass passes the classifier, the fully connected layers, the region pooling and the fusion of
+levels. The normaliser of a layer depends on the region alone, so all (region, class) pairs of an
+image pass each layer together; only the pooling gives each pair a map of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ RoILayer = Callable[[Tensor, Tensor], Tensor]
 
 
 def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor) -> Tensor:
-    """Hand mass down through a fully connected layer, for each pair by its own region.
+    """Propagate mass back through a fully connected layer, for each pair by its own region.
 
     Args:
         weight: [out, in] of the layer; negative weights excite nothing.
@@ -40,15 +40,15 @@ def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor
 def excite_pooling(
     layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
 ) -> Tensor:
-    """Hand mass down from the cells of pooled regions to the map that they were pooled from.
+    """Propagate mass from the cells of pooled regions back to the map they were pooled from.
 
     Args:
         layer: Region pooling of a map [B, c, h, w] over rois [K, 5].
         fused: The map [1, c, h, w].
         bboxes: [K, 4] xyxy in input pixels, the region of each pair.
         mass: [K, c, s, s].
-        maximum: Whether the pooling chooses single cells, which then take all (the ordinary
-            adjoint); an average shares the mass out by what the cells hold.
+        maximum: Whether the pooling selects single cells, which then get all the mass (the
+            ordinary adjoint); an average distributes it by the values of the cells.
 
     Returns:
         [K, c, h, w], each with the sum that it came with.
@@ -74,17 +74,17 @@ def excite_pooling(
 def excite_pooling_summed(
     layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
 ) -> Tensor:
-    """The same summed over channels, faster for an average.
+    """:func:`excite_pooling` summed over channels, which is faster for an average.
 
-    What a cell of a region takes from a pixel is alike in all channels, so that it is asked for
-    once a cell (s * s channels in place of c), and what the channels hold follows by a product.
+    The weight of a pixel in a cell of a region is the same in all channels. It is computed once
+    for each cell (s * s channels instead of c); the values of the channels follow by a product.
 
     Args:
         layer: As of :func:`excite_pooling`, and so are all others.
         fused: [1, c, h, w].
         bboxes: [K, 4].
         mass: [K, c, s, s].
-        maximum: Cells that are chosen differ from channel to channel: no short way.
+        maximum: The selected cells differ between channels: the sum is computed plainly.
 
     Returns:
         [K, h, w], each with the sum that it came with.
@@ -92,8 +92,7 @@ def excite_pooling_summed(
     if maximum:
         return excite_pooling(layer, fused, bboxes, mass, maximum).sum(1)
     count, cells = len(mass), mass[0, 0].numel()
-    start = fused.detach().float().clamp(min=0) + TINY
-    rois = bboxes.float()
+    start, rois = fused.detach().float().clamp(min=0) + TINY, bboxes.float()
     pooled = layer(start, F.pad(rois, (1, 0)))
     shares = (mass / pooled.clamp(min=torch.finfo(pooled.dtype).tiny)).flatten(2)
     indices = torch.arange(count, device=rois.device, dtype=rois.dtype)
@@ -107,13 +106,13 @@ def excite_pooling_summed(
 
 
 class RegionExcitation:
-    """A forward pass of regions, kept so that mass can walk back to the maps.
+    """A recorded forward pass of regions, for propagating mass back to the maps.
 
     Args:
-        roi_features: The way from maps to region vectors.
+        roi_features: From maps to region vectors.
         feats: Backbone maps of one image, each [1, c, h, w].
         bboxes: [N, 4] xyxy in input pixels.
-        chunk_size: Pairs that have a map of their own at a time.
+        chunk_size: Number of pairs in one pass through the pooling.
     """
 
     def __init__(
@@ -142,21 +141,21 @@ class RegionExcitation:
 
     @property
     def vectors(self) -> Tensor:
-        """What the classifier of regions reads, [N, D]."""
+        """Vectors [N, D] that the classifier of regions reads."""
         return self.activations[-1]
 
     @torch.no_grad()
     def key_pixels(
         self, weights: Tensor, regions: Tensor, contrastive: bool = False, to_levels: bool = False
     ) -> Tensor | list[Tensor]:
-        """Where the evidence of (region, class) pairs lies.
+        """Locate the evidence of (region, class) pairs.
 
         Args:
             weights: [K, D], the classifier's weights of each pair's class.
             regions: [K], each pair's region.
-            contrastive: Whether to take away, at the vectors, the mass of the opposite: of the
-                classifier with its weights negated.
-            to_levels: Whether to walk on through the fusion.
+            contrastive: Whether to subtract, at the vectors, the mass of the classifier with its
+                weights negated.
+            to_levels: Whether to propagate on through the fusion.
 
         Returns:
             Maps [K, h, w] on the grid of the fusion, each of sum 1 (0 where contrastive, negative
