@@ -4,15 +4,3 @@ from .cache import FeatureCache, LabelCache
 from .freezing import copy_parts, freeze
 from .hooks import FeatureStatisticsHook, FiniteLossHook, PseudoLabelHook
 from .loops import CurriculumTrainLoop, Phase
-
-__all__ = [
-    'CurriculumTrainLoop',
-    'FeatureCache',
-    'FeatureStatisticsHook',
-    'FiniteLossHook',
-    'LabelCache',
-    'Phase',
-    'PseudoLabelHook',
-    'copy_parts',
-    'freeze',
-]

@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from .maps import Maps
+from .maps import Maps, grid_size
 
 
 class Evidence(BaseDataElement):
@@ -49,11 +49,22 @@ class Evidence(BaseDataElement):
         index = self.get('index', 0)
         return tuple(level[index : index + 1] for level in self.batch_feats)
 
+    def cells(self, level: int, stride: int) -> Tensor:
+        """The backbone's map of a level [1, c, h, w], cut to the cells that the image covers."""
+        rows, columns = grid_size(self.img_shape, stride)
+        return self.feats[level][..., :rows, :columns]
+
     def replace(self, **fields: Any) -> 'Evidence':
         """A copy with some fields set anew; the others are shared."""
         copy = self.clone()
         copy.set_data(fields)
         return copy
+
+    def reweighted(self, weights: Tensor) -> 'Evidence':
+        """A copy with other weights [M] of the pseudo instances."""
+        pseudo = self.pseudo_instances.clone()
+        pseudo.weights = weights
+        return self.replace(pseudo_instances=pseudo)
 
     def instance_maps(self, name: str = 'attention') -> Maps:
         """Maps [M, h', w'] of the pseudo instances (``'attention'`` or ``'masks'``)."""

@@ -3,5 +3,3 @@
 from .feature_statistics import FeatureStatisticsHook
 from .finite_loss import FiniteLossHook
 from .pseudo_labels import PseudoLabelHook
-
-__all__ = ['FeatureStatisticsHook', 'FiniteLossHook', 'PseudoLabelHook']

@@ -1,8 +1,9 @@
-"""What the first images say of the backbone's maps, before anything learns from them."""
+"""Data-dependent initialisation from feature statistics."""
 
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import islice, product
+from operator import add
 
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
@@ -16,55 +17,43 @@ from mmlabelpenet.structures import grid_size
 from mmlabelpenet.utils import in_evaluation, unwrap_model
 
 
-@dataclass
-class Moments:
-    """Sums over vectors [n, c]: their number, the vectors and their outer products."""
+def moments_of(vectors: Tensor) -> list[Tensor]:
+    """Number, sum and sum of outer products of vectors [n, c], in double precision."""
+    vectors = vectors.double()
+    return [vectors.new_tensor([len(vectors)]), vectors.sum(0), vectors.t() @ vectors]
 
-    count: Tensor
-    total: Tensor
-    square: Tensor
 
-    @classmethod
-    def of(cls, vectors: Tensor) -> 'Moments':
-        """Sums of some vectors, in double precision."""
-        vectors = vectors.double()
-        return cls(vectors.new_tensor([len(vectors)]), vectors.sum(0), vectors.t() @ vectors)
-
-    def __add__(self, other: 'Moments') -> 'Moments':
-        """Sums over the vectors of both."""
-        parts = (self.count, other.count), (self.total, other.total), (self.square, other.square)
-        return Moments(*(one + more for one, more in parts))
-
-    def gather(self) -> tuple[Tensor, Tensor]:
-        """Mean [c] and covariance [c, c] over all processes, the same in each."""
-        for part in (self.count, self.total, self.square):
-            all_reduce(part)
-        mean = self.total / self.count
-        covariance = self.square / self.count - mean[:, None] * mean[None]
-        broadcast(mean)
-        broadcast(covariance)
-        return mean, covariance
+def gather_moments(sums: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean [c] and covariance [c, c] over all processes, the same in each."""
+    for part in sums:
+        all_reduce(part)
+    count, total, square = sums
+    mean = total / count
+    covariance = square / count - mean[:, None] * mean[None]
+    for part in (mean, covariance):
+        broadcast(part)
+    return mean, covariance
 
 
 @HOOKS.register_module()
 class FeatureStatisticsHook(Hook):
-    """Starts projections and classifiers from what the backbone's maps are like.
+    """Initialises projections and classifiers from statistics of the backbone's maps.
 
-    Every :class:`LevelFusion` starts at their principal components: a random projection of maps
-    that are not negative gives little but their mean, and heads behind it learn slowly. A
-    :class:`CAMAttention` that standardises is told how much each channel's mean differs between
-    images. All comes from the first images of the training, without any label. A run that
-    begins with the weights of a checkpoint keeps those.
+    Every :class:`LevelFusion` starts at their principal components: a random projection of
+    non-negative maps gives little but their mean, and heads behind it learn slowly. A
+    :class:`CAMAttention` that standardises gets the standard deviation of each channel's mean over
+    images. The statistics come from the first images of the training, without any label. A run
+    that begins with the weights of a checkpoint keeps those.
 
     Args:
-        num_images: Images that are looked at, over all processes; 0 leaves the projections random.
+        num_images: Number of images, over all processes; 0 leaves the projections random.
     """
 
     def __init__(self, num_images: int = 64) -> None:
         self.num_images = num_images
 
     def before_train(self, runner: Runner) -> None:
-        """Look at images and set what starts from them."""
+        """Compute the statistics and initialise."""
         model = unwrap_model(runner.model)
         modules = list(model.modules())
         fusions = [one for one in modules if isinstance(one, LevelFusion) and one.projections]
@@ -91,32 +80,24 @@ class FeatureStatisticsHook(Hook):
     @torch.no_grad()
     def _moments(
         self, runner: Runner, model: nn.Module, strides: dict[int, int]
-    ) -> tuple[dict[int, tuple[Tensor, Tensor]], dict[int, tuple[Tensor, Tensor]]]:
-        """Mean [c] and covariance [c, c] of each level: of cells, and of images' means."""
-        sums: dict[str, dict[int, Moments]] = {'cells': {}, 'images': {}}
+    ) -> list[dict[int, tuple[Tensor, Tensor]]]:
+        """Mean [c] and covariance [c, c] of each level, of cells and of images' means."""
+        sums: dict[tuple[str, int], list] = defaultdict(lambda: [0, 0, 0])
         loader = runner.train_dataloader
-        batches = -(-self.num_images // ((_batch_size(loader) or 1) * get_world_size()))
+        size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
+        batches = -(-self.num_images // (size * get_world_size()))
         with in_evaluation(model):
             for batch in islice(loader, batches):
                 data = model.data_preprocessor(batch, False)
                 shapes = [sample.img_shape for sample in data['data_samples']]
                 feats = model.extract_feat(data['inputs'], shapes)
-                for level, stride in strides.items():
-                    for one, shape in zip(feats[level], shapes):
-                        rows, columns = grid_size(shape, stride)
-                        vectors = one[:, :rows, :columns].flatten(1).t()
-                        _add(sums['cells'], level, vectors)
-                        _add(sums['images'], level, vectors.mean(0, keepdim=True))
-        cells, images = (
-            {level: one.gather() for level, one in part.items()} for part in sums.values()
-        )
-        return cells, images
-
-
-def _add(sums: dict[int, Moments], level: int, vectors: Tensor) -> None:
-    found = Moments.of(vectors)
-    sums[level] = sums[level] + found if level in sums else found
-
-
-def _batch_size(loader: Any) -> int | None:
-    return loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None)
+                for (level, stride), (index, shape) in product(strides.items(), enumerate(shapes)):
+                    rows, columns = grid_size(shape, stride)
+                    vectors = feats[level][index, :, :rows, :columns].flatten(1).t()
+                    for kind, part in (('cells', vectors), ('images', vectors.mean(0)[None])):
+                        key = kind, level
+                        sums[key] = list(map(add, sums[key], moments_of(part)))
+        gathered = {key: gather_moments(part) for key, part in sorted(sums.items())}
+        return [
+            {level: gathered[kind, level] for level in strides} for kind in ('cells', 'images')
+        ]

@@ -73,8 +73,7 @@ class PseudoLabelHook(Hook):
         if self.loader is None or not self.every_n_epochs(runner, self.interval):
             return
         model = unwrap_model(runner.model)
-        metrics = ['CorLocMetric', 'PseudoMaskMetric']
-        evaluator = Evaluator([dict(type=name) for name in metrics])
+        evaluator = Evaluator([dict(type='CorLocMetric'), dict(type='PseudoMaskMetric')])
         evaluator.dataset_meta = self.loader.dataset.metainfo
         with _random_state_kept(), in_evaluation(model):
             for index, batch in enumerate(self.loader):
@@ -87,8 +86,13 @@ class PseudoLabelHook(Hook):
 
     @master_only
     def _write(self, runner: Runner, figures: dict) -> None:
-        line = {'epoch': runner.epoch + 1, 'iter': runner.iter, 'stage': self.stage}
-        line |= {'phase': runner.message_hub.runtime_info.get('phase')}
+        phase = runner.message_hub.runtime_info.get('phase')
+        line = {
+            'epoch': runner.epoch + 1,
+            'iter': runner.iter,
+            'stage': self.stage,
+            'phase': phase,
+        }
         line |= {name: round(float(value), 4) for name, value in figures.items()}
         runner.logger.info(f'Pseudo labels of training photos: {line}')
         with (Path(runner.work_dir) / 'pseudo_labels.jsonl').open('a') as file:

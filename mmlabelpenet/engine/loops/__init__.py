@@ -2,5 +2,3 @@
 
 from .curriculum_train_loop import CurriculumTrainLoop
 from .phases import Phase, build_phases
-
-__all__ = ['CurriculumTrainLoop', 'Phase', 'build_phases']

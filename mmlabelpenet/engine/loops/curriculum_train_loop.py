@@ -177,7 +177,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
 
 
 def _accumulative_counts(optim_wrapper: OptimWrapper | dict) -> int:
-    """Iterations that an update of the weights is made of."""
+    """Iterations of an update of the weights."""
     if isinstance(optim_wrapper, dict):
         return optim_wrapper.get('accumulative_counts', 1)
     return getattr(optim_wrapper, '_accumulative_counts', 1)

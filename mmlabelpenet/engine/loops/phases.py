@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+
 from mmlabelpenet.structures import Step
 
 
@@ -81,7 +83,7 @@ class Phase:
     def step(self, update: int, total: int) -> Step:
         """The training step of an update of ``total`` in this phase."""
         share = update / max(total, 1)
-        first, last = self._thresholds()
+        first, last = np.broadcast_to(self.threshold, 2).tolist()
         rising = max(len(self.stages) - 1, 1)
         risen = [
             share * rising / self.ramp - (index - 1) if self.ramp and index else 1.0
@@ -100,11 +102,6 @@ class Phase:
             weights=weights,
             threshold=first + (last - first) * share,
         )
-
-    def _thresholds(self) -> tuple[float, float]:
-        if isinstance(self.threshold, int | float):
-            return float(self.threshold), float(self.threshold)
-        return self.threshold
 
 
 def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, Phase]:

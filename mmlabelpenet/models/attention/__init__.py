@@ -5,11 +5,3 @@ from .excitation_attention import ExcitationAttention
 from .excitation_backprop import Excitation
 from .region_excitation import RegionExcitation
 from .semantic import SemanticAttention
-
-__all__ = [
-    'CAMAttention',
-    'Excitation',
-    'ExcitationAttention',
-    'RegionExcitation',
-    'SemanticAttention',
-]

@@ -1,6 +1,6 @@
 """Class activation maps, and the interface of every attention source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +88,7 @@ class CAMAttention(BaseModule):
         logits, weights = [], self.weights
         for one in evidence:
             total: Tensor | float = 0.0
-            for weight, (cells, _) in zip(weights, self._levels(one)):
+            for weight, cells in zip(weights, self._cells(one)):
                 total = total + F.linear(cells[0].mean((1, 2)), weight[:, :, 0, 0])
             logits.append(total + self.bias)
         return torch.stack(logits)
@@ -111,16 +111,13 @@ class CAMAttention(BaseModule):
         """Class maps [C, h, w] of one image on the grid of :attr:`stride`, without bias."""
         size = grid_size(evidence.img_shape, self.stride)
         total: Tensor | float = 0.0
-        for weight, (cells, stride) in zip(self.weights, self._levels(evidence)):
+        for weight, cells, stride in zip(self.weights, self._cells(evidence), self.level_strides):
             total = total + resample(F.conv2d(cells, weight).float(), stride, self.stride, size)[0]
         return total
 
-    def _levels(self, evidence: Evidence) -> Iterator[tuple[Tensor, int]]:
-        """Cells [1, c, h, w] that the image covers, and their stride, of each level."""
-        feats = evidence.feats
-        for level, stride in zip(self.levels, self.level_strides):
-            rows, columns = grid_size(evidence.img_shape, stride)
-            yield feats[level][..., :rows, :columns], stride
+    def _cells(self, evidence: Evidence) -> list[Tensor]:
+        """Cells [1, c, h, w] of each level that is read."""
+        return [evidence.cells(*pair) for pair in zip(self.levels, self.level_strides)]
 
     def forward(self, evidence: Evidence) -> Maps:
         """Attention maps [C, h, w] of one image in 0..1, each class divided by its maximum."""

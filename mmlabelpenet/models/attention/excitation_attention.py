@@ -8,7 +8,7 @@ from mmdet.models.backbones import ResNet
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures import Evidence, Maps
 
 from .cam import CAMAttention
 from .excitation_backprop import TINY, Excitation
@@ -92,9 +92,8 @@ class ExcitationAttention(CAMAttention):
         wanted = torch.arange(len(self.bias), device=self.bias.device)
         if 'tags' in evidence:
             wanted = wanted[evidence.tags > 0]
-        rows, columns = grid_size(evidence.img_shape, self.stride)
-        start = evidence.feats[self.level][..., :rows, :columns]
-        found = start.new_zeros(len(self.bias), rows, columns)
+        start = evidence.cells(self.level, self.stride)
+        found = start.new_zeros(len(self.bias), *start.shape[2:])
         if len(wanted) > 0:
             found[wanted] = self._walk(start, wanted)
         return Maps(found, self.stride).normalise()

@@ -173,7 +173,8 @@ class Excitation:
             return [(source, mass.reshape(len(mass), *self.values[source].shape[1:]))]
         if kind == 'sum':
             pair = node.args[:2]
-            return list(zip(pair, excite_sum(*(self.values[part] for part in pair), mass)))
+            first, second = (self.values[part] for part in pair)
+            return list(zip(pair, excite_sum(first, second, mass)))
         if kind == 'cat':
             dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
             sizes = [self.values[part].shape[dim] for part in source]

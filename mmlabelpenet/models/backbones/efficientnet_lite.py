@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import ConvModule
+from mmdet.models.utils import make_divisible
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
@@ -29,12 +30,6 @@ VARIANTS = {'lite0': (1.0, 1.0), 'lite1': (1.0, 1.1), 'lite2': (1.1, 1.2)}
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 SCHEME = 'efficientnet-lite://'
-
-
-def round_channels(channels: float, divisor: int = 8) -> int:
-    """Round a channel number to a multiple of ``divisor``, never by more than 10 % down."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
 class InvertedResidual(nn.Module):
@@ -153,7 +148,7 @@ class EfficientNetLite(BaseModule):
         index: int, in_channels: int, width: float, depth: float, dilated: bool
     ) -> tuple[nn.Sequential, int]:
         kernel, stride, expansion, channels, blocks = STAGES[index]
-        out_channels = round_channels(channels * width)
+        out_channels = make_divisible(channels * width, 8)
         # The Lite models leave the depth of the first and the last stage alone.
         if index not in (0, len(STAGES) - 1):
             blocks = math.ceil(blocks * depth)

@@ -4,16 +4,3 @@ from .energy import contrast_energy, energy_share, scale_boxes
 from .instance_attention import connected_to_peak, instance_attention
 from .seeds import AttentionSeeds, ProposalSeeds, mined_instances
 from .validation import key_share, merge_validated
-
-__all__ = [
-    'AttentionSeeds',
-    'ProposalSeeds',
-    'connected_to_peak',
-    'contrast_energy',
-    'energy_share',
-    'instance_attention',
-    'key_share',
-    'merge_validated',
-    'mined_instances',
-    'scale_boxes',
-]

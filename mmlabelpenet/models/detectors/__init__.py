@@ -4,5 +4,3 @@ from .cascade import LABELS, Cascade
 from .label_penet import STAGES, LabelPEnet
 from .proposal_tta import ProposalTTA
 from .results import paint_semantic_map
-
-__all__ = ['LABELS', 'STAGES', 'Cascade', 'LabelPEnet', 'ProposalTTA', 'paint_semantic_map']

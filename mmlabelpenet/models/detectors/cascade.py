@@ -39,8 +39,7 @@ class Cascade(ModuleDict):
         self.steps: dict[str, Stage] = dict([first, *source.steps().items(), *others])
         self.seeding = tuple(self.steps)[:2]
         self.learnable = tuple(name for name, stage in self.steps.items() if stage.learns)
-        results = [name for name, stage in stages.items() if isinstance(stage, ResultStage)]
-        self.readouts = (*results, *LABELS)
+        self.readouts = (*(n for n, s in stages.items() if isinstance(s, ResultStage)), *LABELS)
         self.can_validate = source.validates and list(stages.values())[-1].starts_validation
         self.reads_ground_truth = source.reads_ground_truth
         self._source = (source,)  # in a tuple, for the same reason
@@ -94,8 +93,7 @@ class Cascade(ModuleDict):
         self, name: str, feats: Feats, evidence: list[Evidence], step: Step
     ) -> dict[str, Tensor]:
         """Weighted losses of one step, and for the log the number and weight of its labels."""
-        weight = step.weights.get(name, 1.0)
-        losses = self.steps[name].loss(feats, evidence)
+        weight, losses = step.weights.get(name, 1.0), self.steps[name].loss(feats, evidence)
         losses = {key: value * weight for key, value in losses.items()} | label_counts(evidence)
         return {f'{name}.{key}': value for key, value in losses.items()}
 
@@ -104,20 +102,13 @@ class Cascade(ModuleDict):
         with torch.no_grad(), in_evaluation(self):
             evidence, _ = self.down(evidence, replace(step, learning=()))
             evidence = above(self.up(evidence), step.threshold)
-        losses: dict[str, Tensor] = {}
-        feats = evidence[0].batch_feats
-        for name in list(self.steps)[-2::-1]:
-            if name in step.learning:
-                losses |= self._losses(name, feats, evidence, step)
-        return losses
+        names = [name for name in list(self.steps)[-2::-1] if name in step.learning]
+        losses = [self._losses(name, evidence[0].batch_feats, evidence, step) for name in names]
+        return {key: value for part in losses for key, value in part.items()}
 
     def image_scores(self, evidence: Sequence[Evidence]) -> Tensor:
         """Probability [B, C] that a class is present, by stage 1."""
         return next(iter(self.values())).image_scores(evidence)
-
-    def makes_masks(self, name: str) -> bool:
-        """Whether a readout has masks."""
-        return name in LABELS or self[name].makes_masks
 
     @torch.no_grad()
     def read(self, name: str, evidence: list[Evidence]) -> list[InstanceData]:
@@ -162,12 +153,8 @@ def above(evidence: list[Evidence], threshold: float) -> list[Evidence]:
     """Zero the weight of pseudo instances below the threshold."""
     if threshold <= 0 or 'pseudo_instances' not in evidence[0]:
         return evidence
-    thresholded = []
-    for one in evidence:
-        pseudo = one.pseudo_instances.clone()
-        pseudo.weights = pseudo.weights * (pseudo.weights >= threshold)
-        thresholded.append(one.replace(pseudo_instances=pseudo))
-    return thresholded
+    weights = [one.pseudo_instances.weights for one in evidence]
+    return [one.reweighted(w * (w >= threshold)) for one, w in zip(evidence, weights)]
 
 
 def label_counts(evidence: Sequence[Evidence]) -> dict[str, Tensor]:

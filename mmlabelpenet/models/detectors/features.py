@@ -1,6 +1,7 @@
 """Backbone features of a batch: padding, and images at further scales."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +52,8 @@ def stack_maps(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([F.pad(m, gap, mode='replicate') for m, gap in zip(maps, gaps)])
 
 
-class FurtherScales(Sequence[Evidence]):
-    """An image at further scales, computed when they are first read.
+class FurtherScales:
+    """An image at further scales, computed when they are first iterated over.
 
     Phases whose pseudo instances are cached never read them, and save these passes through the
     backbone.
@@ -63,20 +64,10 @@ class FurtherScales(Sequence[Evidence]):
     """
 
     def __init__(self, make: Callable[[float], Evidence], scales: Sequence[float]) -> None:
-        self.make = make
-        self.scales = scales
-        self.made: list[Evidence] = []
-
-    def __len__(self) -> int:
-        return len(self.scales)
-
-    def __getitem__(self, index: int) -> Evidence:  # type: ignore[override]
-        return list(self)[index]
+        self.make = cache(lambda: [make(scale) for scale in scales])
 
     def __iter__(self) -> Iterator[Evidence]:
-        if not self.made:
-            self.made = [self.make(scale) for scale in self.scales]
-        return iter(self.made)
+        return iter(self.make())
 
 
 def image_evidence(inputs: Tensor, sample: DetDataSample, tagged: bool) -> Evidence:

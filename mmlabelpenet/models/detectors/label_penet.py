@@ -91,7 +91,7 @@ class LabelPEnet(BaseDetector):
     @property
     def makes_masks(self) -> bool:
         """Whether the readout of :meth:`predict` has masks."""
-        return self.cascade.makes_masks(self.test_stage)
+        return self.test_stage in LABELS or self.cascade[self.test_stage].makes_masks
 
     def train(self, mode: bool = True) -> 'LabelPEnet':
         """Switch to training mode; frozen parts stay in evaluation mode."""
@@ -128,11 +128,10 @@ class LabelPEnet(BaseDetector):
         evidence = [image_evidence(*pair, tagged) for pair in zip(batch_inputs, data_samples)]
         feats = self.extract(batch_inputs, evidence)
         scales = self.attention_scales if self.step.scales or not self.training else ()
-        for index, one in enumerate(evidence):
+        for index, (one, sample) in enumerate(zip(evidence, data_samples)):
             one.batch_feats, one.index = feats, index
             one.scales = FurtherScales(partial(self._at_scale, one), scales)
-        if self.training and self.cascade.reads_ground_truth:
-            for one, sample in zip(evidence, data_samples):
+            if self.training and self.cascade.reads_ground_truth:
                 one.ground_truth = sample.gt_instances
         return evidence
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox_flip
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -114,8 +115,4 @@ def to_view(bboxes: Tensor, evidence: Evidence) -> Tensor:
 
 
 def _unflip(bboxes: Tensor, evidence: Evidence) -> Tensor:
-    if not evidence.get('flip'):
-        return bboxes
-    width = evidence.img_shape[1]
-    x1, y1, x2, y2 = bboxes.unbind(1)
-    return torch.stack([width - x2, y1, width - x1, y2], dim=1)
+    return bbox_flip(bboxes, evidence.img_shape) if evidence.get('flip') else bboxes

@@ -5,15 +5,3 @@ from .mask_head import WeakMaskHead
 from .mask_results import MaskResults, max_containment
 from .mask_supervision import MaskSupervision, mask_targets
 from .roi_features import LevelFusion, RoIFeatures
-
-__all__ = [
-    'LevelFusion',
-    'MaskResults',
-    'MaskSupervision',
-    'RoIFeatures',
-    'WeakBoxHead',
-    'WeakMaskHead',
-    'cluster_likelihood',
-    'mask_targets',
-    'max_containment',
-]

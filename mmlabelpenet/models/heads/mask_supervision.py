@@ -78,8 +78,8 @@ class MaskSupervision:
             Both [K, size, size]: 1.0 for foreground; False for ignored pixels.
         """
         if len(maps.values) == 0:
-            shape = (len(regions), size, size)
-            return maps.values.new_zeros(shape), maps.values.new_zeros(shape, dtype=torch.bool)
+            none = maps.values.new_zeros(len(regions), size, size)
+            return none, none.bool()
         soft = mask_targets(maps, regions.bboxes, regions.assigned, size)
         foreground = soft >= self.foreground
         return foreground.float(), foreground | (soft <= self.background)

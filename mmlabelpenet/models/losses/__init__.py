@@ -1,5 +1,3 @@
 """Losses of the cascade that mmdet lacks."""
 
 from .tag_losses import SoftmaxTagLoss, WSDDNLoss
-
-__all__ = ['SoftmaxTagLoss', 'WSDDNLoss']

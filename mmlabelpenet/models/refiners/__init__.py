@@ -4,15 +4,3 @@ from .base import Refiner, build_refiners, refine
 from .dense_crf import DenseCRF
 from .pixel_affinity import PixelAffinity, colour_affinity, neighbours
 from .random_walk import RandomWalk, feature_affinity
-
-__all__ = [
-    'DenseCRF',
-    'PixelAffinity',
-    'RandomWalk',
-    'Refiner',
-    'build_refiners',
-    'colour_affinity',
-    'feature_affinity',
-    'neighbours',
-    'refine',
-]

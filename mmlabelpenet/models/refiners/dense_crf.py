@@ -83,8 +83,7 @@ class DenseCRF(Refiner):
         crf = DenseCRF2D(width, height, 2)
         both = np.stack([1 - probability, probability]).reshape(2, -1)
         crf.setUnaryEnergy(np.ascontiguousarray(-np.log(both), dtype=np.float32))
-        near, alike, weight = self.bilateral
-        crf.addPairwiseBilateral(sxy=near, srgb=alike, rgbim=colours, compat=weight)
-        near, weight = self.spatial
-        crf.addPairwiseGaussian(sxy=near, compat=weight)
+        bilateral = dict(zip(('sxy', 'srgb', 'compat'), self.bilateral))
+        crf.addPairwiseBilateral(rgbim=colours, **bilateral)
+        crf.addPairwiseGaussian(**dict(zip(('sxy', 'compat'), self.spatial)))
         return np.asarray(crf.inference(self.steps))[1].reshape(height, width)

@@ -92,11 +92,9 @@ class RandomWalk(Refiner):
 
     def _features(self, evidence: Evidence) -> Tensor:
         """Features [D, h, w] of the levels, concatenated on the first one's grid."""
-        size, feats = grid_size(evidence.img_shape, self.stride), evidence.feats
-        levels = []
+        size, levels = grid_size(evidence.img_shape, self.stride), []
         for level in self.levels:
-            rows, columns = grid_size(evidence.img_shape, self.strides[level])
-            x = feats[level][..., :rows, :columns].float()
+            x = evidence.cells(level, self.strides[level]).float()
             # Levels have the same weight, whatever their number of channels and their scale.
             x = F.normalize(x - x.mean((2, 3), keepdim=True), dim=1)
             levels.append(resample(x, self.strides[level], self.stride, size)[0])

@@ -9,20 +9,3 @@ from .refinement import RefinementStage
 from .segmentation import SegmentationStage
 from .semantic import SemanticStage
 from .true_instances import TrueInstances
-
-__all__ = [
-    'BoxStage',
-    'ClassificationStage',
-    'DetectionStage',
-    'LabelSource',
-    'MaskStage',
-    'MinedProposals',
-    'ProposalCalibration',
-    'RefinementStage',
-    'RegionStage',
-    'ResultStage',
-    'SegmentationStage',
-    'SemanticStage',
-    'Stage',
-    'TrueInstances',
-]

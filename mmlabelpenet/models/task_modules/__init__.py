@@ -3,16 +3,3 @@
 from .assigning import IGNORED, assign_pseudo_labels, draw_boxes, sample_rois
 from .clustering import mine_proposal_clusters, top_group
 from .mining import MINERS, mine, mine_pseudo_instances, select_detections
-
-__all__ = [
-    'IGNORED',
-    'MINERS',
-    'assign_pseudo_labels',
-    'draw_boxes',
-    'mine',
-    'mine_proposal_clusters',
-    'mine_pseudo_instances',
-    'sample_rois',
-    'select_detections',
-    'top_group',
-]

@@ -40,20 +40,21 @@ def mine_pseudo_instances(
     top_scores, top_boxes = scores.t().topk(count, dim=1)
     keep = (tags[:, None] > 0) & (top_scores >= keep_ratio * top_scores[:, :1])
     labels, ranks = keep.nonzero(as_tuple=True)
-    candidates = bboxes[top_boxes[labels, ranks]]
-    candidate_scores = top_scores[labels, ranks]
+    candidates = InstanceData(
+        bboxes=bboxes[top_boxes[labels, ranks]], labels=labels, scores=top_scores[labels, ranks]
+    )
     if len(labels) == 0:
-        return InstanceData(bboxes=candidates, labels=labels, scores=candidate_scores)
-    _, kept = batched_nms(
-        candidates, candidate_scores, labels, dict(type='nms', iou_threshold=iou_threshold)
-    )
-    kept = kept.sort().values  # by class, then by falling score, as the candidates stand
-    labels, candidates, candidate_scores = labels[kept], candidates[kept], candidate_scores[kept]
-    first = torch.searchsorted(labels, labels)
-    within = torch.arange(len(labels), device=labels.device) - first < max_per_class
-    return InstanceData(
-        bboxes=candidates[within], labels=labels[within], scores=candidate_scores[within]
-    )
+        return candidates
+    kept = nms(candidates, iou_threshold).sort().values
+    candidates = candidates[kept]  # by class, then by falling score, as the candidates stand
+    first = torch.searchsorted(candidates.labels, candidates.labels)
+    return candidates[torch.arange(len(kept), device=kept.device) - first < max_per_class]
+
+
+def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
+    """Indices of the instances that class-wise NMS keeps, by falling score."""
+    config = dict(type='nms', iou_threshold=iou_threshold)
+    return batched_nms(instances.bboxes, instances.scores, instances.labels, config)[1]
 
 
 MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
@@ -105,12 +106,7 @@ def select_detections(
     best = torch.zeros_like(scores, dtype=torch.bool)
     best.scatter_(0, scores.argmax(0, keepdim=True), True)
     boxes, labels = ((scores > score_threshold) | best).nonzero(as_tuple=True)
-    candidate_scores = scores[boxes, labels]
-    _, kept = batched_nms(
-        bboxes[boxes], candidate_scores, labels, dict(type='nms', iou_threshold=iou_threshold)
-    )
+    found = InstanceData(bboxes=bboxes[boxes], scores=scores[boxes, labels], labels=labels)
+    kept = nms(found, iou_threshold)
     ranks = torch.arange(len(kept), device=kept.device)
-    kept = kept[(ranks < max_per_image) | best[boxes[kept], labels[kept]]]
-    return InstanceData(
-        bboxes=bboxes[boxes[kept]], scores=candidate_scores[kept], labels=labels[kept]
-    )
+    return found[kept[(ranks < max_per_image) | best[boxes[kept], labels[kept]]]]
