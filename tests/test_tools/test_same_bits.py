@@ -73,7 +73,8 @@ def test_another_type_or_shape_is_a_difference():
 
 
 CASES = {
-    'proposals': 'mkdir work_dirs',
+    'proposals': 'mkdir -p $OUT; echo 1 > $OUT/list.txt',
+    'empty': 'mkdir $OUT',
     'steady': 'mkdir $OUT; echo \'{"recall": 1}\' > $OUT/metrics.json',
     'moving': 'mkdir $OUT; basename $PWD > $OUT/name.txt',
     'broken': 'echo an error >&2; false',
@@ -83,6 +84,7 @@ CASES = {
 @pytest.mark.parametrize(
     ('case', 'code', 'line'),
     [
+        ('empty', 1, 'empty: 0 weights, 0 figures, 0 files: there are no results'),
         ('steady', 0, 'steady: 0 weights, 1 figures, 0 files: same'),
         ('moving', 1, "moving: 0 weights, 0 figures, 1 files: name.txt: .0: 'here\\n' here, 'the"),
         ('broken', 1, 'broken: nothing: the commands fail here: an error'),
@@ -95,7 +97,7 @@ def test_each_case_gets_a_line_and_a_difference_the_exit_code(
     assert same_bits.main([str(REPOSITORY), '--cases', case]) == code
     out = capsys.readouterr().out
     assert line in out
-    assert 'proposals: 0 weights' in out
+    assert 'proposals: 0 weights, 0 figures, 1 files: same' in out
 
 
 def test_a_resumed_training_must_end_as_the_whole_one_does(monkeypatch, capsys):
@@ -104,7 +106,7 @@ def test_a_resumed_training_must_end_as_the_whole_one_does(monkeypatch, capsys):
         return f'''mkdir $OUT
             python -c "import torch; torch.save({checkpoint}, '$OUT/epoch_9.pth')"'''
 
-    cases = {'proposals': 'mkdir work_dirs', 'full': train(1), 'cut': train(2)}
+    cases = {'proposals': CASES['proposals'], 'full': train(1), 'cut': train(2)}
     monkeypatch.setattr(same_bits, 'CASES', cases)
     assert same_bits.main([str(REPOSITORY), '--cases', 'cut']) == 1
     out = capsys.readouterr().out

@@ -44,8 +44,10 @@ def train(config: str, without: str = '', flags: str = '', options: str = '') ->
     names = ('classification', 'semantic', 'detection', 'refinement', 'segmentation', 'joint')
     epochs = [f'train_cfg.phases.{name}.epochs=1' for name in names if name not in without]
     tool = 'bash $ROOT/tools/dist_train.sh' if flags == '2' else 'python $ROOT/tools/train.py'
-    overrides = f'--cfg-options $DATA {" ".join(epochs)} {options}'
-    return f'{tool} $(config {config}) {flags} --work-dir $OUT {overrides}'
+    return (
+        f'{tool} $(config {config}) {flags} --work-dir $OUT '
+        f'--cfg-options $DATA {" ".join(epochs)} {options}'
+    )
 
 
 # The curriculum's threshold would drop all labels of a model that is barely trained, and backward
@@ -56,6 +58,7 @@ SHAPES = 'label_penet/label-penet_effnet-lite0_shapes'
 LONG = 'default_hooks.checkpoint.interval=3 train_cfg.phases.joint.epochs=4'
 SHELL = """
 set -euo pipefail
+export PYTHONPATH=$ROOT OMP_NUM_THREADS=1
 config() {
     for name; do
         if [ -f "$ROOT/configs/$name.py" ]; then echo "$ROOT/configs/$name.py"; return; fi
@@ -188,20 +191,18 @@ class Side:
         Raises:
             RuntimeError: If a command fails.
         """
-        variables = {
-            'ROOT': str(self.checkout),
-            'OUT': f'work_dirs/{case}',
-            'DATA': self.data_options(),
-            'PYTHONPATH': str(self.checkout),
-            'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
-            'OMP_NUM_THREADS': '1',
-            # Another one for each side, since both run at once.
-            'PORT': str(20000 + zlib.crc32(str(self.folder).encode()) % 10000),
-        }
         result = subprocess.run(
             ['bash', '-c', SHELL + CASES[case]],
             cwd=self.folder,
-            env={**os.environ, **variables},
+            env={
+                **os.environ,
+                'ROOT': str(self.checkout),
+                'OUT': f'work_dirs/{case}',
+                'DATA': self.data_options(),
+                'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+                # Both sides run at once, each with its own port.
+                'PORT': str(20000 + zlib.crc32(str(self.folder).encode()) % 10000),
+            },
             capture_output=True,
             text=True,
         )
@@ -275,11 +276,12 @@ def compare(case: str, sides: Sequence[Side]) -> tuple[str, str]:
     except RuntimeError as error:
         return 'nothing', str(error)
     here, there = (side.results(case) for side in sides)
-    found = [difference(here[kind], there[kind]) for kind in here]
+    found = ['' if any(here.values()) else 'there are no results']
+    found += [difference(here[kind], there[kind]) for kind in here]
     if case == 'cut':
-        whole = sides[0].results('full')['weights']
-        ends = {name: whole.get(name) for name in here['weights']}
-        found.append(difference(here['weights'], ends).replace('there', 'in the whole training'))
+        whole = sides[0].results('full')['weights'].items()
+        end = {name: value for name, value in whole if name in here['weights']}
+        found.append(difference(here['weights'], end).replace('there', 'in the whole training'))
     files = {name.partition(': ')[0] for name in here['files']}
     counts = f'{len(here["weights"])} weights, {len(here["figures"])} figures, {len(files)} files'
     return counts, next(filter(None, found), '')
@@ -300,12 +302,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare the checkouts; the exit code is 1 if they differ."""
     args = parse_args(argv)
-    wanted = {'proposals', *args.cases, *(NEEDS.get(case) for case in args.cases)}
-    rows = []
+    wanted = {'proposals', *args.cases, *map(NEEDS.get, args.cases)}
+    rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as temporary:
         root = (args.keep or Path(temporary)).resolve()
-        checkouts = {'here': Path(__file__).parents[2], 'there': args.other}
-        sides = [Side(checkout.resolve(), root / name) for name, checkout in checkouts.items()]
+        sides = [
+            Side(Path(__file__).resolve().parents[2], root / 'here'),
+            Side(args.other.resolve(), root / 'there'),
+        ]
         for side in sides:
             side.folder.mkdir(parents=True)
         for case in filter(wanted.__contains__, CASES):
