@@ -6,11 +6,10 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from mmlabelpenet.utils import UserError, atomic_path
+from mmlabelpenet.utils import UserError, atomic_path, exif_orientation
 
 from .records import ImageReader, LabelledImage
 
-_EXIF_ORIENTATION = 0x0112
 _QUALITY = 95
 
 
@@ -18,7 +17,7 @@ def is_plain_jpeg(path: str | Path) -> bool:
     """Whether every reader sees the same pixels in an image's file: an upright 8-bit JPEG."""
     try:
         with Image.open(path) as image:
-            upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
+            upright = exif_orientation(image) == 1
             return image.format == 'JPEG' and image.mode in ('L', 'RGB') and upright
     except OSError:
         return False

@@ -1,8 +1,8 @@
-"""The error that a user can mend."""
+"""The error that a user can fix."""
 
 
 class UserError(Exception):
-    """Bad input, told in one sentence that names the file and the remedy.
+    """Bad input, described in one sentence that names the file and the remedy.
 
-    The tools print the sentence without a traceback and leave with exit code 2.
+    The tools print the sentence without a traceback and exit with code 2.
     """
