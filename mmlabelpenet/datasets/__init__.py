@@ -2,7 +2,7 @@
 
 from .coco import COCOInstanceDataset
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
-from .shapes import ShapesDataset, make_shapes
+from .shapes import ShapesDataset
 from .tag_file import TagFile, TagLine, read_tag_file
 from .tags import TagFileDataset
 from .transforms import (
@@ -34,7 +34,6 @@ __all__ = [
     'TaggedDataset',
     'VOCInstanceDataset',
     'derived_seed',
-    'make_shapes',
     'read_tag_file',
     'reproducible',
 ]

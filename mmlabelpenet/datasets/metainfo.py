@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mmlabelpenet.utils import UserError
 
-from .label_maps import voc_palette
+from .devkit import voc_palette
 
 
 def file_metainfo(classes: Sequence[str], metainfo: Mapping | None, source: str) -> dict:

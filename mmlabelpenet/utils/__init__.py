@@ -2,7 +2,7 @@
 
 from .atomic_backend import AtomicBackend
 from .errors import UserError
-from .files import atomic_path, write_bytes, write_lines
+from .files import atomic_path, read_text, write_bytes, write_lines
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
@@ -26,6 +26,7 @@ __all__ = [
     'image_size',
     'read_image',
     'read_image_bytes',
+    'read_text',
     'register_all_modules',
     'write_bytes',
     'write_lines',

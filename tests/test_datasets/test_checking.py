@@ -2,8 +2,8 @@ import image_kinds
 import pytest
 from PIL import Image
 
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, check_datasets
+from mmlabelpenet.testing import make_shapes
 
 
 @pytest.fixture

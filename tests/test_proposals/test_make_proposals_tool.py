@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.proposals import read_proposals, true_boxes
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from mmlabelpenet.proposals import image_proposal_path, read_proposals
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
-from ..label_maps import VOID, read_label_map
+from ..devkit import VOID, read_mask
 
 
 @TRANSFORMS.register_module()
@@ -141,8 +141,8 @@ class LoadInstanceMasks(BaseTransform):
         """Add the masks to ``results``."""
         if 'instance_map_path' not in results:
             return self._from_polygons(results)
-        seg_map = read_label_map(results['seg_map_path'])
-        instance_map = read_label_map(results['instance_map_path'])
+        seg_map = read_mask(results['seg_map_path'])
+        instance_map = read_mask(results['instance_map_path'])
         if seg_map.shape != instance_map.shape:
             raise UserError(
                 f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '

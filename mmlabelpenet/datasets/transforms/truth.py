@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
-from ..label_maps import VOID
+from ..devkit import VOID
 from .loading import LoadInstanceMasks
 
 

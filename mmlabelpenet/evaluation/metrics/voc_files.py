@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
-from PIL import Image
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import voc_palette
+from mmlabelpenet.datasets.devkit import write_mask
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path
 
@@ -77,11 +76,8 @@ class VOCResultFiles(ImageMetric):
 
     def _write_map(self, img_id: str, values: np.ndarray) -> None:
         lookup = np.array([0, *_voc_values(self.classes)], dtype=np.uint8)
-        image = Image.fromarray(lookup[values.astype(np.int64)]).convert('P')
-        image.putpalette(voc_palette())
         path = self.folder / 'Segmentation' / f'comp6_{self.split}_cls' / f'{img_id}.png'
-        with atomic_path(path) as temporary:
-            image.save(temporary)
+        write_mask(path, lookup[values.astype(np.int64)])
 
     def compute_metrics(self, results: list[Found]) -> dict[str, float]:
         """Write one file of boxes for each class; gives no figure."""

@@ -1,7 +1,7 @@
 """Export the true masks of a data set in the formats of pseudo labels, to train a bound with.
 
 Example:
-    python tools/dataset_converters/export_truth.py CONFIG --split corloc --out data/truth
+    python tools/dataset_converters/export_ground_truth.py CONFIG --split corloc --out data/truth
 """
 
 import argparse
