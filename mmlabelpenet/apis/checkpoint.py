@@ -7,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmlabelpenet.utils import UserError, allow_full_checkpoints
+from mmlabelpenet.utils import UserError, let_checkpoints_be_read
 
 
 def read_checkpoint(path: str) -> dict:
@@ -24,7 +24,7 @@ def read_checkpoint(path: str) -> dict:
     """
     if '://' not in path and not Path(path).is_file():
         raise UserError(f'There is no checkpoint {path}; train first, or mend the path.')
-    allow_full_checkpoints()
+    let_checkpoints_be_read()
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
         weights = checkpoint.get('state_dict', checkpoint)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmlabelpenet.utils import UserError, atomic_path, write_bytes, write_lines
+from mmlabelpenet.utils import atomic_path, explain_read_errors, write_bytes, write_lines
 
 VOID = 255
 
@@ -50,14 +50,11 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If it cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image, dtype=np.uint8)
-    # A damaged file can raise anything, depending on the decoder.
-    except Exception as error:
-        raise UserError(
-            f'{path} is not a readable mask ({error}): unpack the data set again.'
-        ) from None
+    with (
+        explain_read_errors(path, 'a mask', 'unpack the data set again'),
+        Image.open(path) as image,
+    ):
+        return np.asarray(image, dtype=np.uint8)
 
 
 def write_masks(

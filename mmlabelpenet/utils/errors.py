@@ -1,8 +1,34 @@
-"""The error that a user can fix."""
+"""Errors that a user can fix."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """Bad input, described in one sentence that names the file and the remedy.
+    """Bad input, explained in one sentence that names the file and the remedy.
 
     The tools print the sentence without a traceback and exit with code 2.
     """
+
+
+@contextmanager
+def explain_read_errors(path: object, kind: str, remedy: str) -> Iterator[None]:
+    """Explain any error in reading a file in one sentence.
+
+    Damaged files raise errors of many types, depending on the library that reads them.
+
+    Args:
+        path: Of the file.
+        kind: What the file should be, such as ``'a checkpoint'``.
+        remedy: What the user can do about it.
+
+    Raises:
+        UserError: If anything is raised within the block.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = f'{type(error).__name__}: {error}'
+        raise UserError(f'{path} cannot be read as {kind} ({reason}): {remedy}.') from error

@@ -1,11 +1,9 @@
-"""Reading text, and writing files so that an interrupted process never leaves half of one."""
+"""Writing files so that an interrupted process never leaves half of one."""
 
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from .errors import UserError
 
 
 @contextmanager
@@ -39,21 +37,3 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
     """Write a UTF-8 text file, each line with its line feed, see :func:`atomic_path`."""
     write_bytes(path, ''.join(f'{line}\n' for line in lines).encode())
-
-
-def read_text(path: str | Path, what: str, remedy: str) -> str:
-    """Read a UTF-8 text file.
-
-    Args:
-        path: The file.
-        what: What it is, for the message, such as ``'The list'``.
-        remedy: What the user can do if it cannot be read.
-
-    Raises:
-        UserError: If it is missing, unreadable or not UTF-8.
-    """
-    try:
-        return Path(path).read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f'{what} {path} cannot be read ({reason}): {remedy}.') from None

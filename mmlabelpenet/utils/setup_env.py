@@ -21,12 +21,12 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     register_mmdet(init_default_scope=False)
     for part in ('datasets', 'engine', 'evaluation', 'models', 'visualization'):
         importlib.import_module(f'mmlabelpenet.{part}')
-    allow_full_checkpoints()
+    let_checkpoints_be_read()
     if init_default_scope and DefaultScope.get_current_instance() is None:
         DefaultScope.get_instance('mmlabelpenet', scope_name='mmlabelpenet')
 
 
-def allow_full_checkpoints() -> None:
+def let_checkpoints_be_read() -> None:
     """Make the original MMEngine load checkpoints that hold more than weights.
 
     Up to 0.10.7 it does not set ``weights_only`` of ``torch.load``, whose default since torch 2.6

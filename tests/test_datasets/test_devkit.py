@@ -92,7 +92,7 @@ def test_masks_come_back_with_the_palette_of_voc(tmp_path):
 
 def test_a_damaged_mask_is_named(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'nonsense')
-    with pytest.raises(UserError, match=r'a\.png is not a readable mask'):
+    with pytest.raises(UserError, match=r'a\.png cannot be read as a mask'):
         read_mask(tmp_path / 'a.png')
 
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.datasets.devkit import VOID, read_mask, write_lists, write_masks
-from mmlabelpenet.utils import UserError, image_size, read_text
+from mmlabelpenet.utils import UserError, explain_read_errors, image_size
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 SPLIT = 'train_aug'
@@ -39,8 +39,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def read_names(path: Path) -> list[str]:
     """Read names of images, one per line, also as ``/JPEGImages/{name}.jpg ...``."""
-    text = read_text(path, 'The list', 'unpack the data set, or fix the path')
-    return [Path(line.split()[0]).stem for line in text.splitlines() if line.strip()]
+    with explain_read_errors(path, 'a list of images', 'unpack the data set, or fix the path'):
+        lines = path.read_text(encoding='utf-8').splitlines()
+    return [Path(line.split()[0]).stem for line in lines if line.strip()]
 
 
 def default_names(sbd: Path, devkit: Path) -> list[str]:
@@ -63,17 +64,11 @@ def read_objects(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: If the file is missing or of another kind.
     """
-    try:
+    with explain_read_errors(path, "a file of SBD's objects", 'unpack SBD again'):
         content = loadmat(path, squeeze_me=True, struct_as_record=False)['GTinst']
         objects = np.asarray(content.Segmentation, dtype=np.uint8)
         categories = np.concatenate([[0], np.atleast_1d(content.Categories)]).astype(np.uint8)
         return categories[objects], objects
-    # A damaged file can raise anything.
-    except Exception as error:
-        raise UserError(
-            f"{path} cannot be read as a file of SBD's objects ({type(error).__name__}: {error}): "
-            'unpack SBD again.'
-        ) from None
 
 
 def convert_image(name: str, sbd: Path, devkit: Path) -> set[str]:
