@@ -36,9 +36,9 @@ from speed_rivals import fast_rcnn, mask_rcnn
 from trainings import REPOSITORY, device_name, phases_of
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
 matplotlib.use('Agg')

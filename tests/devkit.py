@@ -1,30 +1,32 @@
-"""A devkit of VOC's classes, made of a few small generated images."""
+"""A devkit with VOC's classes, made of a few small generated images."""
 
 import re
 import shutil
 
 import numpy as np
 
-from mmlabelpenet.datasets import ShapesDataset, VOCInstanceDataset, make_shapes
+from mmlabelpenet.datasets import ShapesDataset, VOCInstanceDataset
+from mmlabelpenet.datasets.devkit import write_lists
 from mmlabelpenet.proposals import Proposals, proposal_path, write_proposals
+from mmlabelpenet.testing import make_shapes
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 SHAPES = ShapesDataset.METAINFO['classes']
-# What each list is made of.
+# The generated split that each list copies.
 SPLITS = dict(train='train', val='val', trainval='train', test='val', train_aug='train')
 
 
 def leave_configs_plain(monkeypatch):
-    """Keep yapf from laying out configs, which takes longer than a short training."""
+    """Skip the formatting of configs by yapf, which takes longer than a short training."""
     for module in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
-        as_it_is = lambda text, **style: (text, True)  # noqa: E731
-        monkeypatch.setattr(f'{module}.FormatCode', as_it_is, raising=False)
+        unchanged = lambda text, **style: (text, True)  # noqa: E731
+        monkeypatch.setattr(f'{module}.FormatCode', unchanged, raising=False)
 
 
 def make_devkit(root, years=('VOC2007', 'VOC2012'), num_train=3, num_val=2, image_size=(64, 96)):
     """Make ``root``/Shapes, /VOC2007 and /VOC2012, and proposals for all in ``root``/proposals.
 
-    The shapes go by the names of VOC's first classes, so that the class maps fit.
+    The shapes get the names of VOC's first classes, so that the class masks stay valid.
     """
     source = root / 'Shapes'
     make_shapes(source, num_train, num_val, image_size=image_size)
@@ -45,30 +47,26 @@ def _make_year(source, year):
         for shape, name in zip(SHAPES, CLASSES):
             text = text.replace(f'<name>{shape}</name>', f'<name>{name}</name>')
         path.write_text(text)
-    for split, kept in SPLITS.items():
-        lines = (source / f'ImageSets/Main/{kept}.txt').read_text()
-        for part in ('Main', 'Segmentation'):
-            (year / 'ImageSets' / part).mkdir(parents=True, exist_ok=True)
-            (year / f'ImageSets/{part}/{split}.txt').write_text(lines)
-        absent = ''.join(f'{name} -1\n' for name in lines.split())
-        for index, name in enumerate(CLASSES):
-            marks = absent
-            if index < len(SHAPES):
-                marks = (source / f'ImageSets/Main/{SHAPES[index]}_{kept}.txt').read_text()
-            (year / f'ImageSets/Main/{name}_{split}.txt').write_text(marks)
+    for split, copied in SPLITS.items():
+        dataset = ShapesDataset(str(source), f'ImageSets/Main/{copied}.txt', serialize_data=False)
+        tags = {
+            info['img_id']: {CLASSES[label] for label in info['tags']}
+            for info in dataset.data_list
+        }
+        write_lists(year, split, tags, CLASSES)
 
 
 def _boxes(path):
-    """The true boxes of an image, each also cut and widened, and the whole image."""
+    """The ground-truth boxes of an image, each also cut and widened, and the whole image."""
     text = path.read_text()
     width, height = (int(re.search(f'<{side}>(\\d+)', text)[1]) for side in ('width', 'height'))
     corners = [
         [int(value) for value in re.findall(f'<{key}>(\\d+)', text)]
         for key in ('xmin', 'ymin', 'xmax', 'ymax')
     ]
-    true = np.array(corners).T - [1, 1, 0, 0]
-    size = np.tile(true[:, 2:] - true[:, :2], 2)
-    cut, wide = true + size * [0, 0, -0.3, -0.2], true + size * [-0.2, -0.1, 0.2, 0.3]
-    boxes = np.concatenate([true, cut, wide, [[0, 0, width, height]]])
+    exact = np.array(corners).T - [1, 1, 0, 0]
+    size = np.tile(exact[:, 2:] - exact[:, :2], 2)
+    cut, wide = exact + size * [0, 0, -0.3, -0.2], exact + size * [-0.2, -0.1, 0.2, 0.3]
+    boxes = np.concatenate([exact, cut, wide, [[0, 0, width, height]]])
     limit = np.array([width, height, width, height])
     return np.clip(boxes, 0, limit).round().astype(np.int16), width, height

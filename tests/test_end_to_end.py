@@ -15,9 +15,9 @@ from mmengine.runner import Runner
 from test_tools.test_scripts import run_script
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.engine import CurriculumTrainLoop
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import register_all_modules
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,9 +1,10 @@
-"""Data sets of weakly labelled images, and their transforms."""
+"""Data sets of images with weak labels, and their transforms."""
 
 from .coco import COCOInstanceDataset
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
-from .shapes import ShapesDataset, make_shapes
+from .shapes import ShapesDataset
 from .tag_file import TagFile, TagLine, read_tag_file
+from .tagged import TaggedDataset
 from .tags import TagFileDataset
 from .transforms import (
     LoadImageFromFile,
@@ -14,11 +15,9 @@ from .transforms import (
     ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
-from .weak import ImageFolder, TaggedDataset
 
 __all__ = [
     'COCOInstanceDataset',
-    'ImageFolder',
     'LoadImageFromFile',
     'LoadInstanceMasks',
     'LoadRegionProposals',
@@ -34,7 +33,6 @@ __all__ = [
     'TaggedDataset',
     'VOCInstanceDataset',
     'derived_seed',
-    'make_shapes',
     'read_tag_file',
     'reproducible',
 ]

@@ -1,25 +1,32 @@
-"""Classes that come from a file, and colours for them."""
+"""Classes and colours of a data set."""
 
 from collections.abc import Mapping, Sequence
 
 from mmlabelpenet.utils import UserError
 
-from .label_maps import voc_palette
+from .devkit import voc_palette
 
 
-def file_metainfo(classes: Sequence[str], metainfo: Mapping | None, source: str) -> dict:
-    """Make a data set's meta information of the classes that a file has.
+def class_metainfo(
+    classes: Sequence[str],
+    metainfo: Mapping | None,
+    source: str,
+    palette: Sequence[tuple] | None = None,
+) -> dict:
+    """Complete the meta information that a config gives by all classes of a data set.
 
     Args:
-        classes: Of the file.
-        metainfo: What a config says; its ``classes`` may be some of them, in any order.
-        source: The file, for the message.
+        classes: All classes.
+        metainfo: From a config; its ``classes`` may be a subset, in any order.
+        source: Where the classes come from, for the message.
+        palette: A colour for each of ``classes``. By default the chosen classes get VOC's
+            colours, from the second one on.
 
     Returns:
-        ``metainfo`` with ``classes`` and a ``palette``: VOC's colours, from the second one on.
+        ``metainfo`` with ``classes`` and ``palette``.
 
     Raises:
-        UserError: If a config names a class that the file lacks.
+        UserError: If the config names an unknown class.
     """
     metainfo = metainfo or {}
     chosen = tuple(metainfo.get('classes', classes))
@@ -29,7 +36,10 @@ def file_metainfo(classes: Sequence[str], metainfo: Mapping | None, source: str)
             f'{source} has no class {", ".join(map(repr, unknown))}: choose from '
             f'{", ".join(classes)}.'
         )
-    colours = voc_palette()
-    starts = (3 * (label % 254 + 1) for label in range(len(chosen)))
-    palette = [tuple(colours[start : start + 3]) for start in starts]
-    return {'palette': palette, **metainfo, 'classes': chosen}
+    if palette is None:
+        values = voc_palette()
+        starts = (3 * (label % 254 + 1) for label in range(len(chosen)))
+        colours = [tuple(values[start : start + 3]) for start in starts]
+    else:
+        colours = [palette[classes.index(name)] for name in chosen]
+    return {'palette': colours, **metainfo, 'classes': chosen}

@@ -1,4 +1,4 @@
-"""Data loading that can be cut at any iteration: each sample brings its own random numbers."""
+"""Data loading that can resume at any iteration: each sample has its own random seed."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,17 @@ from mmlabelpenet.registry import DATA_SAMPLERS, DATASETS
 
 
 def derived_seed(*numbers: int) -> int:
-    """One 32-bit seed from several numbers, alike on every machine."""
+    """Derive a 32-bit seed from several numbers, the same on every machine."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 @DATASETS.register_module()
 class SeededDataset(Dataset):
-    """A data set whose transforms draw the same numbers whoever loads a sample, and when.
+    """A data set whose random transforms do not depend on the worker or the time of loading.
 
-    Workers live on between epochs, so that their own random state depends on all that they
-    have loaded before; a resumed run could not get there. Here every sample is asked for with
-    a seed of its own.
+    Workers persist between epochs, so that their random state depends on all samples that they
+    have loaded; a resumed run could not restore it. Here every sample is loaded with its own
+    seed.
 
     Args:
         dataset: The data set, or its config.
@@ -43,7 +43,7 @@ class SeededDataset(Dataset):
         return len(self.dataset)
 
     def __getattr__(self, name: str) -> Any:
-        # While it is unpickled in a worker, there is nothing to ask yet.
+        # While it is unpickled in a worker, it has no data set yet.
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
@@ -51,14 +51,14 @@ class SeededDataset(Dataset):
 
 @DATA_SAMPLERS.register_module()
 class SeededBatchSampler:
-    """Batches of (index, seed) for :class:`SeededDataset` that may begin within a pass.
+    """Batches of (index, seed) for :class:`SeededDataset` that can start within an epoch.
 
     Args:
         sampler: Sampler of indices.
         batch_size: Samples of a batch.
-        seed: Of the run.
+        seed: Seed of the run.
         drop_last: Whether to leave out a last batch that is not full.
-        batch_sampler: Config of another batch sampler, which then makes the batches.
+        batch_sampler: Config of another batch sampler that makes the batches.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class SeededBatchSampler:
             self.batches = DATA_SAMPLERS.build(batch_sampler, default_args=default)
 
     def seek(self, pass_index: int, start: int) -> None:
-        """Say where the next iteration begins.
+        """Set the start of the next iteration over the batches.
 
         Args:
-            pass_index: Passes over the data that lie behind.
-            start: Batches of the pass that lie behind.
+            pass_index: Number of completed passes over the data.
+            start: Number of completed batches of the pass.
         """
         self.pass_index, self.start = pass_index, start
 
@@ -94,19 +94,19 @@ class SeededBatchSampler:
                 yield [(i, derived_seed(self.seed, self.pass_index, i)) for i in batch]
 
     def __len__(self) -> int:
-        """Batches of a whole pass."""
+        """Number of batches of a whole pass."""
         return len(self.batches)
 
 
 def reproducible(dataloader: dict, seed: int) -> dict:
-    """Config of a data loader with both of the above in it.
+    """Make a data loader's config use :class:`SeededDataset` and :class:`SeededBatchSampler`.
 
     Args:
-        dataloader: Config of a data loader as mmengine takes it.
-        seed: Of the run.
+        dataloader: Config of a data loader for MMEngine.
+        seed: Seed of the run.
 
     Returns:
-        A new config; the one that is given stays as it is.
+        A new config; the given one does not change.
     """
     changed = dict(dataloader)
     dataset = changed['dataset']

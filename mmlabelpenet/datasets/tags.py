@@ -1,4 +1,4 @@
-"""Images of which nothing is known but tags."""
+"""Folders of images with a tag file."""
 
 import os.path as osp
 from collections import Counter
@@ -8,37 +8,37 @@ from typing import Any
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
-from .metainfo import file_metainfo
+from .metainfo import class_metainfo
 from .tag_file import TagLine, read_tag_file
-from .weak import TaggedDataset
+from .tagged import TaggedDataset
 
 
 @DATASETS.register_module()
 class TagFileDataset(TaggedDataset):
-    """A folder of images and a file of tags, see :func:`read_tag_file`.
+    """A folder of images and a tag file, see :func:`read_tag_file`.
 
     The classes are those of the file. An image is a dict of
 
     - ``img_id``: its name in the file without the suffix; ``img_path``;
-    - ``dataset_name``: names its proposals' folder; ``num_classes``;
-    - ``tags``, ``ignored_tags``: sorted class indices, the latter of tags such as ``?dog``.
+    - ``dataset_name``: name of its proposals' folder; ``num_classes``;
+    - ``tags``, ``ignored_tags``: sorted class indices, the latter of unsure tags such as ``?dog``.
 
     Args:
         data_root: Folder of images, which may have subfolders.
-        tag_file: File of tags, relative to the working folder or to ``data_root``.
-        class_file: File of tags whose classes count; default ``tag_file``. For images to
-            test with, of which some classes may have none.
+        tag_file: Tag file, relative to the working folder or to ``data_root``.
+        class_file: Tag file that defines the classes; default ``tag_file``. For test images,
+            which may not have all classes.
         dataset_name: Default: the folder's name.
         metainfo: ``classes`` in another order, or some of them.
         **kwargs: Of :class:`TaggedDataset`; ``supervision`` can only be ``'tags'``.
 
     Raises:
-        UserError: If the folder, a file or an image is missing, an image is named twice, or two
-            images differ in their suffix alone.
+        UserError: If the folder, a file or an image is missing, an image is listed twice, or two
+            images differ only in their suffix.
     """
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'TagFile'}
-    REMEDY = 'put it there, mend the file of tags, or set data_root'
+    REMEDY = 'put it there, fix the tag file, or set data_root'
 
     def __init__(
         self,
@@ -50,17 +50,15 @@ class TagFileDataset(TaggedDataset):
         **kwargs: Any,
     ) -> None:
         if kwargs.get('supervision', 'tags') != 'tags':
-            raise UserError(f"{tag_file} holds tags alone: say supervision='tags'.")
+            raise UserError(f"{tag_file} contains tags only: set supervision='tags'.")
         self.tag_file = _locate(tag_file, data_root)
         self.content = read_tag_file(self.tag_file)
-        own = self.content
-        if class_file is not None and class_file != tag_file:
-            own = read_tag_file(_locate(class_file, data_root))
+        own = read_tag_file(_locate(class_file, data_root)) if class_file else self.content
         self.known_classes = own.classes
         self.dataset_name = dataset_name or osp.basename(osp.abspath(data_root))
         super().__init__(
             data_root=data_root,
-            metainfo=file_metainfo(own.classes, metainfo, self.tag_file),
+            metainfo=class_metainfo(self.known_classes, metainfo, self.tag_file),
             **kwargs,
         )
 
@@ -72,16 +70,9 @@ class TagFileDataset(TaggedDataset):
         """
         if not osp.isdir(self.data_root):
             raise UserError(f'There is no folder of photos at {self.data_root}: {self.REMEDY}.')
-        for sentence in self.content.problems:
-            self.complain(sentence)
-        unknown = [name for name in self.content.classes if name not in self.known_classes]
-        if unknown:
-            self.complain(
-                f'{self.tag_file} has tags {", ".join(unknown)} that the file of classes lacks: '
-                'mend one of the two.'
-            )
         lines = [line for line in self.content.lines if not self.is_skipped(line.image)]
-        self._require_distinct(lines)
+        for sentence in (*self.content.problems, *self._problems(lines)):
+            self.report_problem(sentence)
         paths = self.find_images(self.data_root, [line.image for line in lines], self.tag_file)
         return [
             {
@@ -96,19 +87,29 @@ class TagFileDataset(TaggedDataset):
         ]
 
     def _labels(self, names: list[str]) -> list[int]:
-        """Sorted labels of the names; classes that a config leaves out have none."""
+        """Sorted labels of class names; classes that a config leaves out have none."""
         classes = self.metainfo['classes']
         return sorted({classes.index(name) for name in names if name in classes})
 
-    def _require_distinct(self, lines: list[TagLine]) -> None:
-        """Results and proposals go by the name without suffix, so it must tell images apart."""
+    def _problems(self, lines: list[TagLine]) -> list[str]:
+        """Find unknown classes, and images whose names without suffix are the same.
+
+        Results and proposals are stored under the name without suffix.
+        """
+        unknown = [name for name in self.content.classes if name not in self.known_classes]
         count = Counter(osp.splitext(line.image)[0] for line in lines)
-        for name, number in count.items():
-            if number > 1:
-                self.complain(
-                    f'{self.tag_file} has {number} photos {name} that differ only in their '
-                    'suffix: rename all but one.'
-                )
+        problems = [
+            f'{self.tag_file} has {number} photos {name} that differ only in their suffix: rename '
+            'all but one.'
+            for name, number in count.items()
+            if number > 1
+        ]
+        if unknown:
+            problems.append(
+                f'{self.tag_file} has tags {", ".join(unknown)} that the file of classes lacks: '
+                'fix one of the two.'
+            )
+        return problems
 
 
 def _locate(path: str, data_root: str) -> str:

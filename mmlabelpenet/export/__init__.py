@@ -1,4 +1,4 @@
-"""Instances as labels for others to learn from: COCO, VOC and YOLO."""
+"""Exporting instances as labels to train other models with: COCO, VOC and YOLO."""
 
 from .coco import SEGMENTATIONS, write_coco
 from .metric import FORMATS, InstanceCollector, image_reader, labelled_image, write_images

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.utils import atomic_path
+from mmlabelpenet.utils import write_bytes
 
 from .polygons import mask_to_polygons
 from .records import LabelledImage, image_root
@@ -16,7 +16,7 @@ SEGMENTATIONS = ('rle', 'polygon')
 
 
 def write_coco(
-    photos: Sequence[LabelledImage],
+    images: Sequence[LabelledImage],
     classes: Sequence[str],
     out: str | Path,
     split: str = 'train',
@@ -25,44 +25,43 @@ def write_coco(
 ) -> Path:
     """Write ``{out}/annotations/instances_{split}.json``.
 
-    Images stay where they are: ``file_name`` is relative to the deepest folder that holds them
-    all, which ``info.photo_root`` names. Categories count from 1 in the order of the classes.
-    Each annotation has its ``score`` beside COCO's own fields.
+    Images are not copied: ``file_name`` is relative to the deepest folder that contains them
+    all, which is ``info.photo_root``. Category ids count from 1 in the order of the classes.
+    Each annotation has a ``score`` in addition to COCO's fields.
 
     Args:
-        photos: All images, also those without instances.
+        images: All images, also those without instances.
         classes: Names of the classes.
         out: Folder to write to.
         split: Name of the images' list.
         segmentation: ``'rle'`` (compressed, exact) or ``'polygon'``.
-        info: What else to note under ``info``.
+        info: Further entries of ``info``.
 
     Returns:
         The file.
     """
-    root = image_root(photos)
-    images, annotations = [], []
-    for image_id, image in enumerate(photos, start=1):
+    root = image_root(images)
+    entries, annotations = [], []
+    for image_id, image in enumerate(images, start=1):
         height, width = image.size
         name = Path(os.path.abspath(image.img_path)).relative_to(root).as_posix()
-        images.append({'id': image_id, 'file_name': name, 'height': height, 'width': width})
+        entries.append({'id': image_id, 'file_name': name, 'height': height, 'width': width})
         annotations.extend(_annotations(image, image_id, segmentation))
     content = {
         'info': {**(info or {}), 'photo_root': str(root)},
         'licenses': [],
-        'images': images,
+        'images': entries,
         'annotations': [{'id': number, **one} for number, one in enumerate(annotations, start=1)],
         'categories': [{'id': label, 'name': name} for label, name in enumerate(classes, start=1)],
     }
     path = Path(out) / 'annotations' / f'instances_{split}.json'
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content), encoding='utf-8')
+    write_bytes(path, json.dumps(content).encode())
     return path
 
 
 def _annotations(image: LabelledImage, image_id: int, segmentation: str) -> list[dict]:
     masks: list = [None] * len(image) if image.masks is None else image.masks
-    rows = zip(image.labels, image.scores, image.boxes.astype(float), masks, image.areas())
+    instances = zip(image.labels, image.scores, image.boxes.astype(float), masks, image.areas())
     return [
         {
             'image_id': image_id,
@@ -73,7 +72,7 @@ def _annotations(image: LabelledImage, image_id: int, segmentation: str) -> list
             'segmentation': [] if mask is None else _segmentation(mask, segmentation),
             'score': round(float(score), 5),
         }
-        for label, score, (x1, y1, x2, y2), mask, area in rows
+        for label, score, (x1, y1, x2, y2), mask, area in instances
     ]
 
 

@@ -1,35 +1,35 @@
-"""Outlines of masks as polygons."""
+"""Conversion of masks to polygons."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-# The outline runs through pixels' middles of a mask that is so much larger: an eighth of a pixel
-# inside the true border, from where every rasteriser gets the same pixels back.
+# Outlines are traced through the pixel centres of a mask enlarged by this factor. They lie an
+# eighth of a pixel inside the exact border, so that every rasteriser restores the same pixels.
 ENLARGEMENT = 4
 
 
 def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.3) -> list[np.ndarray]:
-    """Trace the outlines of a mask, one polygon for each part that hangs together.
+    """Trace the outlines of a mask, one polygon for each connected component.
 
-    A hole is cut in from the outline by a slit of no width, since formats of polygons know
-    no holes: filled by the even-odd rule, as pycocotools and OpenCV do, it stays empty.
+    Polygon formats have no holes, so a cut of zero width connects a hole to the outline: with the
+    even-odd rule, which pycocotools and OpenCV use, it stays empty.
 
     Args:
         mask: [H, W] bool or 0/1.
-        tolerance: How far, in pixels, a corner may be moved off the outline to save points; up
-            to .3 nearly every pixel comes back.
+        tolerance: Maximum distance in pixels between the outline and its simplification; up to
+            .3 nearly all pixels are restored.
 
     Returns:
-        Polygons [P, 2] float64 of (x, y) in pixels, where the pixel in the corner reaches
-        from 0 to 1; at least 3 points each, the largest part first.
+        Polygons [P, 2] float64 of (x, y) in pixels, where the first pixel extends from 0 to 1;
+        at least 3 points each, the largest component first.
     """
     mask = np.ascontiguousarray(mask, dtype=np.uint8)
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return []
-    # of a large image only the object is enlarged, and the border keeps outlines apart from it
+    # Enlarge only the object, with a border so that no outline touches the edge.
     part = np.pad(mask[y : y + height, x : x + width], 1)
     part = part.repeat(ENLARGEMENT, axis=0).repeat(ENLARGEMENT, axis=1)
     contours, hierarchy = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -49,16 +49,16 @@ def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.3) -> list[np.ndarra
 
 
 def join_rings(rings: Sequence[np.ndarray]) -> np.ndarray:
-    """Make one polygon of several rings: holes of the first, or parts that lie apart.
+    """Join several rings to one polygon: holes of the first, or separate components.
 
-    Always the ring that is nearest to what is joined already follows, over its shortest
-    bridge, there and back, so that no bridge crosses a ring.
+    The ring nearest to the joined ones is added next, along the shortest bridge there and back,
+    so that no bridge crosses a ring.
 
     Args:
         rings: Each [P, 2].
 
     Returns:
-        [P, 2], closed by itself: the last point is followed by the first.
+        [P, 2], closed implicitly: the first point follows the last.
     """
     joined, rest = rings[0], list(rings[1:])
     while rest:
@@ -71,13 +71,13 @@ def join_rings(rings: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _simplify(contour: np.ndarray, tolerance: float) -> np.ndarray:
-    """Fewer points [P, 2] of an enlarged contour; all of them where too few would be left."""
+    """Simplify an enlarged contour to points [P, 2], unless fewer than three would remain."""
     simple = cv2.approxPolyDP(contour, tolerance * ENLARGEMENT, True)
     return (simple if len(simple) >= 3 else contour)[:, 0].astype(np.float64)
 
 
 def _bridge(ring: np.ndarray, other: np.ndarray) -> tuple[float, int, int]:
-    """Squared length of the shortest bridge between two rings' points, and where it stands."""
+    """Find the shortest bridge of two rings: its squared length and the indices of its ends."""
     distance = ((ring[:, None] - other[None]) ** 2).sum(-1)
     here, there = divmod(int(distance.argmin()), len(other))
     return float(distance[here, there]), here, there

@@ -1,4 +1,4 @@
-"""What is exported of one image, and which instances are."""
+"""Records of the images to export, and selection of their instances."""
 
 import os
 import re
@@ -17,7 +17,7 @@ ImageReader = Callable[[str], np.ndarray]
 
 @dataclass
 class LabelledImage:
-    """The instances of one image, the surest first.
+    """The instances of one image, by falling score.
 
     Attributes:
         img_id: Its name in the data set.
@@ -27,9 +27,9 @@ class LabelledImage:
         labels: [N] int.
         scores: [N].
         boxes: [N, 4] xyxy in pixels, x2 and y2 exclusive.
-        masks: N run lengths as pycocotools has them; None where there are none.
-        tags: Labels of the classes that are in the image; None where that is unknown.
-        ignored_tags: Labels of which neither presence nor absence counts.
+        masks: N COCO RLE dicts; None without masks.
+        tags: Labels of the classes in the image; None if unknown.
+        ignored_tags: Labels of the classes that are neither present nor absent.
     """
 
     img_id: str
@@ -47,37 +47,33 @@ class LabelledImage:
         return len(self.labels)
 
     def areas(self) -> np.ndarray:
-        """Pixels [N] of the masks, or of the boxes where there are no masks."""
+        """Compute the areas [N] in pixels of the masks, or without masks of the boxes."""
         if self.masks is not None:
             return np.asarray(mask_api.area(self.masks) if self.masks else [], dtype=np.int64)
         return (self.boxes[:, 2:] - self.boxes[:, :2]).clip(min=0).prod(axis=1)
 
-    def take(self, rows: np.ndarray) -> 'LabelledImage':
-        """The instances of the given indices, in their order."""
+    def take(self, indices: np.ndarray) -> 'LabelledImage':
+        """Select the instances with the given indices, in this order."""
         return replace(
             self,
-            labels=self.labels[rows],
-            scores=self.scores[rows],
-            boxes=self.boxes[rows],
-            masks=None if self.masks is None else [self.masks[row] for row in rows],
+            labels=self.labels[indices],
+            scores=self.scores[indices],
+            boxes=self.boxes[indices],
+            masks=None if self.masks is None else [self.masks[index] for index in indices],
         )
-
-    def inside(self) -> 'LabelledImage':
-        """The same with boxes cut to the image."""
-        height, width = self.size
-        return replace(self, boxes=self.boxes.clip(0, [width, height, width, height]))
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which instances are worth being learned from.
+    """Selects the instances to export.
 
     Attributes:
-        score_thr: Least score.
-        max_per_class: At most so many of a class in an image, the surest; None takes all.
-        min_area: Least pixels of the mask, or of the box where there are no masks; an empty
-            mask never counts.
-        tagged_only: Whether only classes count that are in the image's tags, where it has some.
+        score_thr: Minimum score.
+        max_per_class: Maximum number of instances per class and image, those with the highest
+            scores; None for all.
+        min_area: Minimum area in pixels of the mask, or without masks of the box; empty masks are
+            never selected.
+        tagged_only: Whether to select only classes in the image's tags, if these are known.
     """
 
     score_thr: float = 0.3
@@ -86,9 +82,10 @@ class Selection:
     tagged_only: bool = True
 
     def __call__(self, image: LabelledImage) -> LabelledImage:
-        """Choose from an image's instances, the surest first."""
-        order = np.argsort(-image.scores, kind='stable')
-        image = image.take(order).inside()
+        """Select instances of an image; they are sorted by falling score and boxes are clipped."""
+        image = image.take(np.argsort(-image.scores, kind='stable'))
+        height, width = image.size
+        image = replace(image, boxes=image.boxes.clip(0, [width, height, width, height]))
         good = (image.scores >= self.score_thr) & (image.areas() >= max(self.min_area, 1))
         if self.tagged_only and image.tags is not None:
             good &= np.isin(image.labels, image.tags)
@@ -100,13 +97,13 @@ class Selection:
 
 
 def file_names(images: Sequence[LabelledImage]) -> list[str]:
-    """A name of its own for each image: its id, fit for a file and for a list of words.
+    """Make a unique name for each image from its id, which can be a file name.
 
-    Ids of several data sets may be the same; then the data set's name leads. Slashes and blanks
-    become underlines.
+    If ids of several data sets are the same, the data set's name becomes a prefix. Slashes and
+    whitespace become underscores.
 
     Raises:
-        UserError: If two images would still have one name.
+        UserError: If two images would still have the same name.
     """
     names = [_plain(image.img_id) for image in images]
     if len(set(names)) < len(names):
@@ -126,12 +123,12 @@ def _plain(name: str) -> str:
 
 
 def class_counts(images: Sequence[LabelledImage], num_classes: int) -> np.ndarray:
-    """Instances [C] of each class in all images."""
+    """Count the instances [C] of each class in all images."""
     labels = [image.labels.astype(np.int64) for image in images]
     return np.bincount(np.concatenate([np.zeros(0, np.int64), *labels]), minlength=num_classes)
 
 
 def image_root(images: Sequence[LabelledImage]) -> Path:
-    """The deepest folder that holds all images."""
+    """Find the deepest folder that contains all images."""
     folders = {os.path.dirname(os.path.abspath(image.img_path)) for image in images}
     return Path(os.path.commonpath(folders) if folders else os.getcwd())

@@ -1,10 +1,10 @@
-"""Region proposals: making, storing, reading and judging them."""
+"""Region proposals: making, storing, importing and checking them."""
 
-from .checking import CheckedImage, check_image, collect_faults, summarize_check
+from .checking import CheckedImage, check_image, collect_problems, summarize_check
 from .foreign import FORMATS, ForeignBoxes, ForeignProposals, from_matlab, read_foreign
 from .importing import Match, exceeds, match_images, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
-from .recall import best_overlaps, summarize_overlaps, true_boxes
+from .recall import best_overlaps, ground_truth_boxes, summarize_overlaps
 from .selective_search import make_proposals, search_regions, suppress_duplicates
 from .store import Proposals, image_proposal_path, proposal_path, read_proposals, write_proposals
 
@@ -19,9 +19,10 @@ __all__ = [
     'Proposals',
     'best_overlaps',
     'check_image',
-    'collect_faults',
+    'collect_problems',
     'exceeds',
     'from_matlab',
+    'ground_truth_boxes',
     'image_proposal_path',
     'make_proposals',
     'match_images',
@@ -36,6 +37,5 @@ __all__ = [
     'summarize_overlaps',
     'suppress_duplicates',
     'to_proposals',
-    'true_boxes',
     'write_proposals',
 ]

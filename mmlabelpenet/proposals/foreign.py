@@ -7,24 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, explain_read_errors
 
 from .safe_pickle import load_arrays
-
-FORMATS = ('selective_search', 'mcg', 'mmdet', 'detectron')
 
 
 @dataclass
 class ForeignBoxes:
-    """Proposals of one image as another project has them, in this one's coordinates.
+    """Proposals of one image from another project, in this package's coordinates.
 
     Attributes:
-        bboxes: [N, 4] float xyxy, 0-based, x2 and y2 exclusive.
-        scores: [N], where there are some.
+        bboxes: [N, 4] float64 xyxy, 0-based, x2 and y2 exclusive.
+        scores: [N] float64; None if there is not one per box.
     """
 
     bboxes: np.ndarray
     scores: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self.bboxes = np.asarray(self.bboxes, dtype=np.float64).reshape(-1, 4)
+        scores = np.ravel([] if self.scores is None else self.scores)
+        self.scores = scores.astype(np.float64) if len(scores) == len(self.bboxes) else None
 
 
 @dataclass
@@ -32,8 +35,8 @@ class ForeignProposals:
     """Proposals of many images.
 
     Attributes:
-        by_name: By what the file calls an image.
-        by_order: Where the file has no names: in the order of the data set.
+        by_name: By the name of the image in the file.
+        by_order: If the file has no names: in the order of the data set.
     """
 
     by_name: dict[str, ForeignBoxes]
@@ -51,26 +54,20 @@ def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
         The proposals, in this package's coordinates.
 
     Raises:
-        UserError: If the format is unknown, or the file is none of it.
+        UserError: If the format is unknown, or the file has another format.
     """
-    readers = {
-        'selective_search': read_selective_search,
-        'mcg': read_mcg,
-        'mmdet': read_mmdet,
-        'detectron': read_detectron,
-    }
-    if format_name not in readers:
+    if format_name not in FORMATS:
         raise UserError(f'Unknown format {format_name!r}: choose one of {", ".join(FORMATS)}.')
     if not Path(path).exists():
-        raise UserError(f'There are no proposals at {path}: mend the path.')
-    return readers[format_name](Path(path))
+        raise UserError(f'There are no proposals at {path}: fix the path.')
+    return _READERS[format_name](Path(path))
 
 
 def from_matlab(boxes: np.ndarray) -> np.ndarray:
-    """Turn Matlab's boxes into this package's.
+    """Convert boxes from Matlab's coordinates to this package's.
 
     Args:
-        boxes: [N, 4] of (y1, x1, y2, x2) that count pixels from 1 and hold both corners.
+        boxes: [N, 4] of (y1, x1, y2, x2), 1-based, both corners inclusive.
 
     Returns:
         [N, 4] xyxy, 0-based, x2 and y2 exclusive.
@@ -80,27 +77,21 @@ def from_matlab(boxes: np.ndarray) -> np.ndarray:
         array([[1., 0., 5., 3.]])
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]]
-    # The last pixel counted from 1 is the first one beyond, counted from 0.
+    # The 1-based number of the last pixel is the 0-based number of the next one.
     return boxes - np.array([1.0, 1.0, 0.0, 0.0])
 
 
-def _load_mat(path: Path, needed: Sequence[str]) -> dict:
-    # Not at the top: the processes that make proposals import this package and need no scipy.
+def _load_mat(path: Path, required: Sequence[str] = ()) -> dict:
+    # Not at the top: the processes that make proposals import this package without scipy.
     from scipy.io import loadmat
 
-    try:
+    with explain_read_errors(path, 'a .mat file', 'download it again, or save it with -v7'):
         content = loadmat(path)
-    # A damaged file fails in as many ways as the format has parts.
-    except Exception as error:
-        raise UserError(
-            f'{path} cannot be read as a .mat file ({error}): download it again, or save it '
-            'with -v7.'
-        ) from None
-    missing = [name for name in needed if name not in content]
+    missing = [name for name in required if name not in content]
     if missing:
         known = ', '.join(name for name in content if not name.startswith('__'))
         raise UserError(
-            f'{path} has no {missing[0]} but {known}: it is of another kind; say --format.'
+            f'{path} has no {missing[0]} but {known}: set --format to the format of the file.'
         )
     return content
 
@@ -123,7 +114,7 @@ def read_selective_search(path: Path) -> ForeignProposals:
 
 
 def read_mcg(path: Path) -> ForeignProposals:
-    """Read a folder of MCG's boxes (or its proposals with segments, of which only boxes count).
+    """Read a folder of MCG's boxes (or of its segments, of which only the boxes are used).
 
     Args:
         path: Folder of ``{image}.mat`` with ``boxes`` or ``bboxes`` ([N, 4], 1-based
@@ -131,24 +122,21 @@ def read_mcg(path: Path) -> ForeignProposals:
     """
     files = sorted(path.glob('*.mat')) if path.is_dir() else [path]
     if not files:
-        raise UserError(f'{path} holds no .mat file: name the folder that does.')
+        raise UserError(f'{path} contains no .mat file: choose the folder that does.')
     return ForeignProposals({file.stem: _read_mcg_image(file) for file in files})
 
 
 def _read_mcg_image(path: Path) -> ForeignBoxes:
-    content = _load_mat(path, ())
-    key = 'boxes' if 'boxes' in content else 'bboxes'
-    boxes = content.get(key, np.zeros(0))
+    content = _load_mat(path)
+    keys = ('boxes', 'scores') if 'boxes' in content else ('bboxes', 'bboxes_scores')
+    boxes, scores = (content.get(key, np.zeros(0)) for key in keys)
     if boxes.dtype == object or boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise UserError(f'{path} holds no MCG boxes of one photo: say another --format.')
-    scores = content.get('bboxes_scores' if key == 'bboxes' else 'scores')
-    if scores is None or np.size(scores) != len(boxes):
-        return ForeignBoxes(from_matlab(boxes))
-    return ForeignBoxes(from_matlab(boxes), np.ravel(scores).astype(np.float64))
+        raise UserError(f'{path} contains no MCG boxes of one photo: choose another --format.')
+    return ForeignBoxes(from_matlab(boxes), scores)
 
 
 def read_mmdet(path: Path) -> ForeignProposals:
-    """Read what mmdet dumps: xyxy, 0-based, x2 and y2 exclusive.
+    """Read proposals that mmdet has dumped: xyxy, 0-based, x2 and y2 exclusive.
 
     Args:
         path: mmdet 3: a dict of ``folder/image.jpg`` to ``bboxes`` and ``scores``. mmdet 2: a list
@@ -156,24 +144,19 @@ def read_mmdet(path: Path) -> ForeignProposals:
     """
     content = load_arrays(path)
     if isinstance(content, Mapping):
-        return ForeignProposals({str(name): _of_mmdet(one) for name, one in content.items()})
+        return ForeignProposals({str(name): _from_mmdet(one) for name, one in content.items()})
     if isinstance(content, Sequence):
-        return ForeignProposals({}, [_of_mmdet(one) for one in content])
-    raise UserError(f'{path} holds no proposals of mmdet: say another --format.')
+        return ForeignProposals({}, [_from_mmdet(one) for one in content])
+    raise UserError(f'{path} contains no proposals of mmdet: choose another --format.')
 
 
-def _of_mmdet(one: Any) -> ForeignBoxes:
-    if hasattr(one, 'bboxes'):
-        one = {'bboxes': one.bboxes, 'scores': one.get('scores')}
-    if isinstance(one, Mapping):
-        scores = one.get('scores')
-        return ForeignBoxes(
-            np.asarray(one['bboxes'], dtype=np.float64).reshape(-1, 4),
-            None if scores is None else np.asarray(scores, dtype=np.float64).ravel(),
-        )
+def _from_mmdet(one: Any) -> ForeignBoxes:
+    """Convert a dict, an ``InstanceData`` or an array."""
+    if not isinstance(one, Sequence | np.ndarray):
+        return ForeignBoxes(one.get('bboxes'), one.get('scores'))
     rows = np.asarray(one, dtype=np.float64)
     rows = rows.reshape(-1, 5 if rows.shape[-1] == 5 else 4)
-    return ForeignBoxes(rows[:, :4], rows[:, 4] if rows.shape[1] == 5 else None)
+    return ForeignBoxes(rows[:, :4], rows[:, 4:])
 
 
 def read_detectron(path: Path) -> ForeignProposals:
@@ -181,32 +164,32 @@ def read_detectron(path: Path) -> ForeignProposals:
 
     Args:
         path: A dict of lists: ``boxes``, ``ids`` or ``indexes``, and ``scores`` (Detectron, whose
-            0-based xyxy boxes hold both corners) or ``objectness_logits`` (Detectron2, whose
-            boxes end before x2 and y2, or are xywh where ``bbox_mode`` says so).
+            0-based xyxy boxes include both corners) or ``objectness_logits`` (Detectron2, whose
+            boxes exclude x2 and y2, or are xywh as ``bbox_mode`` says).
     """
     content = load_arrays(path)
     if not isinstance(content, Mapping) or 'boxes' not in content:
-        raise UserError(f'{path} holds no proposals of Detectron: say another --format.')
-    ids = content.get('ids', content.get('indexes'))
-    boxes = content['boxes']
+        raise UserError(f'{path} contains no proposals of Detectron: choose another --format.')
+    ids, boxes = content.get('ids', content.get('indexes')), content['boxes']
     if ids is None or len(ids) != len(boxes):
-        raise UserError(f'{path} has no id for each of its photos: write it again with ids.')
+        raise UserError(f'{path} does not have an id for each photo: write it again with ids.')
     second = 'objectness_logits' in content or 'bbox_mode' in content
     mode = int(content.get('bbox_mode', 0))
     if mode not in (0, 1):
         raise UserError(f'{path} has boxes of mode {mode}: write them as XYXY_ABS.')
     scores = content.get('objectness_logits' if second else 'scores', [None] * len(boxes))
-    return ForeignProposals(
-        {
-            str(name): _of_detectron(one, score, inclusive=not second, xywh=mode == 1)
-            for name, one, score in zip(ids, boxes, scores)
-        }
-    )
+    found = {}
+    for name, one, score in zip(ids, boxes, scores):
+        corners = np.array(one, dtype=np.float64).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2] if mode == 1 else 0 if second else 1
+        found[str(name)] = ForeignBoxes(corners, score)
+    return ForeignProposals(found)
 
 
-def _of_detectron(boxes: Any, scores: Any, inclusive: bool, xywh: bool) -> ForeignBoxes:
-    boxes = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-    if inclusive or xywh:
-        boxes[:, 2:] += 1.0 if inclusive else boxes[:, :2]
-    known = scores is not None and np.size(scores) == len(boxes)
-    return ForeignBoxes(boxes, np.ravel(scores).astype(np.float64) if known else None)
+_READERS = {
+    'selective_search': read_selective_search,
+    'mcg': read_mcg,
+    'mmdet': read_mmdet,
+    'detectron': read_detectron,
+}
+FORMATS = tuple(_READERS)

@@ -1,4 +1,4 @@
-"""Bringing the proposals of other projects to images of a data set."""
+"""Matching the proposals of other projects to the images of a data set."""
 
 import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +11,17 @@ from mmlabelpenet.utils import UserError
 from .foreign import ForeignBoxes, ForeignProposals
 from .store import Proposals
 
-# Boxes may reach over by a part of a pixel; beyond that they were made for other images.
-SLACK = 1.5
+# Tolerance in pixels: boxes may exceed the image by a fraction of a pixel, but not by more.
+TOLERANCE = 1.5
 
 
 @dataclass
 class Match:
-    """What of a foreign set belongs to a data set.
+    """The foreign proposals of a data set.
 
     Attributes:
-        boxes: By the image's place in the data set.
-        missing: Names of images of the data set that the set lacks.
+        boxes: By the image's index in the data set.
+        missing: Names of images of the data set without proposals.
     """
 
     boxes: dict[int, ForeignBoxes] = field(default_factory=dict)
@@ -29,42 +29,41 @@ class Match:
 
 
 def names_of(info: Mapping) -> Iterable[str]:
-    """What a file may call an image, the most telling names first.
+    """List the names that a file may give an image, the most specific ones first.
 
     Args:
-        info: Of the data set.
+        info: The image's entry in the data set.
     """
     path, img_id = info['img_path'], str(info['img_id'])
     folder, file = osp.split(path)
     yield from (path, osp.join(osp.basename(folder), file), file, osp.splitext(file)[0], img_id)
     digits = img_id.replace('_', '')
     if digits.isdigit():
-        # JSON files of VOC call 2008_000008 the number 2008000008, and 000005 the number 5.
+        # VOC in COCO's format has the id 2008000008 for 2008_000008, and 5 for 000005.
         yield from (digits, str(int(digits)))
 
 
 def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
-    """Find the proposals of each image of a data set; others may be in the set as well.
+    """Find the proposals of each image of a data set; others are ignored.
 
     Args:
-        foreign: The set.
-        infos: Images of the data set.
+        foreign: The proposals.
+        infos: The images of the data set.
 
     Returns:
-        What belongs together.
+        The proposals of the data set's images.
 
     Raises:
-        UserError: If nothing does, or a set without names has another number of images.
+        UserError: If there are none, or proposals without names are of another number of images.
     """
-    match = Match()
     if foreign.by_order is not None:
         if len(foreign.by_order) != len(infos):
             raise UserError(
                 f'The proposals have no names and are of {len(foreign.by_order)} photos, but the '
                 f'data set has {len(infos)}: choose the --split that they were made for.'
             )
-        match.boxes = dict(enumerate(foreign.by_order))
-        return match
+        return Match(dict(enumerate(foreign.by_order)))
+    match = Match()
     for index, info in enumerate(infos):
         name = next((name for name in names_of(info) if name in foreign.by_name), None)
         if name is None:
@@ -72,8 +71,10 @@ def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
         else:
             match.boxes[index] = foreign.by_name[name]
     if not match.boxes:
-        known = next(iter(foreign.by_name), 'nothing')
-        wanted = next(iter(match.missing), 'nothing')
+        known, wanted = (
+            next(iter(foreign.by_name), 'nothing'),
+            next(iter(match.missing), 'nothing'),
+        )
         raise UserError(
             f'None of the photos (such as {wanted}) has proposals (such as those of {known}): '
             'they are of another data set or --split.'
@@ -82,30 +83,30 @@ def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
 
 
 def exceeds(boxes: ForeignBoxes, size: tuple[int, int]) -> bool:
-    """Whether a box reaches so far out of an image that it must be meant for another one.
+    """Whether a box exceeds an image so far that it must be of another image.
 
     Args:
         boxes: Of the image.
         size: Its (height, width).
     """
-    low = boxes.bboxes[:, :2] < -SLACK
-    high = boxes.bboxes[:, 2:] > np.array([size[1], size[0]]) + SLACK
+    low = boxes.bboxes[:, :2] < -TOLERANCE
+    high = boxes.bboxes[:, 2:] > np.array([size[1], size[0]]) + TOLERANCE
     return bool(low.any() or high.any())
 
 
 def to_proposals(
     boxes: ForeignBoxes, size: tuple[int, int], format_name: str, max_num: int | None = None
 ) -> Proposals:
-    """Turn foreign boxes into proposals as they are stored here.
+    """Convert foreign boxes to proposals as this package stores them.
 
-    They are rounded, cut to the image and put in order of their scores, if these differ; empty
-    ones and repeats go.
+    They are rounded, clipped to the image and, if they have scores, sorted by falling score;
+    empty ones and duplicates are removed.
 
     Args:
         boxes: Of the image.
         size: Its (height, width).
-        format_name: Where they came from.
-        max_num: Keep at most so many; all where None.
+        format_name: The format that they come from.
+        max_num: Maximum number to keep; None for all.
     """
     bboxes = boxes.bboxes
     if boxes.scores is not None:

@@ -1,4 +1,4 @@
-"""Making the proposals of many images: on all cores, resumable, with a summary."""
+"""Making the proposals of many images: in parallel, resumable, with a summary."""
 
 import multiprocessing
 import time
@@ -21,47 +21,59 @@ from .store import Proposals, read_proposals, write_proposals
 
 @dataclass
 class Job:
-    """One image, and where its proposals shall lie."""
+    """One image and the file of its proposals.
+
+    Attributes:
+        img_path: The image.
+        out: The file to write.
+        gt_bboxes: [G, 4] xyxy, x2 and y2 exclusive; None if only tags are known.
+    """
 
     img_path: str
     out: Path
-    # [G, 4] xyxy, x2 and y2 exclusive; None where only tags are known.
     gt_bboxes: np.ndarray | None = None
 
 
 @dataclass
 class Outcome:
-    """What is worth telling of one image."""
+    """Result of one job.
+
+    Attributes:
+        num_boxes: Number of proposals.
+        seconds: Time of the job.
+        made: Whether the proposals were made, rather than found.
+        overlaps: [G] best overlap with each ground-truth box; None if only tags are known.
+        error: Why the image was skipped; empty if it was not.
+    """
 
     num_boxes: int
     seconds: float
     made: bool
     overlaps: np.ndarray | None = None
-    # What is wrong with the image, where it was skipped.
-    fault: str = ''
+    error: str = ''
 
 
 def run_job(job: Job, settings: dict) -> Outcome:
-    """Make one image's proposals, unless they lie there already.
+    """Make one image's proposals, unless they exist already.
 
     Args:
         job: The image.
         settings: Arguments of :func:`make_proposals`.
 
     Returns:
-        What is worth telling.
+        The result.
 
     Raises:
         UserError: If the image can't be read.
     """
     cv2.setNumThreads(1)
     start = time.perf_counter()
-    image = read_image_bytes(job.img_path)
-    crc = zlib.crc32(image)
+    data = read_image_bytes(job.img_path)
+    crc = zlib.crc32(data)
     proposals = _read_valid(job.out, (*generator_tag(**settings), crc))
     made = proposals is None
     if proposals is None:
-        proposals = make_proposals(decode_image(image, job.img_path), **settings)
+        proposals = make_proposals(decode_image(data, job.img_path), **settings)
         proposals.photo_crc = crc
         write_proposals(job.out, proposals)
     gt = job.gt_bboxes
@@ -70,9 +82,7 @@ def run_job(job: Job, settings: dict) -> Outcome:
 
 
 def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
-    """The stored proposals if they are of this generator, version and image, else None."""
-    if not path.exists():
-        return None
+    """Read stored proposals if they are of this generator, version and image file."""
     try:
         proposals = read_proposals(path)
     except UserError:
@@ -82,11 +92,10 @@ def _read_valid(path: Path, origin: tuple[str, str, int]) -> Proposals | None:
 
 
 def _run_or_skip(job: Job, settings: dict) -> Outcome:
-    """Make one image's proposals, or tell why there can't be any."""
     try:
         return run_job(job, settings)
     except ImageUserError as error:
-        return Outcome(0, 0.0, made=False, fault=str(error))
+        return Outcome(0, 0.0, made=False, error=str(error))
 
 
 def run_jobs(
@@ -97,45 +106,43 @@ def run_jobs(
     Args:
         jobs: The images.
         settings: Arguments of :func:`make_proposals`.
-        workers: Processes; 1 works in this one.
-        skip_unreadable: Whether to go on after images that are missing or damaged.
+        workers: Processes; 1 uses the current one.
+        skip_unreadable: Whether to skip images that are missing or damaged.
 
     Returns:
         One outcome per image, in their order.
 
     Raises:
-        UserError: As :func:`run_job`; the images that are done stay done.
+        UserError: As :func:`run_job`; proposals that were finished before are kept.
     """
     work = partial(_run_or_skip if skip_unreadable else run_job, settings=settings)
     bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
     workers = min(workers, len(jobs))
     if workers <= 1:
         return list(bar(map(work, jobs)))
-    # Not forked: a fork of a process that runs torch's or OpenCV's threads may hang.
+    # A fork of a process with running threads of torch or OpenCV may hang.
     with multiprocessing.get_context('spawn').Pool(workers) as pool:
         return list(bar(pool.imap(work, jobs, chunksize=2)))
 
 
 def summarize_outcomes(outcomes: Sequence[Outcome]) -> str:
-    """Time, count and, where the truth is known, recall, in a few lines."""
-    faults = [outcome.fault for outcome in outcomes if outcome.fault]
-    outcomes = [outcome for outcome in outcomes if not outcome.fault]
-    made = [outcome for outcome in outcomes if outcome.made]
+    """Summarize time, counts and, if ground truth is known, recall in a few lines."""
+    lines = [outcome.error for outcome in outcomes if outcome.error]
+    skipped = f', {len(lines)} skipped' if lines else ''
+    outcomes = [outcome for outcome in outcomes if not outcome.error]
     if not outcomes:
-        return '\n'.join([*faults, f'no photo done, {len(faults)} skipped'])
+        return '\n'.join([*lines, f'no photo done{skipped}'])
+    made = [outcome.seconds for outcome in outcomes if outcome.made]
     boxes = np.array([outcome.num_boxes for outcome in outcomes])
-    lines = [
-        *faults,
-        f'{len(made)} photos done, {len(outcomes) - len(made)} were there already'
-        + (f', {len(faults)} skipped' if faults else ''),
-        f'boxes a photo: {boxes.mean():.0f} on average, {boxes.min()} to {boxes.max()}',
+    lines += [
+        f'{len(made)} photos done, {len(outcomes) - len(made)} existed already{skipped}',
+        f'boxes per photo: {boxes.mean():.0f} on average, {boxes.min()} to {boxes.max()}',
     ]
     if made:
-        seconds = np.mean([outcome.seconds for outcome in made])
-        lines.append(f'seconds a photo and process: {seconds:.2f}')
+        lines.append(f'seconds per photo and process: {np.mean(made):.2f}')
     known = [outcome.overlaps for outcome in outcomes if outcome.overlaps is not None]
     if known:
-        summary = summarize_overlaps(known)
-        figures = ', '.join(f'{name} {value:.3f}' for name, value in summary.items())
+        summary = summarize_overlaps(known).items()
+        figures = ', '.join(f'{name} {value:.3f}' for name, value in summary)
         lines.append(f'on the {len(known)} photos with boxes: {figures}')
     return '\n'.join(lines)

@@ -1,4 +1,4 @@
-"""How well a set of proposals covers the true boxes."""
+"""Recall of proposals on ground-truth boxes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,14 +7,14 @@ import numpy as np
 from mmlabelpenet.utils import box_iou
 
 
-def true_boxes(info: Mapping) -> np.ndarray | None:
-    """True boxes of an image that aren't difficult, as proposals are: x2 and y2 exclusive.
+def ground_truth_boxes(info: Mapping) -> np.ndarray | None:
+    """Get the ground-truth boxes of an image, without difficult ones.
 
     Args:
-        info: Of the data set, whose boxes are inclusive.
+        info: The image's entry in the data set, whose boxes include both corners.
 
     Returns:
-        [G, 4] float32 xyxy; None where only tags are known.
+        [G, 4] float32 xyxy, x2 and y2 exclusive; None if only tags are known.
     """
     if 'instances' not in info:
         return None
@@ -24,14 +24,14 @@ def true_boxes(info: Mapping) -> np.ndarray | None:
 
 
 def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
-    """The best overlap of any proposal with each true box.
+    """Compute the best overlap of any proposal with each ground-truth box.
 
     Args:
         proposals: [N, 4] xyxy, x2 and y2 exclusive.
         gt_bboxes: [G, 4] likewise.
 
     Returns:
-        [G] IoU in 0..1; all 0 where there are no proposals.
+        [G] IoU in 0..1; all 0 without proposals.
     """
     if len(proposals) == 0:
         return np.zeros(len(gt_bboxes), dtype=np.float32)
@@ -41,19 +41,19 @@ def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
 def summarize_overlaps(
     overlaps: Iterable[np.ndarray], iou_thrs: Sequence[float] = (0.5, 0.7)
 ) -> dict[str, float]:
-    """Recall and mean best overlap over all true boxes of a data set.
+    """Compute recall and mean best overlap over all ground-truth boxes of a data set.
 
     Args:
-        overlaps: One array per image, as :func:`best_overlaps` gives it.
-        iou_thrs: Thresholds of recall.
+        overlaps: One array per image, from :func:`best_overlaps`.
+        iou_thrs: IoU thresholds of recall.
 
     Returns:
-        ``recall_50`` etc., the share of true boxes that a proposal overlaps by at least .5 etc.,
-        and ``ABO``, the mean best overlap; NaN without any true box.
+        ``recall_50`` etc., the fraction of ground-truth boxes that a proposal overlaps by at least
+        .5 etc., and ``ABO``, the mean best overlap; NaN without any ground-truth box.
     """
     best = np.concatenate([np.zeros(0, dtype=np.float32), *overlaps])
-    shares = {f'recall_{round(100 * thr)}': best >= np.float32(thr) for thr in iou_thrs}
-    figures = {**shares, 'ABO': best}
+    recalled = {f'recall_{round(100 * thr)}': best >= np.float32(thr) for thr in iou_thrs}
+    figures = {**recalled, 'ABO': best}
     return {
         name: float(values.mean()) if len(best) else float('nan')
         for name, values in figures.items()

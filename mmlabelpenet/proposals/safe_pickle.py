@@ -1,12 +1,12 @@
-"""Reading pickles of arrays without running what others put into them."""
+"""Reading pickles of arrays without executing code from the file."""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import explain_read_errors
 
-# What arrays, tensors and mmengine's containers are pickled with; nothing of it runs commands.
+# Needed by pickles of arrays and MMEngine's containers; none of these executes commands.
 _ALLOWED = {
     '_codecs': {'encode'},
     'builtins': {'set', 'frozenset', 'slice', 'bytes', 'bytearray', 'complex', 'dict', 'list'},
@@ -23,19 +23,19 @@ _ALLOWED = {
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse all but what arrays need."""
-        # Python 2 named its built-in module otherwise.
-        module = {'__builtin__': 'builtins'}.get(module, module)
+        """Refuse everything that arrays do not need."""
+        # Python 2's name of the module.
+        module = 'builtins' if module == '__builtin__' else module
         if (module, name) == ('detectron2.structures.boxes', 'BoxMode'):
-            # An enumeration of integers: the number is all that counts.
+            # An enumeration of integers, of which only the number is needed.
             return int
         if name in _ALLOWED.get(module, ()):
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'it holds {module}.{name}, which is no array')
+        raise pickle.UnpicklingError(f'it contains {module}.{name}, which is no array')
 
 
 def load_arrays(path: str | Path) -> Any:
-    """Unpickle arrays in lists and dicts, also those that Python 2 wrote.
+    """Unpickle arrays in lists and dicts, also from Python 2.
 
     Args:
         path: The file.
@@ -44,14 +44,8 @@ def load_arrays(path: str | Path) -> Any:
         Its content.
 
     Raises:
-        UserError: If the file is missing, damaged, or holds anything that could run.
+        UserError: If the file is missing, damaged, or contains objects that could execute code.
     """
-    try:
-        with open(path, 'rb') as file:
-            return _ArrayUnpickler(file, encoding='latin1').load()
-    # A damaged pickle fails in any way.
-    except Exception as error:
-        raise UserError(
-            f'{path} cannot be read as a pickle of arrays ({error}): download it again, or write '
-            'boxes as plain numpy arrays.'
-        ) from None
+    remedy = 'download it again, or write the boxes as plain numpy arrays'
+    with explain_read_errors(path, 'a pickle of arrays', remedy), open(path, 'rb') as file:
+        return _ArrayUnpickler(file, encoding='latin1').load()

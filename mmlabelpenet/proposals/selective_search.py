@@ -1,4 +1,4 @@
-"""Selective Search (Uijlings et al., IJCV 2013) as OpenCV's ximgproc module has it."""
+"""Selective Search (Uijlings et al., IJCV 2013), as implemented in OpenCV's ximgproc module."""
 
 import cv2
 import numpy as np
@@ -8,39 +8,40 @@ from mmlabelpenet.utils import UserError, box_iou
 from .store import Proposals
 
 QUALITIES = ('fast', 'quality')
-# Raised whenever the same image would give other boxes than before.
+# Increased whenever the same image would give other boxes than before.
 VERSION = '1'
 MIN_SIZE = 12
 NMS_IOU = 0.9
-# An image of VOC is never longer than this; larger ones are searched at this size.
+# The longest side of VOC's images; larger images are searched at this size.
 MAX_SIDE = 500
 
 
 def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
     """Search one image for regions that may be objects.
 
-    OpenCV gives the boxes in an order drawn from C's ``rand``, which differs from call to
-    call. The SET of boxes does not, so they are sorted here.
+    OpenCV returns the same boxes in a random order, which differs between calls, so they are
+    sorted here.
 
     Args:
         img: [H, W, 3] uint8, BGR.
-        quality: ``'fast'`` or ``'quality'`` (some four times the boxes, and the time).
+        quality: ``'fast'`` or ``'quality'`` (about four times as many boxes and as slow).
 
     Returns:
-        [N, 4] int xyxy in pixels, x2 and y2 exclusive, without repeats, largest first.
+        [N, 4] int xyxy in pixels, x2 and y2 exclusive, without duplicates, largest first.
 
     Raises:
-        UserError: If the installed OpenCV has no ximgproc or ``quality`` is unknown.
+        UserError: If the installed OpenCV has no ximgproc, or ``quality`` is unknown.
     """
     if quality not in QUALITIES:
         raise UserError(f'Unknown quality {quality!r}: choose one of {", ".join(QUALITIES)}.')
-    if not hasattr(getattr(cv2, 'ximgproc', None), 'segmentation'):
+    try:
+        search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
+    except AttributeError:
         raise UserError(
-            f'OpenCV {cv2.__version__} lacks ximgproc, which holds Selective Search: run '
+            f'OpenCV {cv2.__version__} lacks ximgproc, which contains Selective Search: run '
             '`pip uninstall -y opencv-python opencv-python-headless && pip install '
             '--no-deps --force-reinstall opencv-contrib-python-headless==4.12.0.88`.'
-        )
-    search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
+        ) from None
     search.setBaseImage(img)
     if quality == 'fast':
         search.switchToSelectiveSearchFast()
@@ -52,7 +53,7 @@ def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
 
 
 def largest_first(boxes: np.ndarray) -> np.ndarray:
-    """Drop repeats and sort by falling area; equal areas by their coordinates.
+    """Remove duplicates and sort by falling area; equal areas by their coordinates.
 
     Args:
         boxes: [N, 4] integer xyxy.
@@ -66,11 +67,11 @@ def largest_first(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarray:
-    """Greedy non-maximum suppression in the given order.
+    """Apply greedy non-maximum suppression in the given order.
 
     Args:
         boxes: [N, 4] xyxy, the most important first.
-        iou_thr: A box that overlaps a kept one by more than this is dropped.
+        iou_thr: A box that overlaps a kept one by more than this is removed.
 
     Returns:
         [M, 4] kept boxes in their order.
@@ -85,7 +86,7 @@ def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarr
 
 
 def _search_bounded(img: np.ndarray, quality: str, max_side: int) -> np.ndarray:
-    """Search at no more than ``max_side`` pixels a side; boxes in pixels of ``img``."""
+    """Search at no more than ``max_side`` pixels per side; boxes are in pixels of ``img``."""
     height, width = img.shape[:2]
     scale = max_side / max(height, width)
     if scale >= 1:
@@ -99,10 +100,9 @@ def _search_bounded(img: np.ndarray, quality: str, max_side: int) -> np.ndarray:
 def generator_tag(
     quality: str = 'fast', max_num: int | None = None, max_side: int = MAX_SIDE
 ) -> tuple[str, str]:
-    """The generator's name and its version with the settings that change its boxes."""
+    """Get the generator's name, and its version with all settings that affect its boxes."""
     settings = f'min_size={MIN_SIZE};nms={NMS_IOU};max_num={max_num};max_side={max_side}'
-    version = f'{VERSION};{settings}'
-    return f'selective_search_{quality}', version
+    return f'selective_search_{quality}', f'{VERSION};{settings}'
 
 
 def make_proposals(
@@ -111,18 +111,18 @@ def make_proposals(
     max_num: int | None = None,
     max_side: int = MAX_SIDE,
 ) -> Proposals:
-    """All proposals of one image, ready to be stored.
+    """Make all proposals of one image, ready to be stored.
 
-    The box of the whole image always is the first, so that even a plain grey image has one.
+    The first one is always the whole image, so that even a uniform image has one.
 
     Args:
         img: [H, W, 3] uint8, BGR.
         quality: ``'fast'`` or ``'quality'``.
-        max_num: Keep at most so many, the largest; all where None.
-        max_side: An image with a longer side is searched at this size, in pixels.
+        max_num: Maximum number to keep, the largest; None for all.
+        max_side: An image with a longer side, in pixels, is searched at this size.
 
     Returns:
-        Proposals without near-repeats, largest first.
+        Proposals without near-duplicates, largest first.
 
     Raises:
         UserError: As :func:`search_regions`.
@@ -133,5 +133,4 @@ def make_proposals(
     boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= MIN_SIZE]
     boxes = largest_first(np.concatenate([whole, boxes]))
     boxes = suppress_duplicates(boxes)[:max_num]
-    generator, version = generator_tag(quality, max_num, max_side)
-    return Proposals(boxes, width, height, generator, version)
+    return Proposals(boxes, width, height, *generator_tag(quality, max_num, max_side))

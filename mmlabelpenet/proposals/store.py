@@ -1,6 +1,5 @@
-"""Proposals on disk: one small file per image."""
+"""Storage of proposals: one small file per image."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mmlabelpenet.utils import UserError, atomic_path
+from mmlabelpenet.utils import UserError, atomic_path, explain_read_errors
 
 _INT16_MAX = np.iinfo(np.int16).max
+_MAKER = 'tools/proposals/make_proposals.py'
 
 
 @dataclass
@@ -21,12 +21,12 @@ class Proposals:
         bboxes: [N, 4] integer xyxy in the image's pixels, x2 and y2 exclusive.
         width: Width of the image that they were made for, in pixels.
         height: Its height.
-        generator: Name of what made them, e.g. ``'selective_search_fast'``.
-        version: The generator's version and settings; files of another one are made anew.
-        photo_crc: CRC-32 of the image's file, 0 where unknown; tells an image that was
-            replaced by another of the same name and size.
-        segments: Where the generator gives them, N byte strings: each the ``counts`` of COCO's
-            compressed RLE of size (height, width).
+        generator: Name of the generator, e.g. ``'selective_search_fast'``.
+        version: The generator's version and settings; files of another version are replaced.
+        photo_crc: CRC-32 of the image's file, 0 if unknown; it detects an image that was
+            replaced by another one of the same name and size.
+        segments: From generators of segments, N byte strings: the ``counts`` of COCO's compressed
+            RLE of size (height, width).
     """
 
     bboxes: np.ndarray
@@ -41,47 +41,47 @@ class Proposals:
         return len(self.bboxes)
 
     def first(self, max_num: int | None) -> 'Proposals':
-        """The first ``max_num`` proposals with their segments; all where None."""
+        """Select the first ``max_num`` proposals with their segments; None for all."""
         segments = None if self.segments is None else self.segments[:max_num]
         return replace(self, bboxes=self.bboxes[:max_num], segments=segments)
 
     def segment_rles(self) -> list[dict] | None:
-        """The segments as pycocotools takes them: dicts of ``size`` and ``counts``."""
+        """Get the segments as COCO RLE: dicts of ``size`` and ``counts``."""
         if self.segments is None:
             return None
         return [{'size': [self.height, self.width], 'counts': seg} for seg in self.segments]
 
 
 def proposal_path(proposal_root: str | Path, dataset_name: str, img_id: str) -> Path:
-    """Where the proposals of an image lie; the data set's name keeps VOC07 and VOC12 apart."""
+    """Make the path of an image's proposals; the data set's name separates VOC07 and VOC12."""
     return Path(proposal_root) / dataset_name / f'{img_id}.npz'
 
 
 def image_proposal_path(proposal_root: str | Path, info: Mapping) -> Path:
-    """Where the proposals of a data set's image lie.
+    """Make the path of the proposals of a data set's image.
 
     Args:
         proposal_root: Folder with one folder per data set.
-        info: Of the image: its ``dataset_name``, and its ``image_id`` or else ``img_id``.
+        info: Entry of the image: ``dataset_name``, and ``photo_id`` or else ``img_id``.
     """
-    image = info['photo_id'] if 'photo_id' in info else info['img_id']
-    return proposal_path(proposal_root, info['dataset_name'], image)
+    name = info['photo_id'] if 'photo_id' in info else info['img_id']
+    return proposal_path(proposal_root, info['dataset_name'], name)
 
 
 def write_proposals(path: str | Path, proposals: Proposals) -> None:
-    """Write the proposals of one image atomically: 8 bytes a box before compression.
+    """Write the proposals of one image atomically, with 8 bytes per box before compression.
 
     Args:
         path: The ``.npz`` file.
-        proposals: What to write.
+        proposals: The proposals.
 
     Raises:
-        UserError: If the image is larger than int16 coordinates reach.
+        UserError: If the image is too large for int16 coordinates.
     """
     if max(proposals.width, proposals.height) > _INT16_MAX:
         raise UserError(
-            f'{path}: the photo measures {proposals.width} x {proposals.height} pixels, more '
-            f'than the {_INT16_MAX} that proposals are stored with; make it smaller first.'
+            f'{path}: the photo has {proposals.width} x {proposals.height} pixels, but proposals '
+            f'are limited to {_INT16_MAX} per side: make it smaller first.'
         )
     fields: dict[str, Any] = {
         'bboxes': np.asarray(proposals.bboxes).reshape(-1, 4).astype(np.int16),
@@ -115,56 +115,39 @@ def read_proposals(
 
     Args:
         path: The ``.npz`` file.
-        image_size: (height, width) of the image that they shall belong to; unchecked if None.
-        max_num: Read only the first so many; all where None.
-        photo_crc: CRC-32 of that image's file; unchecked if 0, or if the proposals don't say.
+        image_size: (height, width) of the image that they must match; unchecked if None.
+        max_num: Maximum number to read, the first ones; None for all.
+        photo_crc: CRC-32 of that image's file; unchecked if 0 here or in the proposals.
 
     Returns:
         The proposals, boxes as int16.
 
     Raises:
-        UserError: If the file is missing or broken, or was made for another image.
+        UserError: If the file is missing or damaged, or was made for another image.
     """
-    proposals = _read(path)
-    _require_image(path, proposals, image_size, photo_crc)
-    return proposals.first(max_num)
-
-
-def _read(path: str | Path) -> Proposals:
-    try:
-        with np.load(path) as data:
-            return Proposals(
-                bboxes=data['bboxes'],
-                width=int(data['width']),
-                height=int(data['height']),
-                generator=str(data['generator']),
-                version=str(data['version']),
-                photo_crc=int(data['photo_crc']),
-                segments=_unpack_segments(data),
-            )
-    except FileNotFoundError:
+    if not Path(path).exists():
         raise UserError(
-            f'There are no proposals at {path}: make them with '
-            '`python tools/proposals/make_proposals.py CONFIG`.'
-        ) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f'{path} is not a readable proposal file ({error}): delete it and run '
-            'tools/proposals/make_proposals.py again.'
-        ) from None
-
-
-def _require_image(
-    path: str | Path, proposals: Proposals, size: tuple[int, int] | None, crc: int
-) -> None:
-    remedy = 'delete the file and run tools/proposals/make_proposals.py again'
-    if size is not None and size != (proposals.height, proposals.width):
+            f'There are no proposals at {path}: make them with `python {_MAKER} CONFIG`.'
+        )
+    remedy = f'delete the file and run {_MAKER} again'
+    with explain_read_errors(path, 'a proposal file', remedy), np.load(path) as data:
+        proposals = Proposals(
+            bboxes=data['bboxes'],
+            width=int(data['width']),
+            height=int(data['height']),
+            generator=str(data['generator']),
+            version=str(data['version']),
+            photo_crc=int(data['photo_crc']),
+            segments=_unpack_segments(data),
+        )
+    if image_size is not None and image_size != (proposals.height, proposals.width):
         raise UserError(
             f'{path} was made for a photo of {proposals.width} x {proposals.height} pixels, '
-            f'but the photo has {size[1]} x {size[0]}: {remedy}.'
+            f'but the photo has {image_size[1]} x {image_size[0]}: {remedy}.'
         )
-    if crc and proposals.photo_crc and crc != proposals.photo_crc:
+    if photo_crc and proposals.photo_crc not in (0, photo_crc):
         raise UserError(
             f'{path} was made for another photo of the same name and size, perhaps of another '
             f'data set: {remedy}.'
         )
+    return proposals.first(max_num)

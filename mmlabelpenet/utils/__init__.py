@@ -1,13 +1,14 @@
-"""Small things that every part of the package may use."""
+"""Utilities for all parts of the package."""
 
 from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
 from .errors import UserError, explain_read_errors
-from .files import atomic_path
+from .files import atomic_path, write_bytes, write_lines
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
     decode_image,
+    exif_orientation,
     image_size,
     read_image,
     read_image_bytes,
@@ -26,6 +27,7 @@ __all__ = [
     'box_intersections',
     'box_iou',
     'decode_image',
+    'exif_orientation',
     'explain_read_errors',
     'image_size',
     'in_evaluation',
@@ -35,4 +37,6 @@ __all__ = [
     'read_image_bytes',
     'register_all_modules',
     'unwrap_model',
+    'write_bytes',
+    'write_lines',
 ]

@@ -1,16 +1,16 @@
-"""mmengine's storage for checkpoints, without half files."""
+"""MMEngine's storage for checkpoints, with atomic writes."""
 
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from .files import atomic_path
+from .files import write_bytes
 
 
 class AtomicBackend(LocalBackend):
-    """Local files that are written beside their place and renamed.
+    """Local files that appear whole or not at all.
 
-    A config takes it as ``CheckpointHook(backend_args=dict(backend='atomic'))``.
+    A config uses it as ``CheckpointHook(backend_args=dict(backend='atomic'))``.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -18,10 +18,9 @@ class AtomicBackend(LocalBackend):
 
         Args:
             obj: Its content.
-            filepath: Where it shall lie; its folder is made where it is missing.
+            filepath: The file; its folder is created if it is missing.
         """
-        with atomic_path(filepath) as temporary:
-            temporary.write_bytes(obj)
+        write_bytes(filepath, obj)
 
 
 register_backend('atomic', AtomicBackend, force=True)

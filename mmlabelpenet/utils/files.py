@@ -1,21 +1,21 @@
-"""Writing files so that a cut session never leaves half of one."""
+"""Writing files so that an interrupted process never leaves half of one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place on success.
+    """Yield a temporary path beside ``path`` that replaces it on success.
 
     Args:
-        path: Where the finished file shall lie; its folder is made where it is missing.
+        path: The file to write; its folder is created if it is missing.
 
     Yields:
-        A path in the same folder and with the same suffix (writers that look at the suffix
-        work). It is renamed over ``path`` when the block ends, removed when it raises.
+        A path in the same folder and with the same suffix (for writers that choose a format by
+        the suffix). It is renamed to ``path`` when the block ends and removed when it raises.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,3 +26,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file, see :func:`atomic_path`."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_lines(path: str | Path, lines: Iterable[str]) -> None:
+    """Write a UTF-8 text file, each line with its line feed, see :func:`atomic_path`."""
+    write_bytes(path, ''.join(f'{line}\n' for line in lines).encode())

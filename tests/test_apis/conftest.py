@@ -7,8 +7,9 @@ from mmengine.config import Config
 from test_models.tiny import build_model, model_cfg
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets import ShapesDataset, make_shapes
+from mmlabelpenet.datasets import ShapesDataset
 from mmlabelpenet.proposals import Job, proposal_path, run_jobs
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import register_all_modules
 
 REPOSITORY = Path(__file__).parents[2]

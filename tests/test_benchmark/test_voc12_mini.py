@@ -11,7 +11,7 @@ from devkit import leave_configs_plain
 from mmengine.config import Config
 from test_end_to_end import run_tool, small_config
 
-from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import UserError
 
 PAGE = 'above\n<!-- voc12_mini.py begin -->\nold\n<!-- voc12_mini.py end -->\nbelow\n'

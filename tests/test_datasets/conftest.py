@@ -1,9 +1,9 @@
 import pytest
 from mmengine.registry import init_default_scope
 
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.proposals import Proposals, proposal_path, write_proposals
 from mmlabelpenet.registry import SCOPE
+from mmlabelpenet.testing import make_shapes
 
 
 @pytest.fixture(autouse=True)

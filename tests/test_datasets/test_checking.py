@@ -2,8 +2,8 @@ import image_kinds
 import pytest
 from PIL import Image
 
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, check_datasets
+from mmlabelpenet.testing import make_shapes
 
 
 @pytest.fixture
@@ -37,12 +37,12 @@ def image(root, name):
     return root / 'JPEGImages' / f'{name}.jpg'
 
 
-def test_sound_data_has_no_findings(shapes):
+def test_valid_data_has_no_findings(shapes):
     report = check(shapes, workers=3)
     assert kinds(report) == {}
     assert report.num_images == {'train': 12, 'val': 2, 'corloc': 12}
-    assert sum(report.images_of.values()) >= 12
-    assert min(report.images_of.values()) >= 1
+    assert sum(report.images_per_class.values()) >= 12
+    assert min(report.images_per_class.values()) >= 1
 
 
 def test_missing_unreadable_and_empty_images(shapes):
@@ -50,43 +50,46 @@ def test_missing_unreadable_and_empty_images(shapes):
     image_kinds.make_cut(shapes / 'JPEGImages', 'train_00001.jpg')
     image(shapes, 'val_00000').write_bytes(b'')
     report = check(shapes)
-    assert kinds(report) == {'missing or wrong': 1, 'unreadable': 2}
-    assert 'train_00000.jpg is missing (1 of 12' in report.findings['missing or wrong'][0]
+    assert kinds(report) == {'missing or invalid': 1, 'unreadable': 2}
+    assert 'train_00000.jpg is missing (1 of 12' in report.findings['missing or invalid'][0]
     assert report.unreadable == ['train_00001', 'val_00000']
     assert report.count(ERRORS) == 3
 
 
-def test_sizes_that_do_not_fit(shapes):
+def test_size_mismatches(shapes):
     Image.new('RGB', (10, 11)).save(image(shapes, 'val_00001'))
     found = check(shapes).findings
-    assert len(found['mis-sized']) == 3
-    assert 'val_00001.jpg has 10 x 11 pixels, its annotation says' in found['mis-sized'][0]
-    assert 'SegmentationClass/val_00001.png has' in found['mis-sized'][1]
-    assert len(found['box outside']) >= 1
+    assert len(found['size mismatch']) == 3
+    assert 'val_00001.jpg has 10 x 11 pixels, its annotation says' in found['size mismatch'][0]
+    assert 'SegmentationClass/val_00001.png has' in found['size mismatch'][1]
+    assert len(found['box outside the photo']) >= 1
 
 
 def test_broken_annotations_and_masks(shapes):
     (shapes / 'Annotations' / 'val_00000.xml').write_text('<')
     (shapes / 'SegmentationObject' / 'val_00001.png').write_bytes(b'nonsense')
     report = check(shapes)
-    assert kinds(report) == {'missing or wrong': 2}
-    assert 'val_00000.xml is no VOC annotation' in report.findings['missing or wrong'][0]
-    assert 'val_00001.png is not a readable mask' in report.findings['missing or wrong'][1]
+    assert kinds(report) == {'missing or invalid': 2}
+    assert (
+        'val_00000.xml cannot be read as a VOC annotation'
+        in report.findings['missing or invalid'][0]
+    )
+    assert 'val_00001.png cannot be read as a mask' in report.findings['missing or invalid'][1]
 
 
-def test_a_image_listed_twice_and_one_under_two_names(shapes):
+def test_an_image_listed_twice_and_one_under_two_names(shapes):
     split = shapes / 'ImageSets' / 'Main' / 'train.txt'
     split.write_text(split.read_text() + 'train_00003\n')
     image(shapes, 'train_00004').write_bytes(image(shapes, 'train_00005').read_bytes())
     found = check(shapes).findings
     assert 'train_00003 is listed 2 times for train.' in found['listed twice']
-    assert len(found['same photo twice']) == 1
-    assert 'train_00004.jpg and ' in found['same photo twice'][0]
+    assert len(found['duplicate photo']) == 1
+    assert 'train_00004.jpg and ' in found['duplicate photo'][0]
 
 
-def test_a_test_on_training_images_is_told(shapes):
+def test_training_images_in_a_test_are_reported(shapes):
     image(shapes, 'val_00000').write_bytes(image(shapes, 'train_00005').read_bytes())
-    found = check(shapes).findings['trained on and tested on']
+    found = check(shapes).findings['training photo in a test']
     assert [sentence.split(' ')[0][-13:] for sentence in found] == ['val_00000.jpg']
 
 
@@ -98,23 +101,23 @@ def test_untagged_images_and_rare_classes(tmp_path):
     (tmp_path / 'tags.csv').write_text('#classes,dog,cat,emu\na.jpg,dog\nb.jpg,dog;cat\nc.jpg\n')
     one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
     report = check_datasets({'train': [one], 'test': [one]}, min_images=2)
-    assert report.images_of == {'dog': 2, 'cat': 1, 'emu': 0}
-    assert kinds(report) == {'untagged': 1, 'few photos': 1, 'no photos': 1}
-    assert report.findings['no photos'] == ['The class emu has no training photo.']
+    assert report.images_per_class == {'dog': 2, 'cat': 1, 'emu': 0}
+    assert kinds(report) == {'untagged': 1, 'class with few photos': 1, 'class without photos': 1}
+    assert report.findings['class without photos'] == ['The class emu has no training photo.']
     assert (report.count(ERRORS), report.count(WARNINGS)) == (1, 2)
 
 
-def test_classes_that_typists_made_two_of(tmp_path):
+def test_similar_class_names_are_reported(tmp_path):
     Image.new('RGB', (9, 8)).save(tmp_path / 'a.jpg')
     (tmp_path / 'tags.csv').write_text('a.jpg,Fire truck;fire-trucks;cat;car\n')
     one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
     found = check_datasets({'train': [one]}, min_images=1).findings
-    assert found['names alike'] == [
-        'The classes Fire truck, fire-trucks may be one: mend the tags.'
+    assert found['similar class names'] == [
+        'The classes Fire truck, fire-trucks may be the same: fix the tags.'
     ]
 
 
-def test_a_data_set_that_is_not_there_is_one_finding(shapes, tmp_path):
+def test_a_missing_data_set_is_one_finding(shapes, tmp_path):
     report = check_datasets(
         {'train': [part(tmp_path / 'no', 'train')], 'val': [part(shapes, 'val')]}
     )

@@ -194,9 +194,9 @@ def test_the_config_counts_classes_and_gives_samples(root, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'images': 7}, 'is no COCO JSON'),
+        ({'images': 7}, 'cannot be read as a COCO JSON file'),
         ({'images': [{'id': 1}]}, "KeyError: 'file_name'"),
-        ({'categories': None}, 'is no COCO JSON'),
+        ({'categories': None}, 'cannot be read as a COCO JSON file'),
         ({'images': CONTENT['images'][1:]}, r'annotates the photo 139 \(1 in all\)'),
         (
             {'images': [*CONTENT['images'], {**CONTENT['images'][0], 'file_name': 'no.png'}]},
@@ -211,15 +211,15 @@ def test_broken_files_are_named(root, change, message):
 
 
 def test_missing_files_and_bad_masks_are_named(root):
-    with pytest.raises(UserError, match=r'annotations .*b\.json is missing'):
+    with pytest.raises(UserError, match=r'b\.json cannot be read as a COCO JSON file'):
         COCOInstanceDataset(str(root), 'b.json')
     (root / 'a.json').write_text('{')
-    with pytest.raises(UserError, match=r'a\.json is no COCO JSON'):
+    with pytest.raises(UserError, match=r'a\.json cannot be read as a COCO JSON file'):
         load(root)
     content = copy.deepcopy(CONTENT)
     content['annotations'][0]['segmentation'] = [[1, 2]]
     write(root, content)
-    with pytest.raises(UserError, match=r'A mask of .*000139\.png is neither'):
+    with pytest.raises(UserError, match=r'A mask of .*000139\.png cannot be read as polygons'):
         load(root, supervision='full', pipeline=PIPELINE)[0]
 
 

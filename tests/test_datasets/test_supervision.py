@@ -1,4 +1,5 @@
 import builtins
+import io
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmlabelpenet.utils import UserError
 from .conftest import store_boxes
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets' / 'shapes.py'
-FINER = ('Annotations', 'SegmentationClass', 'SegmentationObject')
+ANNOTATIONS = ('Annotations', 'SegmentationClass', 'SegmentationObject')
 
 
 @pytest.fixture
@@ -33,14 +34,14 @@ def cfg(shapes, tmp_path):
 
 
 def training_samples(cfg):
-    """What a training epoch reads, with the chance of flips fixed."""
+    """The samples of a training epoch, with a fixed seed for flips."""
     np.random.seed(0)
     return list(DATASETS.build(cfg.train_dataloader.dataset))
 
 
-def test_nonsense_in_every_xml_and_mask_changes_no_training_sample(cfg, shapes):
+def test_training_samples_do_not_depend_on_xml_files_and_masks(cfg, shapes):
     before = training_samples(cfg)
-    files = [path for folder in FINER for path in (shapes / folder).iterdir()]
+    files = [path for folder in ANNOTATIONS for path in (shapes / folder).iterdir()]
     assert len(files) == 3 * 6
     for path in files:
         path.write_bytes(b'\x00nonsense\xff' * 7)
@@ -52,22 +53,26 @@ def test_nonsense_in_every_xml_and_mask_changes_no_training_sample(cfg, shapes):
         assert torch.equal(one['data_samples'].tags, other['data_samples'].tags)
         boxes = [sample['data_samples'].proposals.bboxes for sample in (one, other)]
         assert torch.equal(*boxes)
-    with pytest.raises(UserError, match='is no VOC annotation'):
+    with pytest.raises(UserError, match='cannot be read as a VOC annotation'):
         DATASETS.build(cfg.corloc_dataloader.dataset)
 
 
-def test_training_opens_no_finer_file(cfg, monkeypatch):
+def test_training_opens_no_xml_file_or_mask(cfg, monkeypatch):
     opened = []
-    real = builtins.open
-    monkeypatch.setattr(
-        builtins, 'open', lambda file, *a, **k: opened.append(str(file)) or real(file, *a, **k)
-    )
+    real = io.open
+
+    def record(file, *args, **kwargs):
+        opened.append(str(file))
+        return real(file, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, 'open', record)
+    monkeypatch.setattr(io, 'open', record)
     training_samples(cfg)
     assert any('ImageSets' in path for path in opened)
-    assert not any(folder in path for path in opened for folder in FINER)
+    assert not any(folder in path for path in opened for folder in ANNOTATIONS)
 
 
-def test_training_samples_carry_tags_only(cfg):
+def test_training_samples_have_only_tags(cfg):
     for packed in training_samples(cfg):
         sample = packed['data_samples']
         assert len(sample.gt_instances) == 0

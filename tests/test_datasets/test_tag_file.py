@@ -29,7 +29,7 @@ EXPECTED = [('a.jpg', ['dog', 'cat'], []), ('sub/b.png', ['cat'], []), ('c.jpg',
         '"a.jpg", "dog ; cat"\r\nsub/b.png, cat\r\nc.jpg\r\n',
     ],
 )
-def test_ways_to_write_a_csv(tmp_path, text):
+def test_csv_layouts(tmp_path, text):
     content = read(tmp_path, text)
     assert rows(content) == EXPECTED
     assert content.classes == ('cat', 'dog')
@@ -52,7 +52,7 @@ def test_ways_to_write_a_csv(tmp_path, text):
         ),
     ],
 )
-def test_ways_to_write_json(tmp_path, text, name):
+def test_json_layouts(tmp_path, text, name):
     assert rows(read(tmp_path, text, name)) == EXPECTED
 
 
@@ -61,17 +61,17 @@ def test_a_byte_order_mark_and_any_letters(tmp_path):
     assert rows(content) == [('Zoë 犬.jpg', ['犬', 'Häkchen'], [])]
 
 
-def test_a_question_mark_leaves_open(tmp_path):
+def test_a_question_mark_makes_a_tag_unsure(tmp_path):
     assert rows(read(tmp_path, 'a.jpg,dog;?cat\n')) == [('a.jpg', ['dog'], ['cat'])]
 
 
-def test_the_file_may_order_its_classes(tmp_path):
+def test_the_file_may_list_its_classes(tmp_path):
     assert read(tmp_path, '#classes,dog,cat,emu\n' + CSV).classes == ('dog', 'cat', 'emu')
     text = '{"classes": ["dog", "cat"], "photos": {"a.jpg": ["cat"]}}'
     assert read(tmp_path, text, 'a.json').classes == ('dog', 'cat')
 
 
-def test_lines_that_cannot_be_used_are_told(tmp_path):
+def test_unusable_lines_are_reported(tmp_path):
     problems = read(tmp_path, '#classes,dog\na.jpg,dog\na.jpg,dog\n,dog\nb.jpg,dgo\n').problems
     assert len(problems) == 3
     assert 'names the photo a.jpg twice' in problems[0]
@@ -82,13 +82,17 @@ def test_lines_that_cannot_be_used_are_told(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'name', 'message'),
     [
-        ('', 't.csv', r't\.csv holds no tag at all: write one line a photo'),
-        ('a.jpg\nb.jpg\n', 't.csv', 'holds no tag at all'),
-        ('{"a.jpg": "dog"}', 't.json', r"t\.json is no JSON of tags .*'dog' is no list"),
-        ('{"a.jpg": [1]}', 't.json', '1 is no name'),
-        ('{"a.jpg"', 't.json', r't\.json is no JSON of tags'),
+        ('', 't.csv', r't\.csv contains no tag: write one line per photo'),
+        ('a.jpg\nb.jpg\n', 't.csv', 'contains no tag'),
+        (
+            '{"a.jpg": "dog"}',
+            't.json',
+            r"t\.json cannot be read as a JSON tag file .*'dog' is no list",
+        ),
+        ('{"a.jpg": [1]}', 't.json', r'\[1\] is no list of names'),
+        ('{"a.jpg"', 't.json', r't\.json cannot be read as a JSON tag file'),
         ('[{"photo": "a.jpg"}]', 't.json', r"KeyError: 'tags'"),
-        ('7', 't.json', 'is no JSON of tags'),
+        ('7', 't.json', 'cannot be read as a JSON tag file'),
     ],
 )
 def test_bad_files_are_named(tmp_path, text, name, message):

@@ -33,7 +33,7 @@ def load(folder, **kwargs):
     return TagFileDataset(data_root=str(folder), tag_file='tags.csv', **kwargs)
 
 
-def test_a_line_is_a_image_and_classes_are_those_of_the_file(images):
+def test_a_line_is_an_image_and_classes_are_those_of_the_file(images):
     dataset = load(images, serialize_data=False)
     assert dataset.metainfo['classes'] == ('cat', 'dog')
     assert dataset.metainfo['palette'] == [(128, 0, 0), (0, 128, 0)]
@@ -55,7 +55,7 @@ def test_a_line_is_a_image_and_classes_are_those_of_the_file(images):
     assert dataset.get_cat_ids(1) == [0]
 
 
-def test_names_are_found_however_their_accents_are_composed(images):
+def test_names_match_in_any_unicode_normalisation(images):
     composed = unicodedata.normalize('NFC', 'Zoë.jpg')
     Image.new('RGB', (3, 2)).save(images / unicodedata.normalize('NFD', composed))
     (images / 'tags.csv').write_text(f'{composed},dog\n', encoding='utf-8')
@@ -64,7 +64,7 @@ def test_names_are_found_however_their_accents_are_composed(images):
     assert info['img_id'] == 'Zoë'
 
 
-def test_a_skip_list_takes_images_out_even_missing_ones(images, tmp_path):
+def test_a_skip_list_removes_images_even_missing_ones(images, tmp_path):
     (images / 'a.jpg').unlink()
     with pytest.raises(UserError, match=r'pets/a\.jpg is missing \(1 of 3 in .*tags\.csv\)'):
         load(images)
@@ -72,7 +72,7 @@ def test_a_skip_list_takes_images_out_even_missing_ones(images, tmp_path):
     dataset = load(images, skip=str(tmp_path / 'skip.txt'))
     assert [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] == ['b']
     assert dataset.metainfo['classes'] == ('cat', 'dog')
-    with pytest.raises(UserError, match=r'skip list .*no\.txt cannot be read'):
+    with pytest.raises(UserError, match=r'no\.txt cannot be read as a skip list'):
         load(images, skip='no.txt')
 
 
@@ -84,13 +84,13 @@ def test_images_that_differ_only_in_their_suffix_are_refused(images):
 
 
 @pytest.mark.parametrize('name', ['../pets/a.jpg', '/pets/a.jpg', 'sub/../../a.jpg'])
-def test_names_that_lead_out_of_the_folder_are_refused(images, name):
+def test_names_outside_the_folder_are_refused(images, name):
     (images / 'tags.csv').write_text(f'{name},dog\n')
     with pytest.raises(UserError, match=r'which is not within .*pets: name photos relative'):
         load(images)
 
 
-def test_faults_are_collected_where_they_are_no_errors(images):
+def test_problems_are_collected_if_not_strict(images):
     (images / 'tags.csv').write_text('a.jpg,dog\na.jpg,dog\nno.jpg,cat\nnone.jpg,cat\n')
     dataset = load(images, strict=False)
     assert len(dataset) == 3
@@ -98,7 +98,7 @@ def test_faults_are_collected_where_they_are_no_errors(images):
     assert 'no.jpg is missing' in dataset.problems[1]
 
 
-def test_images_to_test_with_keep_the_classes_of_those_to_learn_from(images):
+def test_test_images_have_the_classes_of_the_training_images(images):
     (images / 'test.csv').write_text('a.jpg,dog\n')
     dataset = TagFileDataset(str(images), 'test.csv', class_file='tags.csv')
     assert dataset.metainfo['classes'] == ('cat', 'dog')
@@ -108,8 +108,8 @@ def test_images_to_test_with_keep_the_classes_of_those_to_learn_from(images):
         TagFileDataset(str(images), 'test.csv', class_file='tags.csv')
 
 
-def test_bad_settings_are_one_sentence(images):
-    with pytest.raises(UserError, match="holds tags alone: say supervision='tags'"):
+def test_wrong_settings_are_explained(images):
+    with pytest.raises(UserError, match="contains tags only: set supervision='tags'"):
         load(images, supervision='full')
     with pytest.raises(UserError, match="no class 'emu': choose from cat, dog"):
         load(images, metainfo={'classes': ['emu']})
@@ -118,7 +118,7 @@ def test_bad_settings_are_one_sentence(images):
     assert load(images, metainfo={'classes': ['dog']}).get_data_info(1)['ignored_tags'] == [0]
 
 
-def test_the_model_counts_the_classes_of_the_file(images, monkeypatch):
+def test_the_model_has_the_number_of_classes_of_the_file(images, monkeypatch):
     options = {'data_root': str(images), 'tag_file': 'tags.csv', 'proposal_root': '/p'}
     cfg = read_config(CONFIG, options)
     assert cfg.model.num_classes == 2
@@ -131,13 +131,13 @@ def test_the_model_counts_the_classes_of_the_file(images, monkeypatch):
     assert read_config(CONFIG).model.num_classes == 2
 
 
-def test_an_inheriting_config_names_the_data_in_two_lines(images, tmp_path):
+def test_an_inheriting_config_sets_the_data_in_two_lines(images, tmp_path):
     child = tmp_path / 'mine.py'
     child.write_text(f'_base_ = {CONFIG!r}\ndata_root = {str(images)!r}\ntag_file = "tags.csv"\n')
     cfg = read_config(str(child))
     assert cfg.model.num_classes == 2
     assert cfg.test_dataloader.dataset.data_root == str(images)
-    # What the runner writes into the work folder is read again as it is.
+    # The config that the runner dumps into the work folder gives the same.
     cfg.dump(tmp_path / 'dumped.py')
     again = read_config(str(tmp_path / 'dumped.py'))
     assert again.train_dataloader.dataset.data_root == str(images)
@@ -171,7 +171,7 @@ def test_proposals_training_and_testing_see_the_same_pixels(tmp_path, name, monk
     loaded = LoadImageFromFile()({'img_path': str(path)})
     np.testing.assert_array_equal(loaded['img'], seen[0])
     assert loaded['ori_shape'] == seen[0].shape[:2]
-    # Loading proposals checks that they are of the size and the file of the image.
+    # Loading proposals checks the size and the checksum of the image.
     train, test = (
         DATASETS.build(loader.dataset)[0] for loader in (cfg.train_dataloader, cfg.test_dataloader)
     )
@@ -194,12 +194,12 @@ def test_proposals_of_another_image_of_the_same_name_and_size_are_refused(images
     Image.new('RGB', (30, 20), 'red').save(images / 'a.jpg')
     with pytest.raises(UserError, match='another photo of the same name and size'):
         load(images, pipeline=pipeline)[0]
-    # Imported proposals know no image's file: only the size is checked.
+    # Imported proposals have no checksum of the image: only the size is checked.
     store_boxes(tmp_path, info, (20, 30), np.array([[0, 0, 9, 9]]))
     assert load(images, pipeline=pipeline)[0]['proposals'].tolist() == [[0, 0, 9, 9]]
 
 
-def test_a_truncated_image_stops_training_by_its_name(images):
+def test_a_truncated_image_stops_training_with_its_name(images):
     image_kinds.make_cut(images, 'a.jpg')
     dataset = load(images, pipeline=[{'type': 'LoadImageFromFile'}])
     with pytest.raises(UserError, match=r'pets/a\.jpg is damaged .* name it in a skip list'):

@@ -11,7 +11,7 @@ from mmlabelpenet.datasets import (
     PackWeakInputs,
     ShapesDataset,
 )
-from mmlabelpenet.datasets.transforms.loading import split_instances
+from mmlabelpenet.datasets.transforms.masks import split_instances
 from mmlabelpenet.utils import UserError
 
 from .conftest import store_boxes
@@ -136,7 +136,7 @@ def test_class_values_are_mapped_and_void_stays(tmp_path):
     assert loaded['gt_seg_map'].tolist() == [[0, 0, 1, 255]]
     assert loaded['gt_mask_instances'].labels.tolist() == [0]
     (tmp_path / 'object.png').write_bytes(b'nonsense')
-    with pytest.raises(UserError, match=r'object\.png is not a readable mask'):
+    with pytest.raises(UserError, match=r'object\.png cannot be read as a mask'):
         LoadInstanceMasks()(dict(results))
 
 

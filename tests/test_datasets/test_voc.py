@@ -51,7 +51,7 @@ def test_tags_come_from_the_class_lists_and_no_image_is_dropped(devkit):
     assert dataset.get_cat_ids(1) == [DOG]
 
 
-def test_without_supervision_the_split_s_list_is_all_that_is_read(devkit):
+def test_without_supervision_only_the_list_of_the_split_is_read(devkit):
     for path in (devkit / 'ImageSets' / 'Main').glob('*_trainval.txt'):
         path.unlink()
     info = load(devkit, supervision='none').get_data_info(0)
@@ -65,12 +65,12 @@ def test_a_line_without_a_mark_is_named(devkit):
         load(devkit)
 
 
-def test_tag_supervision_knows_nothing_finer(devkit):
+def test_tag_supervision_has_only_tags(devkit):
     known = {'img_id', 'img_path', 'dataset_name', 'num_classes', 'tags', 'ignored_tags'}
     assert set(load(devkit, serialize_data=False).data_list[0]) == known
 
 
-def test_the_folder_names_the_data_set_also_with_a_trailing_slash(devkit):
+def test_the_folder_names_the_data_set_even_with_a_trailing_slash(devkit):
     assert load(f'{devkit}/').get_data_info(0)['dataset_name'] == 'VOC2007'
 
 
@@ -84,7 +84,7 @@ def test_boxes_become_zero_based_and_difficult_ones_are_flagged(devkit):
     assert 'seg_map_path' not in info
 
 
-def test_mask_paths_where_both_pngs_exist(devkit):
+def test_mask_paths_exist_if_both_pngs_do(devkit):
     for folder in ('SegmentationClass', 'SegmentationObject'):
         (devkit / folder).mkdir()
         Image.fromarray(np.zeros((20, 30), np.uint8)).save(devkit / folder / '000005.png')
@@ -108,7 +108,7 @@ def test_a_subset_of_classes_renumbers_labels_and_palette(devkit):
     assert len(dataset) == 3
 
 
-def test_a_image_that_no_class_list_names_has_no_tags(devkit):
+def test_an_image_in_no_class_list_has_no_tags(devkit):
     Image.new('RGB', (30, 20)).save(devkit / 'JPEGImages' / '000010.jpg')
     with open(devkit / 'ImageSets' / 'Main' / 'trainval.txt', 'a') as file:
         file.write('000010\n')
@@ -119,13 +119,16 @@ def test_a_image_that_no_class_list_names_has_no_tags(devkit):
     ('missing', 'message'),
     [
         ('', r'no data set at .*VOC2007: unpack'),
-        ('ImageSets/Main/trainval.txt', r'list .*trainval\.txt is missing: unpack'),
-        ('ImageSets/Main/cat_trainval.txt', r'list .*cat_trainval\.txt is missing'),
+        (
+            'ImageSets/Main/trainval.txt',
+            r'trainval\.txt cannot be read as a list .*unpack',
+        ),
+        ('ImageSets/Main/cat_trainval.txt', r'cat_trainval\.txt cannot be read as a list'),
         ('JPEGImages/000007.jpg', r'photo .*000007\.jpg is missing \(1 of 3'),
-        ('Annotations/000007.xml', r'annotation .*000007\.xml is missing'),
+        ('Annotations/000007.xml', r'000007\.xml cannot be read as a VOC annotation'),
     ],
 )
-def test_what_is_missing_is_named(devkit, missing, message):
+def test_missing_files_are_named(devkit, missing, message):
     os.rename(devkit / missing, devkit.parent / 'elsewhere')
     with pytest.raises(UserError, match=message):
         load(devkit, supervision='full')
@@ -137,7 +140,7 @@ def test_what_is_missing_is_named(devkit, missing, message):
 )
 def test_a_damaged_annotation_is_named(devkit, text):
     (devkit / 'Annotations' / '000007.xml').write_text(text)
-    with pytest.raises(UserError, match=r'000007\.xml is no VOC annotation'):
+    with pytest.raises(UserError, match=r'000007\.xml cannot be read as a VOC annotation'):
         load(devkit, supervision='full')
 
 

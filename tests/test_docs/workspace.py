@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.testing import make_shapes
 
 from .pages import REPOSITORY
 

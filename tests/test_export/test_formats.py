@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mmlabelpenet.datasets import LoadInstanceMasks, VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import voc_palette
+from mmlabelpenet.datasets.devkit import voc_palette
 from mmlabelpenet.export import write_coco, write_voc, write_yolo
 from mmlabelpenet.utils import UserError
 
@@ -219,7 +219,7 @@ def test_nothing_is_exported_over_its_own_data_set(tmp_path, write_image):
 
 @pytest.mark.parametrize(
     ('classes', 'told'),
-    [(('a/b',), "class 'a/b' can not name"), (tuple(map(str, range(255))), 'not 255')],
+    [(('a/b',), "class 'a/b' cannot name"), (tuple(map(str, range(255))), 'not 255')],
 )
 def test_classes_that_a_devkit_cannot_hold_are_told(tmp_path, images, classes, told):
     with pytest.raises(UserError, match=told):

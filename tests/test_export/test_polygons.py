@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.datasets.shapes import make_scene
 from mmlabelpenet.export import join_rings, mask_to_polygons
+from mmlabelpenet.testing import make_scene
 
 from .conftest import decode, iou, ring
 

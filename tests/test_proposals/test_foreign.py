@@ -21,7 +21,7 @@ from mmlabelpenet.proposals import (
 )
 from mmlabelpenet.utils import UserError
 
-# Rows 3 to 10 and columns 5 to 20 of an image, counted from 1; then its first pixel.
+# Rows 3 to 10 and columns 5 to 20 of an image, 1-based; then its first pixel.
 MATLAB = np.array([[3, 5, 10, 20], [1, 1, 1, 1]])
 OURS = [[4, 2, 20, 10], [0, 0, 1, 1]]
 
@@ -81,7 +81,7 @@ def test_mmdet_2_has_an_order(tmp_path):
 
 
 @pytest.mark.parametrize('key', ['ids', 'indexes'])
-def test_detectron_holds_both_corners(tmp_path, key):
+def test_detectron_includes_both_corners(tmp_path, key):
     boxes = [np.array([[4, 2, 19, 9], [0, 0, 0, 0]], np.float32)]
     content = {'boxes': boxes, key: [5], 'scores': [np.array([0.1, 0.2])]}
     found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'detectron').by_name
@@ -90,7 +90,7 @@ def test_detectron_holds_both_corners(tmp_path, key):
 
 
 @pytest.mark.parametrize(('mode', 'box'), [(0, [4, 2, 20, 10]), (1, [4, 2, 16, 8])])
-def test_detectron2_ends_before_the_corner_or_gives_sizes(tmp_path, mode, box, monkeypatch):
+def test_detectron2_excludes_the_last_corner_or_gives_sizes(tmp_path, mode, box, monkeypatch):
     BoxMode = IntEnum(
         'BoxMode', {'XYXY_ABS': 0, 'XYWH_ABS': 1}, module='detectron2.structures.boxes'
     )
@@ -123,7 +123,7 @@ class Evil:
 
 
 @pytest.mark.parametrize('content', [Evil(), {'a.jpg': torch.nn.ReLU()}])
-def test_a_pickle_that_could_run_something_is_refused(tmp_path, content, capfd):
+def test_a_pickle_that_could_execute_code_is_refused(tmp_path, content, capfd):
     with pytest.raises(UserError, match='which is no array'):
         read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet')
     assert 'should not run' not in capfd.readouterr().err
@@ -139,7 +139,7 @@ def test_files_of_another_kind_are_named(tmp_path, format_name):
         read_foreign(tmp_path / 'none', format_name)
 
 
-def test_what_does_not_belong_together_is_told(tmp_path):
+def test_inconsistent_files_are_refused(tmp_path):
     savemat(tmp_path / 'a.mat', {'boxes': cells(MATLAB)})
     with pytest.raises(UserError, match='has no images but boxes'):
         read_foreign(tmp_path / 'a.mat', 'selective_search')
@@ -148,7 +148,7 @@ def test_what_does_not_belong_together_is_told(tmp_path):
     savemat(tmp_path / 'b.mat', {'boxes': cells(MATLAB), 'images': cells('1', '2')})
     with pytest.raises(UserError, match='2 names and boxes of 1 photos'):
         read_foreign(tmp_path / 'b.mat', 'selective_search')
-    with pytest.raises(UserError, match='has no id for each'):
+    with pytest.raises(UserError, match='does not have an id for each'):
         read_foreign(pickled(tmp_path / 'c.pkl', {'boxes': [1], 'ids': []}), 'detectron')
     content = {'boxes': [], 'ids': [], 'bbox_mode': 4}
     with pytest.raises(UserError, match='boxes of mode 4'):
@@ -180,7 +180,7 @@ ONE = ForeignBoxes(np.array([[0.0, 0, 1, 1]]))
         ('139', 139),
     ],
 )
-def test_ways_to_call_a_image(name, img_id):
+def test_names_of_an_image(name, img_id):
     others = {'000006': ONE, '2009000008': ONE, '1390': ONE}
     match = match_images(ForeignProposals({**others, name: ONE}), [info('7'), info(img_id)])
     assert list(match.boxes) == [1]
@@ -195,7 +195,7 @@ def test_sets_of_other_images_are_refused():
     assert list(match_images(ForeignProposals({}, [ONE]), [info('7')]).boxes) == [0]
 
 
-def test_boxes_are_ordered_rounded_cut_and_told_once():
+def test_boxes_are_sorted_rounded_clipped_and_unique():
     bboxes = np.array(
         [[0, 0, 5, 5], [-0.6, 1.4, 21, 9], [3, 3, 3.2, 8], [0, 0, 5, 5], [1, 1, 2, 2]]
     )
@@ -207,7 +207,7 @@ def test_boxes_are_ordered_rounded_cut_and_told_once():
     assert len(to_proposals(ForeignBoxes(np.zeros((0, 4))), (12, 20), 'mcg')) == 0
 
 
-def test_a_pixel_over_is_rounding_and_more_is_another_image():
+def test_boxes_may_exceed_the_image_by_a_pixel_only():
     assert not exceeds(ForeignBoxes(np.array([[-1.0, -1, 21, 13]])), (12, 20))
     assert exceeds(ForeignBoxes(np.array([[0.0, 0, 22, 12]])), (12, 20))
     assert exceeds(ForeignBoxes(np.array([[-2.0, 0, 20, 12]])), (12, 20))

@@ -35,7 +35,7 @@ def test_number_of_processes_does_not_change_the_files(jobs):
     assert [job.out.read_bytes() for job in jobs] == alone
 
 
-def test_finished_images_are_skipped_and_damaged_files_made_anew(jobs):
+def test_finished_images_are_skipped_and_damaged_files_replaced(jobs):
     assert [outcome.made for outcome in run_jobs(jobs[:2], FAST)] == [True, True]
     whole = jobs[1].out.read_bytes()
     jobs[1].out.write_bytes(whole[:50])
@@ -57,14 +57,14 @@ def test_a_replaced_image_of_the_same_size_is_searched_again(jobs):
     assert len(read_proposals(jobs[0].out)) == 1
 
 
-def test_overlaps_are_measured_where_the_truth_is_known(jobs):
+def test_overlaps_are_measured_if_ground_truth_is_known(jobs):
     jobs[0].gt_bboxes = np.array([[0, 0, 80, 60]])
     np.testing.assert_allclose(run_job(jobs[0], FAST).overlaps, [1])
     assert run_job(jobs[1], FAST).overlaps is None
 
 
 @pytest.mark.parametrize('content', [b'', b'no photo'])
-def test_a_damaged_image_is_named_also_by_a_worker(jobs, content):
+def test_a_damaged_image_is_named(jobs, content):
     with open(jobs[1].img_path, 'wb') as file:
         file.write(content)
     with pytest.raises(UserError, match=r'1\.png is damaged'):
@@ -77,13 +77,13 @@ def test_a_missing_image_is_named(jobs, tmp_path):
         run_job(Job(str(tmp_path / 'gone.jpg'), jobs[0].out), FAST)
 
 
-def test_summary_tells_time_of_new_images_only():
+def test_summary_has_the_time_of_new_images_only():
     outcomes = [
         Outcome(10, 2.0, True, np.array([0.6])),
         Outcome(30, 0.0, False, np.array([0.4])),
     ]
     text = summarize_outcomes(outcomes)
-    assert '1 photos done, 1 were there already' in text
+    assert '1 photos done, 1 existed already' in text
     assert '20 on average, 10 to 30' in text
     assert 'process: 2.00' in text
     assert 'recall_50 0.500' in text

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlabelpenet.datasets import make_shapes
-from mmlabelpenet.proposals import read_proposals, true_boxes
+from mmlabelpenet.proposals import ground_truth_boxes, read_proposals
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -63,19 +63,19 @@ def test_a_folder_of_images_is_enough(shapes, tmp_path):
     assert all(len(read_proposals(file)) <= 5 for file in files)
 
 
-def test_inclusive_true_boxes_become_exclusive_and_difficult_ones_go():
+def test_inclusive_ground_truth_boxes_become_exclusive_without_difficult_ones():
     objects = [
         {'bbox': [1.0, 2.0, 4.0, 6.0], 'ignore_flag': 0},
         {'bbox': [0.0, 0.0, 9.0, 9.0], 'ignore_flag': 1},
     ]
-    np.testing.assert_array_equal(true_boxes({'instances': objects}), [[1, 2, 5, 7]])
-    assert true_boxes({'tags': [1]}) is None
+    np.testing.assert_array_equal(ground_truth_boxes({'instances': objects}), [[1, 2, 5, 7]])
+    assert ground_truth_boxes({'tags': [1]}) is None
 
 
-def test_bad_input_is_one_sentence(tmp_path):
+def test_wrong_input_is_explained_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match='no config and no folder at nowhere'):
         tool.main(['nowhere'])
-    with pytest.raises(UserError, match='holds no photos'):
+    with pytest.raises(UserError, match='contains no photos'):
         tool.main([str(tmp_path)])
     (tmp_path / 'broken.py').write_text('train_dataloader = dict(')
     with pytest.raises(UserError, match=r'broken\.py cannot be read as a config'):

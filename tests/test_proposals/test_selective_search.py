@@ -32,7 +32,7 @@ def test_same_image_same_boxes_in_the_same_order():
     np.testing.assert_array_equal(first, search_regions(image()))
 
 
-def test_boxes_lie_in_the_image_without_near_repeats_and_fall_in_area():
+def test_boxes_lie_in_the_image_without_near_duplicates_by_falling_area():
     proposals = make_proposals(image())
     boxes = proposals.bboxes
     sides = boxes[:, 2:] - boxes[:, :2]
@@ -50,7 +50,7 @@ def test_max_num_keeps_the_largest():
     )
 
 
-def test_a_large_image_is_searched_small_and_answered_in_its_own_pixels():
+def test_a_large_image_is_searched_at_a_smaller_size():
     large = cv2.resize(image(), None, fx=5, fy=5, interpolation=cv2.INTER_NEAREST)
     proposals = make_proposals(large, max_side=120)
     assert (proposals.width, proposals.height) == (600, 450)
@@ -59,7 +59,7 @@ def test_a_large_image_is_searched_small_and_answered_in_its_own_pixels():
 
 
 @pytest.mark.parametrize('shape', [(6, 8), (1, 1), (100, 100), (3, 200)])
-def test_grey_and_tiny_images_have_one_proposal_the_whole(shape):
+def test_uniform_and_tiny_images_have_the_whole_as_only_proposal(shape):
     grey = np.full((*shape, 3), 128, dtype=np.uint8)
     assert make_proposals(grey).bboxes.tolist() == [[0, 0, shape[1], shape[0]]]
 
@@ -71,12 +71,12 @@ def test_suppression_keeps_the_earlier_of_two_that_overlap():
 
 
 def test_suppression_lets_only_kept_boxes_suppress():
-    # .8 between neighbours, .64 between the ends: the middle one falls and saves the last.
+    # IoU .8 of neighbours, .64 of the ends: the middle box is removed, so the last one stays.
     boxes = np.array([[0, 0, 100, 10], [0, 0, 80, 10], [0, 0, 64, 10]])
     np.testing.assert_array_equal(suppress_duplicates(boxes, iou_thr=0.7), boxes[[0, 2]])
 
 
-def test_opencv_without_contrib_is_told_what_to_install(monkeypatch):
+def test_opencv_without_contrib_explains_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, 'ximgproc')
     with pytest.raises(UserError, match='opencv-contrib-python-headless'):
         search_regions(image())

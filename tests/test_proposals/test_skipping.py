@@ -8,7 +8,7 @@ FAST = {'quality': 'fast', 'max_num': None}
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_unreadable_images_are_skipped_by_name_and_only_when_asked(tmp_path, workers):
+def test_unreadable_images_are_skipped_by_name_and_only_on_request(tmp_path, workers):
     good = image_kinds.make(tmp_path, 'colour.png')
     bad = image_kinds.make_cut(tmp_path, 'cut.jpg')
     jobs = [Job(str(path), tmp_path / f'{path.stem}.npz') for path in (good, bad)]
@@ -16,7 +16,7 @@ def test_unreadable_images_are_skipped_by_name_and_only_when_asked(tmp_path, wor
         with pytest.raises(UserError, match=r'cut\.jpg is damaged'):
             run_jobs(jobs, FAST, workers)
     outcomes = run_jobs(jobs, FAST, workers, skip_unreadable=True)
-    assert [bool(outcome.fault) for outcome in outcomes] == [False, True]
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True]
     said = summarize_outcomes(outcomes)
     assert 'cut.jpg is damaged' in said
     assert ', 1 skipped\n' in said

@@ -51,7 +51,7 @@ def test_the_same_proposals_give_the_same_file(tmp_path):
     assert (tmp_path / 'a.npz').read_bytes() == (tmp_path / 'b.npz').read_bytes()
 
 
-def test_a_image_of_another_size_is_refused(tmp_path):
+def test_an_image_of_another_size_is_refused(tmp_path):
     write_proposals(tmp_path / 'a.npz', make())
     with pytest.raises(UserError, match=r'a\.npz was made for a photo of 20 x 12 .* 12 x 20'):
         read_proposals(tmp_path / 'a.npz', image_size=(20, 12))
@@ -64,11 +64,11 @@ def test_missing_and_broken_files_name_the_remedy(tmp_path):
     whole = (tmp_path / 'a.npz').read_bytes()
     for broken in (b'', b'nonsense', whole[: len(whole) // 2]):
         (tmp_path / 'a.npz').write_bytes(broken)
-        with pytest.raises(UserError, match=r'a\.npz is not a readable proposal file'):
+        with pytest.raises(UserError, match=r'a\.npz cannot be read as a proposal file'):
             read_proposals(tmp_path / 'a.npz')
 
 
-def test_a_image_beyond_int16_is_refused(tmp_path):
+def test_an_image_too_large_for_int16_is_refused(tmp_path):
     with pytest.raises(UserError, match='40000 x 12'):
         write_proposals(tmp_path / 'a.npz', make(width=40000))
     assert not list(tmp_path.iterdir())

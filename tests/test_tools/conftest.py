@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets.shapes import make_shapes
+from mmlabelpenet.testing import make_shapes
 
 from . import toy_model
 

@@ -21,17 +21,17 @@ def options(pets, *more):
     return ['--cfg-options', f'data_root={pets}', 'tag_file=tags.csv', *more]
 
 
-def test_sound_data_ends_with_code_0(tool, pets, capsys):
+def test_valid_data_ends_with_code_0(tool, pets, capsys):
     tool('misc/check_dataset', CONFIG, '--min-images', '4', *options(pets))
     said = capsys.readouterr().out
     assert '4 to train, 4 to test' in said
     assert '| dog   |               4 |' in said
-    assert said.endswith('0 errors, 0 things to look at\n')
+    assert said.endswith('0 errors, 0 warnings\n')
 
 
-def test_few_images_are_an_error_only_when_asked(tool, pets, capsys):
+def test_few_images_are_an_error_only_in_strict_mode(tool, pets, capsys):
     tool('misc/check_dataset', CONFIG, '--min-images', '5', *options(pets))
-    assert 'look at: few photos (1)' in capsys.readouterr().out
+    assert 'WARNING: class with few photos (1)' in capsys.readouterr().out
     with pytest.raises(SystemExit) as left:
         tool('misc/check_dataset', CONFIG, '--strict', '--min-images', '5', *options(pets))
     assert left.value.code == 1
@@ -42,7 +42,9 @@ def test_unreadable_images_end_with_code_1_and_can_be_skipped(tool, pets, tmp_pa
     (pets / 'c.jpg').write_bytes(b'no photo')
     skip = tmp_path / 'skip.txt'
     with pytest.raises(SystemExit) as left:
-        tool('misc/check_dataset', CONFIG, '--max-told', '1', '--write-skip', skip, *options(pets))
+        tool(
+            'misc/check_dataset', CONFIG, '--max-lines', '1', '--write-skip', skip, *options(pets)
+        )
     assert left.value.code == 1
     said = capsys.readouterr().out
     assert 'ERROR: unreadable (2)\n' in said

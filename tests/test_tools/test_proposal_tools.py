@@ -16,7 +16,7 @@ XML = """<annotation><size><width>{w}</width><height>{h}</height></size><object>
 <difficult>0</difficult><bndbox><xmin>3</xmin><ymin>2</ymin><xmax>12</xmax><ymax>11</ymax></bndbox>
 </object></annotation>"""
 IDS = ('000005', '000007')
-# The cat's own box, in our coordinates.
+# The cat's box, in this package's coordinates.
 CAT = [2, 1, 12, 11]
 
 
@@ -78,7 +78,7 @@ def read(tmp_path, year, img_id):
     return read_proposals(proposal_path(tmp_path / 'proposals', year, img_id)).bboxes.tolist()
 
 
-def test_the_year_keeps_images_of_one_name_apart(tool, configs, tmp_path):
+def test_the_year_separates_images_of_the_same_name(tool, configs, tmp_path):
     save_selective_search(tmp_path / '2007.mat', [2, 3, 11, 12])
     save_selective_search(tmp_path / '2012.mat', [1, 1, 22, 30])
     common = ['--format', 'selective_search', '--split', 'train']
@@ -95,11 +95,11 @@ def test_boxes_of_the_other_year_are_refused(tool, configs, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         tool('proposals/import_proposals', configs['VOC2007'], tmp_path / '2012.mat', *arguments)
     assert left.value.code == 2
-    assert 'Boxes of 2 of 2 photos reach beyond them' in capsys.readouterr().err
+    assert 'Boxes of 2 of 2 photos exceed them' in capsys.readouterr().err
     assert not (tmp_path / 'proposals').exists()
 
 
-def test_a_part_of_a_set_just_works(tool, configs, tmp_path, capsys):
+def test_proposals_of_a_part_of_a_data_set(tool, configs, tmp_path, capsys):
     """A set of all images serves half of them, on import, at the check and in training."""
     register_all_modules()
     save_selective_search(tmp_path / '2007.mat', [2, 3, 11, 12])
@@ -140,7 +140,7 @@ def store(tmp_path, img_id, boxes, width=20, height=12, crc=0):
     write_proposals(path, Proposals(np.array(boxes), width, height, 'hand', '1', crc))
 
 
-def test_the_check_tells_recall_and_counts(tool, configs, tmp_path):
+def test_the_check_measures_recall_and_counts(tool, configs, tmp_path):
     # The one holds the cat itself; the other 6 of its 10 columns: IoU .6.
     store(tmp_path, IDS[0], [CAT, [0, 0, 20, 12]])
     store(tmp_path, IDS[1], [[2, 1, 8, 11]])
@@ -176,7 +176,7 @@ def test_the_check_tells_recall_and_counts(tool, configs, tmp_path):
         (None, 'photos without proposals'),
     ],
 )
-def test_the_check_names_what_is_wrong(tool, configs, tmp_path, capsys, change, kind):
+def test_the_check_names_problems(tool, configs, tmp_path, capsys, change, kind):
     store(tmp_path, IDS[0], [CAT])
     if change is not None:
         store(tmp_path, IDS[1], **change)

@@ -6,7 +6,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import read_label_map, write_label_map
+from mmlabelpenet.datasets.devkit import read_mask, write_mask
 
 from .conftest import REPOSITORY
 
@@ -58,7 +58,7 @@ def devkit(tmp_path):
     for img_id in VOC['train.txt']:
         for folder, value in (('SegmentationClass', CAT + 1), ('SegmentationObject', 1)):
             values = np.where(objects() == 1, value, np.where(objects() == 2, 255, 0))
-            write_label_map(root / folder / f'{img_id}.png', values)
+            write_mask(root / folder / f'{img_id}.png', values)
     return root
 
 
@@ -85,13 +85,13 @@ def test_all_images_but_those_of_val_with_the_tags_of_their_masks(tool, sbd, dev
 
 def test_masks_are_those_of_sbd(tool, sbd, devkit):
     tool('dataset_converters/sbd', sbd, '--devkit', devkit)
-    classes = read_label_map(devkit / 'SegmentationClass/2008_000001.png')
+    classes = read_mask(devkit / 'SegmentationClass/2008_000001.png')
     np.testing.assert_array_equal(classes, np.array([0, CAT + 1, DOG + 1])[objects()])
     np.testing.assert_array_equal(
-        read_label_map(devkit / 'SegmentationObject/2008_000001.png'), objects()
+        read_mask(devkit / 'SegmentationObject/2008_000001.png'), objects()
     )
     # One object only: Matlab's arrays of one number are numbers.
-    one = read_label_map(devkit / 'SegmentationClass/2008_000003.png')
+    one = read_mask(devkit / 'SegmentationClass/2008_000003.png')
     np.testing.assert_array_equal(one, (objects() == 1) * (DOG + 1))
     assert 'instance_map_path' in load(devkit).get_data_info(1)
 
@@ -121,7 +121,7 @@ def test_a_list_chooses_the_images(tool, sbd, devkit, tmp_path):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda sbd, devkit: (sbd / 'val.txt').unlink(), 'val.txt is missing'),
+        (lambda sbd, devkit: (sbd / 'val.txt').unlink(), 'val.txt cannot be read'),
         (lambda sbd, devkit: (sbd / 'inst/2008_000001.mat').unlink(), 'cannot be read as a file'),
         (
             lambda sbd, devkit: savemat(sbd / 'inst/2008_000001.mat', {'GTcls': 1}),
@@ -135,7 +135,7 @@ def test_a_list_chooses_the_images(tool, sbd, devkit, tmp_path):
             lambda sbd, devkit: Image.new('RGB', (4, 6)).save(
                 devkit / 'JPEGImages/2008_000001.jpg'
             ),
-            'masks of 2008_000001 are not of the size',
+            'masks of 2008_000001 do not have the size',
         ),
     ],
 )

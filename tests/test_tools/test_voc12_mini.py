@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import read_label_map, write_label_map
+from mmlabelpenet.datasets.devkit import read_mask, write_mask
 
 CAT, DOG, PERSON = 8, 12, 15
 
@@ -76,8 +76,8 @@ def devkit(tmp_path, mini, monkeypatch):
     for name in 'ab':
         Image.new('RGB', (30, 20)).save(root / f'JPEGImages/{name}.jpg')
         (root / f'Annotations/{name}.xml').write_bytes(ET.tostring(annotation(0)))
-        write_label_map(root / f'SegmentationClass/{name}.png', classes)
-        write_label_map(root / f'SegmentationObject/{name}.png', 5 * (classes == CAT))
+        write_mask(root / f'SegmentationClass/{name}.png', classes)
+        write_mask(root / f'SegmentationObject/{name}.png', 5 * (classes == CAT))
     monkeypatch.setattr(mini, 'NAMES', tmp_path / 'names.txt')
     return root
 
@@ -92,9 +92,9 @@ def test_the_list_says_which_images_and_where_tags_differ(mini, devkit, tmp_path
     assert (train['img_id'], train['tags']) == ('a', [CAT - 1, DOG - 1])
     assert (val['img_id'], val['tags']) == ('b', [DOG - 1])
     objects = 'SegmentationObject/a.png'
-    np.testing.assert_array_equal(read_label_map(out / objects), read_label_map(devkit / objects))
+    np.testing.assert_array_equal(read_mask(out / objects), read_mask(devkit / objects))
     mini.main([str(devkit), str(out), '--objects', 'derived', '--quality', '0'])
-    assert np.unique(read_label_map(out / objects)).tolist() == [0, 1, 2]
+    assert np.unique(read_mask(out / objects)).tolist() == [0, 1, 2]
     image = 'JPEGImages/a.jpg'
     assert (out / image).read_bytes() == (devkit / image).read_bytes()
 
@@ -146,9 +146,7 @@ def test_on_itself_lists_and_tags_come_out_the_same_and_nearly_all_masks(
             assert info['tags'] == tags[name]
             annotation_file = f'Annotations/{name}.xml'
             assert objects_of(out / annotation_file) == objects_of(source / annotation_file)
-            maps = [
-                read_label_map(root / f'SegmentationObject/{name}.png') for root in (out, source)
-            ]
+            maps = [read_mask(root / f'SegmentationObject/{name}.png') for root in (out, source)]
             same += np.array_equal(*maps)
             total += 1
     assert total >= 125

@@ -1,9 +1,11 @@
+import struct
+
 import cv2
 import image_kinds
 import numpy as np
 import pytest
 from image_kinds import HEIGHT, ORIENTATION, WIDTH, scene
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmlabelpenet.utils import UserError, decode_image, image_size, read_image
 
@@ -12,7 +14,7 @@ LOSSLESS = ('colour.png', 'colour.webp', 'colour.bmp', 'colour.tiff', 'alpha.png
 
 
 @pytest.mark.parametrize('name', image_kinds.MAKERS)
-def test_every_kind_becomes_colour_of_the_size_that_the_header_tells(tmp_path, name):
+def test_every_kind_becomes_colour_in_the_size_of_its_header(tmp_path, name):
     path = image_kinds.make(tmp_path, name)
     img = read_image(path)
     assert img.dtype == np.uint8
@@ -27,24 +29,24 @@ def test_lossless_images_come_back_pixel_by_pixel(tmp_path, name):
 
 
 @pytest.mark.parametrize('name', ['colour.jpg', 'grey.jpg', 'turned.jpg', 'palette.png'])
-def test_common_images_are_those_that_opencv_gives(tmp_path, name):
+def test_common_images_are_decoded_as_by_opencv(tmp_path, name):
     path = image_kinds.make(tmp_path, name)
     np.testing.assert_array_equal(read_image(path), cv2.imread(str(path)))
 
 
 @pytest.mark.parametrize('name', ['deep_grey.png', 'deep_grey.tiff', 'deep_colour.png'])
-def test_of_16_bits_the_upper_8_count(tmp_path, name):
+def test_the_upper_8_of_16_bits_are_kept(tmp_path, name):
     img = read_image(image_kinds.make(tmp_path, name))
     expected = np.repeat(scene()[..., :1], 3, axis=2) if 'grey' in name else BGR
     np.testing.assert_array_equal(img, expected)
 
 
-def test_cmyk_looks_like_its_colours(tmp_path):
+def test_cmyk_keeps_its_colours(tmp_path):
     img = read_image(image_kinds.make(tmp_path, 'cmyk.jpg')).astype(int)
     assert np.abs(img - BGR).mean() < 6
 
 
-def test_what_is_transparent_lies_on_white(tmp_path):
+def test_transparent_pixels_are_blended_with_white(tmp_path):
     pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / 'a.png')
     assert read_image(tmp_path / 'a.png').tolist() == [[[30, 20, 10], [255, 255, 255]]]
@@ -56,7 +58,7 @@ def test_what_is_transparent_lies_on_white(tmp_path):
 
 
 def stored_as(upright, orientation):
-    """The pixels that a camera held in this way writes, by the meaning of EXIF's numbers."""
+    """The pixels that a camera in this orientation stores, by the definition of EXIF."""
     stored = upright.swapaxes(0, 1) if orientation > 4 else upright
     bottom_first = orientation in (3, 4, 7, 8)
     right_first = orientation in (2, 3, 6, 7)
@@ -69,7 +71,7 @@ def stored_as(upright, orientation):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_images_are_turned_upright(tmp_path, orientation):
+def test_images_are_rotated_upright(tmp_path, orientation):
     # EXIF: 6 has row 0 at the right and column 0 at the top of the scene; 8 at the left, bottom.
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -80,7 +82,72 @@ def test_images_are_turned_upright(tmp_path, orientation):
     assert image_size(path) == (HEIGHT, WIDTH)
 
 
-def test_a_wrong_orientation_is_none(tmp_path):
+TRANSPOSED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def in_mode(mode):
+    """The scene in one of Pillow's modes; ``P`` with a transparent colour."""
+    if mode == 'I;16':
+        return Image.fromarray(scene()[..., 0].astype(np.uint16) * 256 + 77), {}
+    if mode == 'P':
+        return Image.fromarray(scene()).quantize(16), {'transparency': 3}
+    return Image.fromarray(scene()).convert(mode), {}
+
+
+@pytest.mark.parametrize('orientation', range(10))
+@pytest.mark.parametrize(
+    'kind',
+    [
+        '1.png',
+        'L.png',
+        'P.png',
+        'I;16.png',
+        'I;16.tiff',
+        'LA.png',
+        'RGBA.tiff',
+        'CMYK.tiff',
+        'CMYK.jpg',
+        'RGB.webp',
+    ],
+)
+def test_images_of_every_mode_are_rotated(tmp_path, kind, orientation):
+    mode, suffix = kind[: kind.index('.')], kind[kind.index('.') :]
+    image, options = in_mode(mode)
+    image.save(tmp_path / f'plain{suffix}', **options)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image.save(tmp_path / f'rotated{suffix}', exif=exif, **options)
+    expected = Image.fromarray(read_image(tmp_path / f'plain{suffix}'))
+    if orientation in TRANSPOSED:
+        expected = expected.transpose(TRANSPOSED[orientation])
+    found = read_image(tmp_path / f'rotated{suffix}')
+    assert image_size(tmp_path / f'rotated{suffix}') == found.shape[:2]
+    np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+def test_a_broken_exif_tag_beside_the_orientation_changes_nothing(tmp_path):
+    # A negative image height, which Pillow reads but can't write again.
+    tags = [(0x0101, 9, 1, b'\xff\xff\xff\xff'), (ORIENTATION, 3, 1, b'\6\0\0\0')]
+    exif = b'Exif\0\0II*\0' + struct.pack('<IH', 8, len(tags))
+    exif += b''.join(struct.pack('<HHI', *tag[:3]) + tag[3] for tag in tags) + bytes(4)
+    Image.fromarray(scene()).save(tmp_path / 'a.jpg', exif=exif)
+    Image.fromarray(scene()).save(tmp_path / 'b.jpg')
+    with Image.open(tmp_path / 'a.jpg') as image, pytest.raises(struct.error):
+        ImageOps.exif_transpose(image)
+    upright = np.rot90(read_image(tmp_path / 'b.jpg'), -1)
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.jpg'), upright)
+    assert image_size(tmp_path / 'a.jpg') == (WIDTH, HEIGHT)
+
+
+def test_an_unknown_orientation_counts_as_upright(tmp_path):
     exif = Image.Exif()
     exif[ORIENTATION] = 77
     Image.fromarray(scene()).save(tmp_path / 'a.png', exif=exif)
@@ -89,7 +156,7 @@ def test_a_wrong_orientation_is_none(tmp_path):
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.tiff', '.bmp'])
 @pytest.mark.parametrize('share', [0.3, 0.8])
-def test_a_truncated_image_is_named_not_guessed(tmp_path, suffix, share):
+def test_a_truncated_image_is_an_error_that_names_it(tmp_path, suffix, share):
     path = tmp_path / f'cut{suffix}'
     Image.fromarray(scene()).save(path)
     whole = path.read_bytes()
@@ -105,7 +172,7 @@ def test_a_jpeg_that_lacks_its_last_two_bytes_is_truncated(tmp_path):
 
 
 @pytest.mark.parametrize('data', [b'', b'nonsense', b'\xff\xd8\xff\xe0'])
-def test_what_is_no_image_is_named(tmp_path, data):
+def test_a_file_that_is_no_image_is_named(tmp_path, data):
     (tmp_path / 'x.jpg').write_bytes(data)
     for function in (read_image, image_size):
         with pytest.raises(UserError, match=r'x\.jpg is damaged or no photo'):
@@ -117,10 +184,10 @@ def test_a_missing_image_is_named(tmp_path):
         read_image(tmp_path / 'no.jpg')
 
 
-def test_numbers_of_unknown_range_are_refused(tmp_path):
+def test_pixels_of_unknown_range_are_refused(tmp_path):
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / 'f.tiff')
     Image.fromarray(np.full((4, 4), 1 << 20, np.int32)).save(tmp_path / 'i.tiff')
-    with pytest.raises(UserError, match='fractions of an unknown range'):
+    with pytest.raises(UserError, match='floating-point pixels of unknown range'):
         read_image(tmp_path / 'f.tiff')
     with pytest.raises(UserError, match='more than 16 bits'):
         read_image(tmp_path / 'i.tiff')

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets import make_shapes
+from mmlabelpenet.testing import make_shapes
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

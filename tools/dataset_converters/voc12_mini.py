@@ -23,7 +23,14 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import VOID, read_label_map, write_label_map, write_split
+from mmlabelpenet.datasets.devkit import (
+    VOID,
+    object_element,
+    read_mask,
+    write_annotation,
+    write_lists,
+    write_masks,
+)
 from mmlabelpenet.utils import UserError, atomic_path, read_image
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
@@ -124,14 +131,9 @@ def clean_annotation(root: ET.Element, classes: np.ndarray, objects: np.ndarray)
     root.extend(kept)
     for value in np.unique(objects[(objects > 0) & (objects < VOID)]) if not kept else ():
         rows, columns = np.nonzero(objects == value)
-        obj = ET.SubElement(root, 'object')
         name = CLASSES[classes[rows[0], columns[0]] - 1]
-        for key, text in (('name', name), ('difficult', '0')):
-            ET.SubElement(obj, key).text = text
-        box = ET.SubElement(obj, 'bndbox')
-        corners = (columns.min(), rows.min(), columns.max(), rows.max())
-        for key, corner in zip(('xmin', 'ymin', 'xmax', 'ymax'), corners):
-            ET.SubElement(box, key).text = str(corner + 1)
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        root.append(object_element(name, box))
     return root
 
 
@@ -159,16 +161,12 @@ def convert_image(name: str, devkit: Path, out: Path, quality: int, official: bo
         boxes = boxes_of(root)
     except (OSError, ET.ParseError, ValueError) as error:
         raise UserError(f'{path} is no VOC annotation ({error}): unpack VOC 2012 again.') from None
-    classes = read_label_map(devkit / 'SegmentationClass' / f'{name}.png')
+    classes = read_mask(devkit / 'SegmentationClass' / f'{name}.png')
     derived = part_objects(classes, boxes)
-    objects = (
-        read_label_map(devkit / 'SegmentationObject' / f'{name}.png') if official else derived
-    )
+    objects = read_mask(devkit / 'SegmentationObject' / f'{name}.png') if official else derived
     save_image(devkit / 'JPEGImages' / f'{name}.jpg', out / 'JPEGImages' / f'{name}.jpg', quality)
-    write_label_map(out / 'SegmentationClass' / f'{name}.png', classes)
-    write_label_map(out / 'SegmentationObject' / f'{name}.png', objects)
-    with atomic_path(out / 'Annotations' / f'{name}.xml') as temporary:
-        ET.ElementTree(clean_annotation(root, classes, derived)).write(temporary)
+    write_masks(out, name, classes, objects)
+    write_annotation(out, name, clean_annotation(root, classes, derived))
     return classes_in(classes, derived)
 
 
@@ -193,8 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             - without
             for name, without in tqdm(names.items(), desc=split, unit='photo')
         }
-        write_split(out, split, tags, CLASSES)
-        print(f'{len(names)} photos in {out / "ImageSets" / "Main" / split}.txt')
+        print(f'{len(names)} photos in {write_lists(out, split, tags, CLASSES)}')
 
 
 if __name__ == '__main__':

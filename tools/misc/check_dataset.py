@@ -1,8 +1,8 @@
-"""Tell before training what is wrong with the data of a config.
+"""Check the data of a config before training.
 
-Decodes every image and mask of its dataloaders. Leaves with code 1 if anything forbids training
-(images missing, unreadable or of another size than their annotation, listed twice; classes
-without images), with 0 if there is nothing or only something to look at.
+Decodes every image and mask of its dataloaders. Exits with code 1 on errors (images that are
+missing, unreadable, listed twice or of another size than their annotation; classes without
+images), with 0 if there are none or only warnings.
 
 Example:
     python tools/misc/check_dataset.py CONFIG --write-skip skip.txt
@@ -16,7 +16,7 @@ from terminaltables import AsciiTable
 
 from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.utils import UserError, register_all_modules, write_lines
 
 ROLES = ('train', 'val', 'test', 'corloc')
 
@@ -28,48 +28,47 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument(
-        '--min-images', type=int, default=10, help='tell of classes with fewer training photos'
+        '--min-images', type=int, default=10, help='warn of classes with fewer training photos'
     )
     parser.add_argument(
         '--write-skip', help='write the unreadable photos into this file, for skip=FILE'
     )
-    parser.add_argument(
-        '--strict', action='store_true', help='leave with code 1 also for things to look at'
-    )
-    parser.add_argument('--max-told', type=int, default=10, help='lines of each kind to print')
+    parser.add_argument('--strict', action='store_true', help='exit with code 1 on warnings too')
+    parser.add_argument('--max-lines', type=int, default=10, help='findings of each kind to print')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='threads')
     add_config_options(parser)
     return parser.parse_args(argv)
 
 
-def format_report(report: Report, max_told: int) -> str:
-    """Tell what was found: a table of classes, then the findings by kind."""
+def format_report(report: Report, max_lines: int) -> str:
+    """Format the number of images per class, then the findings by kind."""
     counts = ', '.join(f'{count} to {role}' for role, count in report.num_images.items())
     lines = [f'photos: {counts}']
-    if report.images_of:
-        table = AsciiTable([['class', 'training photos'], *map(list, report.images_of.items())])
+    if report.images_per_class:
+        rows = map(list, report.images_per_class.items())
+        table = AsciiTable([['class', 'training photos'], *rows])
         table.justify_columns[1] = 'right'
         lines.append(table.table)
     for kind in (*ERRORS, *WARNINGS):
         found = report.findings.get(kind, [])
         if found:
-            lines.append(f'{"ERROR" if kind in ERRORS else "look at"}: {kind} ({len(found)})')
-            lines += [f'  {sentence}' for sentence in found[:max_told]]
-            if len(found) > max_told:
-                lines.append(f'  and {len(found) - max_told} more')
-    lines.append(f'{report.count(ERRORS)} errors, {report.count(WARNINGS)} things to look at')
+            lines.append(f'{"ERROR" if kind in ERRORS else "WARNING"}: {kind} ({len(found)})')
+            lines += [f'  {sentence}' for sentence in found[:max_lines]]
+        if len(found) > max_lines:
+            lines.append(f'  and {len(found) - max_lines} more')
+    lines.append(f'{report.count(ERRORS)} errors, {report.count(WARNINGS)} warnings')
     return '\n'.join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Check, and tell.
+    """Check the data and print the findings.
 
     Args:
         argv: Arguments of the command line without the program; None reads ``sys.argv``.
 
     Raises:
         UserError: On bad input.
-        SystemExit: With code 1, if something is wrong with the data.
+        SystemExit: With code 1, if there is an error in the data.
     """
     args = parse_args(argv)
     cfg = read_config(args.config, args.cfg_options)
@@ -77,14 +76,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     loaders = {role: cfg.get(f'{role}_dataloader') for role in ROLES}
     roles = {role: plain_datasets(one['dataset']) for role, one in loaders.items() if one}
     if not roles:
-        raise UserError(f'{args.config} has no dataloader: name a config that has one.')
+        raise UserError(f'{args.config} has no dataloader: choose a config that has one.')
     report = check_datasets(roles, args.min_images, args.workers)
-    print(format_report(report, args.max_told))
+    print(format_report(report, args.max_lines))
     if args.write_skip:
-        with atomic_path(args.write_skip) as temporary:
-            temporary.write_text(
-                ''.join(f'{name}\n' for name in report.unreadable), encoding='utf-8'
-            )
+        write_lines(args.write_skip, report.unreadable)
         print(f'{len(report.unreadable)} unreadable photos written to {args.write_skip}')
     if report.count(ERRORS) or (args.strict and report.count(WARNINGS)):
         raise SystemExit(1)

@@ -1,7 +1,7 @@
-"""Bring the proposals of another project to the images of a config's data sets.
+"""Import the proposals of another project for the images of a config's data sets.
 
 Formats: selective_search (.mat of the Fast R-CNN release), mcg (a folder of .mat files), mmdet and
-detectron (.pkl, also of Detectron2). A set may hold more images than the data set.
+detectron (.pkl, also of Detectron2). Proposals of other images are ignored.
 
 Example:
     python tools/proposals/import_proposals.py CONFIG voc_2007_trainval.mat \
@@ -41,10 +41,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         default=['train', 'val'],
         choices=['train', 'val', 'test'],
-        help="whose dataloaders' photos",
+        help='dataloaders of the photos',
     )
     parser.add_argument('--out', help="root of the proposals; default: the config's")
-    parser.add_argument('--max-num', type=int, help='keep at most so many boxes a photo')
+    parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     add_config_options(parser)
     return parser.parse_args(argv)
 
@@ -52,21 +52,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def require_fit(
     match: Match, infos: Sequence[Mapping], sizes: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Make sure that boxes lie in their images: names alone mix VOC 2007 and 2012 up.
+    """Make sure that boxes lie in their images: VOC 2007 and 2012 have images of the same names.
 
     Raises:
-        UserError: If those of more than a tenth of the images don't.
+        UserError: If those of more than a tenth of the images do not.
     """
     wrong = [index for index, boxes in match.boxes.items() if exceeds(boxes, sizes[index])]
     if len(wrong) > len(match.boxes) / 10:
         raise UserError(
-            f'Boxes of {len(wrong)} of {len(match.boxes)} photos reach beyond them (such as '
+            f'Boxes of {len(wrong)} of {len(match.boxes)} photos exceed them (such as '
             f'{infos[wrong[0]]["img_path"]}): they are of another data set or --format.'
         )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Import, and tell what is missing.
+    """Import proposals and print which are missing.
 
     Args:
         argv: Arguments of the command line without the program; None reads ``sys.argv``.

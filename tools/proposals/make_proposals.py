@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mmlabelpenet.proposals import (
     Job,
+    ground_truth_boxes,
     image_proposal_path,
     proposal_path,
     run_jobs,
     summarize_outcomes,
-    true_boxes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
 from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
@@ -30,40 +30,40 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         default=['train', 'val'],
         choices=['train', 'val', 'test'],
-        help="whose dataloaders' photos (configs only)",
+        help='dataloaders of the photos (configs only)',
     )
     parser.add_argument(
         '--out', help=f"root of the proposals; default: the config's, else {DEFAULT_OUT}"
     )
     parser.add_argument('--quality', default='fast', choices=QUALITIES)
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
-    parser.add_argument('--max-num', type=int, help='keep at most so many boxes a photo')
+    parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     parser.add_argument(
         '--max-side',
         type=int,
         default=MAX_SIDE,
-        help='search larger photos at this size in pixels: less time, fewer boxes',
+        help='search larger photos at this size in pixels: faster, fewer boxes',
     )
     parser.add_argument(
         '--skip-unreadable',
         action='store_true',
-        help='go on after photos that are missing or damaged, and name them at the end',
+        help='skip photos that are missing or damaged, and list them at the end',
     )
     add_config_options(parser)
     return parser.parse_args(argv)
 
 
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
-    """Every image in a folder; the folder's name stands for the data set's."""
+    """List every image in a folder; the folder's name is used as the data set's."""
     images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise UserError(
-            f'{folder} holds no photos ({", ".join(IMAGE_SUFFIXES)}): name a folder that does.'
+            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}): choose another one.'
         )
     if len({image.stem for image in images}) < len(images):
         raise UserError(
             f'{folder} has photos that differ only in their suffix, and their proposals would '
-            'bear one name: rename them.'
+            'have the same name: rename them.'
         )
     name = folder.resolve().name
     return [Job(str(image), proposal_path(out, name, image.stem)) for image in images]
@@ -72,20 +72,20 @@ def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
 def jobs_of_config(
     path: str, splits: list[str], out: str | None, options: dict | None = None
 ) -> list[Job]:
-    """Every image of the chosen dataloaders in a config, each once."""
+    """List each image of the chosen dataloaders of a config once."""
     # Worker processes import this file too and need none of these.
     from mmlabelpenet.apis import images_of, read_config
 
     cfg = read_config(path, options)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
     return [
-        Job(info['img_path'], image_proposal_path(root, info), true_boxes(info))
+        Job(info['img_path'], image_proposal_path(root, info), ground_truth_boxes(info))
         for info in images_of(cfg, splits)
     ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make the proposals and tell how they are.
+    """Make the proposals and print a summary.
 
     Args:
         argv: Arguments of the command line without the program; None reads ``sys.argv``.
@@ -105,9 +105,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f'There is no config and no folder at {source}: check the path.')
     if not jobs:
         raise UserError(f'The data sets of {source} are empty: check its split lists.')
-    settings = {name: getattr(args, name) for name in ('quality', 'max_num', 'max_side')}
-    outcomes = run_jobs(jobs, settings, args.workers, args.skip_unreadable)
-    print(summarize_outcomes(outcomes))
+    settings = dict(quality=args.quality, max_num=args.max_num, max_side=args.max_side)
+    print(summarize_outcomes(run_jobs(jobs, settings, args.workers, args.skip_unreadable)))
 
 
 if __name__ == '__main__':

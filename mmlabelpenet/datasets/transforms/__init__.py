@@ -1,9 +1,9 @@
-"""Transforms of images, proposals and masks."""
+"""Transforms that load images, proposals and masks."""
 
 from .formatting import PackWeakInputs
-from .loading import LoadImageFromFile, LoadInstanceMasks, LoadRegionProposals
-from .proposing import ProvideRegionProposals
-from .truth import LoadTrueInstances
+from .ground_truth import LoadTrueInstances
+from .loading import LoadImageFromFile, LoadRegionProposals, ProvideRegionProposals
+from .masks import LoadInstanceMasks
 
 __all__ = [
     'LoadImageFromFile',

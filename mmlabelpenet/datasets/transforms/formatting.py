@@ -1,4 +1,4 @@
-"""Packing an image and its tags."""
+"""Packing images and tags for the model."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from mmlabelpenet.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackWeakInputs(PackDetInputs):
-    """mmdet's packing, and the image tags with it.
+    """Packs the inputs as mmdet does, and image tags.
 
-    Besides what the parent packs, the data sample gets
+    In addition to the fields of the parent class, the data sample has
 
     - ``tags`` (Tensor): [C] float, 1 where the class is in the image;
-    - ``ignored_tags`` (Tensor): [C] float, 1 where it is there but difficult;
-    - ``gt_mask_instances`` (InstanceData): where ``LoadInstanceMasks`` has made it.
+    - ``ignored_tags`` (Tensor): [C] float, 1 where the class may be in the image;
+    - ``gt_mask_instances`` (InstanceData): if ``LoadInstanceMasks`` has added it.
 
     Args:
-        num_classes: C; by default what the data set says of itself.
-        meta_keys: What the data sample's metainfo keeps.
+        num_classes: C; by default that of the data set.
+        meta_keys: Keys to keep in the data sample's metainfo.
     """
 
     def __init__(

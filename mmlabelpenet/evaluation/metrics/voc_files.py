@@ -9,8 +9,9 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmlabelpenet.datasets import VOCInstanceDataset
-from mmlabelpenet.datasets.label_maps import write_label_map, write_lines
+from mmlabelpenet.datasets.devkit import write_mask
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import write_lines
 
 from .base import ImageMetric, labels_of, to_numpy
 
@@ -62,7 +63,7 @@ class VOCResultFiles(ImageMetric):
             values = to_numpy(data_sample['pred_sem_seg']['sem_seg'])[0].astype(np.int64)
             lookup = np.array([0, *_voc_values(self.classes)])
             folder = self.folder / 'Segmentation' / f'comp6_{self.split}_cls'
-            write_label_map(folder / f'{img_id}.png', lookup[values])
+            write_mask(folder / f'{img_id}.png', lookup[values])
         predicted = data_sample['pred_instances']
         last = 1.0 if self.inclusive_boxes else 0.0
         boxes = self.predicted_boxes(data_sample) + np.array([1.0, 1.0, last, last])

@@ -2,14 +2,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmlabelpenet.datasets import ShapesDataset, make_shapes, shapes_scene
-from mmlabelpenet.datasets.label_maps import voc_palette
-from mmlabelpenet.datasets.shapes import MARKER, make_scene
-from mmlabelpenet.datasets.shapes_art import CLASSES, draw_coverage, random_outline
-from mmlabelpenet.datasets.shapes_scene import DIAMETERS, _visible_shares, draw_scene
+from mmlabelpenet.datasets import ShapesDataset
+from mmlabelpenet.testing import draw_scene, make_scene, make_shapes, shape_scene
+from mmlabelpenet.testing.shape_objects import CLASSES, draw_coverage, random_outline
+from mmlabelpenet.testing.shape_scene import DIAMETERS, _visible_fractions
+from mmlabelpenet.testing.shapes import MARKER
 from mmlabelpenet.utils import UserError
 
 SIZES = (96, 112)
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    make_shapes(tmp_path / 'Shapes', num_train=4, num_val=2, seed=1, image_size=(64, 80))
+    return tmp_path / 'Shapes'
 
 
 @pytest.fixture(scope='module')
@@ -21,34 +27,34 @@ def files_of(root):
     return {path.relative_to(root): path.read_bytes() for path in root.rglob('*.*')}
 
 
-def test_the_seed_alone_decides(shapes, tmp_path):
+def test_images_depend_only_on_the_seed(shapes, tmp_path):
     again, other = tmp_path / 'b', tmp_path / 'c'
     make_shapes(again, num_train=4, num_val=2, seed=1, image_size=(64, 80))
     make_shapes(other, num_train=4, num_val=2, seed=2, image_size=(64, 80))
-    photo = 'JPEGImages/train_00000.jpg'
+    image = 'JPEGImages/train_00000.jpg'
     assert files_of(shapes) == files_of(again)
-    assert (shapes / photo).read_bytes() != (other / photo).read_bytes()
+    assert (shapes / image).read_bytes() != (other / image).read_bytes()
 
 
-def test_more_images_leave_the_first_ones_alone(shapes, tmp_path):
+def test_more_images_do_not_change_the_first_ones(shapes, tmp_path):
     make_shapes(tmp_path / 'more', num_train=5, num_val=2, seed=1, image_size=(64, 80))
     for name in ('JPEGImages/train_00003.jpg', 'SegmentationObject/val_00001.png'):
         assert (tmp_path / 'more' / name).read_bytes() == (shapes / name).read_bytes()
 
 
-def test_a_finished_data_set_is_kept_and_a_cut_one_is_made_anew(shapes):
-    photo = shapes / 'JPEGImages' / 'train_00000.jpg'
-    whole = photo.read_bytes()
-    photo.write_bytes(b'touched')
+def test_a_finished_data_set_is_kept_and_an_interrupted_one_regenerated(shapes):
+    image = shapes / 'JPEGImages' / 'train_00000.jpg'
+    whole = image.read_bytes()
+    image.write_bytes(b'touched')
     assert not make_shapes(shapes, 4, 2, seed=1, image_size=(64, 80))
-    assert photo.read_bytes() == b'touched'
+    assert image.read_bytes() == b'touched'
     (shapes / MARKER).unlink()
     assert make_shapes(shapes, 4, 2, seed=1, image_size=(64, 80))
-    assert photo.read_bytes() == whole
+    assert image.read_bytes() == whole
     assert make_shapes(shapes, 4, 2, seed=3, image_size=(64, 80))
 
 
-def test_a_filled_box_is_no_mask(scenes):
+def test_masks_fill_about_half_of_their_boxes(scenes):
     ratios = []
     for scene in scenes:
         for index, (x1, y1, x2, y2) in enumerate(scene.boxes()):
@@ -56,7 +62,7 @@ def test_a_filled_box_is_no_mask(scenes):
     assert 0.4 < np.mean(ratios) < 0.6
 
 
-def test_images_hold_one_to_four_objects_of_few_classes(scenes):
+def test_images_have_one_to_four_objects_of_few_classes(scenes):
     counts = [len(scene.labels) for scene in scenes]
     num_classes = [len(set(scene.labels)) for scene in scenes]
     assert set(counts) == {1, 2, 3, 4}
@@ -65,7 +71,7 @@ def test_images_hold_one_to_four_objects_of_few_classes(scenes):
     assert {label for scene in scenes for label in scene.labels} == set(range(len(CLASSES)))
 
 
-def test_every_object_is_in_sight_and_some_hide_others(scenes):
+def test_every_object_is_visible_and_some_occlude_others(scenes):
     touching = 0
     for scene in scenes:
         visible = np.bincount(scene.instance_map.ravel(), minlength=len(scene.labels) + 1)[1:]
@@ -88,7 +94,7 @@ def test_sizes_differ_within_their_range(scenes):
 
 
 @pytest.mark.parametrize('name', CLASSES)
-def test_outlines_have_the_diameter_they_are_asked_for(name):
+def test_outlines_have_the_requested_diameter(name):
     polygons = random_outline(name, 50, np.random.default_rng(5))
     extent = polygons[0].max(axis=0) - polygons[0].min(axis=0)
     assert extent.max() == pytest.approx(50)
@@ -102,7 +108,7 @@ def test_a_ring_has_a_hole():
     assert draw_coverage(polygons, np.array([40, 40]), (80, 80))[40, 40] == 0
 
 
-def test_masks_follow_the_order_of_the_xml_and_carry_vocs_colours(shapes):
+def test_masks_follow_the_order_of_the_xml_in_colours_of_voc(shapes):
     dataset = ShapesDataset(data_root=str(shapes), supervision='full')
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
@@ -119,28 +125,18 @@ def test_masks_follow_the_order_of_the_xml_and_carry_vocs_colours(shapes):
             assert set(classes[ids == number]) == {instance['bbox_label'] + 1}
 
 
-def test_the_palette_is_vocs():
-    palette = np.array(voc_palette()).reshape(256, 3)
-    assert palette[[1, 15, 20, 255]].tolist() == [
-        [128, 0, 0],
-        [192, 128, 128],
-        [0, 64, 128],
-        [224, 224, 192],
-    ]
-
-
-def test_later_objects_and_the_border_hide():
+def test_later_objects_and_the_border_occlude():
     whole, right = np.zeros((2, 10, 10))
     whole[:, :] = 1
     right[:, 6:] = 1
-    # The first loses four columns of ten; half of the second lies outside the image.
-    np.testing.assert_allclose(_visible_shares([whole, right], [100, 80]), [0.6, 0.5])
+    # The second object covers four of the first's ten columns; half of it is outside.
+    np.testing.assert_allclose(_visible_fractions([whole, right], [100, 80]), [0.6, 0.5])
 
 
-def test_an_object_that_would_hide_another_is_left_out(monkeypatch):
+def test_an_object_that_would_occlude_another_is_left_out(monkeypatch):
     everywhere = np.ones(SIZES, dtype=np.float32)
-    monkeypatch.setattr(shapes_scene, 'draw_coverage', lambda *args: everywhere)
-    monkeypatch.setattr(shapes_scene, '_full_area', lambda polygons: float(everywhere.size))
+    monkeypatch.setattr(shape_scene, 'draw_coverage', lambda *args: everywhere)
+    monkeypatch.setattr(shape_scene, '_full_area', lambda polygons: float(everywhere.size))
     for seed in range(5):
         scene = draw_scene(SIZES, np.random.default_rng(seed))
         assert len(scene.labels) == 1

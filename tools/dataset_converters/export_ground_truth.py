@@ -1,7 +1,7 @@
 """Export the ground-truth masks of a data set in the formats of pseudo labels.
 
 Example:
-    python tools/dataset_converters/export_truth.py CONFIG --split corloc --out data/truth
+    python tools/dataset_converters/export_ground_truth.py CONFIG --split corloc --out data/truth
 """
 
 import argparse

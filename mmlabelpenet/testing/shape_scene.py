@@ -1,15 +1,15 @@
-"""One generated image: a cluttered background, and objects that hide one another."""
+"""Generated images: a cluttered background and objects that occlude each other."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .shapes_art import CLASSES, draw_coverage, random_outline, random_texture
+from .shape_objects import CLASSES, draw_coverage, random_outline, random_texture
 
 MIN_VISIBLE = 0.4
 DIAMETERS = (0.15, 0.65)
-# Where an object would hide too much of another one it is placed anew, so many times.
+# Attempts to place an object without occluding too much of another one.
 _PLACEMENTS = 8
 
 
@@ -20,7 +20,7 @@ class Scene:
     Attributes:
         img: [H, W, 3] uint8, BGR.
         labels: Class indices of the G objects, from back to front.
-        instance_map: [H, W] uint8, object i has the value i + 1.
+        instance_map: [H, W] uint8, 0 = background, object i -> i + 1.
     """
 
     img: np.ndarray
@@ -28,7 +28,7 @@ class Scene:
     instance_map: np.ndarray
 
     def boxes(self) -> np.ndarray:
-        """Tight boxes [G, 4], xyxy, x2 and y2 exclusive, of what is visible."""
+        """Compute the tight boxes [G, 4] of the visible parts, xyxy, x2 and y2 exclusive."""
         boxes = []
         for value in range(1, len(self.labels) + 1):
             x, y, width, height = cv2.boundingRect((self.instance_map == value).astype(np.uint8))
@@ -37,7 +37,7 @@ class Scene:
 
 
 def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
-    """[H, W, 3] noise with about ``cells`` bumps along a side, standard deviation about 1."""
+    """Noise [H, W, 3] of about ``cells`` waves along a side, standard deviation about 1."""
     grid = rng.normal(size=(cells, cells, 3)).astype(np.float32)
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
 
@@ -47,7 +47,7 @@ def _random_colour(rng: np.random.Generator) -> tuple[float, ...]:
 
 
 def _draw_distractors(img: np.ndarray, rng: np.random.Generator) -> None:
-    """Blobs, lines and polygons of random colour that belong to no class, in place."""
+    """Draw blobs, lines and polygons that belong to no class into ``img``."""
     side = max(img.shape[:2])
     for _ in range(rng.integers(6, 16)):
         x, y = (rng.uniform(size=2) * img.shape[1::-1]).astype(int).tolist()
@@ -65,11 +65,11 @@ def _draw_distractors(img: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A gradient, stripes, distractors and noise of several scales.
+    """Draw a gradient, stripes, distractors and noise at several scales.
 
     Args:
-        size: (height, width).
-        rng: Where chance comes from.
+        size: (height, width) in pixels.
+        rng: Source of random numbers.
 
     Returns:
         [H, W, 3] float32 BGR, about 0..255.
@@ -94,7 +94,7 @@ def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarr
 
 
 def _draw_labels(rng: np.random.Generator) -> list[int]:
-    """Classes of one image's 1 to 4 objects: mostly few classes, so that tags tell something."""
+    """Draw the classes of an image's 1 to 4 objects; few classes, so that tags are informative."""
     num_classes = int(rng.choice([1, 2, 3], p=[0.42, 0.43, 0.15]))
     classes = rng.permutation(len(CLASSES))[:num_classes]
     extra = int(rng.choice([0, 1, 2], p=[0.45, 0.35, 0.2]))
@@ -102,8 +102,8 @@ def _draw_labels(rng: np.random.Generator) -> list[int]:
     return [int(label) for label in rng.permutation(np.concatenate([classes, more]))]
 
 
-def _visible_shares(coverages: list[np.ndarray], areas: list[float]) -> np.ndarray:
-    """Of every object the share that no later one and no border hides."""
+def _visible_fractions(coverages: list[np.ndarray], areas: list[float]) -> np.ndarray:
+    """The fraction of each object that no later one and no border occludes."""
     owner = np.zeros(coverages[0].shape, dtype=np.int64)
     for index, coverage in enumerate(coverages):
         owner[coverage > 0.5] = index + 1
@@ -111,7 +111,7 @@ def _visible_shares(coverages: list[np.ndarray], areas: list[float]) -> np.ndarr
 
 
 def _full_area(polygons: list[np.ndarray]) -> float:
-    """Pixels that the whole outline covers, wherever it lies."""
+    """Area in pixels inside an outline, holes excluded."""
     solid, *holes = (cv2.contourArea(polygon.astype(np.float32)) for polygon in polygons)
     return max(solid - sum(holes), 1.0)
 
@@ -124,7 +124,7 @@ def _paint(
     coverage: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Paint an object into ``img``, darker toward its edge as if it were a little round."""
+    """Paint an object into ``img``, shaded towards its edge."""
     x, y, width, height = cv2.boundingRect((coverage > 0).astype(np.uint8))
     texture = random_texture(CLASSES[label], diameter, (x, y) - centre, (height, width), rng)
     patch = np.s_[y : y + height, x : x + width]
@@ -135,7 +135,7 @@ def _paint(
 
 
 def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One light over the whole image: brightness, a soft shadow, a tint."""
+    """Change the lighting of the whole image: brightness, a soft shadow, a tint."""
     shadow = cv2.resize(
         rng.uniform(0.72, 1.15, (3, 3)).astype(np.float32),
         img.shape[1::-1],
@@ -148,12 +148,12 @@ def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
     """Draw one image.
 
-    Later objects hide earlier ones. One that would leave itself or another less than
-    ``MIN_VISIBLE`` of its area is placed anew, and left out where that doesn't help.
+    Later objects occlude earlier ones. An object is moved until at least ``MIN_VISIBLE`` of the
+    area of every object is visible, and left out if no attempt succeeds.
 
     Args:
         size: (height, width) in pixels.
-        rng: Where chance comes from; the same generator gives the same image.
+        rng: Source of random numbers; the same state gives the same image.
 
     Returns:
         The image with 1 to 4 objects.
@@ -171,7 +171,7 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
             margin = diameter * 3 / 8
             centre = margin + rng.uniform(size=2) * (np.array(size[::-1]) - 2 * margin)
             coverage = draw_coverage(polygons, centre, size)
-            if _visible_shares([*coverages, coverage], [*areas, area]).min() >= MIN_VISIBLE:
+            if _visible_fractions([*coverages, coverage], [*areas, area]).min() >= MIN_VISIBLE:
                 break
         else:
             continue

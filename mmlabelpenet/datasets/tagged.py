@@ -1,4 +1,4 @@
-"""What all data sets of tagged images share."""
+"""Base class of the data sets of tagged images."""
 
 import os
 import os.path as osp
@@ -9,16 +9,16 @@ from typing import Any
 
 from mmdet.datasets import BaseDetDataset
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, explain_read_errors
 
 SUPERVISIONS = ('none', 'tags', 'full')
 
 
 class ImageFolder:
-    """Finds images by name with one listing of each folder.
+    """Finds images by name, listing each folder once.
 
-    A name is found in whichever way its accents are composed: lists that were written on one
-    system name images that lie on another.
+    Accented letters match in any Unicode normalisation: lists that were written on one system
+    find images that are stored on another.
 
     Args:
         root: Folder that the names are relative to.
@@ -29,32 +29,32 @@ class ImageFolder:
         self._listings: dict[str, dict[str, str]] = {}
 
     def find(self, name: str) -> str | None:
-        """Get the path of an image; None where there is none of this name."""
+        """Get the path of an image; None if no file has this name."""
         folder, base = osp.split(name)
         if folder not in self._listings:
             path = osp.join(self.root, folder)
             files = os.listdir(path) if osp.isdir(path) else []
-            self._listings[folder] = {unicodedata.normalize('NFC', file): file for file in files}
-            self._listings[folder] |= {file: file for file in files}
+            normalised = {unicodedata.normalize('NFC', file): file for file in files}
+            self._listings[folder] = normalised | {file: file for file in files}
         listing = self._listings[folder]
         found = listing.get(base) or listing.get(unicodedata.normalize('NFC', base))
         return None if found is None else osp.join(self.root, folder, found)
 
 
 class TaggedDataset(BaseDetDataset):
-    """A data set of images with tags, of which some also know boxes and masks.
+    """A data set of images with tags; some data sets also have boxes and masks.
 
     Args:
-        supervision: ``'tags'``; ``'full'`` for what tests and measurements look at; ``'none'`` for
-            images of which nothing is known, as VOC 2012's test images.
-        skip: A text file of images to leave out, one a line, by file name or id; what
+        supervision: ``'tags'``; ``'full'`` for boxes and masks, which only tests and measurements
+            use; ``'none'`` for images without annotations, such as VOC 2012's test images.
+        skip: A text file of images to leave out, one per line, by file name or id, such as
             ``tools/misc/check_dataset.py --write-skip`` writes.
-        strict: Whether a fault of the data is an error. Where it is not, as for the checker,
-            it is added to ``problems``, and the image stays in as far as that is possible.
+        strict: Whether a problem of the data is an error. If not, it is added to ``problems``,
+            and the image is kept if possible.
         **kwargs: Of mmdet's ``BaseDetDataset``.
 
     Attributes:
-        problems: Sentences on what is wrong.
+        problems: Sentences about problems of the data.
 
     Raises:
         UserError: If ``supervision`` is unknown or the skip list is missing.
@@ -80,43 +80,43 @@ class TaggedDataset(BaseDetDataset):
         super().__init__(**kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The tags of an image: what class-aware samplers ask for."""
+        """Get the tags of an image; class-aware samplers call this."""
         return self.get_data_info(idx)['tags']
 
-    def complain(self, sentence: str) -> None:
-        """Raise a fault of the data, or note it where the data set is not strict."""
+    def report_problem(self, sentence: str) -> None:
+        """Raise a problem of the data, or record it if the data set is not strict."""
         if self.strict:
             raise UserError(sentence)
         self.problems.append(sentence)
 
     def is_skipped(self, name: str) -> bool:
-        """Whether the skip list names an image, by its file name, with the suffix or without."""
+        """Whether the skip list has an image's file name, with or without suffix."""
         return name in self._skipped or osp.splitext(name)[0] in self._skipped
 
     def find_images(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
-        """Find images, and complain of those that are missing.
+        """Find images, and report those that are missing.
 
         Args:
             root: Folder that the names are relative to.
             names: File names.
-            source: What names them, for the message.
+            source: Where the names come from, for the message.
 
         Returns:
-            The path of every image by its name; also, where the data set is not strict, of
-            missing ones.
+            The path of every image by its name; if the data set is not strict, also the paths
+            of missing images.
         """
         folder, names = ImageFolder(root), list(names)
         for name in names:
-            # Results and proposals are filed by this name, which must not lead elsewhere.
+            # Results and proposals are stored under this name, which must stay in their folder.
             if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
-                self.complain(
+                self.report_problem(
                     f'{source} names the photo {name}, which is not within {root}: name photos '
                     'relative to that folder.'
                 )
         found = {name: folder.find(name) for name in names}
         missing = [name for name, path in found.items() if path is None]
         for name in missing[: 1 if self.strict else None]:
-            self.complain(
+            self.report_problem(
                 f'The photo {osp.join(root, name)} is missing ({len(missing)} of {len(names)} in '
                 f'{source}): {self.REMEDY}.'
             )
@@ -127,7 +127,7 @@ def read_skip_list(path: str | Path) -> frozenset[str]:
     """Read a list of images to leave out.
 
     Args:
-        path: A text file, one image a line; blank lines don't count.
+        path: A text file, one image per line; blank lines are ignored.
 
     Returns:
         The names.
@@ -135,10 +135,6 @@ def read_skip_list(path: str | Path) -> frozenset[str]:
     Raises:
         UserError: If it cannot be read.
     """
-    try:
+    with explain_read_errors(path, 'a skip list', 'fix the path, or leave skip out'):
         lines = Path(path).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f'The skip list {path} cannot be read ({error}): mend the path, or leave skip out.'
-        ) from None
     return frozenset(line.strip() for line in lines if line.strip())

@@ -1,13 +1,15 @@
-"""Outlines and textures of the generated classes."""
+"""Outlines and textures of generated objects."""
 
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-CLASSES = ('star', 'ring', 'moon', 'cross', 'heart', 'leaf')
+from mmlabelpenet.datasets import ShapesDataset
 
-# An outline is drawn so many times larger and then averaged: clean, smooth edges.
+CLASSES = ShapesDataset.METAINFO['classes']
+
+# Outlines are drawn at this scale and then averaged, which gives smooth edges.
 _OVERSAMPLING = 4
 _CIRCLE = np.linspace(0, 2 * np.pi, 64, endpoint=False)
 
@@ -26,15 +28,15 @@ def _ring() -> list[np.ndarray]:
 
 
 def _moon() -> list[np.ndarray]:
-    # Two arcs that meet in the tips: the outer circle, and a shifted one that bites into it.
+    # Two arcs that meet at the tips: the outer circle, and a shifted one that cuts into it.
     outer = np.linspace(0.25 * np.pi, 1.75 * np.pi, 48)
     tip = _polar(np.ones(1), outer[:1])[0]
     centre = 0.62
-    bite_radius = float(np.hypot(tip[0] - centre, tip[1]))
-    bite_angle = float(np.arctan2(tip[1], tip[0] - centre))
-    inner = np.linspace(2 * np.pi - bite_angle, bite_angle, 32)
-    bite = _polar(np.full(32, bite_radius), inner) + np.array([centre, 0])
-    return [np.concatenate([_polar(np.ones(48), outer), bite])]
+    cut_radius = float(np.hypot(tip[0] - centre, tip[1]))
+    cut_angle = float(np.arctan2(tip[1], tip[0] - centre))
+    inner = np.linspace(2 * np.pi - cut_angle, cut_angle, 32)
+    cut = _polar(np.full(32, cut_radius), inner) + np.array([centre, 0])
+    return [np.concatenate([_polar(np.ones(48), outer), cut])]
 
 
 def _cross() -> list[np.ndarray]:
@@ -66,7 +68,7 @@ _OUTLINES: dict[str, Callable[[], list[np.ndarray]]] = {
     'leaf': _leaf,
 }
 
-# Of object coordinates in pixels and the period of the pattern to a wave in -1..1.
+# From object coordinates, in units of the pattern's period, to a wave in -1..1.
 _TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     'star': lambda u, v: np.sin(np.maximum(np.abs(u), np.abs(v))),
     'ring': lambda u, v: np.sin(11 * np.arctan2(v, u)),
@@ -78,15 +80,15 @@ _TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def random_outline(name: str, diameter: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """The outline of one object: rotated, stretched, sheared and bent.
+    """Draw the outline of one object at random: rotated, stretched, sheared and bent.
 
     Args:
         name: Its class.
         diameter: The longer side of its tight box, in pixels.
-        rng: Where chance comes from.
+        rng: Source of random numbers.
 
     Returns:
-        Polygons [P, 2] of (x, y) in pixels around (0, 0); the second one is a hole.
+        Polygons [P, 2] of (x, y) in pixels around (0, 0); the second one, if any, is a hole.
     """
     polygons = _OUTLINES[name]()
     phase, bend = rng.uniform(0, 2 * np.pi, 2), rng.uniform(0, 0.07, 2)
@@ -111,12 +113,12 @@ def draw_coverage(
     """Rasterise an outline with smooth edges.
 
     Args:
-        polygons: As :func:`random_outline` gives them.
-        centre: (x, y) of the object in pixels.
+        polygons: From :func:`random_outline`.
+        centre: (x, y) of the object, in pixels.
         size: (height, width) of the image.
 
     Returns:
-        [H, W] float32 in 0..1, the share of each pixel that the object covers.
+        [H, W] float32 in 0..1, the fraction of each pixel that the object covers.
     """
     height, width = size
     canvas: np.ndarray = np.zeros((height * _OVERSAMPLING, width * _OVERSAMPLING), dtype=np.uint8)
@@ -127,7 +129,7 @@ def draw_coverage(
 
 
 def _hsv_to_bgr(hue: float, saturation: float, value: float) -> np.ndarray:
-    """One colour, hue in turns, the rest in 0..1, to float32 BGR in 0..255."""
+    """Convert a colour (hue in turns, the rest in 0..1) to float32 BGR in 0..255."""
     pixel = np.array([[[hue % 1 * 360, saturation, value]]], dtype=np.float32)
     return cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0] * 255
 
@@ -139,16 +141,16 @@ def random_texture(
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A patch of the class's pattern in two random colours.
+    """Draw a patch of the class's pattern in two random colours.
 
-    The hue wanders so far around the class's own that colour alone doesn't give it away.
+    The hue varies so much around that of the class that colour alone does not identify it.
 
     Args:
         name: The class.
         diameter: The object's diameter in pixels; larger objects have a coarser pattern.
-        corner: (x, y) of the patch's first pixel, from the object's centre.
+        corner: (x, y) of the patch's first pixel, relative to the object's centre.
         size: (height, width) of the patch.
-        rng: Where chance comes from.
+        rng: Source of random numbers.
 
     Returns:
         [h, w, 3] float32 BGR in 0..255.

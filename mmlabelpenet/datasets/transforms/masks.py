@@ -1,0 +1,130 @@
+"""Loading ground-truth masks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import InstanceData
+from pycocotools import mask as mask_utils
+
+from mmlabelpenet.registry import TRANSFORMS
+from mmlabelpenet.utils import UserError, explain_read_errors
+
+from ..devkit import VOID, read_mask
+
+
+@TRANSFORMS.register_module()
+@dataclass(eq=False)
+class LoadInstanceMasks(BaseTransform):
+    """Read the ground-truth instance and class masks of an image, in its original size.
+
+    Place it after Resize: like all ground truth of test pipelines, masks keep the image's
+    original size. Without masks of the image it does nothing.
+
+    Masks come from two index masks as in VOC, or from polygons or run lengths as in COCO. In the
+    index masks, an instance is the set of pixels with one value in the instance mask; its class
+    is that of most of its pixels in the class mask. Values 0 (background) and 255 (void) are no
+    instances.
+
+    Required Keys:
+
+    - seg_map_path, instance_map_path (str, optional), and with these
+    - seg_label_map (list[int]): the value in this data set of each class value below void
+    - or with_masks (bool), ori_shape, and instances (list[dict]), of which those with a
+      ``mask`` are used
+
+    Added Keys:
+
+    - gt_mask_instances (InstanceData): ``labels`` [G] int64; ``masks``, a list of G COCO RLE
+      dicts of the image's size; ``bboxes`` [G, 4] float32, tight xyxy, x2 and y2 exclusive
+    - gt_seg_map (np.uint8): [H, W], 0 = background, class c -> c + 1, 255 = void
+
+    Raises:
+        UserError: If a mask can't be read.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the masks to ``results``."""
+        if 'instance_map_path' in results:
+            self._from_index_masks(results)
+        elif results.get('with_masks'):
+            self._from_polygons(results)
+        return results
+
+    def _from_index_masks(self, results: dict) -> None:
+        seg_map = read_mask(results['seg_map_path'])
+        instance_map = read_mask(results['instance_map_path'])
+        if seg_map.shape != instance_map.shape:
+            raise UserError(
+                f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '
+                'unpack the data set again.'
+            )
+        lookup: np.ndarray = np.zeros(256, dtype=np.uint8)
+        lookup[: len(results['seg_label_map'])] = results['seg_label_map']
+        lookup[VOID] = VOID
+        results['gt_seg_map'] = lookup[seg_map]
+        results['gt_mask_instances'] = split_instances(instance_map, results['gt_seg_map'])
+
+    def _from_polygons(self, results: dict) -> None:
+        objects = [one for one in results['instances'] if 'mask' in one]
+        # Offline evaluation loads no image; it uses the size in the annotation.
+        size = tuple(results.get('ori_shape', (results['height'], results['width']))[:2])
+        rles = [_to_rle(one['mask'], size, results['img_path']) for one in objects]
+        results['gt_seg_map'] = _paint_classes(objects, rles, size)
+        kept = [index for index, one in enumerate(objects) if not one['ignore_flag']]
+        labels = torch.tensor([objects[i]['bbox_label'] for i in kept], dtype=torch.long)
+        results['gt_mask_instances'] = _pack_instances(labels, [rles[i] for i in kept])
+
+
+def _to_rle(mask: list | dict, size: tuple[int, int], img_path: str) -> dict:
+    """Convert COCO's polygons or run lengths to compressed run lengths."""
+    with explain_read_errors(
+        f'A mask of {img_path}', 'polygons or run lengths', 'fix the annotation'
+    ):
+        if isinstance(mask, list):
+            return mask_utils.merge(mask_utils.frPyObjects(mask, *size))
+        counts = mask['counts']
+        if isinstance(counts, list):
+            return mask_utils.frPyObjects(mask, *size)
+        return {**mask, 'counts': counts.encode() if isinstance(counts, str) else counts}
+
+
+def _paint_classes(objects: list[dict], rles: list[dict], size: tuple[int, int]) -> np.ndarray:
+    """[H, W] uint8: class c -> c + 1, smaller objects above larger ones, crowds void."""
+    painted: np.ndarray = np.zeros(size, dtype=np.uint8)
+    for index in np.argsort([-int(mask_utils.area(rle)) for rle in rles], kind='stable'):
+        one = objects[index]
+        inside = mask_utils.decode(rles[index]).astype(bool)
+        painted[inside] = VOID if one['ignore_flag'] else one['bbox_label'] + 1
+    return painted
+
+
+def _pack_instances(labels: torch.Tensor, rles: list[dict]) -> InstanceData:
+    """Instances with the tight boxes of their masks."""
+    boxes = np.asarray(mask_utils.toBbox(rles) if len(rles) else [], dtype=np.float32)
+    boxes = boxes.reshape(-1, 4)
+    # toBbox gives x, y, width, height, so that x + width is exclusive.
+    boxes[:, 2:] += boxes[:, :2]
+    return InstanceData(labels=labels, masks=rles, bboxes=torch.from_numpy(boxes))
+
+
+def split_instances(instance_map: np.ndarray, seg_map: np.ndarray) -> InstanceData:
+    """Split an instance mask into instances.
+
+    Args:
+        instance_map: [H, W] uint8, 0 = background, 255 = void, else an instance's id.
+        seg_map: [H, W] uint8, 0 = background, class c -> c + 1, 255 = void.
+
+    Returns:
+        G instances by rising id, with the fields that :class:`LoadInstanceMasks` describes.
+    """
+    # counts[i, s]: pixels of instance i with class value s.
+    joint = instance_map.astype(np.int64) * 256 + seg_map
+    counts = np.bincount(joint.ravel(), minlength=65536).reshape(256, 256)
+    counts[:, VOID] = 0
+    majority = counts.argmax(axis=1)
+    ids = np.arange(1, VOID)
+    ids = ids[majority[ids] > 0]
+    rles = mask_utils.encode(np.asfortranarray(instance_map[..., None] == ids, dtype=np.uint8))
+    return _pack_instances(torch.from_numpy(majority[ids] - 1), rles)
