@@ -57,16 +57,14 @@ def excite_pooling(
     indices = torch.arange(count, device=bboxes.device, dtype=bboxes.dtype)
     rois = torch.cat([indices[:, None], bboxes], dim=1).float()
     start = fused.detach().float()
-    if not maximum:
-        start = start.clamp(min=0) + TINY
+    start = start if maximum else start.clamp(min=0) + TINY
     # Each pair has a copy of the map as its own image of a batch, so that the one backward
     # pass keeps the pairs apart.
     with torch.enable_grad():
         maps = start.expand(count, -1, -1, -1).contiguous().requires_grad_()
         pooled = layer(maps, rois)
-        shares = mass
-        if not maximum:
-            shares = mass / pooled.detach().clamp(min=torch.finfo(pooled.dtype).tiny)
+        total = pooled.detach().clamp(min=torch.finfo(pooled.dtype).tiny)
+        shares = mass if maximum else mass / total
         (pulled,) = torch.autograd.grad(pooled, maps, shares.contiguous())
     return pulled if maximum else start * pulled
 
@@ -113,6 +111,9 @@ class RegionExcitation:
         feats: Backbone maps of one image, each [1, c, h, w].
         bboxes: [N, 4] xyxy in input pixels.
         chunk_size: Number of pairs in one pass through the pooling.
+
+    Attributes:
+        vectors: [N, D], which the classifier of regions reads.
     """
 
     def __init__(
@@ -138,11 +139,7 @@ class RegionExcitation:
             self.activations = [self.pooled.flatten(1)]
             for linear in self.linears:
                 self.activations.append(F.relu(linear(self.activations[-1])))
-
-    @property
-    def vectors(self) -> Tensor:
-        """Vectors [N, D] that the classifier of regions reads."""
-        return self.activations[-1]
+        self.vectors = self.activations[-1]
 
     @torch.no_grad()
     def key_pixels(

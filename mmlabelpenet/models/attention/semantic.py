@@ -67,13 +67,10 @@ class SemanticAttention(CAMAttention):
             [C, h, w] in 0..1; all zero before any training.
         """
         logits = self.cell_logits(evidence)
+        possible = torch.ones_like(logits[:, :1, :1], dtype=torch.bool)
         if 'tags' in evidence:
-            possible = evidence.tags > 0
-            if 'known' in evidence:
-                possible = possible | (evidence.known == 0)
-            possible = torch.cat([possible, possible.new_ones(1)])[:, None, None]
-        else:
-            possible = torch.ones_like(logits[:, :1, :1], dtype=torch.bool)
+            known = evidence.get('known', torch.ones_like(evidence.tags))
+            possible[:-1, 0, 0] = (evidence.tags > 0) | (known == 0)
         logits = logits.masked_fill(~possible, float('-inf'))
         return Maps(F.relu(logits.softmax(0)[:-1] - 1 / possible.sum()), self.stride)
 
@@ -89,15 +86,16 @@ class SemanticAttention(CAMAttention):
         Returns:
             A scalar.
         """
-        losses = []
-        for one in evidence:
-            losses.append(self._image_loss(self.cell_logits(one), one, 1))
-            for scaled in one.get('scales', ()):
-                scale = scaled.img_shape[0] / one.img_shape[0]
-                losses.append(self._image_loss(self.cell_logits(scaled), one, scale))
+        losses = [
+            self._image_loss(scaled, one)
+            for one in evidence
+            for scaled in (one, *one.get('scales', ()))
+        ]
         return torch.stack(losses).mean()
 
-    def _image_loss(self, logits: Tensor, evidence: Evidence, scale: float) -> Tensor:
+    def _image_loss(self, image: Evidence, evidence: Evidence) -> Tensor:
+        """Loss of an image at some scale, labelled by the evidence of the input."""
+        logits, scale = self.cell_logits(image), image.img_shape[0] / evidence.img_shape[0]
         labels, weights = self.targets(evidence, scale, logits.shape[-2:])
         decided = F.one_hot(labels, len(logits)) * (weights > 0)[..., None]
         counts = decided.sum((0, 1))

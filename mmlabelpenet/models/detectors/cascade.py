@@ -1,6 +1,6 @@
 """The cascade: an ordered list of steps that evidence passes downwards and upwards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -8,6 +8,7 @@ from mmengine.model import ModuleDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Step
 from mmlabelpenet.utils import in_evaluation
 
@@ -28,11 +29,29 @@ class Cascade(ModuleDict):
     the other stages. The way down is one loop over them, the way up the same list reversed.
 
     Args:
-        stages: The stages, stage 1 first. Their names are those of the state dict.
+        configs: Config of each stage by its name, that of the state dict; None leaves a stage and
+            all after it out.
+        order: Names of the stages, stage 1 first.
         source: The label source. The detector holds its parameters.
+        num_classes: C, passed on to every stage.
+
+    Raises:
+        ValueError: For an unknown stage, or one whose predecessor is missing.
     """
 
-    def __init__(self, stages: dict[str, Stage], source: LabelSource) -> None:
+    def __init__(
+        self,
+        configs: Mapping[str, dict],
+        order: Sequence[str],
+        source: LabelSource,
+        num_classes: int,
+    ) -> None:
+        given = {name: configs[name] for name in order if configs.get(name) is not None}
+        if set(configs) - set(order) or [*given] != [*order[: len(given)]] or not given:
+            raise ValueError(
+                f'cascade holds {sorted(configs)}, but its stages are {tuple(order)}, in order'
+            )
+        stages = {n: MODELS.build(dict(num_classes=num_classes, **c)) for n, c in given.items()}
         super().__init__(stages)
         first, *others = stages.items()
         # A plain dict, which does not register the source's parameters a second time.
@@ -94,7 +113,8 @@ class Cascade(ModuleDict):
     ) -> dict[str, Tensor]:
         """Weighted losses of one step, and for the log the number and weight of its labels."""
         weight, losses = step.weights.get(name, 1.0), self.steps[name].loss(feats, evidence)
-        losses = {key: value * weight for key, value in losses.items()} | label_counts(evidence)
+        counts = {} if name in self.seeding else label_counts(evidence)
+        losses = {key: value * weight for key, value in losses.items()} | counts
         return {f'{name}.{key}': value for key, value in losses.items()}
 
     def backward_losses(self, evidence: list[Evidence], step: Step) -> dict[str, Tensor]:

@@ -33,14 +33,13 @@ class LabelPEnet(BaseDetector):
         train_cfg: Unused, as mmdet's detectors take it.
         test_cfg: ``stage``: the readout of :meth:`predict`, see :meth:`Cascade.read`; the last
             stage by default.
-        attention_scales: Further scales, relative to the input, at which the backbone sees an
-            image, the classifier learns and attention is read too; calibration averages the maps.
-            No gradient reaches the backbone through them.
+        attention_scales: Further scales, relative to the input, at which the classifier learns
+            and attention is read too. No gradient reaches the backbone through them.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: mmengine's initialisation.
 
     Raises:
-        ValueError: For an unknown stage, or one whose predecessor is missing.
+        ValueError: For an unknown ``test_cfg.stage``; see :class:`Cascade` too.
     """
 
     def __init__(
@@ -57,25 +56,18 @@ class LabelPEnet(BaseDetector):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        names = [name for name in order if cascade.get(name) is not None]
-        if set(cascade) - set(order) or names != list(order[: len(names)]) or not names:
-            raise ValueError(
-                f'cascade holds {sorted(cascade)}, but its stages are {tuple(order)}, in order'
-            )
-        told = dict(num_classes=num_classes)
         self.backbone = MODELS.build(backbone)
-        self.calibration = MODELS.build({**told, **calibration})
-        stages = {name: MODELS.build({**told, **cascade[name]}) for name in names}
-        self.cascade = Cascade(stages, self.calibration)
+        self.calibration = MODELS.build(dict(num_classes=num_classes, **calibration))
+        self.cascade = Cascade(cascade, order, self.calibration, num_classes)
         for stage in self.cascade.steps.values():
             stage.use_backbone(self.backbone)
-        self.test_stage = (test_cfg or {}).get('stage', names[-1])
+        self.test_stage = (test_cfg or {}).get('stage', [*self.cascade][-1])
         if self.test_stage not in self.cascade.readouts:
             raise ValueError(
                 f'test_cfg.stage {self.test_stage!r} is not one of {self.cascade.readouts}'
             )
         self.attention_scales = tuple(attention_scales)
-        self._step = Step(learning=tuple(names))
+        self._step = Step(learning=tuple(self.cascade))
 
     @property
     def step(self) -> Step:
@@ -84,6 +76,7 @@ class LabelPEnet(BaseDetector):
 
     @step.setter
     def step(self, step: Step) -> None:
+        """Let the stages prepare for such steps."""
         self._step = step
         for stage in self.cascade.steps.values():
             stage.begin(step)
@@ -109,9 +102,6 @@ class LabelPEnet(BaseDetector):
         Args:
             batch_inputs: [B, 3, H, W], normalised and padded.
             img_shapes: (h, w) of each image without padding; None takes the batch as it is.
-
-        Returns:
-            The backbone's maps, each [B, channels, H / stride, W / stride].
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.step.backbone):
             divisor = self.data_preprocessor.pad_size_divisor
@@ -148,12 +138,11 @@ class LabelPEnet(BaseDetector):
 
         Args:
             batch_inputs: [B, 3, H, W].
-            batch_data_samples: With ``tags`` and ``proposals``; ground truth is only read by the
-                ``TrueInstances`` of an upper bound.
+            batch_data_samples: With ``tags`` and ``proposals``.
 
         Returns:
-            Scalars by name; beside the losses, for each stage that learns from pseudo instances,
-            their number in an image and their mean weight (``<stage>.pseudo``, ``.pseudo_v``).
+            Scalars by name; beside the losses the number of pseudo instances in an image and
+            their mean weight (``<stage>.pseudo``, ``<stage>.pseudo_v``).
         """
         evidence = self.evidence(batch_inputs, batch_data_samples)
         if self.step.direction == 'backward' and self.cascade.can_validate:
@@ -173,7 +162,7 @@ class LabelPEnet(BaseDetector):
         Args:
             batch_inputs: [B, 3, H, W].
             batch_data_samples: With ``proposals``.
-            rescale: Only True is supported: results are in pixels of the original images.
+            rescale: Only True is supported.
             stage: One of the cascade's ``readouts``; None is that of ``test_cfg``.
 
         Returns:

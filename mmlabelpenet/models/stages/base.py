@@ -246,10 +246,8 @@ def label_result(evidence: Evidence, maps: str) -> InstanceData:
     pseudo = evidence.pseudo_instances
     result = InstanceData(bboxes=pseudo.bboxes, scores=pseudo.weights, labels=pseudo.labels)
     result = boxes_on_image(result, evidence)
-    if len(pseudo) == 0 or maps not in pseudo:
-        shape = (len(pseudo), *evidence.ori_shape[:2])
-        result.masks = result.labels.new_zeros(shape, dtype=torch.bool)
-        return result
-    pixels = evidence.instance_maps(maps).on_image(evidence.ori_shape, evidence.scale_factor)
-    result.masks = pixels >= 0.5
+    result.masks = result.labels.new_zeros(len(pseudo), *evidence.ori_shape[:2]) > 0
+    if len(pseudo) > 0 and maps in pseudo:
+        soft = evidence.instance_maps(maps).on_image(evidence.ori_shape, evidence.scale_factor)
+        result.masks = soft >= 0.5
     return result
