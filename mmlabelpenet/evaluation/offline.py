@@ -62,9 +62,7 @@ def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -
 
 def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
     names = {one['id']: one['name'] for one in content['categories']}
-    unknown = sorted(set(names.values()) - set(classes))
-    if unknown:
-        _require_classes([*classes, *unknown], classes, path)
+    _require_classes([*classes, *(set(names.values()) - set(classes))], classes, path)
     labels = {number: classes.index(name) for number, name in names.items()}
     coco = COCO()
     coco.dataset = content

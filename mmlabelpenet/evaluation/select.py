@@ -55,9 +55,11 @@ def evaluation_sets(
         loader = 'corloc_dataloader' if split == 'train' else 'test_dataloader'
         return [{'dataloader': cfg[loader], 'evaluator': configured}]
     configured += _as_list(cfg.get('corloc_evaluator'))
+    on_training = ON_TRAINING if cfg.get('corloc_dataloader') is not None else ()
     groups: dict[str, list[dict]] = {}
     for name in dict.fromkeys(names):
-        loader = _loader_name(cfg, name, split)
+        train = split == 'train' or (split is None and name in on_training)
+        loader = 'corloc_dataloader' if train else 'test_dataloader'
         groups.setdefault(loader, []).extend(_metrics_of(configured, name))
     # the test images first
     return [
@@ -75,13 +77,6 @@ def _metrics_of(configured: list[dict], name: str) -> list[dict]:
     type_name = METRICS_BY_NAME[name]
     types = (type_name, f'mmlabelpenet.{type_name}')
     return [one for one in configured if one['type'] in types] or [{'type': type_name}]
-
-
-def _loader_name(cfg: Config, name: str, split: str | None) -> str:
-    on_training = name in ON_TRAINING and cfg.get('corloc_dataloader') is not None
-    if split == 'train' or (split is None and on_training):
-        return 'corloc_dataloader'
-    return 'test_dataloader'
 
 
 def select_evaluation(

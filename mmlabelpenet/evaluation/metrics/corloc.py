@@ -43,7 +43,7 @@ class CorLocMetric(ImageMetric):
         same_class = found[:, None] == gt_labels
         correct = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
         present = np.unique(gt_labels)
-        return LabelledValues(present, np.isin(present, correct))
+        return present, np.isin(present, correct)
 
     def compute_metrics(self, results: list[LabelledValues]) -> dict[str, float]:
         """Compute the share of correct boxes per class and its mean over classes."""

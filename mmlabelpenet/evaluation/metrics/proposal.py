@@ -49,7 +49,7 @@ class ProposalMetric(ImageMetric):
             # x2 of a proposal is the first pixel outside, x2 of an object the last one inside
             proposals = proposals - (0, 0, 1, 1)
         overlaps = box_iou(proposals, boxes_of(gt), self.inclusive_boxes)
-        return len(proposals), LabelledValues(labels_of(gt), overlaps.max(axis=0, initial=0.0))
+        return len(proposals), (labels_of(gt), overlaps.max(axis=0, initial=0.0))
 
     def compute_metrics(self, results: list[tuple[int, LabelledValues]]) -> dict[str, float]:
         """Compute recall, average best overlap and the mean number of proposals."""
