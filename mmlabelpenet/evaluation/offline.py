@@ -134,8 +134,8 @@ def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[di
         if loads_annotations(one) or _name_of(one).startswith('Pack')
     ]
     dataset = DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
-    samples = (dataset[index]['data_samples'].to_dict() for index in range(len(dataset)))
-    return dataset.metainfo, samples
+    indices = range(len(dataset))
+    return dataset.metainfo, (dataset[index]['data_samples'].to_dict() for index in indices)
 
 
 def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:

@@ -95,5 +95,5 @@ def select_evaluation(
     first, *further = evaluation_sets(cfg, names, split)
     cfg.test_dataloader = first['dataloader']
     cfg.test_evaluator = first['evaluator']
-    fp16 = (cfg.get('test_cfg') or {}).get('fp16', False)
-    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': further, 'fp16': fp16}
+    before = cfg.get('test_cfg') or {}
+    cfg.test_cfg = dict(type='MultiSetTestLoop', further=further, fp16=before.get('fp16', False))

@@ -12,6 +12,8 @@ from mmlabelpenet.utils import box_areas, box_intersections, box_iou
 OUTCOMES = ('found', 'part', 'large', 'several', 'wrong_class', 'missed')
 # Kinds of predictions that are responsible for no outcome.
 SURPLUS = ('duplicate', 'background')
+# Minimum IoU of a found object, and of a prediction that is responsible for one.
+IOU_THR, TOUCH_THR = 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -87,23 +89,21 @@ def top_predictions(images: Sequence[ImageBoxes], num_classes: int) -> list[np.n
     return np.split(kept, np.cumsum([len(image.labels) for image in images])[:-1])
 
 
-def classify_errors(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> ImageErrors:
+def classify_errors(image: ImageBoxes) -> ImageErrors:
     """Classify the outcomes of one image's objects.
 
     By falling score each prediction claims the object of its class with which it has the largest
-    IoU. The first claim of at least ``iou_thr`` finds the object, further ones are duplicates.
+    IoU. The first claim of at least ``IOU_THR`` finds the object, further ones are duplicates.
     For an object that is not found, the wrong prediction of its class with the largest IoU, of
-    at least ``touch``, is responsible: the outcome is ``several`` if the prediction covers half
-    of two or more objects of the class, else ``part`` if it is smaller than the object and
+    at least ``TOUCH_THR``, is responsible: the outcome is ``several`` if the prediction covers
+    half of two or more objects of the class, else ``part`` if it is smaller than the object and
     ``large`` if it is larger. Without such a prediction the outcome is ``wrong_class`` if a
-    prediction of another class has an IoU of at least ``iou_thr``, else ``missed``. A prediction
+    prediction of another class has an IoU of at least ``IOU_THR``, else ``missed``. A prediction
     is ``background`` if it touches no object of its class and is not responsible for a
     ``wrong_class``.
 
     Args:
         image: With the predictions to classify.
-        iou_thr: Minimum IoU of a found object.
-        touch: Minimum IoU at which a prediction is assigned to an object.
     """
     outcomes, surplus = [''] * len(image.gt_labels), [''] * len(image.labels)
     responsible: np.ndarray = np.full(len(outcomes), -1)
@@ -111,7 +111,7 @@ def classify_errors(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1)
     same_class = image.labels[:, None] == image.gt_labels
     own = np.where(same_class, iou, 0.0)
     best = own.max(axis=1, initial=0.0)
-    wrong = best < iou_thr
+    wrong = best < IOU_THR
     ranked = np.argsort(-image.scores, kind='stable')
     for index in ranked[~wrong[ranked]]:
         target = own[index].argmax()
@@ -123,12 +123,12 @@ def classify_errors(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1)
     wrong_class = np.where(wrong[:, None] & ~same_class, iou, 0.0)
     for target in np.flatnonzero((responsible < 0) & ~image.difficult):
         outcomes[target] = 'missed'
-        if wrong_own[:, target].max(initial=0.0) >= touch:
+        if wrong_own[:, target].max(initial=0.0) >= TOUCH_THR:
             responsible[target] = wrong_own[:, target].argmax()
             outcomes[target] = _wrong_box(image, responsible[target], target)
-        elif wrong_class[:, target].max(initial=0.0) >= iou_thr:
+        elif wrong_class[:, target].max(initial=0.0) >= IOU_THR:
             responsible[target], outcomes[target] = wrong_class[:, target].argmax(), 'wrong_class'
-    unused = wrong & ~np.isin(np.arange(len(wrong)), responsible) & (best < touch)
+    unused = wrong & ~np.isin(np.arange(len(wrong)), responsible) & (best < TOUCH_THR)
     surplus = ['background' if idle else kind for idle, kind in zip(unused, surplus)]
     return ImageErrors(outcomes, responsible, surplus)
 
@@ -147,16 +147,12 @@ def _wrong_box(image: ImageBoxes, prediction: int, target: int) -> str:
     return 'part' if area < gt_area else 'large'
 
 
-def error_taxonomy(
-    images: Sequence[ImageBoxes], num_classes: int, iou_thr: float = 0.5, touch: float = 0.1
-) -> dict[str, float]:
+def error_taxonomy(images: Sequence[ImageBoxes], num_classes: int) -> dict[str, float]:
     """Shares of the outcomes over all objects that are not difficult.
 
     Args:
         images: All images of the data set, with all predictions.
         num_classes: C.
-        iou_thr: See :func:`classify_errors`.
-        touch: See :func:`classify_errors`.
 
     Returns:
         A share of the objects for each of ``OUTCOMES``, which sum to 1, and for each of
@@ -164,7 +160,7 @@ def error_taxonomy(
     """
     counts: Counter = Counter()
     for image, rows in zip(images, top_predictions(images, num_classes)):
-        errors = classify_errors(image.select(rows), iou_thr, touch)
+        errors = classify_errors(image.select(rows))
         counts.update([*errors.outcomes, *errors.surplus])
     total = sum(counts[name] for name in OUTCOMES)
     names = (*OUTCOMES, *SURPLUS)

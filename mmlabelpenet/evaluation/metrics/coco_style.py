@@ -43,9 +43,8 @@ class COCOStyleMetric(ImageMetric):
 
     def __init__(self, kinds: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        unknown = sorted(set(kinds or ()) - set(KINDS))
-        if unknown:
-            raise ValueError(f'kinds must be of {KINDS}, but there is {unknown[0]!r}')
+        if not set(kinds or ()) <= set(KINDS):
+            raise ValueError(f'kinds must be of {KINDS}, but they are {kinds}')
         self.kinds = None if kinds is None else tuple(kinds)
 
     def measure(self, data_sample: Mapping[str, Any]) -> Annotations:

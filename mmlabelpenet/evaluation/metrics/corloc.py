@@ -49,6 +49,5 @@ class CorLocMetric(ImageMetric):
         """Compute the share of correct boxes per class and its mean over classes."""
         _, of_class = pool_values(results, len(self.classes))
         share = [mean_over_valid(correct) for correct in of_class]
-        images = [len(correct) for correct in of_class]
-        self.log_table('localisation', {'photos': images, 'CorLoc': share})
+        self.log_table('localisation', {'photos': [*map(len, of_class)], 'CorLoc': share})
         return {'corloc': mean_over_valid(share)}
