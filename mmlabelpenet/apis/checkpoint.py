@@ -32,8 +32,8 @@ def read_checkpoint(path: str) -> dict:
     let_checkpoints_be_read()
     with explain_read_errors(path, 'a checkpoint', 'take another one or train again'):
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        weights = checkpoint.get('state_dict', checkpoint)
-        weights = {re.sub(r'^module\.', '', name): value for name, value in weights.items()}
+        weights = checkpoint.get('state_dict', checkpoint).items()
+        weights = {re.sub(r'^module\.', '', name): value for name, value in weights}
         return {**checkpoint, 'state_dict': weights}
 
 

@@ -23,9 +23,8 @@ def sentence_of(error: UserError) -> str:
             traceback as its text, of which only the last sentence is for the user.
     """
     text = str(error)
-    mark = f'{UserError.__name__}: '
-    if 'Original Traceback' in text and mark in text:
-        text = text.rpartition(mark)[2]
+    if 'Original Traceback' in text:
+        text = text.rpartition(f'{UserError.__name__}: ')[2]
     return ' '.join(text.split())
 
 
@@ -116,6 +115,6 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = read_config(args.config, args.cfg_options)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
-    default = cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
-    cfg.work_dir = default if args.work_dir is None else args.work_dir
+    default = Path('work_dirs') / Path(args.config).stem
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
     return cfg

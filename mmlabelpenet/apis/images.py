@@ -56,7 +56,8 @@ def _list_path(name: str | Path) -> Sequence[str]:
         return [str(path)]
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: fix the path.')
-    images = sorted(str(one) for one in path.iterdir() if _is_image(one))
+    files = (one for one in path.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES)
+    images = sorted(str(one) for one in files if one.is_file())
     if not images:
         raise UserError(
             f'{path} holds no photos ({", ".join(IMAGE_SUFFIXES)}): name a folder that does.'
@@ -71,7 +72,3 @@ def _local_path(name: str) -> Path:
     if address.scheme != 'file' or address.netloc not in ('', 'localhost'):
         raise UserError(f'{name} is not on this machine: download it, and name the file.')
     return Path(url2pathname(address.path))
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()

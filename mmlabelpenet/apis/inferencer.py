@@ -76,8 +76,8 @@ class LabelPEnetInferencer(DetInferencer):
             raise UserError('The inferencer needs weights: name a checkpoint.')
         register_all_modules()
         self._weights = str(weights)
-        self._checkpoint = read_checkpoint(self._weights)
-        cfg = _config_of(model, self._checkpoint, self._weights)
+        checkpoint = read_checkpoint(self._weights)
+        cfg = _config_of(model, checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
         for index, transform in enumerate(pipeline):
@@ -88,7 +88,7 @@ class LabelPEnetInferencer(DetInferencer):
                     quality=quality,
                     max_num=transform.get('max_num'),
                 )
-        self._metainfo = _metainfo_of(cfg, self._checkpoint)
+        self._metainfo = _metainfo_of(cfg, checkpoint)
         if cfg.get('classes_from_data'):  # the data may be missing here
             cfg.model.num_classes = len(self._metainfo['classes'])
         cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
@@ -98,11 +98,9 @@ class LabelPEnetInferencer(DetInferencer):
         self.load_image = TRANSFORMS.build(pipeline[0])
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: None, cfg: Config) -> None:
-        """Load the checkpoint that is read already; called by mmengine."""
-        load_weights(model, self._weights, self._checkpoint)
+        """Load weights, classes and palette; called by mmengine."""
+        load_weights(model, self._weights)
         model.dataset_meta = self._metainfo
-        # it may hold the state of an optimiser too
-        del self._checkpoint
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         """Build the transforms that follow after loading the image; called by mmengine."""

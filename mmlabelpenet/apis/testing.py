@@ -115,9 +115,8 @@ def evaluate_detector(
         if not format_only:
             write_metrics(metrics, Path(cfg.work_dir) / 'metrics.json')
             variant = {'stage': stage, 'split': split, 'views': 'tta' if tta else None}
-            about = {'checkpoint': checkpoint, 'config': cfg.filename, **variant}
-            beside = _beside(checkpoint, cfg.work_dir, *variant.values())
-            _report(metrics, tables_of(evaluators), about, beside, markdown)
+            source = {'checkpoint': checkpoint, 'config': cfg.filename}
+            _report(metrics, tables_of(evaluators), source, variant, cfg.work_dir, markdown)
     return metrics
 
 
@@ -154,23 +153,19 @@ def _set_up_format_only(cfg: Config) -> None:
 
 def _set_up_painting(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
     """Paint with this package's hook; its settings in the config are kept, mmdet's are not."""
-    hooks = cfg.setdefault('default_hooks', {})
-    name = 'CascadeVisualizationHook'
-    configured = hooks.get('visualization') or {}
-    kept = configured if configured.get('type', '').endswith(name) else {}
+    hooks, name = cfg.setdefault('default_hooks', {}), 'CascadeVisualizationHook'
     settings = dict(type=name, draw=True, show=show, wait_time=wait_time, out_dir=show_dir)
-    hooks['visualization'] = {**kept, **settings}
+    configured = hooks.get('visualization') or {}
+    own = configured.get('type', '').endswith(name)
+    hooks['visualization'] = {**(configured if own else {}), **settings}
 
 
 def _add_dumps(evaluators: Sequence[Evaluator], out: str) -> list[Path]:
     """Let each set of images write its predictions to a file beside ``out``; return the files."""
-    path = Path(out)
-    parts = [
-        path.with_name(f'.{path.stem}.{number}.tmp{path.suffix}')
-        for number in range(len(evaluators))
-    ]
-    for evaluator, part in zip(evaluators, parts):
-        evaluator.metrics.append(DumpPredictions(str(part)))
+    path, parts = Path(out), []
+    for number, evaluator in enumerate(evaluators):
+        parts.append(path.with_name(f'.{path.stem}.{number}.tmp{path.suffix}'))
+        evaluator.metrics.append(DumpPredictions(str(parts[-1])))
         evaluator.metrics[-1].dataset_meta = evaluator.dataset_meta
     return parts
 
@@ -187,29 +182,27 @@ def _join_dumps(parts: Sequence[Path], out: str) -> None:
 def _report(
     metrics: dict[str, float],
     tables: Sequence[ClassTable],
-    about: dict[str, str | None],
-    beside: Path,
+    source: dict[str, str],
+    variant: dict[str, str | None],
+    work_dir: str,
     markdown: str | None,
 ) -> None:
-    """Log the figures and write them to ``beside`` as JSON, and as Markdown if a file is given."""
+    """Log the figures, and write them as Markdown if a file is given and as JSON.
+
+    The JSON file lies beside the source, in the work folder if that is on another machine, and
+    is named after source and variant: ``epoch_12.pth`` -> ``epoch_12.train.metrics.json``.
+    """
     print_log('\n' + format_metrics(metrics), logger='current')
     if markdown is not None:
         write_markdown(metrics, tables, markdown)
+    measured = next(iter(source.values()))
+    path = Path(work_dir, Path(measured).name) if '://' in measured else Path(measured)
+    path = path.with_name('.'.join([path.stem, *filter(None, variant.values()), 'metrics.json']))
     try:
-        write_report(metrics, tables, beside, about)
+        write_report(metrics, tables, path, source | variant)
     except OSError as error:
         # the folder of a checkpoint may be read-only
-        print_log(f'{beside} cannot be written ({error}).', logger='current', level=WARNING)
-
-
-def _beside(path: str, folder: str, *variant: str | None) -> Path:
-    """Name the file of figures: ``epoch_12.pth`` -> ``epoch_12.train.metrics.json``.
-
-    Figures of a file on another machine are written to the folder.
-    """
-    path = str(Path(folder) / Path(path).name) if '://' in path else path
-    parts = [Path(path).stem, *filter(None, variant), 'metrics', 'json']
-    return Path(path).with_name('.'.join(parts))
+        print_log(f'{path} cannot be written ({error}).', logger='current', level=WARNING)
 
 
 def evaluate_file(
@@ -238,6 +231,6 @@ def evaluate_file(
     """
     register_all_modules()
     metrics, tables = evaluate_predictions(evaluation_sets(cfg, eval_names, split), path)
-    about = {'predictions': path, 'config': cfg.filename, 'split': split}
-    _report(metrics, tables, about, _beside(path, cfg.work_dir, split), markdown)
+    source = {'predictions': path, 'config': cfg.filename}
+    _report(metrics, tables, source, {'split': split}, cfg.work_dir, markdown)
     return metrics

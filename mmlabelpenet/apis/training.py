@@ -26,8 +26,7 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def _scale_learning_rate(cfg: Config) -> None:
-    settings = cfg.get('auto_scale_lr') or {}
-    if 'base_batch_size' not in settings:
+    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise UserError(
             '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config: '
             'the batch size that its learning rate belongs to.'
@@ -57,13 +56,6 @@ def latest_checkpoint(work_dir: str) -> str | None:
         if (found := re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem))
     }
     return counted[max(counted)] if counted else None
-
-
-def _resume(cfg: Config, resume: str) -> dict | None:
-    """Set the config to resume; return the checkpoint, None if there is none yet."""
-    cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
-    cfg.resume = cfg.load_from is not None
-    return read_checkpoint(cfg.load_from) if cfg.resume else None
 
 
 def train_detector(
@@ -96,8 +88,11 @@ def train_detector(
         _scale_learning_rate(cfg)
     if seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
+    if resume is not None:
+        cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
+        cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
-    checkpoint = None if resume is None else _resume(cfg, resume)
+    checkpoint = read_checkpoint(cfg.load_from) if resume and cfg.resume else None
     runner = build_runner(cfg)
     if checkpoint is not None:
         require_same_model(runner.model, checkpoint, cfg.load_from)

@@ -51,6 +51,5 @@ class MultiSetTestLoop(TestLoop):
 
 def evaluators_of(loop: TestLoop) -> list[Evaluator]:
     """Get the evaluators of a test loop, one for each set of images."""
-    if isinstance(loop, MultiSetTestLoop):
-        return [evaluator for _, evaluator in loop.sets]
-    return [loop.evaluator]
+    sets = loop.sets if isinstance(loop, MultiSetTestLoop) else [(None, loop.evaluator)]
+    return [evaluator for _, evaluator in sets]

@@ -62,9 +62,7 @@ def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -
 
 def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
     names = {one['id']: one['name'] for one in content['categories']}
-    unknown = sorted(set(names.values()) - set(classes))
-    if unknown:
-        _require_classes([*classes, *unknown], classes, path)
+    _require_classes([*classes, *(set(names.values()) - set(classes))], classes, path)
     labels = {number: classes.index(name) for number, name in names.items()}
     coco = COCO()
     coco.dataset = content
@@ -136,8 +134,8 @@ def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[di
         if loads_annotations(one) or _name_of(one).startswith('Pack')
     ]
     dataset = DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
-    samples = (dataset[index]['data_samples'].to_dict() for index in range(len(dataset)))
-    return dataset.metainfo, samples
+    indices = range(len(dataset))
+    return dataset.metainfo, (dataset[index]['data_samples'].to_dict() for index in indices)
 
 
 def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:

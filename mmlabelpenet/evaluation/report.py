@@ -130,8 +130,8 @@ def write_markdown(
         tables: Of classes; fractions are printed in percent.
         path: The file, which is written atomically.
     """
-    parts = [table.to_markdown() for table in tables]
-    parts.append(markdown_table(['figure', 'value'], _rows(metrics)) + '\n')
+    figures = markdown_table(['figure', 'value'], _rows(metrics)) + '\n'
+    parts = [*(table.to_markdown() for table in tables), figures]
     with atomic_path(path) as temporary:
         temporary.write_text('\n'.join(parts), encoding='utf-8')
 
@@ -141,6 +141,6 @@ def _figures(metrics: Mapping[str, float]) -> dict[str, float | int | None]:
 
 
 def _write_json(content: Mapping, path: str | Path) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
     with atomic_path(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(text + '\n', encoding='utf-8')
+        temporary.write_text(text, encoding='utf-8')

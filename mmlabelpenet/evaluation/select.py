@@ -55,9 +55,11 @@ def evaluation_sets(
         loader = 'corloc_dataloader' if split == 'train' else 'test_dataloader'
         return [{'dataloader': cfg[loader], 'evaluator': configured}]
     configured += _as_list(cfg.get('corloc_evaluator'))
+    on_training = ON_TRAINING if cfg.get('corloc_dataloader') is not None else ()
     groups: dict[str, list[dict]] = {}
     for name in dict.fromkeys(names):
-        loader = _loader_name(cfg, name, split)
+        train = split == 'train' or (split is None and name in on_training)
+        loader = 'corloc_dataloader' if train else 'test_dataloader'
         groups.setdefault(loader, []).extend(_metrics_of(configured, name))
     # the test images first
     return [
@@ -77,13 +79,6 @@ def _metrics_of(configured: list[dict], name: str) -> list[dict]:
     return [one for one in configured if one['type'] in types] or [{'type': type_name}]
 
 
-def _loader_name(cfg: Config, name: str, split: str | None) -> str:
-    on_training = name in ON_TRAINING and cfg.get('corloc_dataloader') is not None
-    if split == 'train' or (split is None and on_training):
-        return 'corloc_dataloader'
-    return 'test_dataloader'
-
-
 def select_evaluation(
     cfg: Config, names: Sequence[str] | None = None, split: str | None = None
 ) -> None:
@@ -100,5 +95,5 @@ def select_evaluation(
     first, *further = evaluation_sets(cfg, names, split)
     cfg.test_dataloader = first['dataloader']
     cfg.test_evaluator = first['evaluator']
-    fp16 = (cfg.get('test_cfg') or {}).get('fp16', False)
-    cfg.test_cfg = {'type': 'MultiSetTestLoop', 'further': further, 'fp16': fp16}
+    before = cfg.get('test_cfg') or {}
+    cfg.test_cfg = dict(type='MultiSetTestLoop', further=further, fp16=before.get('fp16', False))

@@ -31,14 +31,6 @@ def image(predicted=(), true=(), difficult=()):
     )
 
 
-def names(errors):
-    return [OUTCOMES[index] if index >= 0 else None for index in errors.outcomes]
-
-
-def surplus(errors):
-    return [SURPLUS[index] if index >= 0 else None for index in errors.surplus]
-
-
 @pytest.mark.parametrize(
     ('label', 'box', 'outcome'),
     [
@@ -54,39 +46,39 @@ def surplus(errors):
 def test_what_becomes_of_an_object(label, box, outcome):
     true = [(0, OBJECT)] + ([(0, BESIDE)] if outcome == 'several' else [])
     errors = classify_errors(image([(label, 0.9, box)], true))
-    assert names(errors)[0] == outcome
+    assert errors.outcomes[0] == outcome
     assert errors.responsible_predictions[0] == (-1 if outcome == 'missed' else 0)
 
 
 def test_one_box_over_two_objects_fails_both():
     errors = classify_errors(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
-    assert names(errors) == ['several', 'several']
-    assert surplus(errors) == [None]
+    assert errors.outcomes == ['several', 'several']
+    assert errors.surplus == ['']
 
 
 def test_the_same_box_over_objects_of_two_classes_is_too_large():
     errors = classify_errors(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (1, BESIDE)]))
-    assert names(errors) == ['large', 'missed']
+    assert errors.outcomes == ['large', 'missed']
 
 
 def test_the_first_claim_finds_and_further_ones_are_duplicates():
     predicted = [(0, 0.5, OBJECT), (0, 0.9, [10, 10, 29, 26]), (0, 0.4, FAR)]
     errors = classify_errors(image(predicted, [(0, OBJECT)]))
-    assert names(errors) == ['found']
+    assert errors.outcomes == ['found']
     assert errors.responsible_predictions.tolist() == [1]
-    assert surplus(errors) == ['duplicate', None, 'background']
+    assert errors.surplus == ['duplicate', '', 'background']
 
 
 def test_what_found_one_object_is_not_blamed_for_its_neighbour():
     near = [22, 10, 41, 29]
     errors = classify_errors(image([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
-    assert names(errors) == ['found', 'missed']
+    assert errors.outcomes == ['found', 'missed']
 
 
 def test_difficult_objects_count_neither_way():
     errors = classify_errors(image([(0, 0.9, OBJECT)], difficult=[(0, OBJECT)]))
-    assert names(errors) == [None]
-    assert surplus(errors) == [None]
+    assert errors.outcomes == ['']
+    assert errors.surplus == ['']
 
 
 def test_as_many_predictions_as_objects_of_a_class_are_looked_at():

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
-from mmlabelpenet.evaluation.functional import OUTCOMES, SURPLUS, classify_errors, top_predictions
+from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, register_all_modules
 from mmlabelpenet.visualization import Look, save_picture
@@ -100,18 +100,16 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
         height, width = sample.ori_shape[:2]
         responsible = errors.responsible_predictions
         for target, (outcome, prediction) in enumerate(zip(errors.outcomes, responsible)):
-            if outcome < 0 or OUTCOMES[outcome] == 'found':
+            if outcome in ('', 'found'):
                 continue
             index = indices[prediction] if prediction >= 0 else -1
             x1, y1, x2, y2 = photo.gt_bboxes[target]
             share = (x2 - x1) * (y2 - y1) / (height * width)
             score = photo.scores[index] if index >= 0 else share
-            failures.append(Failure(OUTCOMES[outcome], float(score), sample, index, target))
+            failures.append(Failure(outcome, float(score), sample, index, target))
         for index, kind in zip(indices, errors.surplus):
-            if kind >= 0:
-                failures.append(
-                    Failure(SURPLUS[kind], float(photo.scores[index]), sample, index, -1)
-                )
+            if kind:
+                failures.append(Failure(kind, float(photo.scores[index]), sample, index, -1))
     return failures
 
 

@@ -1,6 +1,14 @@
 """Arithmetic of the metrics, independent of any framework."""
 
-from .average_precision import average_precision, mean_over_valid, require_ap_mode
+from .average_precision import (
+    ImageMatches,
+    average_precision,
+    match_image,
+    mean_over_valid,
+    per_class_average_precision,
+    per_class_best_overlap,
+    require_ap_mode,
+)
 from .errors import (
     OUTCOMES,
     SURPLUS,
@@ -9,12 +17,6 @@ from .errors import (
     classify_errors,
     error_taxonomy,
     top_predictions,
-)
-from .matching import (
-    ImageMatches,
-    match_image,
-    per_class_average_precision,
-    per_class_best_overlap,
 )
 from .overlap import intersect_masks, mask_iou, to_rles
 

@@ -1,5 +1,6 @@
 """Error analysis of a detector: an outcome for every ground-truth object."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from mmlabelpenet.utils import box_areas, box_intersections, box_iou
 OUTCOMES = ('found', 'part', 'large', 'several', 'wrong_class', 'missed')
 # Kinds of predictions that are responsible for no outcome.
 SURPLUS = ('duplicate', 'background')
+# Minimum IoU of a found object, and of a prediction that is responsible for one.
+IOU_THR, TOUCH_THR = 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,15 @@ class ImageErrors:
     """Outcomes of one image's objects, and kinds of its surplus predictions.
 
     Attributes:
-        outcomes: [G] index into ``OUTCOMES``; -1 for difficult objects.
+        outcomes: G of ``OUTCOMES``; empty for difficult objects.
         responsible_predictions: [G] index of the prediction that caused the outcome; -1 if
             there is none.
-        surplus: [P] index into ``SURPLUS``; -1 for predictions that are neither.
+        surplus: P of ``SURPLUS``; empty for predictions that are neither.
     """
 
-    outcomes: np.ndarray
+    outcomes: list[str]
     responsible_predictions: np.ndarray
-    surplus: np.ndarray
+    surplus: list[str]
 
 
 def top_predictions(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:
@@ -86,53 +89,47 @@ def top_predictions(images: Sequence[ImageBoxes], num_classes: int) -> list[np.n
     return np.split(kept, np.cumsum([len(image.labels) for image in images])[:-1])
 
 
-def classify_errors(image: ImageBoxes, iou_thr: float = 0.5, touch: float = 0.1) -> ImageErrors:
+def classify_errors(image: ImageBoxes) -> ImageErrors:
     """Classify the outcomes of one image's objects.
 
     By falling score each prediction claims the object of its class with which it has the largest
-    IoU. The first claim of at least ``iou_thr`` finds the object, further ones are duplicates.
+    IoU. The first claim of at least ``IOU_THR`` finds the object, further ones are duplicates.
     For an object that is not found, the wrong prediction of its class with the largest IoU, of
-    at least ``touch``, is responsible: the outcome is ``several`` if the prediction covers half
-    of two or more objects of the class, else ``part`` if it is smaller than the object and
+    at least ``TOUCH_THR``, is responsible: the outcome is ``several`` if the prediction covers
+    half of two or more objects of the class, else ``part`` if it is smaller than the object and
     ``large`` if it is larger. Without such a prediction the outcome is ``wrong_class`` if a
-    prediction of another class has an IoU of at least ``iou_thr``, else ``missed``. A prediction
+    prediction of another class has an IoU of at least ``IOU_THR``, else ``missed``. A prediction
     is ``background`` if it touches no object of its class and is not responsible for a
     ``wrong_class``.
 
     Args:
         image: With the predictions to classify.
-        iou_thr: Minimum IoU of a found object.
-        touch: Minimum IoU at which a prediction is assigned to an object.
     """
-    outcomes: np.ndarray = np.full(len(image.gt_labels), -1)
-    responsible, surplus = outcomes.copy(), np.full(len(image.labels), -1)
+    outcomes, surplus = [''] * len(image.gt_labels), [''] * len(image.labels)
+    responsible: np.ndarray = np.full(len(outcomes), -1)
     iou = box_iou(image.bboxes, image.gt_bboxes, inclusive=True)
     same_class = image.labels[:, None] == image.gt_labels
     own = np.where(same_class, iou, 0.0)
     best = own.max(axis=1, initial=0.0)
-    wrong = best < iou_thr
+    wrong = best < IOU_THR
     ranked = np.argsort(-image.scores, kind='stable')
     for index in ranked[~wrong[ranked]]:
         target = own[index].argmax()
-        if image.difficult[target]:
-            continue
-        if responsible[target] >= 0:
-            surplus[index] = SURPLUS.index('duplicate')
-        else:
-            outcomes[target], responsible[target] = OUTCOMES.index('found'), index
+        if outcomes[target]:
+            surplus[index] = 'duplicate'
+        elif not image.difficult[target]:
+            outcomes[target], responsible[target] = 'found', index
     wrong_own = np.where(wrong[:, None], own, 0.0)
     wrong_class = np.where(wrong[:, None] & ~same_class, iou, 0.0)
-    for target in np.flatnonzero((outcomes < 0) & ~image.difficult):
-        if wrong_own[:, target].max(initial=0.0) >= touch:
+    for target in np.flatnonzero((responsible < 0) & ~image.difficult):
+        outcomes[target] = 'missed'
+        if wrong_own[:, target].max(initial=0.0) >= TOUCH_THR:
             responsible[target] = wrong_own[:, target].argmax()
-            name = _wrong_box(image, responsible[target], target)
-        elif wrong_class[:, target].max(initial=0.0) >= iou_thr:
-            responsible[target], name = wrong_class[:, target].argmax(), 'wrong_class'
-        else:
-            name = 'missed'
-        outcomes[target] = OUTCOMES.index(name)
-    unused = wrong & ~np.isin(np.arange(len(wrong)), responsible) & (best < touch)
-    surplus[unused] = SURPLUS.index('background')
+            outcomes[target] = _wrong_box(image, responsible[target], target)
+        elif wrong_class[:, target].max(initial=0.0) >= IOU_THR:
+            responsible[target], outcomes[target] = wrong_class[:, target].argmax(), 'wrong_class'
+    unused = wrong & ~np.isin(np.arange(len(wrong)), responsible) & (best < TOUCH_THR)
+    surplus = ['background' if idle else kind for idle, kind in zip(unused, surplus)]
     return ImageErrors(outcomes, responsible, surplus)
 
 
@@ -150,28 +147,21 @@ def _wrong_box(image: ImageBoxes, prediction: int, target: int) -> str:
     return 'part' if area < gt_area else 'large'
 
 
-def error_taxonomy(
-    images: Sequence[ImageBoxes], num_classes: int, iou_thr: float = 0.5, touch: float = 0.1
-) -> dict[str, float]:
+def error_taxonomy(images: Sequence[ImageBoxes], num_classes: int) -> dict[str, float]:
     """Shares of the outcomes over all objects that are not difficult.
 
     Args:
         images: All images of the data set, with all predictions.
         num_classes: C.
-        iou_thr: See :func:`classify_errors`.
-        touch: See :func:`classify_errors`.
 
     Returns:
         A share of the objects for each of ``OUTCOMES``, which sum to 1, and for each of
         ``SURPLUS`` the number of such predictions per object; nan without objects.
     """
-    kept = top_predictions(images, num_classes)
-    errors = [
-        classify_errors(image.select(rows), iou_thr, touch) for image, rows in zip(images, kept)
-    ]
-    outcomes = np.concatenate([np.zeros(0, dtype=int), *(one.outcomes for one in errors)])
-    surplus = np.concatenate([np.zeros(0, dtype=int), *(one.surplus for one in errors)])
-    total = (outcomes >= 0).sum()
-    counts = {name: (outcomes == index).sum() for index, name in enumerate(OUTCOMES)}
-    counts |= {name: (surplus == index).sum() for index, name in enumerate(SURPLUS)}
-    return {name: float(n / total) if total else float('nan') for name, n in counts.items()}
+    counts: Counter = Counter()
+    for image, rows in zip(images, top_predictions(images, num_classes)):
+        errors = classify_errors(image.select(rows))
+        counts.update([*errors.outcomes, *errors.surplus])
+    total = sum(counts[name] for name in OUTCOMES)
+    names = (*OUTCOMES, *SURPLUS)
+    return {name: counts[name] / total if total else float('nan') for name in names}

@@ -8,9 +8,8 @@ from .image_classification import ImageClassificationMetric
 from .proposal import ProposalMetric
 from .pseudo_mask import PseudoMaskMetric
 from .semseg import SemSegMetric
-from .voc_detection import VOCDetectionMetric
+from .voc import VOCDetectionMetric, VOCInstanceMetric
 from .voc_files import VOCResultFiles
-from .voc_instance import VOCInstanceMetric
 
 __all__ = [
     'COCOStyleMetric',

@@ -2,8 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +15,9 @@ from mmlabelpenet.utils import UserError
 
 from ..functional import intersect_masks, to_rles
 from ..report import ClassTable
+
+# of one image: classes [N] int of some objects, and a value [N] for each object
+LabelledValues: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class ImageMetric(BaseMetric):
@@ -115,19 +117,6 @@ class ImageMetric(BaseMetric):
         print_log('\n' + self.tables[-1].to_text(), logger='current')
 
 
-@dataclass(frozen=True)
-class LabelledValues:
-    """Record of one image: values, each of a class.
-
-    Attributes:
-        labels: [N] int.
-        values: [N].
-    """
-
-    labels: np.ndarray
-    values: np.ndarray
-
-
 def pool_values(
     records: Sequence[LabelledValues], num_classes: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -140,8 +129,8 @@ def pool_values(
     Returns:
         All values [N] float64 in the order of the images, and those of each of C classes.
     """
-    labels = np.concatenate([np.zeros(0, dtype=int), *(one.labels for one in records)])
-    values = np.concatenate([np.zeros(0), *(one.values for one in records)])
+    labels = np.concatenate([np.zeros(0, dtype=int), *(labels for labels, _ in records)])
+    values = np.concatenate([np.zeros(0), *(values for _, values in records)])
     return values, [values[labels == label] for label in range(num_classes)]
 
 
@@ -155,16 +144,13 @@ def to_numpy(value: torch.Tensor | np.ndarray | Sequence) -> np.ndarray:
 
 def boxes_of(instances: Mapping[str, Any] | None) -> np.ndarray:
     """Get the boxes [N, 4] xyxy of instances, [0, 4] if there are no instances."""
-    if instances is None or 'bboxes' not in instances:
-        return np.zeros((0, 4))
-    return to_numpy(get_box_tensor(instances['bboxes'])).reshape(-1, 4)
+    boxes = (instances or {}).get('bboxes', np.zeros((0, 4)))
+    return to_numpy(get_box_tensor(boxes)).reshape(-1, 4)
 
 
 def labels_of(instances: Mapping[str, Any] | None) -> np.ndarray:
     """Get the labels [N] of instances, [0] if there are no instances."""
-    if instances is None or 'labels' not in instances:
-        return np.zeros(0, dtype=int)
-    return to_numpy(instances['labels']).astype(int)
+    return to_numpy((instances or {}).get('labels', ())).astype(int)
 
 
 def gt_boxes_of(data_sample: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -3,8 +3,7 @@
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pycocotools import mask as mask_api
@@ -19,14 +18,8 @@ from .base import ImageMetric, boxes_of, labels_of, masks_of, to_numpy
 KINDS = ('bbox', 'segm')
 # names of pycocotools' first nine summary figures, after bbox_ or segm_
 SUMMARY = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l', 'AR_1', 'AR_10', 'AR_100')
-
-
-@dataclass(frozen=True)
-class Annotated:
-    """COCO annotations of one image by kind, without ids; ``segm`` only if there are masks."""
-
-    gt: dict[str, list[dict]] = field(default_factory=dict)
-    predicted: dict[str, list[dict]] = field(default_factory=dict)
+# of one image by kind: COCO annotations, without ids, of the ground truth and of predictions
+Annotations: TypeAlias = dict[str, tuple[list[dict], list[dict]]]
 
 
 @METRICS.register_module()
@@ -50,28 +43,26 @@ class COCOStyleMetric(ImageMetric):
 
     def __init__(self, kinds: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        unknown = sorted(set(kinds or ()) - set(KINDS))
-        if unknown:
-            raise ValueError(f'kinds must be of {KINDS}, but there is {unknown[0]!r}')
+        if not set(kinds or ()) <= set(KINDS):
+            raise ValueError(f'kinds must be of {KINDS}, but they are {kinds}')
         self.kinds = None if kinds is None else tuple(kinds)
 
-    def measure(self, data_sample: Mapping[str, Any]) -> Annotated:
+    def measure(self, data_sample: Mapping[str, Any]) -> Annotations:
         """Convert the objects of one image to COCO annotations.
 
         Raises:
             UserError: If masks are asked for, see :func:`masks_of`.
         """
-        predicted, record = data_sample['pred_instances'], Annotated()
+        predicted = data_sample['pred_instances']
         labels, scores = labels_of(predicted), to_numpy(predicted['scores']).tolist()
+        record: Annotations = {}
         if self._wants('bbox', data_sample):
             boxes = self._box_annotations(labels, self.predicted_boxes(data_sample))
-            record.gt['bbox'] = self._gt_boxes(data_sample)
-            record.predicted['bbox'] = _scored(boxes, scores)
+            record['bbox'] = self._gt_boxes(data_sample), _scored(boxes, scores)
         if self._wants('segm', data_sample):
             masks, gt_masks = masks_of(data_sample)
-            gt_labels = labels_of(data_sample['gt_mask_instances'])
-            record.gt['segm'] = _mask_annotations(gt_labels, gt_masks)
-            record.predicted['segm'] = _scored(_mask_annotations(labels, masks), scores)
+            gt = _mask_annotations(labels_of(data_sample['gt_mask_instances']), gt_masks)
+            record['segm'] = gt, _scored(_mask_annotations(labels, masks), scores)
         return record
 
     def _wants(self, kind: str, data_sample: Mapping[str, Any]) -> bool:
@@ -100,14 +91,13 @@ class COCOStyleMetric(ImageMetric):
         )
         return [*plain, *({**one, 'iscrowd': 1} for one in difficult)]
 
-    def compute_metrics(self, results: list[Annotated]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Annotations]) -> dict[str, float]:
         """Let pycocotools evaluate boxes, and masks if all images have them."""
         figures: dict[str, float] = {}
         for kind in KINDS:
-            if not results or not all(kind in one.gt for one in results):
+            if not results or not all(kind in one for one in results):
                 continue
-            gt = [one.gt[kind] for one in results]
-            predicted = [one.predicted[kind] for one in results]
+            gt, predicted = zip(*(one[kind] for one in results))
             evaluated = evaluate_coco(gt, predicted, len(self.classes), kind)
             summary = np.where(evaluated.stats < 0, np.nan, evaluated.stats).tolist()
             figures |= {f'coco_{kind}_{name}': one for name, one in zip(SUMMARY, summary)}

@@ -43,12 +43,11 @@ class CorLocMetric(ImageMetric):
         same_class = found[:, None] == gt_labels
         correct = found[((overlaps >= self.iou_thr) & same_class).any(axis=1)]
         present = np.unique(gt_labels)
-        return LabelledValues(present, np.isin(present, correct))
+        return present, np.isin(present, correct)
 
     def compute_metrics(self, results: list[LabelledValues]) -> dict[str, float]:
         """Compute the share of correct boxes per class and its mean over classes."""
         _, of_class = pool_values(results, len(self.classes))
         share = [mean_over_valid(correct) for correct in of_class]
-        images = [len(correct) for correct in of_class]
-        self.log_table('localisation', {'photos': images, 'CorLoc': share})
+        self.log_table('localisation', {'photos': [*map(len, of_class)], 'CorLoc': share})
         return {'corloc': mean_over_valid(share)}

@@ -41,13 +41,13 @@ class DumpPredictions(DumpDetResults):
                 for name, value in sample.items()
                 if not name.startswith('gt_') and name not in GROUND_TRUTH
             }
-            kept['classes'] = tuple(self.dataset_meta['classes'])
-            if 'pred_sem_seg' in kept:
-                values = torch.as_tensor(kept['pred_sem_seg']['sem_seg']).to(torch.uint8)
-                kept['pred_sem_seg'] = {**kept['pred_sem_seg'], 'sem_seg': values}
             # mmdet encodes tensors alone, but another metric may have encoded the masks already
             predicted = {**kept.get('pred_instances', {})}
             masks = predicted.pop('masks', None)
-            super().process(data_batch, [{**kept, 'pred_instances': predicted}])
+            kept |= {'pred_instances': predicted, 'classes': tuple(self.dataset_meta['classes'])}
+            if 'pred_sem_seg' in kept:
+                values = torch.as_tensor(kept['pred_sem_seg']['sem_seg']).to(torch.uint8)
+                kept['pred_sem_seg'] = {**kept['pred_sem_seg'], 'sem_seg': values}
+            super().process(data_batch, [kept])
             if masks is not None:
                 self.results[-1]['pred_instances']['masks'] = to_rles(masks)

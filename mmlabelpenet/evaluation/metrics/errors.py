@@ -18,17 +18,7 @@ class ErrorTaxonomyMetric(ImageMetric):
     ``part``, is too ``large`` or covers ``several``, that were predicted as the ``wrong_class`` or
     ``missed``; and for each object the number of predictions that are a ``duplicate`` or lie on
     ``background``.
-
-    Args:
-        iou_thr: Minimum IoU of a found object.
-        touch: Minimum IoU at which a prediction is assigned to an object.
-        **kwargs: See :class:`ImageMetric`.
     """
-
-    def __init__(self, iou_thr: float = 0.5, touch: float = 0.1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.iou_thr = iou_thr
-        self.touch = touch
 
     def measure(self, data_sample: Mapping[str, Any]) -> ImageBoxes:
         """Keep the boxes of one image."""
@@ -42,5 +32,5 @@ class ErrorTaxonomyMetric(ImageMetric):
 
     def compute_metrics(self, results: list[ImageBoxes]) -> dict[str, float]:
         """Compute the shares of all outcomes."""
-        shares = error_taxonomy(results, len(self.classes), self.iou_thr, self.touch)
+        shares = error_taxonomy(results, len(self.classes))
         return {f'error_{name}': share for name, share in shares.items()}

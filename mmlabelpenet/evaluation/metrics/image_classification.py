@@ -31,10 +31,10 @@ class ImageClassificationMetric(ImageMetric):
 
     def measure(self, data_sample: Mapping[str, Any]) -> np.ndarray:
         """Get score, tag and whether the tag counts of each class of one image: [3, C]."""
-        scores = require(data_sample, 'pred_image_scores', 'leave image out of --eval')
-        scores = to_numpy(scores).astype(np.float64)
-        ignored = to_numpy(data_sample.get('ignored_tags', np.zeros(len(scores))))
-        return np.stack([scores, to_numpy(data_sample['tags']) > 0.5, ignored < 0.5])
+        scores = to_numpy(require(data_sample, 'pred_image_scores', 'leave image out of --eval'))
+        tags = to_numpy(data_sample['tags'])
+        ignored = to_numpy(data_sample.get('ignored_tags', np.zeros(len(tags))))
+        return np.stack([scores.astype(np.float64), tags > 0.5, ignored < 0.5])
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Compute the average precision per class and its mean."""

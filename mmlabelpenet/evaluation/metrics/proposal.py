@@ -1,6 +1,6 @@
 """Quality of region proposals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from .base import (
     threshold_name,
 )
 
+RECALL_IOU_THRS = (0.5, 0.7)
+
 
 @METRICS.register_module()
 class ProposalMetric(ImageMetric):
@@ -29,27 +31,19 @@ class ProposalMetric(ImageMetric):
     unless the data set has ``inclusive_boxes=False``). Gives ``proposal_recall_{threshold}``
     (share of all objects that a proposal overlaps enough), ``proposal_ABO`` (mean over all
     objects of the best overlap) and ``proposal_count`` (mean number of proposals per image).
-
-    Args:
-        iou_thrs: Minimum IoUs of a recalled object.
-        **kwargs: See :class:`ImageMetric`.
     """
-
-    def __init__(self, iou_thrs: Sequence[float] = (0.5, 0.7), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.iou_thrs = tuple(iou_thrs)
 
     def measure(self, data_sample: Mapping[str, Any]) -> tuple[int, LabelledValues]:
         """Count the proposals of one image, and get the best overlap of each object."""
         gt = data_sample['gt_instances']
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
-        proposals = require(data_sample, 'proposals', 'add LoadRegionProposals to the pipeline')
-        proposals = boxes_of(proposals) / scale
+        remedy = 'add LoadRegionProposals to the pipeline'
+        proposals = boxes_of(require(data_sample, 'proposals', remedy)) / scale
         if self.inclusive_boxes:
             # x2 of a proposal is the first pixel outside, x2 of an object the last one inside
             proposals = proposals - (0, 0, 1, 1)
         overlaps = box_iou(proposals, boxes_of(gt), self.inclusive_boxes)
-        return len(proposals), LabelledValues(labels_of(gt), overlaps.max(axis=0, initial=0.0))
+        return len(proposals), (labels_of(gt), overlaps.max(axis=0, initial=0.0))
 
     def compute_metrics(self, results: list[tuple[int, LabelledValues]]) -> dict[str, float]:
         """Compute recall, average best overlap and the mean number of proposals."""
@@ -57,12 +51,12 @@ class ProposalMetric(ImageMetric):
         columns: dict[str, list[float]] = {'objects': [len(values) for values in of_class]}
         columns |= {
             f'recall@{thr:g}': [mean_over_valid(values >= thr) for values in of_class]
-            for thr in self.iou_thrs
+            for thr in RECALL_IOU_THRS
         }
         self.log_table('proposals', columns | {'ABO': [mean_over_valid(v) for v in of_class]})
         figures = {
             threshold_name('proposal_recall', thr): mean_over_valid(best >= thr)
-            for thr in self.iou_thrs
+            for thr in RECALL_IOU_THRS
         }
         count = mean_over_valid([number for number, _ in results])
         return figures | {'proposal_ABO': mean_over_valid(best), 'proposal_count': count}

@@ -46,7 +46,7 @@ class PseudoMaskMetric(ImageMetric):
                 best = masks[own[scores[own].argmax()]]
                 [index] = np.flatnonzero(gt_labels == label)
                 overlaps[row] = mask_iou([best], [gt_masks[index]])[0, 0]
-        return LabelledValues(once, overlaps)
+        return once, overlaps
 
     def compute_metrics(self, results: list[LabelledValues]) -> dict[str, float]:
         """Compute the means over all objects, and per class for the log."""

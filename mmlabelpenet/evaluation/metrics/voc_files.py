@@ -1,9 +1,8 @@
 """Results in the format of PASCAL VOC's evaluation server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from mmengine.logging import print_log
@@ -15,15 +14,8 @@ from mmlabelpenet.utils import write_lines
 
 from .base import ImageMetric, labels_of, to_numpy
 
-
-@dataclass(frozen=True)
-class ImageResult:
-    """Name of one image, and class, score and box of its predictions."""
-
-    img_id: str
-    labels: np.ndarray
-    scores: np.ndarray
-    boxes: np.ndarray
+# of one image: its name, and class [N], score [N] and box [N, 4] of its predictions
+ImageResult: TypeAlias = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 
 @METRICS.register_module()
@@ -67,22 +59,23 @@ class VOCResultFiles(ImageMetric):
         predicted = data_sample['pred_instances']
         last = 1.0 if self.inclusive_boxes else 0.0
         boxes = self.predicted_boxes(data_sample) + np.array([1.0, 1.0, last, last])
-        return ImageResult(img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes)
+        return img_id, labels_of(predicted), to_numpy(predicted['scores']), boxes
 
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Write one file of boxes for each class; gives no figure."""
         for label, name in enumerate(self.classes):
             path = self.folder / 'Main' / f'comp4_det_{self.split}_{name}.txt'
-            write_lines(path, [line for one in results for line in _lines(one, label)])
+            write_lines(path, [line for one in results for line in _lines(*one, label)])
         print_log(f'Results of {len(results)} photos are in {self.folder}.', logger='current')
         return {}
 
 
-def _lines(image: ImageResult, label: int) -> list[str]:
-    rows = np.flatnonzero(image.labels == label)
+def _lines(
+    img_id: str, labels: np.ndarray, scores: np.ndarray, boxes: np.ndarray, label: int
+) -> list[str]:
     return [
-        f'{image.img_id} {score:.9g} ' + ' '.join(f'{side:.10g}' for side in box)
-        for score, box in zip(image.scores[rows], image.boxes[rows])
+        f'{img_id} {score:.9g} ' + ' '.join(f'{side:.10g}' for side in box)
+        for score, box in zip(scores[labels == label], boxes[labels == label])
     ]
 
 
