@@ -33,9 +33,8 @@ def enable_amp(cfg: Config) -> None:
         cfg: With ``optim_wrapper``; changed in place.
     """
     if torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     else:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
-        cfg.optim_wrapper.pop('loss_scale', None)
-        cfg.optim_wrapper.pop('dtype', None)
+        for key in ('loss_scale', 'dtype'):
+            cfg.optim_wrapper.pop(key, None)

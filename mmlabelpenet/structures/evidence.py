@@ -39,8 +39,9 @@ class Evidence(BaseDataElement):
     - ``ground_truth`` (InstanceData), only in the training of an upper bound: ``bboxes``,
       ``labels`` and, where known, ``masks``.
 
-    Metainfo: that of the data sample, among it ``img_shape`` (h, w) of the unpadded input, and
-    ``index``, the image's place in the batch.
+    - ``index`` (int): the image's place in ``batch_feats``; 0 where it is absent.
+
+    Metainfo: that of the data sample, among it ``img_shape`` (h, w) of the unpadded input.
     """
 
     @property
@@ -60,10 +61,10 @@ class Evidence(BaseDataElement):
         copy.set_data(fields)
         return copy
 
-    def reweighted(self, weights: Tensor) -> 'Evidence':
-        """A copy with other weights [M] of the pseudo instances."""
+    def with_pseudo(self, **fields: Tensor) -> 'Evidence':
+        """A copy with some fields [M, ...] of the pseudo instances set anew."""
         pseudo = self.pseudo_instances.clone()
-        pseudo.weights = weights
+        pseudo.set_data(fields)
         return self.replace(pseudo_instances=pseudo)
 
     def instance_maps(self, name: str = 'attention') -> Maps:

@@ -121,8 +121,7 @@ def mean_maps(maps: Sequence[Maps], img_shape: Sequence[int]) -> Maps:
     Returns:
         [M, h, w] in 0..1, all of ``maps`` weighted alike, each map divided by its maximum.
     """
-    whole = int(maps[0].stride)
-    finest = min(one.stride for one in maps)
+    whole, finest = int(maps[0].stride), min(one.stride for one in maps)
     fitting = (s for s in range(1, whole + 1) if whole % s == 0 and s <= finest + 1e-3)
     stride = max(fitting, default=1)
     size = grid_size(img_shape, stride)

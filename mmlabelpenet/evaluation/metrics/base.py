@@ -10,7 +10,7 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmlabelpenet.datasets.label_maps import VOID
+from mmlabelpenet.datasets.devkit import VOID
 from mmlabelpenet.utils import UserError
 
 from ..functional import intersect_masks, to_rles

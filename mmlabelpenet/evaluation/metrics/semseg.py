@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmlabelpenet.datasets.label_maps import VOID
+from mmlabelpenet.datasets.devkit import VOID
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mean_over_valid

@@ -174,7 +174,7 @@ def above(evidence: list[Evidence], threshold: float) -> list[Evidence]:
     if threshold <= 0 or 'pseudo_instances' not in evidence[0]:
         return evidence
     weights = [one.pseudo_instances.weights for one in evidence]
-    return [one.reweighted(w * (w >= threshold)) for one, w in zip(evidence, weights)]
+    return [one.with_pseudo(weights=w * (w >= threshold)) for one, w in zip(evidence, weights)]
 
 
 def label_counts(evidence: Sequence[Evidence]) -> dict[str, Tensor]:

@@ -119,8 +119,6 @@ class RegionStage(ResultStage):
         test_cfg: Arguments of :func:`select_detections`.
     """
 
-    test_cfg: dict
-
     @abstractmethod
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
@@ -155,8 +153,6 @@ class RegionStage(ResultStage):
 
 class BoxStage(RegionStage):
     """A stage whose box head scores and regresses the proposals."""
-
-    box_head: nn.Module
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]

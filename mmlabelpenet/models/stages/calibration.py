@@ -78,19 +78,15 @@ class ProposalCalibration(LabelSource):
         self.validation = validation
         self.merging = merging or {}
         self.sharpen = build_refiners(sharpen)
-        self.semantic = None
-        if semantic is not None:
-            config = dict(type='SemanticAttention', num_classes=num_classes, **semantic)
-            self.semantic = MODELS.build(config)
+        config = dict(type='SemanticAttention', num_classes=num_classes, **(semantic or {}))
+        self.semantic = None if semantic is None else MODELS.build(config)
         self.use_semantic = semantic is not None
         self.refiners = build_refiners(refine)
 
     def steps(self) -> dict[str, Stage]:
         """The calibration, and the stage that trains its semantic attention."""
-        steps = super().steps()
-        return (
-            steps if self.semantic is None else {**steps, SEMANTIC: SemanticStage(self.semantic)}
-        )
+        learns = {} if self.semantic is None else {SEMANTIC: SemanticStage(self.semantic)}
+        return super().steps() | learns
 
     def begin(self, step: Step) -> None:
         """Ignore the semantic attention while it learns alone: its labels stay the same then."""
@@ -115,11 +111,9 @@ class ProposalCalibration(LabelSource):
         return [self._calibrated(one) for one in evidence]
 
     def _calibrated(self, evidence: Evidence) -> Evidence:
-        attention = self._attention(evidence)
-        bboxes = evidence.proposals.bboxes
-        energy = self.box_energy(attention, bboxes)
+        attention, bboxes = self._attention(evidence), evidence.proposals.bboxes
         # Attention is divided by its maximum, also that of absent classes: weight by the score.
-        scores = energy * evidence.image_scores
+        scores = self.box_energy(attention, bboxes) * evidence.image_scores
         if self.score_power:
             scores = scores * evidence.proposals.scores**self.score_power
         proposals = InstanceData(bboxes=bboxes, scores=scores)
@@ -170,7 +164,8 @@ class ProposalCalibration(LabelSource):
         found = found[(evidence.tags[found.labels] > 0) & (found.agreement >= self.validation)]
         found.weights = found.agreement
         found.attention = normalise(found.masks)
-        pseudo = evidence.pseudo_instances.clone()
-        pseudo.weights = pseudo.agreement * (pseudo.weights > 0)
+        pseudo = evidence.pseudo_instances
+        weights = pseudo.agreement * (pseudo.weights > 0)
+        pseudo = evidence.with_pseudo(weights=weights).pseudo_instances
         shared = InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
         return merge_validated(pseudo, shared, **self.merging)

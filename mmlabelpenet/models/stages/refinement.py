@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures import Evidence, grid_size
 from mmlabelpenet.structures.maps import paste_maps
 
 from .base import MaskStage
@@ -70,20 +70,19 @@ class RefinementStage(MaskStage):
 
     def _with_pasted(self, evidence: Evidence, soft: Tensor) -> Evidence:
         """The evidence with raw masks on the grid of the instances."""
-        pseudo = evidence.pseudo_instances.clone()
+        pseudo, stride = evidence.pseudo_instances, evidence.instance_stride
         size = pseudo.attention.shape[-2:]
-        pseudo.masks = paste_maps(soft, pseudo.bboxes / evidence.instance_stride, size)
-        return evidence.replace(pseudo_instances=pseudo)
+        return evidence.with_pseudo(masks=paste_maps(soft, pseudo.bboxes / stride, size))
 
     def _with_refined(self, evidence: Evidence, soft: Tensor) -> Evidence:
         """The evidence with refined masks, on the finer one of both grids."""
-        pseudo, stride = evidence.pseudo_instances.clone(), evidence.instance_stride
-        masks = self.mask_results.refined(soft, pseudo.bboxes, evidence, stride)
-        finest = min(masks.stride, stride)
+        bboxes, stride = evidence.pseudo_instances.bboxes, evidence.instance_stride
+        maps = {'attention': evidence.instance_maps()}
+        maps['masks'] = self.mask_results.refined(soft, bboxes, evidence, stride)
+        finest = int(min(one.stride for one in maps.values()))
         size = grid_size(evidence.img_shape, finest)
-        pseudo.attention = Maps(pseudo.attention, stride).resample(finest, size).values
-        pseudo.masks = masks.resample(finest, size).values
-        return evidence.replace(pseudo_instances=pseudo, instance_stride=finest)
+        fields = {name: one.resample(finest, size).values for name, one in maps.items()}
+        return evidence.with_pseudo(**fields).replace(instance_stride=finest)
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
