@@ -3,7 +3,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import AttentionSeeds, PixelAffinity, ProposalSeeds
-from mmlabelpenet.models.calibration import mined_instances, scale_boxes
+from mmlabelpenet.models.calibration import mined_instances
 from mmlabelpenet.models.task_modules import mine_pseudo_instances
 from mmlabelpenet.structures import Maps
 
@@ -89,24 +89,6 @@ def test_tight_boxes_stay_within_the_image():
     whole = (slice(None), slice(None))
     moved = seed_in([0.0, 0, 90, 55], img_shape=(60, 90), cells=whole, tighten=0.5)
     assert moved.bboxes.tolist() == [[0, 0, 90, 60]]
-
-
-def test_refined_instances_lie_on_a_finer_grid_and_stay_in_their_boxes():
-    evidence = calibrated(image=torch.rand(3, 64, 96))
-    plain, refined = (
-        ProposalSeeds()(evidence, refiners)
-        for refiners in ([], [PixelAffinity(stride=4, steps=0)])
-    )
-    assert plain.instance_stride == 16
-    assert refined.instance_stride == 4
-    assert len(refined.pseudo_instances) == len(plain.pseudo_instances) > 0
-    assert tuple(refined.pseudo_instances.attention.shape[1:]) == (16, 24)
-    near = scale_boxes(refined.pseudo_instances.bboxes, 1.3) / 4
-    for attention, (x1, y1, x2, y2) in zip(refined.pseudo_instances.attention, near.tolist()):
-        rows, columns = (attention > 0).nonzero(as_tuple=True)
-        # no farther than a coarse cell spreads when it is interpolated
-        assert x1 - 4 <= columns.min() <= columns.max() <= x2 + 4
-        assert y1 - 4 <= rows.min() <= rows.max() <= y2 + 4
 
 
 def test_peaks_of_attention_need_no_proposal():
