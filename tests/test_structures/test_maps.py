@@ -149,7 +149,7 @@ def test_a_shifted_box_shifts_the_mask(dx, dy):
 
 
 def test_maps_reach_the_pixels_of_an_image_whatever_its_scale():
-    # 50 x 70 pixels seen at 25 x 105: cells of 8 reach 7 and 7 input pixels beyond it
+    # 50 x 70 pixels read at 25 x 105: cells of 8 reach 7 and 7 input pixels beyond it
     ori_shape, scale_factor = (50, 70), (1.5, 0.5)
     rows, columns = grid_size((25, 105), 8)
     x = ((torch.arange(columns) + 0.5) * 8 / 1.5).expand(rows, columns)

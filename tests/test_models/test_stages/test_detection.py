@@ -197,7 +197,7 @@ def test_agreement_is_the_same_under_autocast(detector):
 
 def test_max_proposals_are_drawn_and_every_branch_reads_those():
     stage = DetectionStage(NUM_CLASSES, OICR, max_proposals=4)
-    seen = []
-    stage.box_head.roi_features.register_forward_hook(lambda _, args, out: seen.append(len(out)))
+    sizes = []
+    stage.box_head.roi_features.register_forward_hook(lambda _, args, out: sizes.append(len(out)))
     stage.loss(random_feats(), [image_evidence()])
-    assert seen == [4 + len(PSEUDO)]
+    assert sizes == [4 + len(PSEUDO)]
