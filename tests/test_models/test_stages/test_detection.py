@@ -117,6 +117,16 @@ def test_every_class_has_a_detection():
     assert sorted(result.labels.tolist()) == [0, 1, 2]
 
 
+def test_results_are_in_pixels_of_the_original_image_and_detections_in_those_of_the_input():
+    stage = DetectionStage(NUM_CLASSES, BOX_HEAD).eval()
+    metainfo = dict(ori_shape=(128, 192), scale_factor=(0.5, 0.25))
+    evidence, feats = [image_evidence(metainfo=metainfo)], random_feats()
+    [result], [inferred] = stage.predict(feats, evidence), stage.infer(feats, evidence)
+    scale = torch.tensor([2.0, 4, 2, 4])
+    torch.testing.assert_close(result.bboxes, inferred.detections.bboxes * scale)
+    assert 'detections' not in evidence[0]
+
+
 @pytest.fixture
 def detector():
     """A stage that finds class 1 in channel 0 of one map, and an image with an object there."""
