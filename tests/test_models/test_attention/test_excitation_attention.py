@@ -5,14 +5,23 @@ import torch
 
 from mmlabelpenet.models import ExcitationAttention
 
-from ..tiny import LEVELS, NUM_CLASSES, build_model, evidence_of, image, losses_of, predictions_of
+from ..tiny import (
+    LEVELS,
+    NUM_CLASSES,
+    build_model,
+    evidence_of,
+    image,
+    losses_of,
+    predictions_of,
+    with_feats,
+)
 
 EXCITATION = dict(type='ExcitationAttention', levels=(1, 2), level=1)
 
 
 @pytest.fixture(scope='module')
 def model():
-    """The small model with excitation in place of class activation."""
+    """The small model with excitation in place of class activation maps."""
     return build_model(cascade=dict(classification=classification(EXCITATION)))
 
 
@@ -25,33 +34,35 @@ def test_maps_lie_on_the_grid_of_their_level_within_0_and_1(model, contrastive):
     attention = model.cascade['classification'].attention
     attention.contrastive = contrastive
     feats = model.backbone(torch.randn(1, 3, 64, 96))
-    maps = attention(feats, [evidence_of(64, 96)])[0]
-    assert attention.stride == 8
-    assert tuple(maps.shape) == (NUM_CLASSES, 8, 12)
-    assert maps.min() >= 0
-    torch.testing.assert_close(maps.amax((1, 2)), torch.ones(NUM_CLASSES))
+    maps = attention(evidence_of(64, 96, feats=feats))
+    assert maps.stride == attention.stride == 8
+    assert tuple(maps.values.shape) == (NUM_CLASSES, 8, 12)
+    assert maps.values.min() >= 0
+    torch.testing.assert_close(maps.values.amax((1, 2)), torch.ones(NUM_CLASSES))
 
 
-def test_classes_without_tag_get_no_map(model):
+def test_classes_without_tag_get_an_empty_map(model):
     attention = model.cascade['classification'].attention
     feats = model.backbone(torch.randn(1, 3, 64, 96))
-    full = attention(feats, [evidence_of(64, 96)])[0]
-    tagged = attention(feats, [evidence_of(64, 96, tags=torch.tensor([0.0, 1, 0]))])[0]
+    one = evidence_of(64, 96, feats=feats)
+    full = attention(one).values
+    tagged = attention(one.replace(tags=torch.tensor([0.0, 1, 0]))).values
     assert tagged[[0, 2]].eq(0).all()
     torch.testing.assert_close(tagged[1], full[1])
-    none = attention(feats, [evidence_of(64, 96, tags=torch.zeros(3))])[0]
+    none = attention(one.replace(tags=torch.zeros(3))).values
     assert none.eq(0).all()
 
 
-def test_a_image_s_maps_do_not_depend_on_the_batch(model):
+def test_the_maps_of_an_image_do_not_depend_on_the_batch(model):
     attention = model.cascade['classification'].attention
     feats = model.backbone(torch.randn(2, 3, 64, 96))
-    both = attention(feats, [evidence_of(64, 96)] * 2)
-    alone = attention([f[1:] for f in feats], [evidence_of(64, 96)])[0]
-    torch.testing.assert_close(both[1], alone, rtol=1e-4, atol=1e-5)
+    second = with_feats(feats, [evidence_of(64, 96), evidence_of(64, 96)])[1]
+    alone = evidence_of(64, 96, feats=[level[1:] for level in feats])
+    together, alone = attention(second).values, attention(alone).values
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_the_cascade_trains_and_predicts_and_owns_no_weight_twice(model):
+def test_the_cascade_trains_and_predicts_and_holds_no_weight_twice(model):
     model.train()
     losses = losses_of(model, image(), image(48, 80, seed=1))
     sum(losses.values()).backward()

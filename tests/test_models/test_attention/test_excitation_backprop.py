@@ -4,7 +4,7 @@ from mmdet.registry import MODELS as MMDET_MODELS
 from torch import nn
 
 from mmlabelpenet.models import DilatedVGG, EfficientNetLite
-from mmlabelpenet.models.calibration import Excitation
+from mmlabelpenet.models.attention import Excitation
 
 from ..tiny import settle_statistics
 
@@ -63,16 +63,16 @@ LAYERS = {
 def test_every_layer_keeps_the_mass(name):
     excitation = Excitation(LAYERS[name], torch.rand(1, 4, 9, 12))
     mass = masses(excitation.output.abs())
-    handed = excitation.back(mass)
-    assert tuple(handed.shape) == (3, 4, 9, 12)
-    assert (handed >= 0).all()
-    torch.testing.assert_close(handed.flatten(1).sum(1), torch.ones(3), rtol=0, atol=1e-4)
+    landed = excitation.back(mass)
+    assert tuple(landed.shape) == (3, 4, 9, 12)
+    assert (landed >= 0).all()
+    torch.testing.assert_close(landed.flatten(1).sum(1), torch.ones(3), rtol=0, atol=1e-4)
 
 
 def reference_conv(conv, activation, mass):
     """One pair by the formula, element by element: a 1 x 1 stride, zero padding of 1."""
     weight = conv.weight.detach().clamp(min=0)
-    handed = torch.zeros_like(activation)
+    landed = torch.zeros_like(activation)
     channels, height, width = activation.shape
     for j in range(mass.shape[0]):
         for y in range(height):
@@ -86,17 +86,17 @@ def reference_conv(conv, activation, mass):
                                 parts[i, y + dy, x + dx] = a * weight[j, i, dy + 1, dx + 1]
                 total = sum(parts.values())
                 for place, part in parts.items():
-                    handed[place] += mass[j, y, x] * part / total
-    return handed
+                    landed[place] += mass[j, y, x] * part / total
+    return landed
 
 
 def reference_linear(layer, activation, mass):
-    handed = torch.zeros_like(activation)
+    landed = torch.zeros_like(activation)
     for j in range(len(mass)):
         parts = [a * max(w, 0) for a, w in zip(activation.tolist(), layer.weight[j].tolist())]
         for i, part in enumerate(parts):
-            handed[i] += mass[j] * part / sum(parts)
-    return handed
+            landed[i] += mass[j] * part / sum(parts)
+    return landed
 
 
 def test_all_pairs_at_once_equal_the_formula_one_by_one():
@@ -106,15 +106,15 @@ def test_all_pairs_at_once_equal_the_formula_one_by_one():
     x = torch.rand(1, 2, 4, 5)
     hidden = conv(x).relu()[0].detach()
     mass = torch.eye(4)[:3]
-    handed = Excitation(model, x).back(mass)
-    for one, expected in zip(mass, handed):
+    landed = Excitation(model, x).back(mass)
+    for one, expected in zip(mass, landed):
         middle = reference_linear(linear, hidden.flatten(), one).view_as(hidden)
         torch.testing.assert_close(
             reference_conv(conv, x[0], middle), expected, rtol=1e-4, atol=1e-6
         )
 
 
-def test_the_walk_is_linear_so_that_contrast_may_be_taken_on_the_way():
+def test_the_propagation_is_linear_so_that_contrast_may_be_taken_before_it():
     excitation = Excitation(LAYERS['norm'], torch.rand(1, 4, 9, 12))
     one, other = masses(excitation.output, 2).split(1)
     apart = excitation.back(one) - excitation.back(other)
@@ -127,12 +127,12 @@ def test_mass_goes_where_the_evidence_is():
     x = torch.zeros(1, 1, 8, 8)
     x[0, 0, 2, 3] = 1.0
     excitation = Excitation(nn.Sequential(conv, nn.AdaptiveAvgPool2d(1)), x)
-    handed = excitation.back(torch.ones(1, 1, 1, 1))
-    assert handed[0, 0, 2, 3] > 0.999
+    landed = excitation.back(torch.ones(1, 1, 1, 1))
+    assert landed[0, 0, 2, 3] > 0.999
 
 
 @pytest.mark.parametrize('training', [False, True])
-def test_nothing_of_the_module_changes(training):
+def test_the_module_does_not_change(training):
     model = nn.Sequential(nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout(0.5))
     model.train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -173,9 +173,9 @@ class LastMap(nn.Module):
 def test_whole_backbones_keep_the_mass(name, backbone):
     torch.manual_seed(0)
     excitation = Excitation(LastMap(backbone).eval(), torch.rand(1, 3, 64, 64))
-    handed = excitation.back(masses(excitation.output, 2))
-    assert tuple(handed.shape) == (2, 3, 64, 64)
-    torch.testing.assert_close(handed.flatten(1).sum(1), torch.ones(2), rtol=0, atol=1e-4)
+    landed = excitation.back(masses(excitation.output, 2))
+    assert tuple(landed.shape) == (2, 3, 64, 64)
+    torch.testing.assert_close(landed.flatten(1).sum(1), torch.ones(2), rtol=0, atol=1e-4)
 
 
 def test_an_operation_without_a_rule_is_named():

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from mmcv.ops import RoIAlign
 
 from mmlabelpenet.models import RoIFeatures
-from mmlabelpenet.models.calibration import RegionExcitation
-from mmlabelpenet.models.calibration.region_excitation import (
+from mmlabelpenet.models.attention import RegionExcitation
+from mmlabelpenet.models.attention.region_excitation import (
     excite_fc,
     excite_pooling,
     excite_pooling_summed,
@@ -35,15 +35,15 @@ def test_a_fully_connected_layer_keeps_the_mass_and_follows_the_formula():
     torch.manual_seed(0)
     weight, activations = torch.randn(4, 6), torch.rand(3, 6) + 0.1
     regions, mass = torch.tensor([2, 0, 2, 1]), random_masses(4, 4)
-    handed = excite_fc(weight, activations, regions, mass)
+    landed = excite_fc(weight, activations, regions, mass)
     for k, n in enumerate(regions.tolist()):
         expected = torch.zeros(6)
         for i in range(4):
             parts = [float(activations[n, j] * max(weight[i, j], 0)) for j in range(6)]
             for j in range(6):
                 expected[j] += mass[k, i] * parts[j] / max(sum(parts), 1e-12)
-        torch.testing.assert_close(handed[k], expected, rtol=0, atol=1e-5)
-    torch.testing.assert_close(handed.sum(1), torch.ones(4), rtol=0, atol=1e-4)
+        torch.testing.assert_close(landed[k], expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(landed.sum(1), torch.ones(4), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize('pool_mode', ['avg', 'max'])
@@ -52,27 +52,27 @@ def test_pooling_keeps_the_mass_of_every_pair_within_its_region(pool_mode):
     layer = RoIAlign(3, 1 / 8, 2, pool_mode)
     fused, mass = torch.rand(1, 2, 8, 12), random_masses(2, 2, 3, 3)
     bboxes = torch.tensor([[8.0, 8, 40, 40], [56, 24, 88, 56]])
-    handed = excite_pooling(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
-    torch.testing.assert_close(handed.sum((1, 2, 3)), torch.ones(2), rtol=0, atol=1e-4)
-    assert (handed >= 0).all()
+    landed = excite_pooling(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
+    torch.testing.assert_close(landed.sum((1, 2, 3)), torch.ones(2), rtol=0, atol=1e-4)
+    assert (landed >= 0).all()
     # bilinear sampling reaches half a cell beyond the box
-    assert handed[0, :, 0:6, 0:6].sum() == pytest.approx(1, abs=1e-4)
-    assert handed[1, :, 2:8, 6:12].sum() == pytest.approx(1, abs=1e-4)
+    assert landed[0, :, 0:6, 0:6].sum() == pytest.approx(1, abs=1e-4)
+    assert landed[1, :, 2:8, 6:12].sum() == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize('pool_mode', ['avg', 'max'])
-def test_the_short_way_through_pooling_is_the_sum_of_the_long_one(pool_mode):
+def test_summed_pooling_is_the_sum_over_channels_of_pooling(pool_mode):
     torch.manual_seed(0)
     layer = RoIAlign(3, 1 / 8, 2, pool_mode)
     # fused maps have no sign of their own, and contrast makes masses negative
     fused, mass = torch.randn(1, 4, 8, 12), torch.randn(2, 4, 3, 3)
     bboxes = torch.tensor([[8.0, 8, 40, 40], [56, 24, 88, 56]])
-    long = excite_pooling(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
-    short = excite_pooling_summed(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
-    torch.testing.assert_close(short, long.sum(1), rtol=1e-4, atol=1e-5)
+    full = excite_pooling(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
+    summed = excite_pooling_summed(layer, fused, bboxes, mass, maximum=pool_mode == 'max')
+    torch.testing.assert_close(summed, full.sum(1), rtol=1e-4, atol=1e-5)
 
 
-def test_a_pair_among_many_gets_what_it_gets_alone(features):
+def test_a_pair_among_many_has_the_map_that_it_has_alone(features):
     walk = walk_of(features)
     weights, regions = torch.randn(4, 8), torch.tensor([0, 3, 3, 1])
     together = walk.key_pixels(weights, regions)
@@ -103,7 +103,7 @@ def test_key_pixels_of_a_pair_equal_the_formula_layer_by_layer(features):
     assert torch.allclose(walk.key_pixels(weight, torch.tensor([0])), expected, atol=1e-4)
 
 
-def test_contrast_takes_the_opposite_away(features):
+def test_contrast_subtracts_the_opposite_class(features):
     walk, regions = walk_of(features), torch.arange(5)
     weights = torch.randn(5, 8)
     maps = walk.key_pixels(weights, regions, contrastive=True)
@@ -113,7 +113,7 @@ def test_contrast_takes_the_opposite_away(features):
     assert maps.abs().max() > 1e-3
 
 
-def test_the_walk_through_the_fusion_keeps_the_mass(features):
+def test_propagation_through_the_fusion_keeps_the_mass(features):
     walk = walk_of(features)
     levels = walk.key_pixels(torch.randn(3, 8), torch.tensor([0, 1, 4]), to_levels=True)
     assert [tuple(level.shape) for level in levels] == [(3, 40, 8, 12), (3, 112, 4, 6)]
@@ -122,7 +122,7 @@ def test_the_walk_through_the_fusion_keeps_the_mass(features):
     assert all((level >= 0).all() and level.sum() > 0.1 for level in levels)
 
 
-def test_no_gradient_is_left_and_none_is_disturbed(features):
+def test_it_leaves_no_gradient_and_disturbs_none(features):
     feats = random_feats()
     features.train()
     vectors = features(feats, F.pad(boxes_in(64, 96, 2), (1, 0)))

@@ -4,21 +4,26 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from mmlabelpenet.engine import freeze
 from mmlabelpenet.models import SemanticAttention
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Maps, Step
 
-from ..tiny import build_model, collate, evidence_of, image, losses_of, predictions_of
+from ..tiny import build_model, collate, evidence_of, image, losses_of, model_cfg
 
 LEVEL = dict(in_channels=(1, 2), strides=(8, 16), levels=(1,))
 SEMANTIC = dict(in_channels=(24, 40, 112), strides=(4, 8, 16), levels=(2,))
 
 
-def labelled(height, width, instances, attention, tags=(1.0, 1.0, 0.0)):
-    """Evidence after the calibration; instances are (label, weight, map on cells of 16)."""
-    one = evidence_of(height, width)
+def labelled(height, width, instances, attention, tags=(1.0, 1.0, 0.0), level=None):
+    """Evidence after the calibration, with the map of the level that the classifier reads.
+
+    Instances are (label, weight, map on cells of 16).
+    """
+    one = evidence_of(height, width, feats=(level, level))
     one.tags = torch.tensor(tags)
-    one.attention = attention
-    one.set_metainfo(dict(attention_stride=16, instance_stride=16))
+    one.attention = Maps(attention, 16)
+    one.instance_stride = 16
     labels, weights, maps = zip(*instances) if instances else ((), (), ())
     size = (len(instances), *attention.shape[1:])
     one.pseudo_instances = InstanceData(
@@ -36,7 +41,7 @@ def semantic():
     return semantic
 
 
-def test_targets_are_classes_of_instances_background_and_nothing_between(semantic):
+def test_targets_are_classes_of_instances_and_background_and_cells_between_are_ignored(semantic):
     first = torch.tensor([[0.9, 0.6, 0.4, 0.0]])
     second = torch.tensor([[0.0, 0.7, 0.0, 0.0]])
     attention = torch.zeros(3, 1, 4)
@@ -46,13 +51,13 @@ def test_targets_are_classes_of_instances_background_and_nothing_between(semanti
     torch.testing.assert_close(weights, torch.tensor([[0.8, 0.5, 0.0, 1.0]]))
 
 
-def test_what_a_tagged_class_claims_is_no_background_but_an_untagged_one_claims_nothing(semantic):
+def test_attention_of_a_tagged_class_is_no_background_that_of_an_untagged_one_is(semantic):
     attention = torch.tensor([[[0.9, 0.0]], [[0.0, 0.0]], [[0.0, 0.9]]])
     one = labelled(16, 32, [(0, 1.0, torch.zeros(1, 2))], attention)
     assert semantic.targets(one, 1.0, (1, 2))[1].tolist() == [[0.0, 1.0]]
 
 
-def test_instances_that_count_nothing_and_images_without_any_teach_no_class(semantic):
+def test_instances_of_weight_zero_and_images_without_any_label_all_cells_as_background(semantic):
     attention = torch.zeros(3, 1, 2)
     idle = labelled(16, 32, [(0, 0.0, torch.ones(1, 2))], attention)
     empty = labelled(16, 32, [], attention, tags=(0.0, 0.0, 0.0))
@@ -62,13 +67,13 @@ def test_instances_that_count_nothing_and_images_without_any_teach_no_class(sema
         assert (weights == 1).all()
 
 
-def test_a_image_that_may_hold_more_than_its_tags_teaches_no_background(semantic):
+def test_an_image_that_may_hold_more_than_its_tags_labels_no_background(semantic):
     one = labelled(16, 32, [(0, 1.0, torch.tensor([[1.0, 0.0]]))], torch.zeros(3, 1, 2))
     one.known = torch.tensor([1.0, 1.0, 0.0])
     assert semantic.targets(one, 1.0, (1, 2))[1].tolist() == [[1.0, 0.0]]
 
 
-def test_targets_of_a_larger_view_lie_at_the_same_places(semantic):
+def test_targets_of_a_larger_scale_lie_at_the_same_places(semantic):
     mask = torch.zeros(6, 8)
     mask[2:4, 3:6] = 1
     one = labelled(96, 128, [(1, 1.0, mask)], torch.zeros(3, 6, 8))
@@ -79,59 +84,58 @@ def test_targets_of_a_larger_view_lie_at_the_same_places(semantic):
     assert inside.sum() == 4 * 6
 
 
-def test_each_class_of_a_image_and_the_background_count_alike(semantic):
+def test_each_class_of_an_image_and_the_background_have_the_same_weight(semantic):
     wide = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
-    one = labelled(16, 96, [(0, 1.0, wide)], torch.zeros(3, 1, 6))
-    feats = (None, torch.zeros(1, 2, 1, 6))
+    level = torch.zeros(1, 2, 1, 6)
+    one = labelled(16, 96, [(0, 1.0, wide)], torch.zeros(3, 1, 6), level=level)
     semantic.bias.data = torch.tensor([2.0, 0.0, 0.0, 0.0])
     total = math.log(math.exp(2) + 3)
     expected = ((total - 2) + total) / 2
-    assert semantic.loss(feats, [one]).item() == pytest.approx(expected, rel=1e-5)
+    assert semantic.loss([one]).item() == pytest.approx(expected, rel=1e-5)
     fewer = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
-    one = labelled(16, 96, [(0, 1.0, fewer)], torch.zeros(3, 1, 6))
-    assert semantic.loss(feats, [one]).item() == pytest.approx(expected, rel=1e-5)
+    one = labelled(16, 96, [(0, 1.0, fewer)], torch.zeros(3, 1, 6), level=level)
+    assert semantic.loss([one]).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_views_count_as_the_images_do(semantic):
-    one = labelled(16, 32, [(0, 1.0, torch.tensor([[1.0, 0.0]]))], torch.zeros(3, 1, 2))
+def test_scales_count_as_the_images_do(semantic):
     torch.nn.init.normal_(semantic.classifiers[0].weight)
-    own, larger = torch.rand(1, 2, 1, 2), torch.rand(1, 2, 2, 4)
-    view = Evidence(metainfo=dict(img_shape=(32, 64)))
-    view.feats = (None, larger)
-    alone = semantic.loss((None, own), [one])
-    logits = semantic.cell_logits(view.feats, 0, (32, 64))
-    seen = semantic._image_loss(logits, one, 2.0)
-    one.views = [view]
-    torch.testing.assert_close(semantic.loss((None, own), [one]), (alone + seen) / 2)
+    mask, own, larger = torch.tensor([[1.0, 0.0]]), torch.rand(1, 2, 1, 2), torch.rand(1, 2, 2, 4)
+    one = labelled(16, 32, [(0, 1.0, mask)], torch.zeros(3, 1, 2), level=own)
+    scaled = evidence_of(32, 64, feats=(larger, larger))
+    alone = semantic.loss([one])
+    at_scale = semantic._image_loss(semantic.cell_logits(scaled), one, 2.0)
+    assert at_scale != alone
+    one.scales = [scaled]
+    torch.testing.assert_close(semantic.loss([one]), (alone + at_scale) / 2)
 
 
-def test_it_shows_nothing_before_it_has_learnt_and_then_what_it_was_taught(semantic):
-    one = labelled(16, 64, [(0, 1.0, torch.tensor([[1.0, 1.0, 0.0, 0.0]]))], torch.zeros(3, 1, 4))
-    feats = (None, torch.tensor([[[[1.0, 1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0, 1.0]]]]))
-    assert (semantic.look(feats, 0, one).attention == 0).all()
+def test_maps_are_empty_before_training_and_then_those_that_supervised_it(semantic):
+    mask = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    level = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0, 1.0]]]])
+    one = labelled(16, 64, [(0, 1.0, mask)], torch.zeros(3, 1, 4), level=level)
+    assert (semantic(one).values == 0).all()
     optimiser = torch.optim.SGD(semantic.parameters(), lr=2.0)
     for _ in range(50):
         optimiser.zero_grad()
-        semantic.loss(feats, [one]).backward()
+        semantic.loss([one]).backward()
         optimiser.step()
-    seen = semantic.look(feats, 0, one)
-    assert seen.attention_stride == 16
-    assert (seen.attention[0, 0, :2] > 0.5).all()
-    assert (seen.attention[0, 0, 2:] == 0).all()
-    assert (seen.attention[1:] <= 0.01).all()
+    maps = semantic(one)
+    assert maps.stride == 16
+    assert (maps.values[0, 0, :2] > 0.5).all()
+    assert (maps.values[0, 0, 2:] == 0).all()
+    assert (maps.values[1:] <= 0.01).all()
 
 
 def test_only_tagged_classes_compete_where_tags_are_known(semantic):
     semantic.bias.data = torch.tensor([1.0, 0.0, 9.0, 0.0])
-    feats = (None, torch.zeros(1, 2, 1, 1))
-    one = labelled(16, 16, [], torch.zeros(3, 1, 1))
-    seen = semantic.look(feats, 0, one).attention[:, 0, 0]
+    one = labelled(16, 16, [], torch.zeros(3, 1, 1), level=torch.zeros(1, 2, 1, 1))
     whole = math.exp(1) + 2
-    assert seen.tolist() == pytest.approx([math.exp(1) / whole - 1 / 3, 0, 0], abs=1e-6)
+    expected = [math.exp(1) / whole - 1 / 3, 0, 0]
+    assert semantic(one).values[:, 0, 0].tolist() == pytest.approx(expected, abs=1e-6)
     one.known = torch.tensor([1.0, 1.0, 0.0])
-    assert semantic.look(feats, 0, one).attention[2, 0, 0] > 0.7
+    assert semantic(one).values[2, 0, 0] > 0.7
     del one.tags
-    assert semantic.look(feats, 0, one).attention[2, 0, 0] > 0.7
+    assert semantic(one).values[2, 0, 0] > 0.7
 
 
 @pytest.fixture
@@ -141,75 +145,82 @@ def model():
     return model
 
 
-def test_in_a_phase_of_its_own_it_alone_learns_and_its_teacher_stays_the_same(model):
-    model.set_active(['calibration'], False)
+def test_in_a_phase_of_its_own_it_alone_learns_and_its_labels_stay_the_same(model):
+    freeze(model, Step(learning=('semantic',), backbone=False))
     model.train()
     learning = {name for name, value in model.named_parameters() if value.requires_grad}
     assert learning == {f'calibration.semantic.{x}' for x in ('classifiers.0.weight', 'bias')}
-    assert model.labels_fixed
+    assert model.cascade.labels_cacheable(model.step)
     losses = losses_of(model, image(), image(96, 64, seed=1))
-    assert {name for name in losses if 'loss' in name} == {'calibration.loss_semantic'}
-    losses['calibration.loss_semantic'].backward()
+    assert {name for name in losses if 'loss' in name} == {'semantic.loss_semantic'}
+    losses['semantic.loss_semantic'].backward()
     assert model.calibration.semantic.bias.grad.abs().sum() > 0
 
-    taught = []
+    learned_from = []
     original = model.calibration.semantic.loss
-    model.calibration.semantic.loss = lambda f, e: taught.append(e) or original(f, e)
+    model.calibration.semantic.loss = lambda e: learned_from.append(e) or original(e)
     for _ in range(2):
         torch.nn.init.normal_(model.calibration.semantic.bias, std=5.0)
         losses_of(model, image())
-    first, second = (one[0].pseudo_instances.attention for one in taught)
+    first, second = (one[0].pseudo_instances.attention for one in learned_from)
     assert first.equal(second)
 
 
-def test_after_it_has_learnt_it_adds_to_the_attention(model):
-    model.set_active(['detection'], False)
+def test_after_training_it_adds_to_the_attention(model):
+    freeze(model, Step(learning=('detection',), backbone=False))
     model.eval()
     data = collate(image())
     before = model.explain(data)[0].attention
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
     after = model.explain(data)[0].attention
-    assert not torch.allclose(before, after)
-    model.calibration.trusts_semantic = False
-    torch.testing.assert_close(model.explain(data)[0].attention, before)
+    assert after.stride == before.stride
+    assert not torch.allclose(before.values, after.values)
+    model.calibration.use_semantic = False
+    torch.testing.assert_close(model.explain(data)[0].attention.values, before.values)
 
 
-def test_it_learns_with_the_stages_where_it_is_named_among_them(model):
-    model.set_active(['classification', 'calibration', 'detection'], True)
-    assert not model.labels_fixed
-    assert model.calibration.trusts_semantic
+def test_it_learns_with_the_stages_where_the_phase_names_it_among_them(model):
+    freeze(model, Step(learning=('classification', 'semantic', 'detection')))
+    assert not model.cascade.labels_cacheable(model.step)
+    assert model.calibration.use_semantic
     losses = losses_of(model.train(), image())
     parts = {name.split('.')[0] for name in losses if 'loss' in name}
-    assert parts == {'classification', 'calibration', 'detection'}
+    assert parts == {'classification', 'semantic', 'detection'}
 
 
-def test_a_calibration_without_a_part_that_learns_is_no_stage():
-    for changes in ({}, dict(semantic=SEMANTIC, mode='off')):
-        plain = build_model(calibration=changes)
+def test_a_calibration_without_semantic_attention_has_no_step_that_learns():
+    baseline = dict(type='MinedProposals', num_classes=3)
+    for model in (build_model(), MODELS.build(model_cfg() | dict(calibration=baseline))):
+        with pytest.raises(ValueError, match=r"\['semantic'\] are not in the cascade"):
+            freeze(model, Step(learning=('semantic',), backbone=False))
         with pytest.raises(ValueError, match=r"\['calibration'\] are not in the cascade"):
-            plain.set_active(['calibration'], False)
+            freeze(model, Step(learning=('calibration',), backbone=False))
 
 
 @pytest.mark.parametrize('stage', ['classification', 'detection', 'segmentation'])
-def test_predictions_do_not_look_at_the_tags_that_a_test_image_comes_with(model, stage):
-    model.tested = stage
+def test_predictions_do_not_depend_on_the_tags_of_a_test_image(model, stage):
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
     torch.nn.init.normal_(model.cascade['classification'].attention.classifiers[0].weight)
-    told, other, untold = image(), image(), image()
-    other[1].tags = 1 - told[1].tags
-    del untold[1].tags
-    first, *others = (predictions_of(model.eval(), one)[0] for one in (told, other, untold))
+    tagged, other, untagged = image(), image(), image()
+    other[1].tags = 1 - tagged[1].tags
+    del untagged[1].tags
+    model.eval()
+    first, *others = (model.read(collate(one), stage)[0] for one in (tagged, other, untagged))
     assert len(first.pred_instances) > 0
     for one in others:
         assert one.pred_instances.scores.equal(first.pred_instances.scores)
         assert one.pred_image_scores.equal(first.pred_image_scores)
 
 
-def test_scores_of_regions_do_not_look_at_tags_either(model):
+def test_scores_of_regions_do_not_depend_on_tags_either(model):
     torch.nn.init.normal_(model.calibration.semantic.classifiers[0].weight, std=3.0)
+    model.eval()
     scores = []
     for tags in ([1, 0, 0], [0, 1, 1]):
         data = image()
         data[1].tags = torch.tensor(tags).float()
-        scores.append(model.eval().score_regions(*model.read(collate(data)), 'classification'))
-    assert scores[0][0][0].equal(scores[1][0][0])
+        evidence = model.read_evidence(collate(data), tagged=False)
+        evidence = model.cascade.infer('classification', evidence)
+        stage = model.cascade['classification']
+        scores.append(stage.score_regions(evidence[0].batch_feats, evidence)[0][0])
+    assert scores[0].equal(scores[1])

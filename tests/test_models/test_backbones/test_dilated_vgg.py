@@ -35,7 +35,7 @@ def test_conv5_is_dilated_and_pools_stay_where_torchvision_has_them():
 
 
 def test_weights_named_as_torchvision_does_are_loaded(vgg, tmp_path):
-    # the ordinary VGG has the names of torchvision's
+    # the plain VGG has the names of torchvision's
     plain = VGG(depth=11)
     torch.save(plain.state_dict(), tmp_path / 'vgg.pth')
     init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'vgg.pth'))

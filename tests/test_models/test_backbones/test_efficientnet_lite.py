@@ -63,12 +63,12 @@ def test_padding_of_kernel_5():
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_batch_norm_adds_what_tensorflow_adds():
+def test_batch_norm_has_the_epsilon_of_tensorflow():
     norms = [m for m in EfficientNetLite().modules() if isinstance(m, _BatchNorm)]
     assert {norm.eps for norm in norms} == {1e-3}
 
 
-def test_channels_are_rounded_to_eights_and_never_far_down():
+def test_channels_are_rounded_to_eights_and_never_much_down():
     assert [round_channels(c) for c in (16 * 1.1, 24 * 1.1, 40 * 1.1, 320 * 1.1, 11)] == [
         16, 24, 48, 352, 16,
     ]  # fmt: skip
@@ -92,7 +92,7 @@ def test_outputs_are_contiguous_and_the_same_in_both_memory_formats(channels_las
         torch.testing.assert_close(out, other, atol=1e-5, rtol=1e-4)
 
 
-def test_frozen_stages_get_no_gradient_and_statistics_rest():
+def test_frozen_stages_get_no_gradient_and_statistics_stay():
     model = EfficientNetLite(out_indices=(2,), frozen_stages=1).train()
     before = {k: v.clone() for k, v in model.named_buffers()}
     model(random_images(1, 3, 64, 64))[0].sum().backward()
@@ -106,7 +106,7 @@ def test_frozen_stages_get_no_gradient_and_statistics_rest():
     assert all(v.equal(before[k]) for k, v in model.named_buffers())
 
 
-def test_statistics_move_where_batch_norm_may_learn():
+def test_statistics_change_without_norm_eval():
     model = EfficientNetLite(out_indices=(0,), norm_eval=False).train()
     assert all(m.training for m in model.modules() if isinstance(m, _BatchNorm))
     before = model.stem.bn.running_mean.clone()
@@ -156,8 +156,8 @@ def test_the_weights_of_the_package_fill_every_key(variant):
     assert all(value.equal(weights[key]) for key, value in initialised.state_dict().items())
 
 
-def test_the_weights_know_a_uniform_when_they_see_one():
-    """With its classifier put on top, the network names an image that matplotlib carries.
+def test_with_its_classifier_the_network_recognises_a_uniform():
+    """The portrait is part of matplotlib.
 
     A layer in the wrong place, or padding on the wrong side, gives another class.
     """

@@ -1,8 +1,9 @@
+import pytest
 import torch
 
 from mmlabelpenet.models.calibration import connected_to_peak, instance_attention
 from mmlabelpenet.models.calibration.instance_attention import grow_by_pooling, grow_by_shifts
-from mmlabelpenet.models.heads import mask_targets
+from mmlabelpenet.structures import Maps
 
 
 def test_the_larger_attention_wins_an_overlapped_cell():
@@ -10,26 +11,29 @@ def test_the_larger_attention_wins_an_overlapped_cell():
     attention[0, 0] = torch.tensor([1.0, 0.8, 0.6, 0.2, 0.0])
     attention[1, 0] = torch.tensor([0.0, 0.4, 0.7, 0.8, 1.0])
     bboxes = torch.tensor([[0.0, 0, 4, 1], [1.0, 0, 5, 1]])
-    maps = instance_attention(attention, bboxes, torch.tensor([0, 1]), dilation=1.0)
-    torch.testing.assert_close(maps[0, 0], torch.tensor([1.0, 0.8, 0, 0, 0]))
-    torch.testing.assert_close(maps[1, 0], torch.tensor([0, 0, 0.7, 0.8, 1.0]))
+    maps = instance_attention(Maps(attention, 1), bboxes, torch.tensor([0, 1]), dilation=1.0)
+    torch.testing.assert_close(maps.values[0, 0], torch.tensor([1.0, 0.8, 0, 0, 0]))
+    torch.testing.assert_close(maps.values[1, 0], torch.tensor([0, 0, 0.7, 0.8, 1.0]))
 
 
-def test_attention_is_read_within_the_dilated_box_and_divided_by_its_maximum():
-    attention = torch.tensor([[[1.0, 0.5, 0.4, 0.3, 0.2]]])
-    box, label = torch.tensor([[2.0, 0, 3, 1]]), torch.tensor([0])
+@pytest.mark.parametrize('stride', [1, 8])
+def test_attention_is_read_within_the_dilated_box_and_divided_by_its_maximum(stride):
+    attention = Maps(torch.tensor([[[1.0, 0.5, 0.4, 0.3, 0.2]]]), stride)
+    box, label = torch.tensor([[2.0, 0, 3, 1]]) * stride, torch.tensor([0])
     maps = instance_attention(attention, box, label, dilation=1.0)
-    torch.testing.assert_close(maps[0, 0], torch.tensor([0, 0, 1.0, 0, 0]))
+    assert maps.stride == stride
+    torch.testing.assert_close(maps.values[0, 0], torch.tensor([0, 0, 1.0, 0, 0]))
     maps = instance_attention(attention, box, label, dilation=3.0)
-    torch.testing.assert_close(maps[0, 0], torch.tensor([0, 1.0, 0.8, 0.6, 0]))
+    torch.testing.assert_close(maps.values[0, 0], torch.tensor([0, 1.0, 0.8, 0.6, 0]))
 
 
 def test_no_instances_have_no_attention():
-    maps = instance_attention(torch.rand(2, 3, 4), torch.zeros(0, 4), torch.zeros(0).long())
-    assert maps.shape == (0, 3, 4)
+    attention = Maps(torch.rand(2, 3, 4), 1)
+    maps = instance_attention(attention, torch.zeros(0, 4), torch.zeros(0).long())
+    assert maps.values.shape == (0, 3, 4)
 
 
-def test_the_component_of_the_peak_is_kept_alone():
+def test_only_the_component_of_the_peak_is_kept():
     maps = torch.zeros(2, 5, 7)
     maps[0, 1, 1:4] = 0.6
     maps[0, 1, 2] = 1.0
@@ -50,15 +54,8 @@ def test_a_hooked_component_is_followed_and_empty_maps_stay_empty():
     assert connected_to_peak(torch.zeros(0, 3, 3), 0.5).shape == (0, 3, 3)
 
 
-def test_each_region_reads_the_map_that_it_is_assigned_to():
-    maps = torch.stack([torch.zeros(8, 8), torch.ones(8, 8)])
-    boxes = torch.tensor([[1.0, 1, 7, 7]]).repeat(3, 1)
-    cut = mask_targets(maps, boxes, torch.tensor([1, 0, 1]), 4)
-    assert cut.mean((1, 2)).tolist() == [1, 0, 1]
-
-
 def test_a_flood_reaches_the_end_of_a_long_corridor():
-    # one cell a step along the bottom of the map, after some steps in which other maps rest
+    # one cell a step, while the other map no longer grows
     maps = torch.zeros(2, 3, 40)
     maps[0, 1, :] = 0.6
     maps[0, 1, 0] = 1.0

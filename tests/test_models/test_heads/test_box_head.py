@@ -43,7 +43,7 @@ def test_losses_by_hand():
     assert losses['loss_bbox'].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_ignored_regions_give_no_gradient_and_background_moves_no_box():
+def test_ignored_regions_give_no_gradient_and_background_regresses_no_box():
     head, (logits, deltas) = build_head(), leaves()
     regions = head.assign(BOXES, PSEUDO)
     assert regions.labels.tolist() == [1, 1, NUM_CLASSES, IGNORED]
@@ -72,7 +72,7 @@ def test_regions_without_area_leave_the_loss_finite():
     assert deltas.grad.isfinite().all()
 
 
-def test_sampling_adds_the_pseudo_boxes_and_keeps_its_number():
+def test_sampling_adds_the_pseudo_boxes_and_keeps_to_its_number():
     head = build_head(num_samples=6, pos_fraction=0.5)
     regions = head.sample(BOXES[1:], PSEUDO)
     assert len(regions) == 4
@@ -119,7 +119,7 @@ def test_output_layers_start_narrow():
     assert head.fc_reg.weight.abs().max() < 0.01
 
 
-def test_a_cluster_learns_as_one_bag():
+def test_a_cluster_has_one_loss_as_a_bag():
     head = build_head(loss_clusters=True, with_regression=False)
     logits = torch.zeros(4, NUM_CLASSES + 1)
     logits[0, 1] = 2.0

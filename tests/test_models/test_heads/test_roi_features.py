@@ -53,8 +53,8 @@ def test_the_result_is_contiguous_float_for_channels_last_and_bfloat16(out_chann
     assert half.is_contiguous()
 
 
-def test_regions_of_channels_last_maps_are_read_rightly():
-    """mmcv's RoIAlign reads channels-last maps wrongly and silently; our path doesn't."""
+def test_regions_of_channels_last_maps_are_read_correctly():
+    """mmcv's RoIAlign reads channels-last maps wrongly without an error; ours must not."""
     fusion = LevelFusion(**LEVELS, levels=(1,), out_channels=None)
     extractor = build_extractor(fusion, roi_size=2)
     # every channel holds its number, everywhere
@@ -64,7 +64,7 @@ def test_regions_of_channels_last_maps_are_read_rightly():
     torch.testing.assert_close(values, torch.arange(40.0)[None, :, None, None].expand_as(values))
 
 
-def test_levels_pass_unprojected_only_alone_and_at_their_own_stride():
+def test_only_a_single_level_at_its_own_stride_may_stay_unprojected():
     with pytest.raises(ValueError, match='out_channels'):
         LevelFusion(**LEVELS, levels=(0, 1), out_channels=None)
     with pytest.raises(ValueError, match='out_channels'):
@@ -86,7 +86,7 @@ def test_chunks_change_nothing():
     torch.testing.assert_close(chunked, whole)
 
 
-def test_with_gradient_all_regions_go_through_at_once():
+def test_with_gradient_all_regions_pass_at_once():
     features = RoIFeatures(FUSION, roi_size=3, fc_channels=8, chunk_size=2)
     sizes = []
     features.fcs.register_forward_hook(lambda module, args, out: sizes.append(len(out)))
@@ -110,7 +110,7 @@ def test_a_ring_holds_the_cells_around_the_region():
         ring_of(2, 1.8)
 
 
-def test_rings_are_read_off_the_surrounding_box_without_the_region():
+def test_rings_are_read_from_the_surrounding_box_without_the_region():
     features = RoIFeatures(
         dict(**LEVELS, levels=(1,), out_channels=None), roi_size=4, num_fcs=0, context=2.0
     )

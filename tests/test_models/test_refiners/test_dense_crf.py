@@ -4,42 +4,49 @@ import pytest
 import torch
 
 from mmlabelpenet.models import DenseCRF
+from mmlabelpenet.structures import Maps
 from mmlabelpenet.utils import UserError
+
+from ..tiny import evidence_of
 
 pytest.importorskip('pydensecrf', reason='pydensecrf2 is optional, and not built here')
 
 
 def image_of_a_square():
-    """A bright square on a dark ground, [3, 64, 96], as the network sees it."""
+    """Evidence of a bright square on a dark ground, of 64 x 96."""
     image = torch.full((3, 64, 96), -0.6)
     image[:, 16:48, 24:64] = 0.7
-    return image + torch.randn(3, 64, 96, generator=torch.Generator().manual_seed(0)) / 30
+    image += torch.randn(3, 64, 96, generator=torch.Generator().manual_seed(0)) / 30
+    return evidence_of(64, 96, image=image)
 
 
-def test_a_blurred_map_runs_up_to_the_edges_of_colour():
+def test_a_blurred_map_reaches_the_edges_of_colour():
     coarse = torch.zeros(1, 4, 6)
     coarse[0, 1:3, 1:4] = torch.tensor([[0.5, 0.9, 0.6], [0.5, 1.0, 0.7]])
-    fine = DenseCRF(stride=2)(image_of_a_square(), coarse, 16)
-    assert tuple(fine.shape) == (1, 32, 48)
-    truth = torch.zeros(32, 48, dtype=torch.bool)
-    truth[8:24, 12:32] = True
-    found = fine[0] >= 0.5
-    assert (found & truth).sum() / (found | truth).sum() > 0.95
-    assert fine.max() == 1
+    fine = DenseCRF(stride=2)(image_of_a_square(), Maps(coarse, 16))
+    assert fine.stride == 2
+    assert tuple(fine.values.shape) == (1, 32, 48)
+    square = torch.zeros(32, 48, dtype=torch.bool)
+    square[8:24, 12:32] = True
+    found = fine.values[0] >= 0.5
+    assert (found & square).sum() / (found | square).sum() > 0.95
+    assert fine.values.max() == 1
 
 
-def test_maps_do_not_touch_one_another_and_none_is_fine():
-    maps = torch.rand(2, 4, 6, generator=torch.Generator().manual_seed(1))
-    crf, image = DenseCRF(), image_of_a_square()
-    assert torch.allclose(crf(image, maps, 16)[1:], crf(image, maps[1:], 16))
-    assert crf(image, maps[:0], 16).shape == (0, 32, 48)
+def test_maps_do_not_affect_one_another_and_there_may_be_none():
+    maps = Maps(torch.rand(2, 4, 6, generator=torch.Generator().manual_seed(1)), 16)
+    crf, one = DenseCRF(), image_of_a_square()
+    assert torch.allclose(crf(one, maps).values[1:], crf(one, maps[1:]).values)
+    assert crf(one, maps[:0]).values.shape == (0, 32, 48)
 
 
 def test_odd_sides_are_covered():
-    assert DenseCRF(stride=4)(torch.zeros(3, 61, 93), torch.rand(1, 4, 6), 16).shape == (1, 16, 24)
+    one = evidence_of(61, 93, image=torch.zeros(3, 61, 93))
+    fine = DenseCRF(stride=4)(one, Maps(torch.rand(1, 4, 6), 16))
+    assert fine.values.shape == (1, 16, 24)
 
 
-def test_without_the_library_the_remedy_is_told(monkeypatch):
+def test_without_the_library_the_error_names_the_remedy(monkeypatch):
     imported = builtins.__import__
 
     def refuse(name, *args, **kwargs):

@@ -1,8 +1,18 @@
 import torch
 
 from mmlabelpenet.models import PixelAffinity
-from mmlabelpenet.models.calibration import colour_affinity, neighbours
-from mmlabelpenet.models.calibration.pixel_affinity import spread
+from mmlabelpenet.models.refiners import colour_affinity, neighbours
+from mmlabelpenet.models.refiners.pixel_affinity import spread
+from mmlabelpenet.structures import Maps
+
+from ..tiny import evidence_of
+
+
+def refined(refiner, image, maps, stride):
+    """Maps [M, h, w] refined by the colours of an image [3, H, W], on the refiner's grid."""
+    found = refiner(evidence_of(*image.shape[1:], image=image), Maps(maps, stride))
+    assert found.stride == refiner.stride
+    return found.values
 
 
 def two_colours(height=48, width=64, edge=40):
@@ -21,7 +31,7 @@ def test_neighbours_of_a_cell():
     assert around[0, :8, 0, 0].tolist() == [0, 0, 1, 0, 1, 5, 5, 6]
 
 
-def test_affinity_is_shared_out_among_neighbours_of_like_colour():
+def test_affinity_sums_to_one_over_neighbours_and_is_small_across_an_edge():
     affinity = colour_affinity(two_colours()[:, ::4, ::4], (1,), 0.1)
     torch.testing.assert_close(affinity.sum(0), torch.ones(12, 16))
     # left of the edge, which lies between columns 9 and 10, nothing comes from the right
@@ -29,33 +39,34 @@ def test_affinity_is_shared_out_among_neighbours_of_like_colour():
     assert from_right.max() < 0.01
 
 
-def test_a_cell_takes_the_mean_of_its_neighbours_by_affinity():
+def test_a_cell_gets_the_mean_of_its_neighbours_weighted_by_affinity():
     maps, affinity = torch.rand(3, 9, 11), torch.rand(16, 9, 11)
     expected = (neighbours(maps, (1, 3)) * affinity).sum(1)
     torch.testing.assert_close(spread(maps, affinity, (1, 3)), expected)
 
 
-def test_affinity_knows_no_unit_of_colour():
+def test_affinity_does_not_depend_on_the_unit_of_colour():
     image = torch.rand(3, 8, 9)
     one, other = (colour_affinity(p, (1, 2), 0.1) for p in (image, 40 * image - 7))
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_a_map_runs_up_to_the_edge_of_colour():
+def test_a_map_ends_at_the_edge_of_colour():
     # attention reaches two coarse cells, 8 and 16 pixels, beyond the edge at column 40
     maps = torch.zeros(1, 6, 8)
     maps[0, :, :5], maps[0, :, 5], maps[0, :, 6] = 1.0, 0.7, 0.5
-    sharp = PixelAffinity(stride=4, steps=20)(two_colours(), maps, 8)
+    sharp = refined(PixelAffinity(stride=4, steps=20), two_colours(), maps, 8)
     assert tuple(sharp.shape) == (1, 12, 16)
-    plain = PixelAffinity(stride=4, steps=0)(two_colours(), maps, 8)
+    plain = refined(PixelAffinity(stride=4, steps=0), two_colours(), maps, 8)
     assert sharp[0, 4:8, 9].mean() > 0.9
     drop = [one[0, :, 9].mean() - one[0, :, 10].mean() for one in (plain, sharp)]
     assert drop[1] > drop[0]
 
 
-def test_no_colours_and_no_maps_do_no_harm():
-    refine = PixelAffinity(stride=4)
-    flat = refine(torch.zeros(3, 30, 50), torch.rand(2, 4, 7), 8)
+def test_an_image_of_one_colour_and_no_maps_are_allowed():
+    affinity = PixelAffinity(stride=4)
+    flat = refined(affinity, torch.zeros(3, 30, 50), torch.rand(2, 4, 7), 8)
     assert tuple(flat.shape) == (2, 8, 13)
     assert flat.isfinite().all()
-    assert tuple(refine(torch.rand(3, 30, 50), torch.zeros(0, 4, 7), 8).shape) == (0, 8, 13)
+    none = refined(affinity, torch.rand(3, 30, 50), torch.zeros(0, 4, 7), 8)
+    assert tuple(none.shape) == (0, 8, 13)

@@ -2,9 +2,17 @@ import pytest
 import torch
 
 from mmlabelpenet.models import RandomWalk
-from mmlabelpenet.models.calibration import feature_affinity
+from mmlabelpenet.models.refiners import feature_affinity
+from mmlabelpenet.structures import Maps
 
-from ..tiny import STRIDES, random_feats
+from ..tiny import STRIDES, evidence_of, random_feats, with_feats
+
+
+def walked(walk, feats, maps, stride, img_shape):
+    """Maps [M, h, w] after a random walk over the features of one image, on its grid."""
+    found = walk(evidence_of(*img_shape, feats=feats), Maps(maps, stride))
+    assert found.stride == walk.stride
+    return found.values
 
 
 def clusters():
@@ -22,7 +30,7 @@ def test_rows_of_the_affinity_sum_to_one():
     torch.testing.assert_close(affinity.sum(1), torch.ones(12))
 
 
-def test_any_power_works_and_higher_ones_tell_more_apart():
+def test_the_affinity_is_the_power_of_the_cosine():
     features = torch.randn(5, 3, 4)
     vectors = features.flatten(1).t()
     cosine = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=1)
@@ -36,7 +44,7 @@ def test_any_power_works_and_higher_ones_tell_more_apart():
 def test_constant_features_average_the_map(value):
     walk = RandomWalk(strides=(8,), levels=(0,), steps=1)
     attention = torch.rand(2, 3, 4)
-    maps = walk((torch.full((1, 6, 3, 4), value),), 0, attention, 8, (24, 32))
+    maps = walked(walk, (torch.full((1, 6, 3, 4), value),), attention, 8, (24, 32))
     # all cells alike, so each class is even, and then divided by its maximum
     torch.testing.assert_close(maps, torch.ones(2, 3, 4))
     affinity = feature_affinity(torch.full((6, 3, 4), value), 4)
@@ -47,7 +55,7 @@ def test_attention_fills_its_cluster_and_does_not_cross_to_the_other():
     walk = RandomWalk(strides=(8,), levels=(0,), steps=3)
     attention = torch.zeros(1, 2, 6)
     attention[0, 0, 1] = 1.0
-    maps = walk((clusters()[None],), 0, attention, 8, (16, 48))
+    maps = walked(walk, (clusters()[None],), attention, 8, (16, 48))
     torch.testing.assert_close(maps[0, :, :3], torch.ones(2, 3))
     assert maps[0, :, 3:].max() < 1e-5
 
@@ -55,32 +63,33 @@ def test_attention_fills_its_cluster_and_does_not_cross_to_the_other():
 def test_no_step_leaves_the_map_and_brings_it_to_the_grid():
     walk = RandomWalk(strides=(8, 16), levels=(0, 1), steps=0)
     attention = torch.tensor([[[0.5, 1.0]]])
-    maps = walk((None, None), 0, attention, 16, (16, 32))
+    maps = walked(walk, (), attention, 16, (16, 32))
     assert maps.shape == (1, 2, 4)
     torch.testing.assert_close(maps[0, 0], torch.tensor([0.5, 0.625, 0.875, 1.0]))
 
 
-def test_a_image_of_one_cell_keeps_its_attention():
+def test_an_image_of_one_cell_keeps_its_attention():
     walk = RandomWalk(strides=(32,), levels=(0,))
-    maps = walk((torch.rand(1, 4, 1, 1),), 0, torch.ones(2, 1, 1), 32, (6, 8))
+    maps = walked(walk, (torch.rand(1, 4, 1, 1),), torch.ones(2, 1, 1), 32, (6, 8))
     assert maps.flatten().tolist() == [1, 1]
 
 
-def test_padding_and_other_images_are_not_looked_at():
+def test_padding_and_other_images_are_not_read():
     walk = RandomWalk(strides=(8, 16), levels=(0, 1))
     fine, coarse, attention = torch.rand(1, 3, 4, 6), torch.rand(1, 5, 2, 3), torch.rand(2, 2, 3)
-    alone = walk((fine, coarse), 0, attention, 16, (32, 48))
+    alone = walked(walk, (fine, coarse), attention, 16, (32, 48))
     padded = [torch.nn.functional.pad(x, (0, 3, 0, 2), value=9.0) for x in (fine, coarse)]
     batch = [torch.cat([torch.rand_like(x), x]) for x in padded]
-    torch.testing.assert_close(walk(batch, 1, attention, 16, (32, 48)), alone)
+    one = with_feats(batch, [evidence_of(32, 48), evidence_of(32, 48)])[1]
+    torch.testing.assert_close(walk(one, Maps(attention, 16)).values, alone)
 
 
-def test_mixed_precision_leaves_the_sums_exact():
+def test_mixed_precision_does_not_change_the_sums():
     walk = RandomWalk(strides=(8,), levels=(0,))
     feats, attention = (torch.rand(1, 8, 8, 8),), torch.rand(2, 8, 8)
-    plain = walk(feats, 0, attention, 8, (64, 64))
+    plain = walked(walk, feats, attention, 8, (64, 64))
     with torch.autocast('cpu', torch.bfloat16):
-        mixed = walk(feats, 0, attention, 8, (64, 64))
+        mixed = walked(walk, feats, attention, 8, (64, 64))
     assert mixed.dtype == torch.float32
     assert torch.equal(mixed, plain)
 
@@ -88,7 +97,7 @@ def test_mixed_precision_leaves_the_sums_exact():
 def test_several_scales_are_averaged():
     feats, maps = random_feats(), torch.rand(2, 4, 6)
     walks = [
-        RandomWalk(STRIDES, levels=(2,), steps=2, scales=scales)(feats, 0, maps, 16, (64, 96))
+        walked(RandomWalk(STRIDES, (2,), steps=2, scales=scales), feats, maps, 16, (64, 96))
         for scales in ((1.0,), (0.5,), (1.0, 0.5))
     ]
     assert all(tuple(walk.shape) == (2, 4, 6) for walk in walks)

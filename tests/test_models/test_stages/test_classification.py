@@ -15,6 +15,7 @@ from ..tiny import (
     evidence_of,
     pseudo_of,
     random_feats,
+    with_feats,
 )
 
 
@@ -28,10 +29,11 @@ def build_stage(**changes):
     return stage
 
 
-def image_evidence(tags=(1.0, 0.0, 0.0), count=9, known=(1.0, 1.0, 1.0)):
+def image_evidence(tags=(1.0, 0.0, 0.0), count=9, known=(1.0, 1.0, 1.0), feats=None):
     return evidence_of(
         64,
         96,
+        feats=feats or random_feats(),
         tags=torch.tensor(tags),
         known=torch.tensor(known),
         proposals=InstanceData(bboxes=boxes_in(64, 96, count)),
@@ -48,7 +50,7 @@ def test_proposal_scores_sum_to_image_scores_within_0_and_1():
         assert (one.sum(0) < 1).all()
 
 
-def test_with_context_a_proposal_weighs_by_what_it_has_more_than_its_surroundings():
+def test_with_context_a_proposal_s_weight_is_relative_to_its_surroundings():
     level = dict(**LEVELS, levels=(1,), out_channels=None)
     mean = dict(fusion=level, roi_size=3, num_fcs=1, fc_channels=1)
     plain = build_stage(roi_features=mean)
@@ -68,40 +70,46 @@ def test_with_context_a_proposal_weighs_by_what_it_has_more_than_its_surrounding
     assert (of_whole > 1.5 * of_part).all()
 
 
-def test_the_loss_of_the_image_is_summed_over_classes_and_meant_over_images():
+def test_the_loss_of_images_is_the_sum_over_classes_and_the_mean_over_images():
     stage = build_stage(roi_features=None, loss_image_weight=2.0)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
-    losses = stage.loss(random_feats(batch=2), [image_evidence(), image_evidence((0, 0, 0.0))])
+    feats = random_feats(batch=2)
+    evidence = with_feats(feats, [image_evidence(), image_evidence((0, 0, 0.0))])
+    losses = stage.loss(feats, evidence)
     assert losses.keys() == {'loss_image'}
     assert losses['loss_image'].item() == pytest.approx(2 * NUM_CLASSES * math.log(2))
 
 
-def test_views_of_images_count_like_the_images():
+def test_scales_of_images_count_like_the_images():
     stage, feats = build_stage(roi_features=None), random_feats(batch=2)
-    evidence = [image_evidence(), image_evidence((0.0, 1.0, 0.0))]
+    evidence = with_feats(feats, [image_evidence(), image_evidence((0.0, 1.0, 0.0))])
     plain = stage.loss(feats, evidence)['loss_image']
-    larger = [evidence_of(96, 144, tags=e.tags, known=e.known) for e in evidence]
-    for view in larger:
-        view.feats = random_feats(96, 144)
-    views = sum(stage.loss(v.feats, [v])['loss_image'] for v in larger) / 2
-    for one, view in zip(evidence, larger):
-        one.views = [view]
-    torch.testing.assert_close(stage.loss(feats, evidence)['loss_image'], (plain + views) / 2)
+    larger = [
+        evidence_of(
+            96, 144, feats=random_feats(96, 144, seed=seed), tags=one.tags, known=one.known
+        )
+        for seed, one in enumerate(evidence)
+    ]
+    scaled = sum(stage.loss(one.feats, [one])['loss_image'] for one in larger) / 2
+    for one, scale in zip(evidence, larger):
+        one.scales = [scale]
+    torch.testing.assert_close(stage.loss(feats, evidence)['loss_image'], (plain + scaled) / 2)
 
 
-def test_a_class_whose_absence_is_not_known_costs_nothing():
+def test_a_class_whose_absence_is_not_known_has_no_loss():
     stage, feats = build_stage(), random_feats()
-    unsure = (1.0, 0.0, 1.0)
-    stage.loss(feats, [image_evidence(known=unsure)])['loss_image'].backward()
+    unsure = image_evidence(known=(1.0, 0.0, 1.0), feats=feats)
+    stage.loss(feats, [unsure])['loss_image'].backward()
     gradient = stage.attention.bias.grad
     assert gradient[1] == 0
     assert gradient[0] < 0 < gradient[2]
 
 
-def test_steps_on_the_loss_make_the_tagged_class_believed():
-    stage, feats, evidence = build_stage(), random_feats(), [image_evidence()]
+def test_steps_on_the_loss_raise_the_score_of_the_tagged_class():
+    stage, feats = build_stage(), random_feats()
+    evidence = [image_evidence(feats=feats)]
     optimizer = torch.optim.SGD(stage.parameters(), lr=0.05)
-    first = stage.image_scores(feats, [(64, 96)])[0]
+    first = stage.image_scores(evidence)[0]
     losses = []
     for _ in range(20):
         optimizer.zero_grad()
@@ -109,7 +117,7 @@ def test_steps_on_the_loss_make_the_tagged_class_believed():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    last = stage.image_scores(feats, [(64, 96)])[0]
+    last = stage.image_scores(evidence)[0]
     assert losses[-1] < losses[0]
     assert last[0] > max(first[0], 0.5)
     assert last[1] < 0.5
@@ -126,7 +134,7 @@ def test_streams_learn_from_any_number_of_proposals(loss, count):
     assert stage.fc_class.weight.grad.abs().sum() > 0
 
 
-def test_at_most_the_wanted_proposals_are_drawn():
+def test_at_most_num_samples_proposals_are_drawn():
     stage = build_stage(num_samples=4)
     boxes = boxes_in(64, 96, 9)
     drawn = stage._drawn([image_evidence()])[0]
@@ -137,18 +145,29 @@ def test_at_most_the_wanted_proposals_are_drawn():
     assert stage._drawn([few])[0].equal(few.proposals.bboxes)
 
 
-def test_evidence_is_added_and_the_given_one_left():
+def test_propagate_adds_fields_and_leaves_the_given_evidence():
     stage, before = build_stage().eval(), image_evidence()
     after = stage.propagate(random_feats(), [before])[0]
-    assert tuple(after.attention.shape) == (NUM_CLASSES, 4, 6)
-    assert after.attention_stride == 16
+    assert tuple(after.attention.values.shape) == (NUM_CLASSES, 4, 6)
+    assert after.attention.stride == 16
     # divided by its maximum, or empty
-    assert set(after.attention.amax((1, 2)).tolist()) == {0.0, 1.0}
+    assert set(after.attention.values.amax((1, 2)).tolist()) == {0.0, 1.0}
     assert tuple(after.proposals.scores.shape) == (9, NUM_CLASSES)
     assert not after.proposals.scores.requires_grad
-    assert not after.attention.requires_grad
+    assert not after.attention.values.requires_grad
     assert 'attention' not in before
     assert 'scores' not in before.proposals
+
+
+def test_scales_get_attention_alone():
+    stage, before = build_stage().eval(), image_evidence()
+    scaled = evidence_of(96, 144, feats=random_feats(96, 144), tags=before.tags)
+    before.scales = [scaled]
+    [after] = stage.propagate(before.batch_feats, [before])[0].scales
+    assert after.attention.values.equal(stage.attention(scaled).values)
+    assert tuple(after.attention.values.shape) == (NUM_CLASSES, 6, 9)
+    assert 'image_scores' not in after
+    assert 'attention' not in scaled
 
 
 def test_without_scores_of_the_streams_all_proposals_score_as_the_image():
@@ -157,14 +176,14 @@ def test_without_scores_of_the_streams_all_proposals_score_as_the_image():
         assert after.proposals.scores.equal(after.image_scores.expand(9, -1))
 
 
-def test_scores_of_the_softmax_loss_are_handed_on_without_negative_ones():
+def test_negative_scores_of_the_softmax_loss_are_propagated_as_zero():
     stage = build_stage(loss_cls=dict(type='SoftmaxTagLoss'))
     torch.nn.init.constant_(stage.fc_class.bias, -5.0)
     after = stage.propagate(random_feats(), [image_evidence()])[0]
     assert (after.proposals.scores == 0).all()
 
 
-def test_on_the_way_back_each_pseudo_instance_is_learned_from():
+def test_on_the_way_back_the_classifier_learns_from_each_pseudo_instance():
     stage = build_stage(roi_features=None)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
     evidence = image_evidence((1.0, 1.0, 0.0))
@@ -180,11 +199,10 @@ def test_on_the_way_back_each_pseudo_instance_is_learned_from():
 
 def test_energy_of_the_raw_attention_scores_proposals_relative_to_the_best():
     stage = build_stage(roi_features=None, energy_threshold=0.3)
-    feats, evidence = random_feats(), image_evidence()
-    finer = stage.propagate(feats, [evidence])[0]
-    boxes = evidence.proposals.bboxes / stage.attention.stride
-    energy = contrast_energy(stage.attention(feats, [evidence])[0], boxes, 0.3)
+    evidence = image_evidence()
+    after = stage.propagate(evidence.batch_feats, [evidence])[0]
+    energy = contrast_energy(stage.attention(evidence), evidence.proposals.bboxes, 0.3)
     assert (energy.amax(0) > 0).all()
-    expected = finer.image_scores * energy / energy.amax(0)
-    assert torch.allclose(finer.proposals.scores, expected)
-    assert torch.allclose(finer.proposals.scores.amax(0), finer.image_scores)
+    expected = after.image_scores * energy / energy.amax(0)
+    assert torch.allclose(after.proposals.scores, expected)
+    assert torch.allclose(after.proposals.scores.amax(0), after.image_scores)

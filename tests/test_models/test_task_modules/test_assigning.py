@@ -49,7 +49,7 @@ def test_without_pseudo_instances_all_is_background():
 
 
 def regions_of(labels):
-    """Regions with these labels, of weight 1 where they count."""
+    """Regions with these labels, of weight 1 unless they are ignored."""
     labels = torch.tensor(labels)
     assigned = assign_pseudo_labels(torch.rand(len(labels), 4), pseudo_of([], []), 3)
     assigned.labels = labels
@@ -62,7 +62,7 @@ def foreground_of(regions):
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_foreground_keeps_to_its_share_where_background_is_at_hand(seed):
+def test_foreground_keeps_to_its_share_where_there_is_background(seed):
     torch.manual_seed(seed)
     regions = sample_rois(regions_of([0] * 20 + [3] * 20 + [IGNORED] * 20), 3, 16, 0.25)
     assert foreground_of(regions) == 4
@@ -88,7 +88,7 @@ def test_the_number_of_regions_is_fixed(labels, foreground, background):
     assert (regions.weights[regions.labels == IGNORED] == 0).all()
 
 
-def test_few_regions_are_all_taken():
+def test_all_of_few_regions_are_taken():
     regions = sample_rois(regions_of([0, 3, IGNORED]), 3, 8, 0.25)
     assert sorted(regions.labels.tolist()) == [IGNORED, 0, 3]
 

@@ -28,12 +28,12 @@ def test_further_boxes_must_reach_a_share_of_the_best_score():
     assert mined.scores.tolist() == pytest.approx([1.0, 0.7, 0.69])
 
 
-def test_nms_removes_the_lower_of_two_boxes_on_one_place():
+def test_nms_removes_the_lower_of_two_boxes_in_one_place():
     mined = mine_pseudo_instances(APART, column(0.9, 0.0, 0.0, 1.0), torch.ones(1))
     assert mined.bboxes.tolist() == [[0, 0, 10, 9]]
 
 
-def test_nms_does_not_reach_across_classes():
+def test_nms_is_done_for_each_class():
     scores = torch.tensor([[1.0, 0.9], [0, 0], [0, 0], [0.9, 1.0]])
     mined = mine_pseudo_instances(APART, scores, torch.ones(2))
     assert mined.labels.tolist() == [0, 1]
@@ -67,13 +67,13 @@ def test_only_the_best_candidates_take_part():
 def test_detections_keep_the_best_box_of_each_class_below_the_threshold():
     scores = torch.tensor([[0.9, 1e-6], [0.5, 1e-7], [0.0, 0.0], [0.8, 2e-6]])
     found = select_detections(APART, scores, score_threshold=0.1)
-    # the fourth box falls to NMS in class 0 and is the best of class 1
+    # NMS removes the fourth box in class 0; it is the best one of class 1
     assert found.labels.tolist() == [0, 0, 1]
     assert found.scores.tolist() == pytest.approx([0.9, 0.5, 2e-6])
     assert found.bboxes[2].tolist() == [0, 0, 10, 9]
 
 
-def test_detections_are_limited_but_for_the_best_boxes():
+def test_detections_are_limited_except_the_best_boxes():
     scores = torch.tensor([[0.9, 0.1], [0.8, 0.05], [0.7, 0.05], [0.0, 0.0]])
     found = select_detections(APART, scores, max_per_image=1)
     assert found.labels.tolist() == [0, 1]

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from mmlabelpenet.models import SegmentationStage
+
+from ..tiny import BOX_HEAD, MASK_HEAD, NUM_CLASSES, random_feats
+from .test_refinement import PSEUDO, image_evidence
+
+
+def test_it_learns_boxes_and_masks():
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD)
+    evidence = image_evidence(PSEUDO.clone())
+    evidence.pseudo_instances.masks = torch.rand(2, 4, 6)
+    losses = stage.loss(random_feats(), [evidence])
+    assert losses.keys() == {'loss_cls', 'loss_bbox', 'loss_mask'}
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in stage.parameters())
+
+
+def test_results_are_in_pixels_of_the_original_image():
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD).eval()
+    evidence = image_evidence()
+    evidence.set_metainfo(dict(ori_shape=(128, 192), scale_factor=(0.5, 0.5)))
+    result = stage.predict(random_feats(), [evidence])[0]
+    assert tuple(result.masks.shape) == (len(result), 128, 192)
+    assert result.bboxes.max() > 96
+
+
+@pytest.mark.parametrize(('refine', 'off'), [(None, 6.0), (dict(type='PixelAffinity'), 2.0)])
+def test_validation_starts_with_boxes_around_refined_masks(monkeypatch, refine, off):
+    stage = SegmentationStage(
+        NUM_CLASSES, BOX_HEAD, MASK_HEAD, mask_results=dict(refine=refine)
+    ).eval()
+    image, box = torch.zeros(3, 64, 96), torch.tensor([[32.0, 16, 64, 48]])
+    image[0, 16:48, 32:64] = 1.0
+    pseudo = PSEUDO.clone()
+    pseudo.attention = torch.zeros(2, 32, 48)
+    evidence = image_evidence(pseudo, 2, image=image, tags=torch.tensor([0.0, 1, 0]))
+    # One region, 8 pixels too large; its mask ends 7 pixels within the object.
+    scores = torch.tensor([[0.0, 0.9, 0.0]])
+    region = box + torch.tensor([-8.0, -8, 8, 8])
+    monkeypatch.setattr(stage, 'score_regions', lambda *args: [(scores, region)])
+    x = torch.linspace(-24, 24, 14).abs()
+    distance = torch.maximum(x[:, None].expand(14, 14), x[None].expand(14, 14))
+    logits = (0.05 * (9 - distance))[None]
+    monkeypatch.setattr(stage.mask_head, 'label_logits', lambda *args: logits)
+    found = stage.validate(random_feats(), [evidence])[0].found
+    assert found.labels.tolist() == [1]
+    assert tuple(found.masks.shape) == (1, 32, 48)
+    assert off - 2 <= (found.bboxes - box).abs().max() <= off + 2
+
+
+def test_it_is_the_last_stage_and_validation_starts_there():
+    stage, evidence = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD), [image_evidence()]
+    assert stage.starts_validation
+    assert stage.propagate(random_feats(), evidence) is evidence
