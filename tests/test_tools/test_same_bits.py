@@ -100,13 +100,11 @@ def test_each_case_gets_a_line_and_a_difference_the_exit_code(
     assert 'proposals: 0 weights, 0 figures, 1 files: same' in out
 
 
-def test_a_resumed_training_must_end_as_the_whole_one_does(monkeypatch, capsys):
-    def train(weight):
-        checkpoint = f'dict(state_dict=dict(w=torch.tensor({weight})))'
-        return f'''mkdir $OUT
-            python -c "import torch; torch.save({checkpoint}, '$OUT/epoch_9.pth')"'''
-
-    cases = {'proposals': CASES['proposals'], 'full': train(1), 'cut': train(2)}
+def test_a_resumed_training_must_end_as_the_whole_one_does(tmp_path, monkeypatch, capsys):
+    cases = {'proposals': CASES['proposals']}
+    for value, case in enumerate(('full', 'cut')):
+        torch.save({'state_dict': {'w': torch.tensor(value)}}, tmp_path / case)
+        cases[case] = f'mkdir $OUT; cp {tmp_path / case} $OUT/epoch_9.pth'
     monkeypatch.setattr(same_bits, 'CASES', cases)
     assert same_bits.main([str(REPOSITORY), '--cases', 'cut']) == 1
     out = capsys.readouterr().out
