@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
+from mmlabelpenet.models.calibration.excitation_attention import backbone_tail
 from torch import nn
 
 from mmlabelpenet.models import EfficientNetLite, RoIFeatures
 from mmlabelpenet.models.calibration import Excitation, RegionExcitation
-from mmlabelpenet.models.calibration.excitation_attention import backbone_tail
 from mmlabelpenet.utils import register_all_modules
 
 CHANNELS, STRIDES = (40, 112, 1280), (8, 16, 32)

@@ -25,13 +25,13 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
+from mmlabelpenet.models.grids import inside_boxes, maps_on_image, normalise, refined
 from pseudo_labels import build_row, save_row
 from report import summary
 from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.models.grids import inside_boxes, maps_on_image, normalise, refined
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import read_image, register_all_modules

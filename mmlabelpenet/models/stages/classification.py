@@ -96,8 +96,7 @@ class ClassificationStage(RegionStage):
         )
         losses = dict(loss_image=self.loss_image_weight * loss_image / logits[..., 0].numel())
         if self.has_streams:
-            drawn = [draw_boxes(e.proposals.bboxes, self.num_samples) for e in evidence]
-            scores = self.proposal_scores(feats, drawn)
+            scores = self.proposal_scores(feats, self._drawn(evidence))
             streams = [self.loss_cls(s, e.tags, e.known) for s, e in zip(scores, evidence)]
             losses['loss_proposals'] = torch.stack(streams).mean()
         if 'pseudo_instances' in evidence[0]:
@@ -121,6 +120,9 @@ class ClassificationStage(RegionStage):
         known = torch.maximum(evidence.known * (1 - evidence.tags), targets)
         loss = F.binary_cross_entropy_with_logits(logits, targets, known, reduction='none').sum(1)
         return (loss * pseudo.weights).sum() / pseudo.weights.sum().clamp(min=1)
+
+    def _drawn(self, evidence: list[Evidence]) -> list[Tensor]:
+        return [draw_boxes(e.proposals.bboxes, self.num_samples) for e in evidence]
 
     def proposal_scores(self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]) -> list[Tensor]:
         """Scores x^1 of proposals, for each image [N_i, C] (boxes [N_i, 4] in input pixels)."""

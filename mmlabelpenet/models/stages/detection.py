@@ -105,16 +105,24 @@ class DetectionStage(BoxStage):
         return [self._extended(one, *pair) for one, pair in zip(evidence, pairs)]
 
     def _extended(self, evidence: Evidence, scores: Tensor, bboxes: Tensor) -> Evidence:
-        known, found = evidence.pseudo_instances, self._mined(bboxes, scores, evidence.tags)
-        if len(known) == 0 or len(found) == 0:
-            return evidence
+        known, found = (
+            evidence.pseudo_instances,
+            mine(bboxes, scores, evidence.tags, **self.mining),
+        )
         maps = instance_attention(evidence.attention, found.bboxes, found.labels)
         size = known.attention.shape[-2:]
         found.attention = maps.resample(evidence.instance_stride, size).values
+        return evidence.replace(pseudo_instances=self._extend(known, found))
+
+    def _extend(self, known: InstanceData, found: InstanceData) -> InstanceData:
+        """Add confident instances that overlap no known one of their class."""
+        found.weights = found.scores
+        if len(known) == 0 or len(found) == 0:
+            return known
         overlaps = bbox_overlaps(found.bboxes, known.bboxes)
         overlaps = overlaps * (found.labels[:, None] == known.labels[None])
         new = (overlaps.amax(1) < self.extend_iou) & (found.scores >= self.extend_score)
-        return evidence.replace(pseudo_instances=InstanceData.cat([known, found[new]]))
+        return InstanceData.cat([known, found[new]])
 
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:

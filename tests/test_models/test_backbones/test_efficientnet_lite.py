@@ -11,7 +11,7 @@ from PIL import Image
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmlabelpenet.models import EfficientNetLite
-from mmlabelpenet.models.backbones.efficientnet_lite import conv_bn, round_channels
+from mmlabelpenet.models.backbones.efficientnet_lite import conv_bn, make_divisible
 from mmlabelpenet.utils import UserError
 
 # Of the published models: channels of the stages, blocks of the stages, parameters (of those
@@ -69,7 +69,7 @@ def test_batch_norm_has_the_epsilon_of_tensorflow():
 
 
 def test_channels_are_rounded_to_eights_and_never_much_down():
-    assert [round_channels(c) for c in (16 * 1.1, 24 * 1.1, 40 * 1.1, 320 * 1.1, 11)] == [
+    assert [make_divisible(c, 8) for c in (16 * 1.1, 24 * 1.1, 40 * 1.1, 320 * 1.1, 11)] == [
         16, 24, 48, 352, 16,
     ]  # fmt: skip
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
+from mmlabelpenet.models.detectors.views import padded_input, rescaled
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmlabelpenet.models.detectors.views import padded_input, rescaled
 from mmlabelpenet.structures import Curriculum
 
 from ..tiny import (
