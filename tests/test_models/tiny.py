@@ -154,7 +154,7 @@ def learning_parts(model):
 
 
 def pseudo_of(bboxes, labels, weights=None):
-    """Pseudo instances of given boxes and labels, of weight 1 unless told."""
+    """Pseudo instances of given boxes and labels, of weight 1 by default."""
     labels = torch.as_tensor(labels, dtype=torch.long)
     weights = torch.ones(len(labels)) if weights is None else torch.tensor(weights)
     return InstanceData(

@@ -76,7 +76,7 @@ def test_attention_is_cut_to_the_image_and_to_tagged_classes():
     picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence())
     attention = panel_of(picture, 2)
     redness = attention[..., 0] - attention[..., 2]
-    # Cell (2, 2) of stride 8 is centred on (20, 20); class 1 has attention but is not tagged.
+    # cell (2, 2) of stride 8 is centred on (20, 20); class 1 is warm but not tagged
     assert np.unravel_index(redness.argmax(), redness.shape) == pytest.approx((20, 20), abs=1)
     assert redness[20, 20] > 100
     assert np.abs(redness[:, 60:]).max() == 0
