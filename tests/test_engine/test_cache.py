@@ -126,12 +126,11 @@ def test_maps_are_kept_in_half_precision(model, cache, monkeypatch):
     assert len(maps) == 2 * 3
     assert {one.dtype for one in maps} == {torch.float16}
     # Values beyond its range are clamped, in the first step as in later ones.
-    remove_caches(model)
-    huge = (torch.tensor([1e6, -1e6, 1.0]).view(1, 3, 1, 1),)
-    monkeypatch.setattr(type(model), 'extract', lambda self, inputs, metainfo: huge)
-    open_caches(model, cache)
+    huge = torch.tensor([1e6, -1e6, 1.0]).view(1, 3, 1, 1)
+    monkeypatch.setattr(model.backbone, 'forward', lambda inputs: (huge,))
     for _ in range(2):
-        [found] = model.extract(torch.zeros(1, 3, 32, 32), [dict(img_path='huge')])
+        [evidence] = model.read_evidence(collate(named_image('huge', 32, 32)))
+        [found] = evidence.feats
         assert found.flatten().tolist() == [65504, -65504, 1]
         assert found.dtype == torch.float32
 
