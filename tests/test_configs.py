@@ -13,14 +13,15 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from test_models.test_configs import give_attention, shrink
 
+from mmlabelpenet.engine import freeze
+from mmlabelpenet.engine.cache import require_cacheable_transforms
 from mmlabelpenet.engine.loops import build_phases
-from mmlabelpenet.models import require_known_transforms
 from mmlabelpenet.registry import DATASETS, MODELS, SCOPE
 from mmlabelpenet.utils import register_all_modules
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-# Trained and tested by tests of their own: mmdet's own detector by that of its use, images
-# without any truth by test_datasets/test_tags.py.
+# Trained and tested elsewhere: mmdet's own detector in test_apis/test_pseudo_label_training.py,
+# images without any ground truth in test_datasets/test_tags.py.
 ELSEWHERE = {
     'pseudo_label/mask-rcnn_effnet-lite0_coco-export.py',
     'label_penet/label-penet_effnet-lite0_tags.py',
@@ -29,6 +30,10 @@ FOUND = {str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('[!_]*/**/*.py'
 NAMES = sorted(FOUND - ELSEWHERE)
 ABLATIONS = sorted(CONFIGS.glob('label_penet/ablations/*.py'))
 TAGGED = ('oicr', 'pcl', 'wsddn', 'label_penet')
+
+
+def load_model(name):
+    return Config.fromfile(CONFIGS / name).model
 
 
 @pytest.fixture(scope='module')
@@ -41,7 +46,7 @@ def data(tmp_path_factory):
 
 
 def settle(node, root):
-    """Point a config's data to the small devkit, and make its images small, in place."""
+    """Point a config's data to the small devkit and make its images small, in place."""
     for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
         if key == 'data_root':
             year = Path(value).name
@@ -74,7 +79,7 @@ def load(name, root):
 
 
 def plain(dataset):
-    """The data set of a loader's config, images of both years standing in for those of others."""
+    """The data set of a loader's config; VOC 2012's images replace those of a missing devkit."""
     if not Path(dataset['data_root']).is_dir():
         dataset['data_root'] = str(Path(dataset['data_root']).with_name('VOC2012'))
         dataset['type'] = 'VOCInstanceDataset'
@@ -88,20 +93,20 @@ def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
     images = plain(parts['train_dataloader']['dataset'])
     batch = pseudo_collate([images[index] for index in range(2)])
     if cfg.train_cfg.get('feature_cache') is not None:
-        require_known_transforms(images)
+        require_cacheable_transforms(images)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     give_attention(model)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     for phase in build_phases(cfg.train_cfg.phases, cfg.train_cfg.order).values():
-        model.set_active(phase.stages, phase.backbone, phase.views)
-        model.set_curriculum(phase.curriculum(phase.alternate, 1000))
+        step = phase.step(phase.alternate, 1000)
+        freeze(model, step)
         model.train()
         logged = model.train_step(copy.deepcopy(batch), optim_wrapper)
         assert logged['loss'].isfinite()
         learning = {key.split('.')[0] for key in logged if '.loss' in key}
         assert learning <= set(phase.stages)
-        assert learning or phase.curriculum(phase.alternate, 1000).direction == 'backward'
+        assert learning or step.direction == 'backward'
 
     model.eval()
     tested = plain(parts['test_dataloader']['dataset'])
@@ -112,11 +117,18 @@ def test_a_config_trains_a_step_of_each_phase_and_predicts(name, data):
 
 
 @pytest.mark.parametrize('name', [name for name in NAMES if name.split('/')[0] in TAGGED])
-def test_only_the_upper_bound_is_told_more_than_tags(name):
+def test_only_the_upper_bound_reads_more_than_tags(name):
     dataset = Config.fromfile(CONFIGS / name).train_dataloader.dataset
     inner = dataset.get('dataset', dataset)
     assert inner.supervision == 'tags'
     assert 'Load' not in ''.join(step.type for step in inner.pipeline[2:])
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if 'cascade' in load_model(name)])
+def test_only_a_calibration_reads_further_scales(name):
+    model = load_model(name)
+    if model.calibration.type != 'ProposalCalibration':
+        assert not model.get('attention_scales')
 
 
 @pytest.mark.parametrize('path', ABLATIONS, ids=lambda path: path.stem)
@@ -140,7 +152,7 @@ def test_baselines_and_bound_see_as_many_images_as_label_penet(name):
 
 
 @pytest.mark.parametrize('config', sorted(CONFIGS.rglob('*voc12-mini.py')), ids=lambda p: p.stem)
-def test_a_config_that_is_written_down_trains_in_the_same_order(config, tmp_path, monkeypatch):
+def test_a_dumped_config_trains_its_phases_in_the_same_order(config, tmp_path, monkeypatch):
     monkeypatch.setenv('VOC12MINI_ROOT', str(tmp_path))
     cfg = Config.fromfile(config)
     cfg.dump(str(tmp_path / 'written.py'))

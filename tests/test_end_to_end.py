@@ -1,4 +1,4 @@
-"""The commands on a few small generated images: propose, train, be cut, resume, test."""
+"""The commands on a few small generated images: propose, train, interrupt, resume, test."""
 
 import importlib.util
 import json
@@ -90,7 +90,7 @@ def small_config():
     for name in ('detection', 'segmentation'):
         cascade[name].box_head.update(num_samples=16)
         cascade[name].box_head.roi_features.update(roi_size=3, fc_channels=16)
-    # Semantic attention and WSDDN's streams, which this config leaves out, take part in the test
+    # Semantic attention and WSDDN's streams, which this config leaves out, are tested too.
     cfg.model.calibration.semantic = dict(
         in_channels=(40, 112, 1280), strides=(8, 16, 32), levels=(1, 2)
     )
@@ -104,7 +104,7 @@ def small_config():
 
 
 def backward_config():
-    """The small config, its joint phase alternating, of images that draw at random."""
+    """The small config with a joint phase that alternates between forward and backward."""
     cfg = small_config()
     cfg.model.calibration.update(mode='full', validation=0.0)
     for phase in list(cfg.train_cfg.phases)[1:-1]:
@@ -180,7 +180,7 @@ def test_a_cut_run_resumes_to_the_same_weights_which_can_be_tested(place, monkey
     assert all(0 <= value <= 1 for value in metrics.values())
 
 
-def test_watching_pseudo_labels_does_not_touch_the_training(place, tmp_path):
+def test_evaluating_pseudo_labels_does_not_influence_the_training(place, tmp_path):
     cfg = backward_config()
     cfg.train_dataloader.dataset.pipeline[2].transforms[1].prob = 0.5
     for name in ('plain', 'watched'):
@@ -192,15 +192,15 @@ def test_watching_pseudo_labels_does_not_touch_the_training(place, tmp_path):
     assert all(value.equal(watched[name]) for name, value in plain.items())
 
     lines = (tmp_path / 'watched/pseudo_labels.jsonl').read_text().splitlines()
-    looks = [json.loads(line) for line in lines]
-    assert [look['epoch'] for look in looks] == [1, 2]
-    assert looks[-1]['phase'] == 'joint'
-    assert all(0 <= look[name] <= 1 for look in looks for name in ('corloc', 'pseudo_mask_iou'))
+    entries = [json.loads(line) for line in lines]
+    assert [one['epoch'] for one in entries] == [1, 2]
+    assert entries[-1]['phase'] == 'joint'
+    assert all(0 <= one[name] <= 1 for one in entries for name in ('corloc', 'pseudo_mask_iou'))
     assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 2
 
 
 def training_losses(cfg):
-    """Losses of the first batch, everything learning, all random numbers fixed."""
+    """Losses of the first batch when all parts learn, with fixed random numbers."""
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
@@ -248,7 +248,7 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
 
 
 def run_in_own_process(cfg, work_dir, *args):
-    """Train in a process of its own, where it may be killed; return its exit code and words."""
+    """Train in a process of its own, which may be killed; return its exit code and messages."""
     cfg.work_dir = str(work_dir)
     config = work_dir.with_suffix('.py')
     cfg.dump(str(config))
@@ -275,21 +275,21 @@ def test_a_killed_run_resumes_to_the_same_weights_at_any_iteration(place, tmp_pa
         cfg.custom_imports = dict(imports=['killing'])
         cfg.custom_hooks = [dict(type='KillHook', **kill)] if kill else []
         cfg.default_hooks.checkpoint.update(interval=3, by_epoch=False)
-        # Workers live on between passes, and pass one ends within the joint phase.
+        # Workers persist between passes, and the first pass ends within the joint phase.
         cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
         return cfg
 
     assert run_in_own_process(config(), tmp_path / 'whole')[0] == 0
     cut = tmp_path / 'cut'
-    code, words = run_in_own_process(config(iteration=5), cut)
-    assert code == -9, words[-2000:]
+    code, output = run_in_own_process(config(iteration=5), cut)
+    assert code == -9, output[-2000:]
     assert (cut / 'last_checkpoint').read_text().endswith('iter_3.pth')
-    code, words = run_in_own_process(config(checkpoint='iter_9.pth'), cut, '--resume')
-    assert code == -9, words[-2000:]
+    code, output = run_in_own_process(config(checkpoint='iter_9.pth'), cut, '--resume')
+    assert code == -9, output[-2000:]
     assert (cut / 'last_checkpoint').read_text().endswith('iter_6.pth')
     assert not (cut / 'iter_9.pth').exists()
-    code, words = run_in_own_process(config(), cut, '--resume')
-    assert code == 0, words[-2000:]
+    code, output = run_in_own_process(config(), cut, '--resume')
+    assert code == 0, output[-2000:]
 
     whole, resumed = (weights_of(tmp_path / name / 'iter_9.pth') for name in ('whole', 'cut'))
     assert all(value.equal(resumed[name]) for name, value in whole.items())
@@ -304,7 +304,7 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
     cfg = backward_config()
     cfg.custom_imports = dict(imports=['rank_hook'])
     cfg.custom_hooks = [dict(type='SaveRank')]
-    # Adam divides by the size of a gradient: where that is noise, so is its step.
+    # Adam divides by the size of a gradient, which enlarges differences of rounding.
     cfg.optim_wrapper.optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
     cfg.optim_wrapper.paramwise_cfg = None
     cfg.default_hooks.feature_statistics.num_images = 0
@@ -327,6 +327,6 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
     before = weights_of(tmp_path / 'two/epoch_1.pth')
     for part in ('backbone', 'classification', 'detection', 'refinement', 'segmentation'):
         moved = [(one[name] - before[name]).abs().max() for name in one if part in name]
-        assert max(moved) > 5e-4, part  # well above what they may differ by
+        assert max(moved) > 5e-4, part  # well above the tolerance below
     for name, value in single.items():
         torch.testing.assert_close(one[name], value, rtol=0, atol=1e-4, msg=name)

@@ -13,8 +13,10 @@ from test_configs import narrow, settle
 from test_end_to_end import run_tool
 from test_models.test_configs import shrink
 
+from mmlabelpenet.engine import freeze
 from mmlabelpenet.engine.loops import build_phases
 from mmlabelpenet.registry import MODELS, SCOPE
+from mmlabelpenet.structures import Step
 from mmlabelpenet.utils import register_all_modules
 
 CONFIGS = Path(__file__).parents[1] / 'configs/label_penet'
@@ -48,7 +50,7 @@ def test_as_many_images_are_seen_however_many_processes(
     phases = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     lengths = {name: phase.length(1, accumulation) for name, phase in phases.items()}
     assert sum(lengths.values()) * processes == updates * 4
-    # the last phase's rate falls to a tenth after as many images as published
+    # The rate of the last phase falls to a tenth after as many images as published.
     joint = lengths.pop('joint')
     share = (fall * 4 / processes - sum(lengths.values())) / joint
     rate = phases['joint'].rate
@@ -59,7 +61,7 @@ def test_as_many_images_are_seen_however_many_processes(
 def test_weights_decay_and_biases_learn_twice_as_fast_without():
     cfg = load('vgg16_voc07')
     model = built(cfg)
-    model.set_active(list(model.cascade), True)
+    freeze(model, Step(learning=tuple(model.cascade)))
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     rates = {id(g['params'][0]): (g['lr'], g['weight_decay'], g['momentum']) for g in groups}
     expected = {
@@ -91,7 +93,7 @@ def test_scales_of_training_and_test_are_the_published_ones(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['vgg16_voc07', 'r50_voc12-aug'])
-def test_a_few_iterations_and_the_test_with_all_scales(name, tmp_path, monkeypatch):
+def test_a_few_iterations_train_and_are_tested_at_several_scales(name, tmp_path, monkeypatch):
     make_devkit(tmp_path, num_train=2, num_val=1)
     leave_configs_plain(monkeypatch)
     monkeypatch.chdir(tmp_path)

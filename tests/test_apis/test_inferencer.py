@@ -107,7 +107,7 @@ def test_every_stage_can_be_asked(config, checkpoint, images, stage):
     (sample,) = inferencer(images[0], tags=['star'], return_datasamples=True)['predictions']
     assert sample.pred_instances.labels.eq(0).all()
     assert ('masks' in sample.pred_instances) == (stage in MASKS)
-    assert inferencer.model.tested == stage
+    assert inferencer.model.test_stage == stage
 
 
 def test_tags_choose_among_the_instances_and_their_map(inferencer, images, predictions):

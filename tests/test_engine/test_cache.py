@@ -3,45 +3,86 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmcv.transforms import Compose
+from test_models.tiny import LEVELS, build_model, collate, image, losses_of, train_as
 
-from mmlabelpenet.models import (
-    EfficientNetLite,
-    FeatureCache,
-    LabelCache,
-    require_known_transforms,
-)
+from mmlabelpenet.engine import CurriculumTrainLoop, FeatureCache, LabelCache
+from mmlabelpenet.engine.cache import remove_caches, require_cacheable_transforms
+from mmlabelpenet.models import EfficientNetLite
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
-
-from ..tiny import build_model, image, losses_of
 
 STAGES = ('classification', 'detection')
 
 
+def open_caches(model, *caches):
+    """Put caches of features and labels around a model, as the loop does for a phase."""
+    CurriculumTrainLoop._open_caches(SimpleNamespace(model=model, caches=caches))
+
+
+def files_of(cache):
+    """Files of the current weights that are complete."""
+    return sorted(cache.folder.glob('[!.]*.pth'))
+
+
+def tensors_in(value):
+    """All tensors of a file."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [one for part in parts for one in tensors_in(part)]
+
+
+def stored_in(cache):
+    """All tensors of the files of a cache."""
+    return [one for path in files_of(cache) for one in tensors_in(torch.load(path))]
+
+
 @pytest.fixture(scope='module')
 def model():
-    model = build_model()
-    model.train()
-    return model
+    return build_model()
 
 
 @pytest.fixture
 def cache(model, tmp_path):
-    """An empty cache, used by the model, whose backbone is frozen."""
-    model.set_active(STAGES, False)
-    model.feature_cache = FeatureCache(tmp_path)
-    model.feature_cache.open(model.backbone)
-    yield model.feature_cache
-    model.feature_cache = None
+    """An empty cache of features around the model, whose backbone is frozen."""
+    train_as(model, learning=STAGES, backbone=False)
+    cache = FeatureCache(tmp_path / 'features')
+    open_caches(model, cache)
+    yield cache
+    remove_caches(model)
+
+
+@pytest.fixture
+def labels(model, cache, tmp_path):
+    """An empty cache of labels around the model too; only stages 2 and 3 learn."""
+    train_as(model, learning=('detection', 'refinement'), backbone=False)
+    model.attention_scales = (1.5,)
+    labels = LabelCache(tmp_path / 'labels')
+    open_caches(model, cache, labels)
+    yield labels
+    model.attention_scales = ()
 
 
 @pytest.fixture
 def passes(model):
-    """Sizes of the batches that went through the backbone."""
+    """Sizes of the batches that the backbone gets."""
     sizes = []
     hook = model.backbone.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     yield sizes
     hook.remove()
+
+
+@pytest.fixture
+def made(model, monkeypatch):
+    """Sizes of the batches for which the calibration makes pseudo instances."""
+    sizes, propagate = [], model.calibration.propagate
+
+    def recorded(feats, evidence):
+        sizes.append(len(evidence))
+        return propagate(feats, evidence)
+
+    monkeypatch.setattr(model.calibration, 'propagate', recorded)
+    return sizes
 
 
 def named_image(name, *args, flip=False, **kwargs):
@@ -50,20 +91,24 @@ def named_image(name, *args, flip=False, **kwargs):
     return inputs, sample
 
 
-def test_losses_are_those_without_cache_and_the_backbone_rests(model, cache, passes):
-    images = [named_image('a', 64, 96), named_image('b', 96, 64, seed=1)]
+def two_images():
+    return [named_image('a', 64, 96, seed=1), named_image('b', 96, 64, seed=2)]
+
+
+def test_losses_are_those_without_cache_and_the_backbone_is_not_run_again(model, cache, passes):
+    images = two_images()
     first = losses_of(model, *images)
     assert passes == [1, 1]
     again = losses_of(model, *images)
     assert passes == [1, 1]
     assert first == again
-    model.feature_cache = None
+    remove_caches(model)
     plain = losses_of(model, *images)
     for name, loss in plain.items():
         torch.testing.assert_close(first[name], loss, rtol=3e-3, atol=1e-4)
 
 
-def test_flips_sizes_and_names_are_told_apart(model, cache, passes):
+def test_flips_sizes_and_names_are_distinguished(model, cache, passes):
     variants = [
         named_image('a'),
         named_image('a', flip=True),
@@ -75,31 +120,58 @@ def test_flips_sizes_and_names_are_told_apart(model, cache, passes):
     assert len(passes) == len(list(cache.folder.iterdir())) == 4
 
 
-def test_a_learning_backbone_is_never_answered_from_the_cache(model, cache, passes):
-    model.set_active(STAGES, True)
+def test_maps_are_kept_in_half_precision(model, cache, monkeypatch):
+    losses_of(model, *two_images())
+    maps = stored_in(cache)
+    assert len(maps) == 2 * 3
+    assert {one.dtype for one in maps} == {torch.float16}
+    # Values beyond its range are clamped, in the first step as in later ones.
+    huge = torch.tensor([1e6, -1e6, 1.0]).view(1, 3, 1, 1)
+    monkeypatch.setattr(model.backbone, 'forward', lambda inputs: (huge,))
+    for _ in range(2):
+        [evidence] = model.read_evidence(collate(named_image('huge', 32, 32)))
+        [found] = evidence.feats
+        assert found.flatten().tolist() == [65504, -65504, 1]
+        assert found.dtype == torch.float32
+
+
+def test_a_learning_backbone_is_never_cached(model, cache, passes):
+    train_as(model, learning=STAGES)
+    open_caches(model, cache)
     for _ in range(2):
         losses_of(model, named_image('a'))
     assert passes == [1, 1]
     assert not cache.folder.exists()
 
 
-def test_other_weights_are_other_maps(model, cache):
+def test_predictions_do_not_use_the_caches(model, labels, passes, made):
+    model.eval()
+    for _ in range(2):
+        model.read(collate(named_image('a')), 'attention')
+        model.explain(collate(named_image('a')))
+    # Each time at two scales.
+    assert passes == [1] * 8
+    assert made == [1] * 4
+    assert not labels.folder.exists()
+
+
+def test_maps_of_other_weights_lie_in_another_folder(model, cache):
     losses_of(model, named_image('a'))
     folder, weight = cache.folder, next(model.backbone.parameters())
     before = weight.data.clone()
     weight.data += 1
-    cache.open(model.backbone)
+    open_caches(model, cache)
     weight.data = before
     assert cache.folder != folder
     assert cache.num_bytes == 0
-    # What another run is writing may be renamed at any time.
+    # Files that another run is writing may be renamed at any time.
     (folder / '.b.7.tmp.pth').symlink_to(folder / 'renamed')
-    cache.open(model.backbone)
+    open_caches(model, cache)
     assert cache.folder == folder
     assert cache.num_bytes > 0
 
 
-def test_a_full_cache_keeps_what_it_has_and_changes_no_loss(model, cache, passes):
+def test_a_full_cache_keeps_its_files_and_changes_no_loss(model, cache, passes):
     roomy = losses_of(model, named_image('a'))
     cache.max_bytes = cache.num_bytes * 1.5
     losses_of(model, named_image('b', seed=1))
@@ -110,36 +182,105 @@ def test_a_full_cache_keeps_what_it_has_and_changes_no_loss(model, cache, passes
         file.unlink()
     cache.max_bytes = 0
     assert losses_of(model, named_image('a')) == roomy
+    assert files_of(cache) == []
 
 
-@pytest.fixture
-def labels(model, cache, tmp_path):
-    """An empty cache of labels, used by the model, of which only stages 2 and 3 learn."""
-    model.set_active(('detection', 'refinement'), False)
-    model.attention_scales = (1.5,)
-    model.label_cache = LabelCache(tmp_path / 'labels')
-    model.label_cache.open(model.backbone, recipe=model.label_recipe)
-    yield model.label_cache
-    model.label_cache, model.attention_scales = None, ()
+def test_a_file_appears_whole_or_not_at_all(model, cache, monkeypatch):
+    whole = losses_of(model, named_image('a'))
+    [path] = files_of(cache)
+    content = path.read_bytes()
+    path.unlink()
+
+    def cut(payload, target):
+        with open(target, 'wb') as file:
+            file.write(content[: len(content) // 2])
+        raise OSError('no space left')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, 'save', cut)
+        with pytest.raises(OSError, match='no space left'):
+            losses_of(model, named_image('a'))
+    assert files_of(cache) == []
+    assert losses_of(model, named_image('a')) == whole
+    assert files_of(cache) == [path]
 
 
-def test_labels_are_made_once_and_give_the_losses_of_those_made_anew(model, labels, monkeypatch):
-    images = [named_image('a', 64, 96), named_image('b', 96, 64, seed=1)]
-    calls = []
-    made = model.calibration.forward
-    monkeypatch.setattr(
-        model.calibration, 'forward', lambda *args: calls.append(len(args[1])) or made(*args)
-    )
+def trained(cache=None, labels=None):
+    """Weights after a few steps of stages 2 and 3 on two images."""
+    model = train_as(build_model(), learning=('detection', 'refinement'), backbone=False)
+    open_caches(model, *([cache, labels] if cache is not None else []))
+    parameters = [one for one in model.parameters() if one.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+    for step in range(4):
+        losses = losses_of(model, *two_images(), seed=step)
+        optimizer.zero_grad()
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        optimizer.step()
+    return {name: value.detach() for name, value in model.cascade.state_dict().items()}
+
+
+def test_a_run_with_caches_equals_one_without(tmp_path):
+    def caches(folder, **options):
+        return FeatureCache(tmp_path / folder, **options), LabelCache(tmp_path / folder, **options)
+
+    before = build_model().cascade.state_dict()
+    plain, filling = trained(), trained(*caches('roomy'))
+    # Bits depend neither on the content of the caches nor on their room.
+    for other in (trained(*caches('roomy')), trained(*caches('none', max_gigabytes=0))):
+        assert all(value.equal(other[name]) for name, value in filling.items())
+    moved = [(value - before[name]).abs().max() for name, value in plain.items()]
+    assert max(moved) > 0.01
+    for name, value in filling.items():
+        torch.testing.assert_close(value, plain[name], rtol=5e-3, atol=5e-4, msg=name)
+
+
+def test_removed_caches_leave_the_model_as_it_was(model, labels, passes, made):
+    losses_of(model, named_image('a'))
+    count = len(passes), len(made)
+    losses_of(model, named_image('a'))
+    assert (len(passes), len(made)) == count
+    remove_caches(model)
+    assert model.extract.__func__ is type(model).extract
+    assert model.cascade.seed.__func__ is type(model.cascade).seed
+    losses_of(model, named_image('a'))
+    assert (len(passes), len(made)) == (2 * count[0], 2 * count[1])
+    # Nothing is decorated: there is nothing to remove.
+    remove_caches(model)
+
+
+def test_a_new_phase_replaces_the_caches_of_the_one_before(model, labels, cache):
+    losses_of(model, named_image('a'))
+    train_as(model, learning=STAGES, backbone=False)
+    open_caches(model, cache, labels)
+    assert 'extract' in vars(model)
+    assert 'seed' not in vars(model.cascade)
+    train_as(model, learning=STAGES)
+    open_caches(model, cache, labels)
+    assert 'extract' not in vars(model)
+
+
+def test_labels_are_made_once_and_give_the_losses_of_those_made_anew(model, labels, made, passes):
+    images = two_images()
     first = losses_of(model, *images)
+    assert first['detection.pseudo'] > 0
+    count = len(passes)
     assert losses_of(model, *images) == first
-    assert calls == [1, 1]
-    model.label_cache = model.feature_cache = None
+    assert made == [1, 1]
+    # Images at further scales are not computed for labels that are cached.
+    assert len(passes) == count == 4
+    remove_caches(model)
     plain = losses_of(model, *images)
     for name, loss in plain.items():
         torch.testing.assert_close(first[name], loss, rtol=3e-3, atol=1e-3)
 
 
-def test_other_proposals_or_tags_are_other_labels(model, labels):
+def test_of_labels_only_maps_are_kept_in_half_precision(model, labels):
+    losses_of(model, *two_images())
+    for one in stored_in(labels):
+        assert (one.dtype == torch.float16) == (one.dim() == 3)
+
+
+def test_labels_of_other_proposals_or_tags_are_distinguished(model, labels):
     variants = [
         named_image('a'),
         named_image('a', tags=(0, 1, 0)),
@@ -150,31 +291,109 @@ def test_other_proposals_or_tags_are_other_labels(model, labels):
     assert len(list(labels.folder.glob('*.pth'))) == 3
 
 
-def test_other_settings_are_other_labels(model, labels):
+@pytest.mark.parametrize(
+    ('part', 'setting', 'value'),
+    [
+        ('calibration', 'threshold', 0.31),
+        ('calibration', 'energy', 'share'),
+        ('calibration', 'score_power', 0.5),
+        ('calibration.seeds', 'tighten', None),
+        ('calibration.seeds', 'dilation', 1.5),
+        ('calibration.seeds', 'mining', dict(max_per_class=2)),
+        ('calibration.sharpen.0', 'steps', 2),
+        ('cascade.classification', 'score_proposals', True),
+        ('cascade.classification', 'energy_threshold', 0.2),
+        ('', 'attention_scales', (1.5, 0.5)),
+    ],
+)
+def test_labels_of_other_settings_lie_in_another_folder(
+    model, labels, cache, monkeypatch, part, setting, value
+):
+    folder, features = labels.folder, cache.folder
+    with monkeypatch.context() as patch:
+        assert getattr(model.get_submodule(part), setting) != value
+        patch.setattr(model.get_submodule(part), setting, value)
+        open_caches(model, cache, labels)
+        assert labels.folder != folder
+        assert cache.folder == features
+    open_caches(model, cache, labels)
+    assert labels.folder == folder
+
+
+def test_labels_of_a_step_without_further_scales_lie_in_another_folder(model, labels, cache):
     folder = labels.folder
-    labels.open(model.backbone, recipe=model.label_recipe + 'x')
+    train_as(model, learning=('detection', 'refinement'), backbone=False, scales=False)
+    open_caches(model, cache, labels)
     assert labels.folder != folder
 
 
-def test_a_learning_classifier_is_never_answered_from_the_cache_of_labels(model, labels):
-    model.set_active(('classification', 'detection'), False)
-    losses_of(model, named_image('a'))
+def test_labels_of_other_weights_lie_in_another_folder(model, labels, cache):
+    folder, bias = labels.folder, model.cascade['classification'].attention.bias
+    before = bias.data.clone()
+    bias.data += 1
+    open_caches(model, cache, labels)
+    bias.data = before
+    assert labels.folder != folder
+    # Weights of stages 2 and later do not change the labels.
+    weight = model.cascade['detection'].box_head.fc_cls.weight
+    before = weight.data.clone()
+    weight.data += 1
+    open_caches(model, cache, labels)
+    weight.data = before
+    assert labels.folder == folder
+
+
+def test_labels_that_semantic_attention_changes_lie_in_another_folder(tmp_path):
+    model, labels = build_model(calibration=dict(semantic=LEVELS)), LabelCache(tmp_path)
+    folders = []
+    for learning in ('semantic', 'detection'):
+        train_as(model, learning=(learning,), backbone=False)
+        open_caches(model, FeatureCache(tmp_path), labels)
+        folders.append(labels.folder)
+    assert folders[0] != folders[1]
+
+
+def test_a_resumed_run_finds_the_files_of_the_run_before(tmp_path):
+    config = dict(
+        semantic=LEVELS,
+        refine=dict(type='PixelAffinity'),
+        seeds=dict(type='AttentionSeeds'),
+    )
+    folders = set()
+    for _ in range(2):
+        model = train_as(build_model(calibration=config), learning=('detection',), backbone=False)
+        caches = FeatureCache(tmp_path), LabelCache(tmp_path)
+        open_caches(model, *caches)
+        folders.add(tuple(cache.folder for cache in caches))
+        # Neither the mode nor the stages that learn are settings of the labels.
+        train_as(model, learning=('refinement', 'segmentation'), backbone=False).eval()
+        open_caches(model, *caches)
+        folders.add(tuple(cache.folder for cache in caches))
+    assert len(folders) == 1
+
+
+def test_labels_of_a_learning_classifier_are_never_cached(model, cache, labels, made):
+    train_as(model, learning=STAGES, backbone=False)
+    open_caches(model, cache, labels)
+    for _ in range(2):
+        losses_of(model, named_image('a'))
+    assert made == [1, 1]
     assert not labels.folder.exists()
 
 
-def test_augmentation_that_the_cache_can_not_tell_is_refused():
+def test_augmentation_that_the_keys_do_not_distinguish_is_refused():
     build = TRANSFORMS.build
     plain = [dict(type='Resize', scale=(64, 48)), dict(type='RandomFlip', prob=0.5)]
     broadcaster = build(dict(type='ProposalBroadcaster', transforms=plain))
-    require_known_transforms(SimpleNamespace(pipeline=Compose([broadcaster])))
+    require_cacheable_transforms(SimpleNamespace(pipeline=Compose([broadcaster])))
     distorted = [*plain, dict(type='PhotoMetricDistortion')]
     jitter = dict(type='ProposalBroadcaster', transforms=distorted)
     hidden = SimpleNamespace(dataset=SimpleNamespace(pipeline=Compose([build(jitter)])))
     with pytest.raises(UserError, match='PhotoMetricDistortion'):
-        require_known_transforms(hidden)
+        require_cacheable_transforms(hidden)
 
 
-def test_how_weights_began_is_no_matter(tmp_path):
+def test_the_initialisation_of_weights_does_not_change_the_folder(tmp_path):
     cache, folders = FeatureCache(tmp_path), set()
     for init_cfg in (None, dict(type='Pretrained', checkpoint='x'), dict(checkpoint='x')):
         torch.manual_seed(0)

@@ -8,7 +8,7 @@ from torch import nn
 
 from mmlabelpenet.engine import CurriculumTrainLoop
 from mmlabelpenet.engine.loops import Phase, build_phases
-from mmlabelpenet.utils import UserError, register_all_modules
+from mmlabelpenet.utils import UserError
 
 PHASES = dict(
     first=dict(epochs=2, stages=['a'], warmup=0),
@@ -21,27 +21,22 @@ IMAGES = 3
 
 
 class TwoStages(BaseModel):
-    """A model that only records who learns, at what rate, with what random number."""
+    """A model that only records its steps and a random number."""
 
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
+        self.backbone = nn.Identity()
+        self.cascade = nn.Module()
+        self.cascade.steps = dict(a=nn.Linear(1, 1), b=nn.Linear(1, 1))
+        self.cascade.learnable = ('a', 'b')
+        self.cascade.labels_cacheable = lambda step: False
+        self.step = None
         self.record = []
 
-    def set_active(self, stages, backbone_learns, views):
-        self.active = (tuple(stages), backbone_learns)
-
-    def set_curriculum(self, curriculum):
-        self.curriculum = curriculum
-
     def forward(self, inputs, data_samples=None, mode='loss'):
-        self.record.append((*self.active, torch.rand(1).item()))
+        self.record.append((self.step.learning, self.step.backbone, torch.rand(1).item()))
         return dict(loss=(self.weight - 1).square().sum())
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    register_all_modules()
 
 
 def run_training(work_dir, phases=PHASES, model=None, **changes):
@@ -81,8 +76,8 @@ def test_phases_of_no_epoch_and_none_are_dropped():
         build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
 
 
-def test_phases_that_are_all_shorter_than_an_iteration_are_told(tmp_path):
-    # three images: a tenth of a pass is no iteration
+def test_phases_that_are_all_shorter_than_an_iteration_are_refused(tmp_path):
+    # Of three images, a tenth of a pass is no iteration.
     phases = dict(first=dict(epochs=0.1, stages=['a']), second=dict(epochs=0.1, stages=['b']))
     with pytest.raises(
         UserError, match=r"\['first', 'second'\] are all shorter than an iteration"
@@ -90,7 +85,7 @@ def test_phases_that_are_all_shorter_than_an_iteration_are_told(tmp_path):
         run_training(tmp_path, phases)
 
 
-def test_order_tells_when_phases_run_however_they_are_written():
+def test_order_decides_when_phases_run_however_they_are_written():
     written = dict(sorted(PHASES.items()))
     order = list(PHASES)
     assert list(build_phases(written, order)) == ['first', 'second', 'joint']
@@ -98,18 +93,18 @@ def test_order_tells_when_phases_run_however_they_are_written():
         build_phases(PHASES, [name for name in order if name != 'joint'])
 
 
-def test_a_phase_without_stages_is_told():
+def test_a_phase_without_stages_is_refused():
     with pytest.raises(ValueError, match="'idle' has no stages"):
         build_phases(dict(idle=dict(epochs=1, stages=[])))
 
 
-def test_a_phase_shows_no_loss_of_the_phase_before(tmp_path):
+def test_the_log_of_a_phase_has_no_loss_of_the_phase_before(tmp_path):
     seen = []
 
     class Parts(TwoStages):
         def forward(self, inputs, data_samples=None, mode='loss'):
             loss = super().forward(inputs)['loss']
-            return {f'loss_{name}': loss for name in self.active[0]}
+            return {f'loss_{name}': loss for name in self.step.learning}
 
         def train_step(self, data, optim_wrapper):
             from mmengine.logging import MessageHub
@@ -144,29 +139,29 @@ def test_a_phase_is_as_long_as_its_epochs_or_iterations_in_whole_updates():
     assert Phase(0, ('a',)).length(5) == 0
 
 
-def test_stages_fade_in_in_the_order_of_the_task():
+def test_stages_fade_in_in_the_order_of_the_phase():
     phase = Phase(1, ('a', 'b', 'c'), ramp=0.5, weights=dict(c=2.0))
-    weights = [phase.curriculum(update, 8).weights for update in range(8)]
+    weights = [phase.step(update, 8).weights for update in range(8)]
     assert [w['a'] for w in weights] == [1] * 8
     assert [w['b'] for w in weights] == [0, 0.5, 1, 1, 1, 1, 1, 1]
     assert [w['c'] for w in weights] == [0, 0, 0, 1, 2, 2, 2, 2]
-    assert Phase(1, ('a', 'b')).curriculum(0, 8).weights == dict(a=1, b=1)
+    assert Phase(1, ('a', 'b')).step(0, 8).weights == dict(a=1, b=1)
 
 
 def test_the_threshold_moves_and_directions_alternate():
     phase = Phase(1, ('a',), threshold=(0.7, 0.3), alternate=2)
-    steps = [phase.curriculum(update, 8) for update in range(8)]
+    steps = [phase.step(update, 8) for update in range(8)]
     assert [step.threshold for step in steps[::2]] == pytest.approx([0.7, 0.6, 0.5, 0.4])
     assert [step.direction[0] for step in steps] == list('ffbbffbb')
-    assert {Phase(1, ('a',)).curriculum(i, 8).direction for i in range(8)} == {'forward'}
-    assert Phase(1, ('a',), threshold=0.2).curriculum(3, 8).threshold == 0.2
+    assert {Phase(1, ('a',)).step(i, 8).direction for i in range(8)} == {'forward'}
+    assert Phase(1, ('a',), threshold=0.2).step(3, 8).threshold == 0.2
 
 
 @pytest.mark.parametrize(
     ('phase', 'words'),
     [(dict(stages=['a'], epoch=1), 'unknown'), (dict(stages=['a'], weights=dict(b=1)), "'b'")],
 )
-def test_a_setting_that_would_do_nothing_is_told(phase, words):
+def test_a_setting_without_effect_is_refused(phase, words):
     with pytest.raises(ValueError, match=words):
         build_phases(dict(first=dict(epochs=1, **phase)))
 
@@ -200,13 +195,13 @@ def test_stages_learn_by_phase_at_the_phase_s_rate(tmp_path):
     ]
     firsts = [rates[0], rates[2 * IMAGES], rates[3 * IMAGES]]
     assert firsts == pytest.approx([0.1, 0.05, 0.1])
-    # one step before the end of each cosine
+    # One step before the end of each cosine.
     assert rates[2 * IMAGES - 1] == pytest.approx(0.1 * Phase(2, (), warmup=0).rate(5, 6))
     assert rates[2 * IMAGES - 1] < rates[0]
     assert rates[-1] < rates[3 * IMAGES]
 
 
-def test_a_resumed_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
+def test_a_resumed_run_equals_one_that_was_not_interrupted(tmp_path):
     hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
     whole, rates = run_training(tmp_path / 'whole', default_hooks=hooks)
     resumed, later_rates = run_training(

@@ -4,15 +4,11 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
+from test_models.tiny import evidence_of
 
 from mmlabelpenet.engine import FeatureStatisticsHook, FiniteLossHook
 from mmlabelpenet.models import CAMAttention, LevelFusion
-from mmlabelpenet.utils import UserError, register_all_modules
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    register_all_modules()
+from mmlabelpenet.utils import UserError
 
 
 def runner_at(work_dir, iteration=0, **fields):
@@ -26,7 +22,7 @@ def step(hook, runner, value, image='a.jpg'):
     runner.iter += 1
 
 
-def test_a_loss_that_is_not_finite_stops_naming_loss_image_and_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_image_and_checkpoint(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('work/epoch_3.pth')
     hook, runner = FiniteLossHook(), runner_at(tmp_path, 7)
     step(hook, runner, 1.0)
@@ -34,7 +30,7 @@ def test_a_loss_that_is_not_finite_stops_naming_loss_image_and_checkpoint(tmp_pa
         step(hook, runner, float('nan'), 'b.jpg')
 
 
-def test_steps_wait_for_the_interval_but_no_checkpoint_is_saved_before_a_look(tmp_path):
+def test_losses_are_checked_at_intervals_and_before_every_checkpoint(tmp_path):
     hook, runner = FiniteLossHook(interval=3), runner_at(tmp_path)
     step(hook, runner, 1.0)
     step(hook, runner, float('inf'), 'b.jpg')
@@ -46,15 +42,15 @@ def test_steps_wait_for_the_interval_but_no_checkpoint_is_saved_before_a_look(tm
         step(hook, runner, 1.0)
 
 
-def test_other_outputs_are_not_looked_at(tmp_path):
+def test_other_outputs_are_not_checked(tmp_path):
     hook = FiniteLossHook()
     outputs = {'detection.pseudo_v': torch.tensor(float('nan'))}
     hook.after_train_iter(runner_at(tmp_path), 0, {}, outputs)
     hook.check(runner_at(tmp_path))
 
 
-class Maps(torch.nn.Module):
-    """Hands its image on as two levels, the second one at half the size."""
+class TwoLevels(torch.nn.Module):
+    """Its maps are the image as two levels, the second one at half the size."""
 
     def __init__(self):
         super().__init__()
@@ -87,10 +83,10 @@ def run_hook(model, images, tmp_path, **changes):
 
 
 def test_projections_start_at_principal_components_of_the_first_images(images, tmp_path):
-    model = Maps()
+    model = TwoLevels()
     run_hook(model, images, tmp_path)
     for level, (projection, begin) in enumerate(zip(model.fusion.projections, (0, 2))):
-        # what lies beyond the image's 8 rows is padding
+        # Beyond the image's 8 rows there is padding.
         step = level + 1
         seen = [image[0, :, :8][:, ::step, ::step].flatten(1) for image in images[:4]]
         cells = torch.cat(seen, dim=1)
@@ -105,8 +101,8 @@ def test_projections_start_at_principal_components_of_the_first_images(images, t
         assert projected[rest].abs().max() == 0
 
 
-def test_a_classifier_that_standardises_divides_by_what_tells_images_apart(images, tmp_path):
-    model = Maps()
+def test_a_classifier_that_standardises_divides_by_the_spread_between_images(images, tmp_path):
+    model = TwoLevels()
     attention = dict(in_channels=(6, 6), strides=(1, 2), levels=(-1,))
     model.source = CAMAttention(2, **attention, standardise=True)
     model.plain = CAMAttention(2, **attention)
@@ -119,21 +115,22 @@ def test_a_classifier_that_standardises_divides_by_what_tells_images_apart(image
     expected = (1 / spread).expand(2, 6)
     torch.testing.assert_close(weight[:, :, 0, 0], expected, rtol=1e-4, atol=0)
     assert plain.eq(1).all()
-    [logits] = model.source.image_logits(model.extract_feat(images[0], None), [(8, 7)])
+    evidence = evidence_of(8, 7, feats=model.extract_feat(images[0], None))
+    [logits] = model.source.image_logits([evidence])
     torch.testing.assert_close(logits, (means[0] / spread).sum().expand(2), rtol=1e-4, atol=0)
     assert 'spread_0' in model.source.state_dict()
 
 
-def test_channels_that_hardly_differ_are_not_blown_up():
+def test_channels_that_hardly_differ_are_not_amplified():
     cam = CAMAttention(1, in_channels=(3,), strides=(8,), standardise=True)
     torch.nn.init.ones_(cam.classifiers[0].weight)
-    cam.start_from([torch.tensor([0.0, 1.0, 2.0])])
+    cam.set_spreads([torch.tensor([0.0, 1.0, 2.0])])
     assert cam.weights[0].flatten().tolist() == pytest.approx([100, 1, 0.5])
 
 
 @pytest.mark.parametrize('changes', [dict(iteration=1), dict(cfg=dict(load_from='x.pth'))])
-def test_weights_that_were_loaded_stay(images, tmp_path, changes):
-    model = Maps()
+def test_loaded_weights_are_kept(images, tmp_path, changes):
+    model = TwoLevels()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     run_hook(model, images, tmp_path, **changes)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())

@@ -9,7 +9,7 @@ from mmlabelpenet.engine.loops.curriculum_train_loop import build_phases
 from mmlabelpenet.models import DilatedVGG, EfficientNetLite, LabelPEnet
 from mmlabelpenet.registry import MODELS
 
-from .tiny import collate, image
+from .tiny import collate, image, train_as
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # The whole cascade on each kind of backbone; every other config: tests/test_configs.py.
@@ -34,7 +34,7 @@ def load(name):
 
 
 def give_attention(model):
-    """Let the classifier find what all images have in common, so that no map is empty."""
+    """Set the classifier's weights to the signs of mean features, so that no map is empty."""
     attention = model.cascade['classification'].attention
     with torch.no_grad():
         maps = model.eval().backbone(torch.randn(1, 3, 64, 96))
@@ -53,12 +53,11 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
     model = MODELS.build(cfg.model)
     assert isinstance(model, LabelPEnet)
     give_attention(model)
-    model.train()
-    model.set_active(list(model.cascade), True)
+    train_as(model, learning=tuple(model.cascade))
     tags = torch.zeros(cfg.model.num_classes)
     tags[1] = 1
     images = [image(64, 96, tags.tolist()), image(96, 64, tags.tolist(), seed=1)]
-    cfg.optim_wrapper.accumulative_counts = 1  # a step shall be an update
+    cfg.optim_wrapper.accumulative_counts = 1  # so that a step is an update
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     logged = model.train_step(collate(*images), optim_wrapper)
@@ -76,13 +75,13 @@ def test_the_model_of_a_config_trains_a_step_and_predicts(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_phases_teach_stages_that_there_are_and_each_once_before_all_together(name):
+def test_phases_train_each_stage_of_the_cascade_once_and_then_all_together(name):
     cfg = load(name)
     stages = [stage for stage, part in cfg.model.cascade.items() if part is not None]
     by_name = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     semantic = by_name.pop('semantic', None)
     assert (semantic is None) == (cfg.model.calibration.get('semantic') is None)
-    assert semantic is None or semantic.stages == ('calibration',)
+    assert semantic is None or semantic.stages == ('semantic',)
     phases = list(by_name.values())
     assert [phase.stages for phase in phases] == [(s,) for s in stages] + [tuple(stages)]
     assert [phase.backbone for phase in phases] == [False] * len(stages) + [True]

@@ -1,4 +1,4 @@
-"""What runs otherwise on a GPU: the same values, mixed precision, few waits for the device."""
+"""On a GPU: the values of the CPU, mixed precision, few waits for the device."""
 
 import warnings
 
@@ -6,15 +6,14 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from mmlabelpenet.models.calibration import PixelAffinity
+from mmlabelpenet.models import STAGES, PixelAffinity
 from mmlabelpenet.models.calibration.instance_attention import connected_to_peak
-from mmlabelpenet.structures import Curriculum
+from mmlabelpenet.structures import Maps
 
-from .tiny import STRIDES, build_model, collate, image, losses_of
+from .tiny import LEVELS, build_model, collate, evidence_of, image, losses_of, train_as
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
 
-STAGES = ('classification', 'detection', 'refinement', 'segmentation')
 DIRECTIONS = ('forward', 'backward')
 
 
@@ -45,13 +44,11 @@ def full_model(direction='forward'):
             mode='full',
             validation=0.0,
             refine=dict(type='PixelAffinity'),
-            semantic=dict(in_channels=(24, 40, 112), strides=STRIDES),
+            semantic=LEVELS,
         ),
         attention_scales=(1.5,),
     )
-    model.set_active((*STAGES, 'calibration'), True)
-    model.set_curriculum(Curriculum(direction=direction))
-    return model
+    return train_as(model, learning=(*STAGES, 'semantic'), direction=direction)
 
 
 @pytest.mark.parametrize('direction', DIRECTIONS)
@@ -75,10 +72,9 @@ def test_losses_and_gradients_are_those_of_the_cpu(direction):
 @pytest.mark.parametrize('stage', STAGES)
 def test_results_are_those_of_the_cpu(stage):
     model = full_model().eval()
-    model.tested = stage
     results = {}
     for device in ('cpu', 'cuda'):
-        [sample] = model.to(device).test_step(collate(image()))
+        [sample] = model.to(device).read(collate(image()), stage)
         results[device] = sample.pred_instances.to('cpu')
     ours, theirs = results['cuda'], results['cpu']
     assert len(ours) == len(theirs) > 0
@@ -94,7 +90,7 @@ def test_results_are_those_of_the_cpu(stage):
 def test_mixed_precision_trains(direction, dtype):
     model = full_model(direction).cuda()
     optimizer = dict(type='SGD', lr=1e-3)
-    # The scale of a long training: one that begins higher passes steps over until it fits.
+    # The scale of a long training: a higher one would skip the first steps until it fits.
     scale = dict(init_scale=2.0**4)
     settings = dict(type='AmpOptimWrapper', dtype=dtype, loss_scale=scale, optimizer=optimizer)
     wrapper = build_optim_wrapper(model, settings)
@@ -134,16 +130,18 @@ def test_a_step_waits_for_the_device_as_often_with_many_proposals_as_with_few(di
 
 
 @pytest.mark.parametrize('threshold', [0.1, 0.5, 0.9])
-def test_the_flood_of_a_gpu_is_that_of_the_cpu(threshold):
+def test_connected_parts_are_those_of_the_cpu(threshold):
     maps = torch.rand(5, 40, 31)
     maps[0] = 0
-    flood = connected_to_peak(maps.cuda(), threshold).cpu()
-    assert flood.equal(connected_to_peak(maps, threshold))
-    assert flood[1:].any((1, 2)).all()
+    connected = connected_to_peak(maps.cuda(), threshold).cpu()
+    assert connected.equal(connected_to_peak(maps, threshold))
+    assert connected[1:].any((1, 2)).all()
 
 
 def test_affinity_of_pixels_is_that_of_the_cpu():
     colours, maps = torch.rand(3, 90, 70), torch.rand(4, 12, 9)
     affinity = PixelAffinity(stride=4, steps=5)
-    ours = affinity(colours.cuda(), maps.cuda(), 8).cpu()
-    torch.testing.assert_close(ours, affinity(colours, maps, 8), rtol=1e-3, atol=1e-4)
+    evidence = evidence_of(90, 70, image=colours)
+    theirs = affinity(evidence, Maps(maps, 8)).values
+    ours = affinity(evidence.to('cuda'), Maps(maps.cuda(), 8)).values.cpu()
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)

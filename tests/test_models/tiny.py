@@ -5,8 +5,10 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmlabelpenet.engine import freeze
+from mmlabelpenet.models import STAGES
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Step
 
 NUM_CLASSES = 3
 CHANNELS, STRIDES = (24, 40, 112), (4, 8, 16)
@@ -51,8 +53,19 @@ def model_cfg(**changes):
 
 def build_model(seed=0, **changes):
     """The small model; its classifier draws random maps, so that attention is not empty."""
+    return build_from(model_cfg(**changes), seed)
+
+
+def build_uncalibrated(seed=0, mining=None, **changes):
+    """The small model whose pseudo instances are the mined proposals of stage 1."""
+    source = dict(type='MinedProposals', mining=mining)
+    return build_from(model_cfg(**changes) | dict(calibration=source), seed)
+
+
+def build_from(cfg, seed=0):
+    """The model of a config, as :func:`build_model` makes it."""
     torch.manual_seed(seed)
-    model = MODELS.build(model_cfg(**changes))
+    model = MODELS.build(cfg)
     for classifier in model.cascade['classification'].attention.classifiers:
         torch.nn.init.normal_(classifier.weight, std=0.3)
     settle_statistics(model.backbone)
@@ -118,8 +131,30 @@ def predictions_of(model, *images):
     return model.test_step(collate(*images))
 
 
+def read_stage(model, stage, *images):
+    """Results of a batch by a stage, or of its labels."""
+    return model.eval().read(collate(*images), stage)
+
+
+def train_as(model, **step):
+    """Prepare the model for training steps of a kind: arguments of ``Step``, all stages learn."""
+    freeze(model, Step(**(dict(learning=STAGES) | step)))
+    model.train()
+    model.zero_grad()
+    return model
+
+
+def learning_parts(model):
+    """Names of backbone and stages of which some parameter has a gradient."""
+    return {
+        name.split('.')[1] if name.startswith('cascade') else name.split('.')[0]
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
+
+
 def pseudo_of(bboxes, labels, weights=None):
-    """Pseudo instances of given boxes and labels, of weight 1 unless told."""
+    """Pseudo instances of given boxes and labels, of weight 1 by default."""
     labels = torch.as_tensor(labels, dtype=torch.long)
     weights = torch.ones(len(labels)) if weights is None else torch.tensor(weights)
     return InstanceData(

@@ -5,7 +5,7 @@ from mmengine.structures import InstanceData
 from PIL import Image
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps
 from mmlabelpenet.visualization import Canvas, Look, compose_panels, save_picture
 from mmlabelpenet.visualization.canvas import OVERSAMPLING, ink_on
 from mmlabelpenet.visualization.panels import GAP, HEADER, shown_classes
@@ -29,11 +29,11 @@ def make_instances(score=0.9, masks=True, label=0):
 
 
 def make_evidence(**fields):
-    return Evidence(metainfo={'img_shape': (40, 80), 'attention_stride': 8}, **fields)
+    return Evidence(metainfo={'img_shape': (40, 80)}, **fields)
 
 
 def make_full_evidence():
-    # the input is padded from 80 to 96 pixels in width
+    # The input is padded from 80 to 96 pixels in width.
     attention = torch.zeros(2, 5, 12)
     attention[0, 2, 2] = 1
     attention[1, :, 10:] = 1
@@ -44,8 +44,9 @@ def make_full_evidence():
         proposals=InstanceData(
             bboxes=torch.tensor([[0.0, 0.0, 20.0, 20.0]]).repeat(7, 1), scores=torch.rand(7, 2)
         ),
-        attention=attention,
+        attention=Maps(attention, 8),
         pseudo_instances=pseudo,
+        instance_stride=8,
     )
 
 
@@ -93,7 +94,7 @@ def test_a_mask_is_painted_where_it_is(as_rles):
     assert result[36, 60].tolist() == [255, 255, 255]
 
 
-def test_predictions_below_the_threshold_stay_away():
+def test_predictions_below_the_threshold_are_not_painted():
     result = panel_of(compose_panels(WHITE, make_instances(score=0.29), LOOK), 1)
     assert np.array_equal(result, WHITE)
 
@@ -104,8 +105,9 @@ def test_no_instances_no_proposals_no_tags(masks):
     evidence = make_evidence(
         tags=torch.zeros(2),
         proposals=InstanceData(bboxes=torch.zeros(0, 4), scores=torch.zeros(0, 2)),
-        attention=torch.zeros(2, 5, 10),
+        attention=Maps(torch.zeros(2, 5, 10), 8),
         pseudo_instances=nothing,
+        instance_stride=8,
     )
     picture = compose_panels(WHITE, nothing, LOOK, evidence, nothing)
     assert np.array_equal(panel_of(picture, 0), WHITE)

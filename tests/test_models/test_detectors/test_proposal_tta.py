@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from mmlabelpenet.models import ProposalTTA
-from mmlabelpenet.models.detectors.proposal_tta import to_image, to_view
+from mmlabelpenet.models.detectors.proposal_tta import to_original, to_view
 
 from ..tiny import build_model, evidence_of, image, predictions_of
 
 
-def seen(img, sample, flip=False, scale=1.0):
+def view_of(img, sample, flip=False, scale=1.0):
     """A view of an image, as TestTimeAug makes it."""
     sample = sample.clone()
     height, width = img.shape[1:]
@@ -26,8 +26,17 @@ def seen(img, sample, flip=False, scale=1.0):
     return img, sample
 
 
+def scored(model, img, sample):
+    """Scores and boxes that the detection gives to an image's proposals, and the evidence."""
+    data = dict(inputs=[img], data_samples=[sample])
+    evidence = model.read_evidence(data, tagged=False)
+    inferred = model.cascade.infer('detection', evidence)
+    [pair] = model.cascade['detection'].score_regions(evidence[0].batch_feats, inferred)
+    return *pair, evidence[0]
+
+
 def results_of(model, *views):
-    """Of one image in some views."""
+    """Results of one image in some views."""
     data = dict(inputs=[[img] for img, _ in views], data_samples=[[one] for _, one in views])
     return ProposalTTA(model.eval()).test_step(data)[0]
 
@@ -36,7 +45,7 @@ def results_of(model, *views):
 def test_one_view_gives_what_the_model_gives(stage):
     model = build_model(test_cfg=dict(stage=stage))
     alone = predictions_of(model, image())[0]
-    averaged = results_of(model, seen(*image()))
+    averaged = results_of(model, view_of(*image()))
     for name, value in alone.pred_instances.items():
         other = averaged.pred_instances[name]
         if name == 'masks':
@@ -48,18 +57,17 @@ def test_one_view_gives_what_the_model_gives(stage):
 
 def test_scores_of_a_proposal_are_averaged_over_the_views():
     model = build_model(test_cfg=dict(stage='detection')).eval()
-    views = [seen(*image()), seen(*image(), flip=True), seen(*image(), scale=1.5)]
+    views = [view_of(*image()), view_of(*image(), flip=True), view_of(*image(), scale=1.5)]
     scores, boxes = [], []
-    for img, sample in views:
-        feats, evidence = model.read(dict(inputs=[img], data_samples=[sample]))
-        (one,) = model.score_regions(feats, evidence, 'detection')
-        scores.append(one[0])
-        boxes.append(to_image(one[1], evidence[0]))
+    for view in views:
+        of_view, bboxes, evidence = scored(model, *view)
+        scores.append(of_view)
+        boxes.append(to_original(bboxes, evidence))
     result = results_of(model, *views).pred_instances
     mean_scores, mean_boxes = torch.stack(scores).mean(0), torch.stack(boxes).mean(0)
     for box, score, label in zip(result.bboxes, result.scores, result.labels):
-        rows = (mean_boxes - box).abs().amax(1) < 1e-3
-        assert (mean_scores[rows, label] - score).abs().min() < 1e-5
+        matches = (mean_boxes - box).abs().amax(1) < 1e-3
+        assert (mean_scores[matches, label] - score).abs().min() < 1e-5
     for one, other in ((0, 1), (0, 2)):
         assert (boxes[one] - boxes[other]).abs().max() < 20
 
@@ -72,20 +80,17 @@ def test_a_flipped_view_of_a_symmetric_image_adds_nothing():
     mirrored = torch.stack([96 - x2, y1, 96 - x1, y2], dim=1)
     sample.proposals.bboxes = torch.cat([half, mirrored])
     model = build_model(test_cfg=dict(stage='detection')).eval()
-    feats, evidence = model.read(dict(inputs=[img], data_samples=[sample]))
-    plain = model.score_regions(feats, evidence, 'detection')[0][0]
-    flipped = seen(img, sample, flip=True)
-    feats, evidence = model.read(dict(inputs=[flipped[0]], data_samples=[flipped[1]]))
-    turned = model.score_regions(feats, evidence, 'detection')[0][0]
-    # the network sees the same image, its proposals in another order
-    assert torch.allclose(plain[4:], turned[:4], atol=1e-5)
+    plain = scored(model, img, sample)[0]
+    flipped = scored(model, *view_of(img, sample, flip=True))[0]
+    # The network sees the same image, its proposals in another order.
+    assert torch.allclose(plain[4:], flipped[:4], atol=1e-5)
 
 
-def test_boxes_come_back_from_a_view():
+def test_boxes_of_a_view_return_to_the_original_image():
     evidence = evidence_of(
         50, 80, metainfo=dict(flip=True, scale_factor=(0.5, 0.25), img_shape=(50, 80))
     )
     boxes = torch.tensor([[10.0, 20, 60, 100]])
-    seen_boxes = to_view(boxes, evidence)
-    assert seen_boxes.tolist() == [[50, 5, 75, 25]]
-    assert to_image(seen_boxes, evidence).equal(boxes)
+    in_view = to_view(boxes, evidence)
+    assert in_view.tolist() == [[50, 5, 75, 25]]
+    assert to_original(in_view, evidence).equal(boxes)
