@@ -1,4 +1,4 @@
-"""Export the true masks of a data set in the formats of pseudo labels, to train a bound with.
+"""Export the ground-truth masks of a data set in the formats of pseudo labels.
 
 Example:
     python tools/dataset_converters/export_ground_truth.py CONFIG --split corloc --out data/truth
