@@ -2,7 +2,7 @@
 
 from .checking import CheckedImage, check_image, collect_problems, summarize_check
 from .foreign import FORMATS, from_matlab, read_foreign, sort_by_score
-from .importing import Match, exceeds, match_images, to_proposals
+from .importing import exceeds, match_images, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, ground_truth_boxes, pairwise_iou, summarize_overlaps
 from .selective_search import make_proposals, search_regions, suppress_duplicates
@@ -12,7 +12,6 @@ __all__ = [
     'FORMATS',
     'CheckedImage',
     'Job',
-    'Match',
     'Outcome',
     'Proposals',
     'best_overlaps',

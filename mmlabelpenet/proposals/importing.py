@@ -2,7 +2,6 @@
 
 import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,19 +12,6 @@ from .store import Proposals
 
 # Tolerance in pixels: boxes may exceed the image by a fraction of a pixel, but not by more.
 TOLERANCE = 1.5
-
-
-@dataclass
-class Match:
-    """The foreign proposals of a data set.
-
-    Attributes:
-        boxes: [N, 4] of each image by its index in the data set.
-        missing: Names of images of the data set without proposals.
-    """
-
-    boxes: dict[int, np.ndarray] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
 
 
 def names_of(info: Mapping) -> Iterable[str]:
@@ -43,7 +29,9 @@ def names_of(info: Mapping) -> Iterable[str]:
         yield from (digits, str(int(digits)))
 
 
-def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
+def match_images(
+    foreign: ForeignProposals, infos: Sequence[Mapping]
+) -> tuple[dict[int, np.ndarray], list[str]]:
     """Find the proposals of each image of a data set; others are ignored.
 
     Args:
@@ -51,7 +39,7 @@ def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
         infos: The images of the data set.
 
     Returns:
-        The proposals of the data set's images.
+        Boxes [N, 4] of each image by its index in the data set; names of images without.
 
     Raises:
         UserError: If there are none, or proposals without names are of another number of images.
@@ -59,27 +47,24 @@ def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
     if isinstance(foreign, list):
         if len(foreign) != len(infos):
             raise UserError(
-                f'The proposals have no names and are of {len(foreign)} photos, but the '
-                f'data set has {len(infos)}: choose the --split that they were made for.'
+                f'The proposals have no names and are of {len(foreign)} photos, but the data set '
+                f'has {len(infos)}: choose the --split that they were made for.'
             )
-        return Match(dict(enumerate(foreign)))
-    match = Match()
+        return dict(enumerate(foreign)), []
+    boxes, missing = {}, []
     for index, info in enumerate(infos):
         name = next((name for name in names_of(info) if name in foreign), None)
         if name is None:
-            match.missing.append(str(info['img_id']))
+            missing.append(str(info['img_id']))
         else:
-            match.boxes[index] = foreign[name]
-    if not match.boxes:
-        known, wanted = (
-            next(iter(foreign), 'nothing'),
-            next(iter(match.missing), 'nothing'),
-        )
+            boxes[index] = foreign[name]
+    if not boxes:
+        known, wanted = next(iter(foreign), 'nothing'), next(iter(missing), 'nothing')
         raise UserError(
             f'None of the photos (such as {wanted}) has proposals (such as those of {known}): '
             'they are of another data set or --split.'
         )
-    return match
+    return boxes, missing
 
 
 def exceeds(boxes: np.ndarray, size: tuple[int, int]) -> bool:

@@ -104,7 +104,7 @@ def _image_panel(image: np.ndarray, evidence: Evidence | None, style: Style) -> 
     return Panel('photo', ', '.join(names), Canvas(image, style.panel_width).finish())
 
 
-def _proposal_panel(image: np.ndarray, evidence: Evidence, style: Style) -> Panel:
+def _proposal_panel(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     """Paint a sample of the proposals in grey, and each class's best in its colour."""
     boxes = _array(evidence.proposals.bboxes)
     count = min(MAX_PROPOSALS, len(boxes))
@@ -118,16 +118,16 @@ def _proposal_panel(image: np.ndarray, evidence: Evidence, style: Style) -> Pane
         for label in shown_classes(evidence):
             best = np.argsort(-_array(scores)[:, label], kind='stable')[:3]
             canvas.paint_boxes(boxes[best], shape, [style.colour(label)] * len(best), line=2)
-    return Panel('proposals', f'{count} of {len(boxes)}, best coloured', canvas.finish())
+    return [Panel('proposals', f'{count} of {len(boxes)}, best coloured', canvas.finish())]
 
 
-def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> Panel:
+def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     labels = shown_classes(evidence)
     maps = _crop_to_image(_array(evidence.attention)[labels], evidence, 'attention_stride')
     canvas = Canvas(image, style.panel_width)
     canvas.fade(grey=0.9, white=0.15)
     canvas.paint_heat(maps, [style.colour(label) for label in labels])
-    return Panel('attention', 'of the classes in the photo', canvas.finish())
+    return [Panel('attention', 'of the classes in the photo', canvas.finish())]
 
 
 def _paint_instances(
@@ -167,16 +167,12 @@ def _pseudo_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[
     return panels
 
 
-def _evidence_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
-    """Paint the results that the evidence contains."""
-    panels = []
-    if 'proposals' in evidence:
-        panels.append(_proposal_panel(image, evidence, style))
-    if 'attention' in evidence:
-        panels.append(_attention_panel(image, evidence, style))
-    if 'pseudo_instances' in evidence:
-        panels.extend(_pseudo_panels(image, evidence, style))
-    return panels
+# The panels of each field of the evidence.
+_PAINTERS = {
+    'proposals': _proposal_panel,
+    'attention': _attention_panel,
+    'pseudo_instances': _pseudo_panels,
+}
 
 
 def arrange_panels(rows: Sequence[Sequence[Panel]]) -> np.ndarray:
@@ -227,8 +223,9 @@ def compose_panels(
     """
     shape = image.shape[:2]
     panels = [_image_panel(image, evidence, style)]
-    if evidence is not None:
-        panels.extend(_evidence_panels(image, evidence, style))
+    for field, paint in _PAINTERS.items():
+        if evidence is not None and field in evidence:
+            panels += paint(image, evidence, style)
     kept = prediction[prediction.scores >= style.score_thr]
     painted = _paint_instances(image, kept, _masks_of(kept), shape, style)
     panels.append(Panel('result', f'{len(kept)} with score \u2265 {style.score_thr:g}', painted))

@@ -180,9 +180,9 @@ ONE = np.array([[0.0, 0, 1, 1]])
 )
 def test_names_of_an_image(name, img_id):
     others = {'000006': ONE, '2009000008': ONE, '1390': ONE}
-    match = match_images({**others, name: ONE}, [info('7'), info(img_id)])
-    assert list(match.boxes) == [1]
-    assert match.missing == ['7']
+    boxes, missing = match_images({**others, name: ONE}, [info('7'), info(img_id)])
+    assert list(boxes) == [1]
+    assert missing == ['7']
 
 
 def test_sets_of_other_images_are_refused():
@@ -190,7 +190,7 @@ def test_sets_of_other_images_are_refused():
         match_images({'000006': ONE}, [info('7')])
     with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):
         match_images([ONE, ONE], [info('7')])
-    assert list(match_images([ONE], [info('7')]).boxes) == [0]
+    assert match_images([ONE], [info('7')]) == ({0: ONE}, [])
 
 
 def test_boxes_are_sorted_rounded_clipped_and_unique():
