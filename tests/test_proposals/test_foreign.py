@@ -185,7 +185,7 @@ def test_names_of_an_image(name, img_id):
     assert missing == ['7']
 
 
-def test_sets_of_other_images_are_refused():
+def test_proposals_of_other_images_are_refused():
     with pytest.raises(UserError, match=r'None of the photos \(such as 7\) has proposals'):
         match_images({'000006': ONE}, [info('7')])
     with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):

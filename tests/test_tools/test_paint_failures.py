@@ -38,7 +38,7 @@ def style():
     return Style(('cat', 'dog'), ((255, 0, 0), (0, 255, 0)), panel_width=80)
 
 
-def test_failures_are_those_of_the_taxonomy(painter, tmp_path):
+def test_failures_are_those_of_the_error_taxonomy(painter, tmp_path):
     samples = [
         sample_of(tmp_path / 'a.png', [(0, 0.9, [10, 10, 29, 17])]),
         sample_of(tmp_path / 'b.png', [(0, 0.8, OBJECT)]),

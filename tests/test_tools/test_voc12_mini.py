@@ -122,7 +122,7 @@ def objects_of(path):
 def test_rebuilding_from_itself_keeps_lists_and_tags_and_nearly_all_masks(
     mini, tmp_path, monkeypatch
 ):
-    """All tags and lists; objects of 97 % of the images, of which every tenth is looked at."""
+    """All tags and lists; objects of 97 % of the images, of which every tenth is compared."""
     source = Path(os.environ['VOC12MINI_ROOT']) / 'VOCdevkit' / 'VOC2012'
     splits = {split: list(names) for split, names in mini.read_names().items()}
     for split, names in splits.items():
