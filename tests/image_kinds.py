@@ -1,4 +1,4 @@
-"""Images of every kind that people have, for tests."""
+"""Images of all common kinds, for tests."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ ORIENTATION = 0x0112
 
 
 def scene(height=HEIGHT, width=WIDTH):
-    """RGB, no two corners alike, smooth enough for JPEG."""
+    """An RGB image with different corners, smooth enough for JPEG."""
     rows, columns = np.mgrid[0:height, 0:width]
     red = 255 * rows // height
     green = 255 * columns // width
@@ -37,7 +37,7 @@ def _palette(path, transparent=False):
     image.save(path, **({'transparency': 3} if transparent else {}))
 
 
-def _cut(path):
+def _truncate(path):
     _save(scene(), path)
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -52,24 +52,24 @@ MAKERS = {
     'grey.png': lambda path: _save(scene()[..., 1], path),
     'two_tone.png': lambda path: Image.fromarray(scene()[..., 1]).convert('1').save(path),
     'palette.png': _palette,
-    'palette_hole.png': lambda path: _palette(path, transparent=True),
+    'palette_transparent.png': lambda path: _palette(path, transparent=True),
     'deep_grey.png': lambda path: _deep(path, 1),
     'deep_colour.png': lambda path: _deep(path, 3),
     'deep_grey.tiff': lambda path: _deep(path, 1),
     'cmyk.jpg': lambda path: Image.fromarray(scene()).convert('CMYK').save(path),
     'alpha.png': lambda path: Image.fromarray(scene()).convert('RGBA').save(path),
-    'turned.jpg': lambda path: _save(scene(), path, exif=_exif(6)),
+    'rotated.jpg': lambda path: _save(scene(), path, exif=_exif(6)),
     'Zoë mit Häkchen – 犬.jpg': lambda path: _save(scene(), path),
 }
 
 
 def make(folder, name):
-    """Write the image of that name."""
+    """Write the image of this name."""
     MAKERS[name](folder / name)
     return folder / name
 
 
-def make_cut(folder, name):
-    """Write an image that lacks its end."""
-    _cut(folder / name)
+def make_truncated(folder, name):
+    """Write a truncated image."""
+    _truncate(folder / name)
     return folder / name

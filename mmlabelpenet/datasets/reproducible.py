@@ -1,7 +1,7 @@
 """Data loading that can resume at any iteration: each sample has its own random seed."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -73,11 +73,9 @@ class SeededBatchSampler:
         self.batch_size = batch_size
         self.seed = seed
         self.pass_index = self.start = 0
-        if batch_sampler is None:
-            self.batches: Any = BatchSampler(sampler, batch_size, drop_last)
-        else:
-            default = dict(sampler=sampler, batch_size=batch_size)
-            self.batches = DATA_SAMPLERS.build(batch_sampler, default_args=default)
+        config = batch_sampler or dict(type=BatchSampler, drop_last=drop_last)
+        defaults = dict(sampler=sampler, batch_size=batch_size)
+        self.batches = DATA_SAMPLERS.build(config, default_args=defaults)
 
     def seek(self, pass_index: int, start: int) -> None:
         """Set the start of the next iteration over the batches.
@@ -109,11 +107,7 @@ def reproducible(dataloader: dict, seed: int) -> dict:
         A new config; the given one does not change.
     """
     changed = dict(dataloader)
-    dataset = changed['dataset']
-    if isinstance(dataset, dict):
-        changed['dataset'] = dict(type='mmlabelpenet.SeededDataset', dataset=dataset)
-    elif isinstance(dataset, Sequence | Dataset):
-        changed['dataset'] = SeededDataset(dataset)
+    changed['dataset'] = dict(type='mmlabelpenet.SeededDataset', dataset=changed['dataset'])
     changed['batch_sampler'] = dict(
         type='mmlabelpenet.SeededBatchSampler',
         seed=seed,

@@ -4,6 +4,7 @@ import os
 import os.path as osp
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,6 @@ from mmdet.datasets import BaseDetDataset
 from mmlabelpenet.utils import UserError, explain_read_errors
 
 SUPERVISIONS = ('none', 'tags', 'full')
-
-
-class ImageFolder:
-    """Finds images by name, listing each folder once.
-
-    Accented letters match in any Unicode normalisation: lists that were written on one system
-    find images that are stored on another.
-
-    Args:
-        root: Folder that the names are relative to.
-    """
-
-    def __init__(self, root: str | Path) -> None:
-        self.root = str(root)
-        self._listings: dict[str, dict[str, str]] = {}
-
-    def find(self, name: str) -> str | None:
-        """Get the path of an image; None if no file has this name."""
-        folder, base = osp.split(name)
-        if folder not in self._listings:
-            path = osp.join(self.root, folder)
-            files = os.listdir(path) if osp.isdir(path) else []
-            normalised = {unicodedata.normalize('NFC', file): file for file in files}
-            self._listings[folder] = normalised | {file: file for file in files}
-        listing = self._listings[folder]
-        found = listing.get(base) or listing.get(unicodedata.normalize('NFC', base))
-        return None if found is None else osp.join(self.root, folder, found)
 
 
 class TaggedDataset(BaseDetDataset):
@@ -96,6 +70,9 @@ class TaggedDataset(BaseDetDataset):
     def find_images(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
         """Find images, and report those that are missing.
 
+        Accented letters match in any Unicode normalisation: lists that were written on one
+        system find images that are stored on another.
+
         Args:
             root: Folder that the names are relative to.
             names: File names.
@@ -105,7 +82,8 @@ class TaggedDataset(BaseDetDataset):
             The path of every image by its name; if the data set is not strict, also the paths
             of missing images.
         """
-        folder, names = ImageFolder(root), list(names)
+        names, list_files = list(names), cache(_list_files)
+        found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.
             if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
@@ -113,7 +91,10 @@ class TaggedDataset(BaseDetDataset):
                     f'{source} names the photo {name}, which is not within {root}: name photos '
                     'relative to that folder.'
                 )
-        found = {name: folder.find(name) for name in names}
+            folder, base = osp.split(osp.join(root, name))
+            files = list_files(folder)
+            file = files.get(base) or files.get(unicodedata.normalize('NFC', base))
+            found[name] = file and osp.join(folder, file)
         missing = [name for name, path in found.items() if path is None]
         for name in missing[: 1 if self.strict else None]:
             self.report_problem(
@@ -121,6 +102,12 @@ class TaggedDataset(BaseDetDataset):
                 f'{source}): {self.REMEDY}.'
             )
         return {name: path or osp.join(root, name) for name, path in found.items()}
+
+
+def _list_files(folder: str) -> dict[str, str]:
+    """The files of a folder by their names, also in Unicode's composed form."""
+    files = os.listdir(folder) if osp.isdir(folder) else []
+    return {unicodedata.normalize('NFC', file): file for file in files} | dict(zip(files, files))
 
 
 def read_skip_list(path: str | Path) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """Region proposals: making, storing, importing and checking them."""
 
 from .checking import CheckedImage, check_image, collect_problems, summarize_check
-from .foreign import FORMATS, ForeignBoxes, ForeignProposals, from_matlab, read_foreign
-from .importing import Match, exceeds, match_images, to_proposals
+from .foreign import FORMATS, from_matlab, read_foreign, sort_by_score
+from .importing import exceeds, match_images, to_proposals
 from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, ground_truth_boxes, summarize_overlaps
 from .selective_search import make_proposals, search_regions, suppress_duplicates
@@ -11,10 +11,7 @@ from .store import Proposals, image_proposal_path, proposal_path, read_proposals
 __all__ = [
     'FORMATS',
     'CheckedImage',
-    'ForeignBoxes',
-    'ForeignProposals',
     'Job',
-    'Match',
     'Outcome',
     'Proposals',
     'best_overlaps',
@@ -32,6 +29,7 @@ __all__ = [
     'run_job',
     'run_jobs',
     'search_regions',
+    'sort_by_score',
     'summarize_check',
     'summarize_outcomes',
     'summarize_overlaps',

@@ -1,46 +1,18 @@
 """Reading the proposal files of other projects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mmlabelpenet.utils import UserError, explain_read_errors
 
 from .safe_pickle import load_arrays
 
-
-@dataclass
-class ForeignBoxes:
-    """Proposals of one image from another project, in this package's coordinates.
-
-    Attributes:
-        bboxes: [N, 4] float64 xyxy, 0-based, x2 and y2 exclusive.
-        scores: [N] float64; None if there is not one per box.
-    """
-
-    bboxes: np.ndarray
-    scores: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        self.bboxes = np.asarray(self.bboxes, dtype=np.float64).reshape(-1, 4)
-        scores = np.ravel([] if self.scores is None else self.scores)
-        self.scores = scores.astype(np.float64) if len(scores) == len(self.bboxes) else None
-
-
-@dataclass
-class ForeignProposals:
-    """Proposals of many images.
-
-    Attributes:
-        by_name: By the name of the image in the file.
-        by_order: If the file has no names: in the order of the data set.
-    """
-
-    by_name: dict[str, ForeignBoxes]
-    by_order: list[ForeignBoxes] | None = None
+# Boxes [N, 4] of each image, by its name, or in the order of the data set if a file has no names.
+ForeignProposals = dict[str, np.ndarray] | list[np.ndarray]
 
 
 def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
@@ -51,7 +23,8 @@ def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
         format_name: One of ``FORMATS``.
 
     Returns:
-        The proposals, in this package's coordinates.
+        Boxes [N, 4] float64 of each image, by its name or in the order of the data set: xyxy,
+        0-based, x2 and y2 exclusive, by falling score.
 
     Raises:
         UserError: If the format is unknown, or the file has another format.
@@ -61,6 +34,22 @@ def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
     if not Path(path).exists():
         raise UserError(f'There are no proposals at {path}: fix the path.')
     return _READERS[format_name](Path(path))
+
+
+def sort_by_score(boxes: ArrayLike, scores: Any = None) -> np.ndarray:
+    """Sort boxes by falling score; without one score per box they keep their order.
+
+    Args:
+        boxes: [N, 4].
+        scores: [N].
+
+    Returns:
+        [N, 4] float64.
+    """
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    if scores is None or np.size(scores) != len(boxes):
+        return boxes
+    return boxes[np.argsort(-np.ravel(scores).astype(np.float64), kind='stable')]
 
 
 def from_matlab(boxes: np.ndarray) -> np.ndarray:
@@ -109,8 +98,7 @@ def read_selective_search(path: Path) -> ForeignProposals:
         raise UserError(
             f'{path} has {len(names)} names and boxes of {len(boxes)} photos: download it again.'
         )
-    found = (ForeignBoxes(from_matlab(one)) for one in boxes)
-    return ForeignProposals(dict(zip(names, found)))
+    return dict(zip(names, map(from_matlab, boxes)))
 
 
 def read_mcg(path: Path) -> ForeignProposals:
@@ -123,16 +111,16 @@ def read_mcg(path: Path) -> ForeignProposals:
     files = sorted(path.glob('*.mat')) if path.is_dir() else [path]
     if not files:
         raise UserError(f'{path} contains no .mat file: choose the folder that does.')
-    return ForeignProposals({file.stem: _read_mcg_image(file) for file in files})
+    return {file.stem: _read_mcg_image(file) for file in files}
 
 
-def _read_mcg_image(path: Path) -> ForeignBoxes:
+def _read_mcg_image(path: Path) -> np.ndarray:
     content = _load_mat(path)
     keys = ('boxes', 'scores') if 'boxes' in content else ('bboxes', 'bboxes_scores')
     boxes, scores = (content.get(key, np.zeros(0)) for key in keys)
     if boxes.dtype == object or boxes.ndim != 2 or boxes.shape[1] != 4:
         raise UserError(f'{path} contains no MCG boxes of one photo: choose another --format.')
-    return ForeignBoxes(from_matlab(boxes), scores)
+    return sort_by_score(from_matlab(boxes), scores)
 
 
 def read_mmdet(path: Path) -> ForeignProposals:
@@ -144,19 +132,19 @@ def read_mmdet(path: Path) -> ForeignProposals:
     """
     content = load_arrays(path)
     if isinstance(content, Mapping):
-        return ForeignProposals({str(name): _from_mmdet(one) for name, one in content.items()})
+        return {str(name): _from_mmdet(one) for name, one in content.items()}
     if isinstance(content, Sequence):
-        return ForeignProposals({}, [_from_mmdet(one) for one in content])
+        return [_from_mmdet(one) for one in content]
     raise UserError(f'{path} contains no proposals of mmdet: choose another --format.')
 
 
-def _from_mmdet(one: Any) -> ForeignBoxes:
+def _from_mmdet(one: Any) -> np.ndarray:
     """Convert a dict, an ``InstanceData`` or an array."""
     if not isinstance(one, Sequence | np.ndarray):
-        return ForeignBoxes(one.get('bboxes'), one.get('scores'))
+        return sort_by_score(one.get('bboxes'), one.get('scores'))
     rows = np.asarray(one, dtype=np.float64)
     rows = rows.reshape(-1, 5 if rows.shape[-1] == 5 else 4)
-    return ForeignBoxes(rows[:, :4], rows[:, 4:])
+    return sort_by_score(rows[:, :4], rows[:, 4:])
 
 
 def read_detectron(path: Path) -> ForeignProposals:
@@ -182,8 +170,8 @@ def read_detectron(path: Path) -> ForeignProposals:
     for name, one, score in zip(ids, boxes, scores):
         corners = np.array(one, dtype=np.float64).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2] if mode == 1 else 0 if second else 1
-        found[str(name)] = ForeignBoxes(corners, score)
-    return ForeignProposals(found)
+        found[str(name)] = sort_by_score(corners, score)
+    return found
 
 
 _READERS = {

@@ -2,30 +2,16 @@
 
 import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from mmlabelpenet.utils import UserError
 
-from .foreign import ForeignBoxes, ForeignProposals
+from .foreign import ForeignProposals
 from .store import Proposals
 
 # Tolerance in pixels: boxes may exceed the image by a fraction of a pixel, but not by more.
 TOLERANCE = 1.5
-
-
-@dataclass
-class Match:
-    """The foreign proposals of a data set.
-
-    Attributes:
-        boxes: By the image's index in the data set.
-        missing: Names of images of the data set without proposals.
-    """
-
-    boxes: dict[int, ForeignBoxes] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
 
 
 def names_of(info: Mapping) -> Iterable[str]:
@@ -43,7 +29,9 @@ def names_of(info: Mapping) -> Iterable[str]:
         yield from (digits, str(int(digits)))
 
 
-def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
+def match_images(
+    foreign: ForeignProposals, infos: Sequence[Mapping]
+) -> tuple[dict[int, np.ndarray], list[str]]:
     """Find the proposals of each image of a data set; others are ignored.
 
     Args:
@@ -51,68 +39,61 @@ def match_images(foreign: ForeignProposals, infos: Sequence[Mapping]) -> Match:
         infos: The images of the data set.
 
     Returns:
-        The proposals of the data set's images.
+        Boxes [N, 4] of each image by its index in the data set; names of images without.
 
     Raises:
         UserError: If there are none, or proposals without names are of another number of images.
     """
-    if foreign.by_order is not None:
-        if len(foreign.by_order) != len(infos):
+    if isinstance(foreign, list):
+        if len(foreign) != len(infos):
             raise UserError(
-                f'The proposals have no names and are of {len(foreign.by_order)} photos, but the '
-                f'data set has {len(infos)}: choose the --split that they were made for.'
+                f'The proposals have no names and are of {len(foreign)} photos, but the data set '
+                f'has {len(infos)}: choose the --split that they were made for.'
             )
-        return Match(dict(enumerate(foreign.by_order)))
-    match = Match()
+        return dict(enumerate(foreign)), []
+    boxes, missing = {}, []
     for index, info in enumerate(infos):
-        name = next((name for name in names_of(info) if name in foreign.by_name), None)
+        name = next((name for name in names_of(info) if name in foreign), None)
         if name is None:
-            match.missing.append(str(info['img_id']))
+            missing.append(str(info['img_id']))
         else:
-            match.boxes[index] = foreign.by_name[name]
-    if not match.boxes:
-        known, wanted = (
-            next(iter(foreign.by_name), 'nothing'),
-            next(iter(match.missing), 'nothing'),
-        )
+            boxes[index] = foreign[name]
+    if not boxes:
+        known, wanted = next(iter(foreign), 'nothing'), next(iter(missing), 'nothing')
         raise UserError(
             f'None of the photos (such as {wanted}) has proposals (such as those of {known}): '
             'they are of another data set or --split.'
         )
-    return match
+    return boxes, missing
 
 
-def exceeds(boxes: ForeignBoxes, size: tuple[int, int]) -> bool:
+def exceeds(boxes: np.ndarray, size: tuple[int, int]) -> bool:
     """Whether a box exceeds an image so far that it must be of another image.
 
     Args:
-        boxes: Of the image.
-        size: Its (height, width).
+        boxes: [N, 4] xyxy.
+        size: (height, width) of the image.
     """
-    low = boxes.bboxes[:, :2] < -TOLERANCE
-    high = boxes.bboxes[:, 2:] > np.array([size[1], size[0]]) + TOLERANCE
+    low = boxes[:, :2] < -TOLERANCE
+    high = boxes[:, 2:] > np.array([size[1], size[0]]) + TOLERANCE
     return bool(low.any() or high.any())
 
 
 def to_proposals(
-    boxes: ForeignBoxes, size: tuple[int, int], format_name: str, max_num: int | None = None
+    boxes: np.ndarray, size: tuple[int, int], format_name: str, max_num: int | None = None
 ) -> Proposals:
     """Convert foreign boxes to proposals as this package stores them.
 
-    They are rounded, clipped to the image and, if they have scores, sorted by falling score;
-    empty ones and duplicates are removed.
+    They are rounded and clipped to the image; empty ones and duplicates are removed.
 
     Args:
-        boxes: Of the image.
-        size: Its (height, width).
+        boxes: [N, 4] xyxy by falling score, x2 and y2 exclusive.
+        size: (height, width) of the image.
         format_name: The format that they come from.
         max_num: Maximum number to keep; None for all.
     """
-    bboxes = boxes.bboxes
-    if boxes.scores is not None:
-        bboxes = bboxes[np.argsort(-boxes.scores, kind='stable')]
     height, width = size
-    rounded = np.rint(bboxes).astype(np.int64).clip(0, [width, height, width, height])
+    rounded = np.rint(boxes).astype(np.int64).clip(0, [width, height, width, height])
     rounded = rounded[(rounded[:, 2:] > rounded[:, :2]).all(axis=1)]
     _, first = np.unique(rounded, axis=0, return_index=True)
     kept = rounded[np.sort(first)][:max_num]

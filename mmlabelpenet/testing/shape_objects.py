@@ -18,54 +18,44 @@ def _polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
 
-def _star() -> list[np.ndarray]:
-    angle = np.arange(10) * np.pi / 5 - np.pi / 2
-    return [_polar(np.where(np.arange(10) % 2, 0.5, 1.0), angle)]
-
-
-def _ring() -> list[np.ndarray]:
-    return [_polar(np.ones(64), _CIRCLE), _polar(np.full(64, 0.52), _CIRCLE)]
-
-
-def _moon() -> list[np.ndarray]:
+def _moon() -> np.ndarray:
     # Two arcs that meet at the tips: the outer circle, and a shifted one that cuts into it.
     outer = np.linspace(0.25 * np.pi, 1.75 * np.pi, 48)
     tip = _polar(np.ones(1), outer[:1])[0]
     centre = 0.62
-    cut_radius = float(np.hypot(tip[0] - centre, tip[1]))
-    cut_angle = float(np.arctan2(tip[1], tip[0] - centre))
-    inner = np.linspace(2 * np.pi - cut_angle, cut_angle, 32)
-    cut = _polar(np.full(32, cut_radius), inner) + np.array([centre, 0])
-    return [np.concatenate([_polar(np.ones(48), outer), cut])]
+    radius = float(np.hypot(tip[0] - centre, tip[1]))
+    angle = float(np.arctan2(tip[1], tip[0] - centre))
+    inner = _polar(np.full(32, radius), np.linspace(2 * np.pi - angle, angle, 32))
+    return np.concatenate([_polar(np.ones(48), outer), inner + np.array([centre, 0])])
 
 
-def _cross() -> list[np.ndarray]:
-    arm = 0.33
+def _cross(arm: float = 0.33) -> np.ndarray:
     quarter = np.array([[arm, arm], [arm, 1], [-arm, 1]])
     turns = [np.array([[c, s], [-s, c]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
-    return [np.concatenate([quarter @ turn for turn in turns])]
+    return np.concatenate([quarter @ turn for turn in turns])
 
 
-def _heart() -> list[np.ndarray]:
+def _heart() -> np.ndarray:
     x = 16 * np.sin(_CIRCLE) ** 3
     y = 13 * np.cos(_CIRCLE) - 5 * np.cos(2 * _CIRCLE) - 2 * np.cos(3 * _CIRCLE)
-    return [np.stack([x, -(y - np.cos(4 * _CIRCLE)) - 2.5], axis=-1) / 17]
+    return np.stack([x, -(y - np.cos(4 * _CIRCLE)) - 2.5], axis=-1) / 17
 
 
-def _leaf() -> list[np.ndarray]:
+def _leaf() -> np.ndarray:
     along = np.linspace(-1, 1, 32)
     width = 0.4 * (1 - along**2) * (1 + 0.35 * np.sin(8 * np.pi * along) ** 2)
     edge = np.stack([along, width], axis=-1)
-    return [np.concatenate([edge, edge[::-1] * (1, -1)])]
+    return np.concatenate([edge, edge[::-1] * (1, -1)])
 
 
-_OUTLINES: dict[str, Callable[[], list[np.ndarray]]] = {
-    'star': _star,
-    'ring': _ring,
-    'moon': _moon,
-    'cross': _cross,
-    'heart': _heart,
-    'leaf': _leaf,
+# Polygons of each class within the unit circle; the second one is a hole.
+_OUTLINES: dict[str, list[np.ndarray]] = {
+    'star': [_polar(np.tile([1, 0.5], 5), np.arange(10) * np.pi / 5 - np.pi / 2)],
+    'ring': [_polar(np.ones(64), _CIRCLE), _polar(np.full(64, 0.52), _CIRCLE)],
+    'moon': [_moon()],
+    'cross': [_cross()],
+    'heart': [_heart()],
+    'leaf': [_leaf()],
 }
 
 # From object coordinates, in units of the pattern's period, to a wave in -1..1.
@@ -90,7 +80,6 @@ def random_outline(name: str, diameter: float, rng: np.random.Generator) -> list
     Returns:
         Polygons [P, 2] of (x, y) in pixels around (0, 0); the second one, if any, is a hole.
     """
-    polygons = _OUTLINES[name]()
     phase, bend = rng.uniform(0, 2 * np.pi, 2), rng.uniform(0, 0.07, 2)
     stretch = np.diag([1, rng.uniform(0.75, 1)])
     shear = np.array([[1, rng.uniform(-0.2, 0.2)], [0, 1]])
@@ -98,7 +87,7 @@ def random_outline(name: str, diameter: float, rng: np.random.Generator) -> list
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = rotation @ shear @ stretch
     bent = []
-    for polygon in polygons:
+    for polygon in _OUTLINES[name]:
         angle = np.arctan2(polygon[:, 1], polygon[:, 0])
         swell = 1 + bend[0] * np.sin(2 * angle + phase[0]) + bend[1] * np.sin(3 * angle + phase[1])
         bent.append(polygon * swell[:, None] @ matrix.T)

@@ -1,14 +1,16 @@
-"""Pictures of the cascade."""
+"""Pictures of the cascade's results."""
 
 from .canvas import Canvas
-from .hook import CascadeVisualizationHook, truth_of
-from .panels import Look, compose_panels, save_picture
+from .hook import CascadeVisualizationHook, ground_truth_of
+from .panels import Panel, Style, arrange_panels, compose_panels, save_picture
 
 __all__ = [
     'Canvas',
     'CascadeVisualizationHook',
-    'Look',
+    'Panel',
+    'Style',
+    'arrange_panels',
     'compose_panels',
+    'ground_truth_of',
     'save_picture',
-    'truth_of',
 ]

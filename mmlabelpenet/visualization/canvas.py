@@ -1,4 +1,4 @@
-"""An image to paint boxes, masks and heat maps on."""
+"""A canvas to paint boxes, masks and heat maps on an image."""
 
 from functools import cache
 from pathlib import Path
@@ -10,60 +10,60 @@ from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 
-# painted so much larger and then reduced, which smooths every edge
+# Everything is painted at this scale and then reduced, which smooths the edges.
 OVERSAMPLING = 2
 
 
 @cache
 def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Get DejaVu Sans, which matplotlib brings along, so that it is there on any machine.
+    """Load DejaVu Sans from matplotlib's files, which exist on every machine.
 
     Args:
         size: Height in pixels.
-        bold: Whether to take the bold cut.
+        bold: Whether to load the bold face.
     """
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
     folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
     return ImageFont.truetype(str(folder / name), round(size))
 
 
-def ink_on(colour: Colour) -> Colour:
-    """Choose black or white text, whichever reads better on a colour (ITU-R BT.601 luma)."""
+def text_colour_on(colour: Colour) -> Colour:
+    """Choose black or white text by the luma of the background (ITU-R BT.601)."""
     luma = np.dot(colour, (0.299, 0.587, 0.114))
     return (20, 20, 20) if luma > 140 else (255, 255, 255)
 
 
 class Canvas:
-    """An image shown at a given width, painted in the coordinates of some image of it.
+    """An image at a given width, on which boxes and masks of any resolution are painted.
 
     Args:
         image: [H, W, 3] uint8 RGB.
         width: Width of the painted picture in pixels; its height follows.
     """
 
-    def __init__(self, photo: np.ndarray, width: int) -> None:
-        height = max(1, round(photo.shape[0] * width / photo.shape[1]))
+    def __init__(self, image: np.ndarray, width: int) -> None:
+        height = max(1, round(image.shape[0] * width / image.shape[1]))
         self.size = (width, height)
         large = (width * OVERSAMPLING, height * OVERSAMPLING)
-        self.image = Image.fromarray(photo).convert('RGB').resize(large, Image.Resampling.BICUBIC)
+        self.image = Image.fromarray(image).convert('RGB').resize(large, Image.Resampling.BICUBIC)
 
     def finish(self) -> Image.Image:
         """Get the painted picture."""
         return self.image.resize(self.size, Image.Resampling.LANCZOS)
 
     def fade(self, grey: float, white: float) -> None:
-        """Step the image back, to let what is painted on it stand out.
+        """Fade the image, to emphasise what is painted on it.
 
         Args:
-            grey: Share of the colour to take away, 0..1.
-            white: Share of white to mix in, 0..1.
+            grey: Fraction of the colour to remove, 0..1.
+            white: Fraction of white to blend in, 0..1.
         """
         plain = self.image.convert('L').convert('RGB')
         self.image = Image.blend(self.image, plain, grey)
         self.image = Image.blend(self.image, Image.new('RGB', self.image.size, 'white'), white)
 
     def paint_heat(self, maps: np.ndarray, colours: list[Colour], strength: float = 0.85) -> None:
-        """Lay heat maps over the image; where several are warm their colours mix.
+        """Overlay heat maps on the image; colours are mixed where several maps are high.
 
         Args:
             maps: [K, h, w] floats in 0..1, stretched over the whole image.
@@ -72,21 +72,21 @@ class Canvas:
         """
         if len(maps) == 0:
             return
-        warm = np.stack([self._stretch(heat) for heat in maps]).clip(0, 1)
-        share = warm**2 / (warm**2).sum(axis=0).clip(1e-6)
-        colour = np.tensordot(share, np.array(colours, dtype=np.float32), axes=(0, 0))
-        self._blend(colour, strength * warm.max(axis=0))
+        heat = np.stack([self._stretch(one) for one in maps]).clip(0, 1)
+        weights = heat**2 / (heat**2).sum(axis=0).clip(1e-6)
+        colour = np.tensordot(weights, np.array(colours, dtype=np.float32), axes=(0, 0))
+        self._blend(colour, strength * heat.max(axis=0))
 
     def paint_mask(self, mask: np.ndarray, colour: Colour, strength: float = 0.5) -> None:
-        """Tint one mask and draw its outline.
+        """Tint a mask and draw its outline.
 
         Args:
-            mask: [h, w], bool or floats that count as inside from .5 on, stretched over the
-                whole image.
+            mask: [h, w], bool or floats that are inside from .5 on, stretched over the whole
+                image.
             colour: Of tint and outline.
             strength: Opacity of the tint.
         """
-        inside = (self._stretch(mask.astype(np.float32)) >= 0.5).astype(np.uint8)
+        inside = (self._stretch(mask) >= 0.5).astype(np.uint8)
         self._blend(np.array(colour, dtype=np.float32), strength * inside)
         outline, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         pixels = np.array(self.image)
@@ -106,16 +106,16 @@ class Canvas:
         """
         draw = ImageDraw.Draw(self.image)
         width = max(1, round(line * OVERSAMPLING))
-        for box, colour in zip(self._scale(boxes, img_shape), colours):
-            draw.rectangle(_ordered(box), outline=colour, width=width)
+        for box, colour in zip(self._scale(boxes, img_shape).tolist(), colours):
+            draw.rectangle(box, outline=colour, width=width)
 
     def paint_label(
         self, text: str, box: np.ndarray, img_shape: tuple[int, int], colour: Colour
     ) -> None:
-        """Write a text on a plate above a box's top left corner, or inside where it has no room.
+        """Write a text on a plate above a box's top left corner, or inside without room above.
 
         Args:
-            text: What to write.
+            text: The text.
             box: [4] xyxy in pixels of an image of ``img_shape``.
             img_shape: (height, width) of that image.
             colour: Of the plate.
@@ -130,27 +130,20 @@ class Canvas:
         top = top - height if top >= height else max(top, 0)
         draw.rectangle((left, top, left + width, top + height), fill=colour)
         middle = (left + pad, top + height / 2)
-        draw.text(middle, text, fill=ink_on(colour), font=face, anchor='lm')
+        draw.text(middle, text, fill=text_colour_on(colour), font=face, anchor='lm')
 
-    def _stretch(self, heat: np.ndarray) -> np.ndarray:
-        return cv2.resize(
-            np.ascontiguousarray(heat, dtype=np.float32),
-            self.image.size,
-            interpolation=cv2.INTER_LINEAR,
-        )
+    def _stretch(self, values: np.ndarray) -> np.ndarray:
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        return cv2.resize(values, self.image.size, interpolation=cv2.INTER_LINEAR)
 
     def _scale(self, boxes: np.ndarray, img_shape: tuple[int, int]) -> np.ndarray:
-        factors = np.array(self.image.size) / img_shape[::-1]
-        last = np.array(self.image.size) - 1
-        return np.clip(boxes * np.tile(factors, 2), 0, np.tile(last, 2))
+        """Scale boxes to the canvas and clip them; x2 >= x1 and y2 >= y1, as PIL requires."""
+        size = np.array(self.image.size)
+        scaled = np.clip(boxes * np.tile(size / img_shape[::-1], 2), 0, np.tile(size - 1, 2))
+        scaled[:, 2:] = np.maximum(scaled[:, 2:], scaled[:, :2])
+        return scaled
 
     def _blend(self, colour: np.ndarray, opacity: np.ndarray) -> None:
         pixels = np.asarray(self.image, dtype=np.float32)
         mixed = pixels + (colour - pixels) * opacity[..., None]
         self.image = Image.fromarray(mixed.round().astype(np.uint8))
-
-
-def _ordered(box: np.ndarray) -> tuple[float, float, float, float]:
-    """PIL refuses boxes whose end lies before their start."""
-    left, top, right, bottom = (float(value) for value in box)
-    return left, top, max(left, right), max(top, bottom)

@@ -1,6 +1,7 @@
 """Painting while a model is tested."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -14,11 +15,11 @@ from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import read_image
 
-from .panels import Look, compose_panels, save_picture
+from .panels import Style, compose_panels, save_picture
 
 
-def truth_of(data_sample: DetDataSample) -> InstanceData | None:
-    """Choose the true instances to paint: those with masks where there are any."""
+def ground_truth_of(data_sample: DetDataSample) -> InstanceData | None:
+    """Choose the ground-truth instances to paint: those with masks if there are any."""
     for name in ('gt_mask_instances', 'gt_instances'):
         instances = data_sample.get(name)
         if instances is not None and 'bboxes' in instances:
@@ -27,54 +28,39 @@ def truth_of(data_sample: DetDataSample) -> InstanceData | None:
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class CascadeVisualizationHook(Hook):
-    """Paints for each test image one picture of its way through the cascade.
+    """Paints for each test image one picture of its results in the cascade.
 
     A model with a method ``explain(data_batch) -> list[Evidence]`` gets all panels, any other
-    one image, result and ground truth. Where a test covers several sets of images, the first
-    set is painted.
+    one image, result and ground truth. If a test covers several data sets, the images of the
+    first one are painted.
 
     Args:
         draw: Whether to paint at all.
         out_dir: Folder for the pictures ``{image}.png``; None writes none.
         show: Whether to show each picture in a window.
-        wait_time: Seconds that a window stays.
-        max_images: Paint that many images (per process); None paints all.
+        wait_time: Seconds for which a window is shown.
+        max_images: Maximum number of images to paint (per process); None for all.
         score_thr: Predictions below are not painted.
-        panel_width: Width of each panel in pixels.
-        columns: Panels in a row; None puts all side by side.
     """
 
-    def __init__(
-        self,
-        draw: bool = False,
-        out_dir: str | None = None,
-        show: bool = False,
-        wait_time: float = 0.0,
-        max_images: int | None = None,
-        score_thr: float = 0.3,
-        panel_width: int = 320,
-        columns: int | None = None,
-    ) -> None:
-        self.draw = draw
-        self.out_dir = out_dir
-        self.show = show
-        self.wait_time = wait_time
-        self.max_images = max_images
-        self.score_thr = score_thr
-        self.panel_width = panel_width
-        self.columns = columns
-        self.num_painted = 0
-        self.set_done = False
+    draw: bool = False
+    out_dir: str | None = None
+    show: bool = False
+    wait_time: float = 0.0
+    max_images: int | None = None
+    score_thr: float = 0.3
+    num_painted: int = field(init=False, default=0)
+    first_set_done: bool = field(init=False, default=False)
 
     def before_run(self, runner: Runner) -> None:
-        """Start anew."""
-        self.num_painted = 0
-        self.set_done = False
+        """Reset the counters."""
+        self.num_painted, self.first_set_done = 0, False
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Leave further sets of images unpainted."""
-        self.set_done = True
+        """Do not paint further data sets."""
+        self.first_set_done = True
 
     def after_test_iter(
         self,
@@ -87,12 +73,12 @@ class CascadeVisualizationHook(Hook):
 
         Args:
             runner: The runner.
-            batch_idx: Number of the batch.
-            data_batch: The batch as the data loader gave it.
-            outputs: The model's answers.
+            batch_idx: Index of the batch.
+            data_batch: The batch from the data loader.
+            outputs: The model's predictions.
         """
         left = len(outputs) if self.max_images is None else self.max_images - self.num_painted
-        if not self.draw or self.set_done or left <= 0:
+        if not self.draw or self.first_set_done or left <= 0:
             return
         explained = self._explain(runner, data_batch, len(outputs))
         for data_sample, evidence in list(zip(outputs, explained))[:left]:
@@ -108,15 +94,9 @@ class CascadeVisualizationHook(Hook):
     ) -> None:
         image = read_image(data_sample.img_path)[..., ::-1]
         meta = runner.test_dataloader.dataset.metainfo
-        look = Look(
-            meta['classes'],
-            meta['palette'],
-            panel_width=self.panel_width,
-            score_thr=self.score_thr,
-            columns=self.columns,
-        )
-        prediction = data_sample.pred_instances
-        picture = compose_panels(image, prediction, look, evidence, truth_of(data_sample))
+        style = Style(meta['classes'], meta['palette'], score_thr=self.score_thr)
+        prediction, ground_truth = data_sample.pred_instances, ground_truth_of(data_sample)
+        picture = compose_panels(image, prediction, style, evidence, ground_truth)
         name = Path(data_sample.img_path).stem
         if self.out_dir is not None:
             save_picture(picture, Path(self.out_dir) / f'{name}.png')

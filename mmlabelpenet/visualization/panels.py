@@ -1,7 +1,8 @@
-"""One picture of one image's way through the cascade."""
+"""Pictures of one image's results in the cascade."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import cv2
@@ -19,27 +20,27 @@ from .canvas import Canvas, Colour, font
 GAP = 14
 HEADER = 46
 INK, PALE_INK = (32, 32, 32), (112, 112, 112)
+# Number of proposals to paint, spread evenly over all.
+MAX_PROPOSALS = 60
+# More colours in one heat map can't be distinguished.
+MAX_HEAT_MAPS = 4
 
 
 @dataclass
-class Look:
-    """How pictures are painted.
+class Style:
+    """Names, colours and sizes of pictures.
 
     Attributes:
         classes: Names of the classes.
         palette: A colour (red, green, blue in 0..255) per class.
         panel_width: Width of each panel in pixels.
         score_thr: Predictions below are not painted.
-        max_proposals: As many proposals are painted, spread evenly over all.
-        columns: Panels in a row; None puts all side by side.
     """
 
     classes: Sequence[str]
     palette: Sequence[Colour]
     panel_width: int = 320
     score_thr: float = 0.3
-    max_proposals: int = 60
-    columns: int | None = None
 
     def colour(self, label: int) -> Colour:
         """Get the colour of a class."""
@@ -49,7 +50,7 @@ class Look:
 
 @dataclass
 class Panel:
-    """A painted image with what stands above it."""
+    """A painted image with the texts above it."""
 
     title: str
     caption: str
@@ -58,13 +59,12 @@ class Panel:
 
 def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
     if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.is_floating_point() else values).numpy()
+        values = (values.float() if values.is_floating_point() else values).detach().cpu()
     return np.asarray(values)
 
 
 def _masks_of(instances: InstanceData) -> np.ndarray | None:
-    """Masks [M, h, w] of instances, decoded where they are run lengths; None without masks."""
+    """Get the masks [M, h, w] of instances, decoded from run lengths; None without masks."""
     masks = instances.get('masks')
     if masks is None or len(masks) == 0:
         return None
@@ -73,21 +73,19 @@ def _masks_of(instances: InstanceData) -> np.ndarray | None:
     return _array(masks)
 
 
-def shown_classes(evidence: Evidence, at_most: int = 4) -> list[int]:
-    """Choose the classes whose attention is painted: the tagged, else the likely ones.
+def shown_classes(evidence: Evidence) -> list[int]:
+    """Choose the classes whose attention is painted: the tags, or else the most likely classes.
 
     Args:
         evidence: Of one image.
-        at_most: More colours on one image can not be told apart.
     """
     if 'tags' in evidence:
-        tagged = np.flatnonzero(_array(evidence.tags) > 0.5)
-        return [int(label) for label in tagged[:at_most]]
+        return np.flatnonzero(_array(evidence.tags) > 0.5)[:MAX_HEAT_MAPS].tolist()
     if 'image_scores' not in evidence:
         return []
     scores = _array(evidence.image_scores)
-    likely = np.argsort(-scores, kind='stable')[:at_most]
-    return [int(label) for label in likely if scores[label] >= 0.5] or [int(likely[0])]
+    likely = np.argsort(-scores, kind='stable')[:MAX_HEAT_MAPS]
+    return likely[: max(1, (scores >= 0.5).sum())].tolist()
 
 
 def _on_input(maps: Maps, evidence: Evidence) -> np.ndarray:
@@ -101,17 +99,17 @@ def _on_input(maps: Maps, evidence: Evidence) -> np.ndarray:
     return pixels[:, :height, :width]
 
 
-def _image_panel(photo: np.ndarray, evidence: Evidence | None, look: Look) -> Panel:
-    names = [look.classes[label] for label in shown_classes(evidence)] if evidence else []
-    return Panel('photo', ', '.join(names), Canvas(photo, look.panel_width).finish())
+def _image_panel(image: np.ndarray, evidence: Evidence | None, style: Style) -> Panel:
+    names = [style.classes[label] for label in shown_classes(evidence)] if evidence else []
+    return Panel('photo', ', '.join(names), Canvas(image, style.panel_width).finish())
 
 
-def _proposal_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
+def _proposal_panel(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     """Paint a sample of the proposals in grey, and each class's best in its colour."""
     boxes = _array(evidence.proposals.bboxes)
-    count = min(look.max_proposals, len(boxes))
+    count = min(MAX_PROPOSALS, len(boxes))
     sample = np.linspace(0, max(len(boxes) - 1, 0), count).astype(int)
-    canvas = Canvas(photo, look.panel_width)
+    canvas = Canvas(image, style.panel_width)
     canvas.fade(grey=0.3, white=0.25)
     shape = evidence.img_shape[:2]
     canvas.paint_boxes(boxes[sample], shape, [(80, 80, 80)] * count, line=0.5)
@@ -119,122 +117,122 @@ def _proposal_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
     if scores is not None and scores.ndim == 2:
         for label in shown_classes(evidence):
             best = np.argsort(-_array(scores)[:, label], kind='stable')[:3]
-            canvas.paint_boxes(boxes[best], shape, [look.colour(label)] * len(best), line=2)
-    return Panel('proposals', f'{count} of {len(boxes)}, best coloured', canvas.finish())
+            canvas.paint_boxes(boxes[best], shape, [style.colour(label)] * len(best), line=2)
+    return [Panel('proposals', f'{count} of {len(boxes)}, best coloured', canvas.finish())]
 
 
-def _attention_panel(photo: np.ndarray, evidence: Evidence, look: Look) -> Panel:
+def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     labels = shown_classes(evidence)
     maps = _on_input(evidence.attention[labels], evidence)
-    canvas = Canvas(photo, look.panel_width)
+    canvas = Canvas(image, style.panel_width)
     canvas.fade(grey=0.9, white=0.15)
-    canvas.paint_heat(maps, [look.colour(label) for label in labels])
-    return Panel('attention', 'of the classes in the photo', canvas.finish())
+    canvas.paint_heat(maps, [style.colour(label) for label in labels])
+    return [Panel('attention', 'of the classes in the photo', canvas.finish())]
 
 
-def _instance_panel(
-    photo: np.ndarray,
+def _paint_instances(
+    image: np.ndarray,
     instances: InstanceData,
     masks: np.ndarray | None,
     img_shape: tuple[int, int],
-    look: Look,
+    style: Style,
 ) -> Image.Image:
-    """Paint instances with masks, boxes, names and scores, the best on top."""
+    """Paint instances with masks, boxes, names and scores, the highest scores on top."""
     labels = [int(label) for label in instances.labels]
     boxes = _array(instances.bboxes).reshape(-1, 4)
     scores = _array(instances.scores) if 'scores' in instances else None
     order = range(len(labels)) if scores is None else np.argsort(scores, kind='stable')
-    canvas = Canvas(photo, look.panel_width)
-    colours = [look.colour(label) for label in labels]
+    canvas = Canvas(image, style.panel_width)
+    colours = [style.colour(label) for label in labels]
     for index in order:
         if masks is not None:
             canvas.paint_mask(masks[index], colours[index])
+    canvas.paint_boxes(boxes[order], img_shape, [colours[index] for index in order], line=2)
     for index in order:
-        canvas.paint_boxes(boxes[index : index + 1], img_shape, [colours[index]], line=2)
-    for index in order:
-        text = look.classes[labels[index]]
+        text = style.classes[labels[index]]
         text += '' if scores is None else f' {scores[index]:.2f}'
         canvas.paint_label(text, boxes[index], img_shape, colours[index])
     return canvas.finish()
 
 
-def _pseudo_panels(photo: np.ndarray, evidence: Evidence, look: Look) -> list[Panel]:
+def _pseudo_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     pseudo = evidence.pseudo_instances
     shape = evidence.img_shape[:2]
-    boxes = _instance_panel(photo, pseudo, None, shape, look)
+    boxes = _paint_instances(image, pseudo, None, shape, style)
     panels = [Panel('pseudo boxes', f'{len(pseudo)} from the attention', boxes)]
     if 'masks' in pseudo:
         masks = _on_input(evidence.instance_maps('masks'), evidence)
-        painted = _instance_panel(photo, pseudo, masks, shape, look)
-        panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
+        painted = _paint_instances(image, pseudo, masks, shape, style)
+        panels.append(Panel('pseudo masks', 'refined, supervise stage 4', painted))
     return panels
 
 
-def _evidence_panels(photo: np.ndarray, evidence: Evidence, look: Look) -> list[Panel]:
-    """Paint what the stages know, as far as they went."""
-    panels = []
-    if 'proposals' in evidence:
-        panels.append(_proposal_panel(photo, evidence, look))
-    if 'attention' in evidence:
-        panels.append(_attention_panel(photo, evidence, look))
-    if 'pseudo_instances' in evidence:
-        panels.extend(_pseudo_panels(photo, evidence, look))
-    return panels
+# The panels of each field of the evidence.
+_PAINTERS = {
+    'proposals': _proposal_panel,
+    'attention': _attention_panel,
+    'pseudo_instances': _pseudo_panels,
+}
 
 
-def _result_panel(photo: np.ndarray, prediction: InstanceData, look: Look) -> Panel:
-    kept = prediction[prediction.scores >= look.score_thr]
-    image = _instance_panel(photo, kept, _masks_of(kept), photo.shape[:2], look)
-    return Panel('result', f'{len(kept)} with score \u2265 {look.score_thr:g}', image)
-
-
-def _join(panels: Sequence[Panel], columns: int) -> Image.Image:
-    """Set panels in rows on white, each with its title and caption above."""
-    width, height = panels[0].image.size
-    rows = -(-len(panels) // columns)
-    size = (GAP + columns * (width + GAP), rows * (HEADER + height + GAP))
-    picture = Image.new('RGB', size, (255, 255, 255))
-    draw = ImageDraw.Draw(picture)
-    for index, panel in enumerate(panels):
-        row, column = divmod(index, columns)
-        left, top = GAP + column * (width + GAP), row * (HEADER + height + GAP)
-        draw.text((left, top + 16), panel.title, fill=INK, font=font(16, bold=True), anchor='lm')
-        draw.text((left, top + 35), panel.caption, fill=PALE_INK, font=font(12), anchor='lm')
-        picture.paste(panel.image, (left, top + HEADER))
-    return picture
-
-
-def compose_panels(
-    photo: np.ndarray,
-    prediction: InstanceData,
-    look: Look,
-    evidence: Evidence | None = None,
-    truth: InstanceData | None = None,
-) -> np.ndarray:
-    """Paint one image's way through the cascade, panels side by side.
-
-    Image, proposals, attention, pseudo boxes, pseudo masks, result, ground truth; a panel
-    whose content is not given is left out.
+def arrange_panels(rows: Sequence[Sequence[Panel]]) -> np.ndarray:
+    """Arrange panels in rows on white, each below its title and caption.
 
     Args:
-        photo: [H, W, 3] uint8 RGB.
-        prediction: ``bboxes`` [M, 4] in pixels of the image, ``labels`` [M], ``scores`` [M]
-            and, where there are masks, ``masks`` (bool [M, H, W] or M run lengths).
-        look: Names, colours and sizes.
-        evidence: What the cascade knows of the image, in network input pixels.
-        truth: Like ``prediction``, without scores.
+        rows: The panels of each row, all of the same width.
 
     Returns:
         [h, w, 3] uint8 RGB.
     """
-    panels = [_image_panel(photo, evidence, look)]
-    if evidence is not None:
-        panels.extend(_evidence_panels(photo, evidence, look))
-    panels.append(_result_panel(photo, prediction, look))
-    if truth is not None:
-        image = _instance_panel(photo, truth, _masks_of(truth), photo.shape[:2], look)
-        panels.append(Panel('ground truth', 'never seen in training', image))
-    return np.asarray(_join(panels, min(look.columns or len(panels), len(panels))))
+    width = GAP + rows[0][0].image.width
+    heights = [HEADER + GAP + max(panel.image.height for panel in row) for row in rows]
+    size = (GAP + width * max(map(len, rows)), sum(heights))
+    picture = Image.new('RGB', size, (255, 255, 255))
+    draw = ImageDraw.Draw(picture)
+    for row, height, bottom in zip(rows, heights, accumulate(heights)):
+        for column, panel in enumerate(row):
+            left, top = GAP + column * width, bottom - height
+            draw.text((left, top + 16), panel.title, fill=INK, font=font(16, True), anchor='lm')
+            draw.text((left, top + 35), panel.caption, fill=PALE_INK, font=font(12), anchor='lm')
+            picture.paste(panel.image, (left, top + HEADER))
+    return np.asarray(picture)
+
+
+def compose_panels(
+    image: np.ndarray,
+    prediction: InstanceData,
+    style: Style,
+    evidence: Evidence | None = None,
+    ground_truth: InstanceData | None = None,
+) -> np.ndarray:
+    """Paint one image's results in the cascade as panels.
+
+    The panels are image, proposals, attention, pseudo boxes, pseudo masks, result and ground
+    truth; those without content are left out.
+
+    Args:
+        image: [H, W, 3] uint8 RGB.
+        prediction: ``bboxes`` [M, 4] in pixels of the image, ``labels`` [M], ``scores`` [M]
+            and optionally ``masks`` (bool [M, H, W] or M run lengths).
+        style: Names, colours and sizes.
+        evidence: Results of the cascade for the image, in pixels of the network input.
+        ground_truth: Like ``prediction``, without scores.
+
+    Returns:
+        [h, w, 3] uint8 RGB.
+    """
+    shape = image.shape[:2]
+    panels = [_image_panel(image, evidence, style)]
+    for field, paint in _PAINTERS.items():
+        if evidence is not None and field in evidence:
+            panels += paint(image, evidence, style)
+    kept = prediction[prediction.scores >= style.score_thr]
+    painted = _paint_instances(image, kept, _masks_of(kept), shape, style)
+    panels.append(Panel('result', f'{len(kept)} with score \u2265 {style.score_thr:g}', painted))
+    if ground_truth is not None:
+        painted = _paint_instances(image, ground_truth, _masks_of(ground_truth), shape, style)
+        panels.append(Panel('ground truth', 'not used in training', painted))
+    return arrange_panels([panels])
 
 
 def save_picture(picture: np.ndarray, path: str | Path) -> None:

@@ -47,7 +47,7 @@ def test_valid_data_has_no_findings(shapes):
 
 def test_missing_unreadable_and_empty_images(shapes):
     image(shapes, 'train_00000').unlink()
-    image_kinds.make_cut(shapes / 'JPEGImages', 'train_00001.jpg')
+    image_kinds.make_truncated(shapes / 'JPEGImages', 'train_00001.jpg')
     image(shapes, 'val_00000').write_bytes(b'')
     report = check(shapes)
     assert kinds(report) == {'missing or invalid': 1, 'unreadable': 2}

@@ -91,7 +91,7 @@ def test_tags_come_from_annotations_and_classes_from_the_file(root):
     assert dataset.metainfo['classes'] == ('train', 'dog')
     found = infos(dataset)
     assert [info['tags'] for info in found] == [[1], [0], []]
-    # A crowd alone leaves open whether there is a single one.
+    # With crowds only, it is unknown whether there is a single object.
     assert [info['ignored_tags'] for info in found] == [[0], [], []]
     assert [info['img_id'] for info in found] == [139, 5, 6]
     assert [info['photo_id'] for info in found] == ['photos/000139', 'photos/sub/5', 'photos/6']
@@ -100,7 +100,7 @@ def test_tags_come_from_annotations_and_classes_from_the_file(root):
     assert not any('instances' in info for info in found)
 
 
-def test_nonsense_in_boxes_and_masks_changes_nothing_of_training(root):
+def test_training_does_not_depend_on_boxes_and_masks(root):
     before = infos(load(root))
     content = copy.deepcopy(CONTENT)
     for one in content['annotations']:
@@ -143,10 +143,10 @@ def test_polygons_and_run_lengths_become_masks(root):
     assert masks.bboxes.tolist() == [[2, 1, 12, 11], [4, 3, 6, 6]]
     assert [int(mask_utils.area(mask)) for mask in masks.masks] == [100, 6]
     seg_map = samples[0].gt_sem_seg.sem_seg[0]
-    # Dog is 2; the crowd of trains is void, but smaller objects lie above it.
+    # Dog is 2; the crowd of trains is void, but smaller objects are above it.
     assert (seg_map[0] == torch.tensor([0] * 10 + [255] * 10)).all()
     assert (seg_map[5] == torch.tensor([0] * 2 + [2] * 10 + [255] * 8)).all()
-    # An image without objects has no masks, rather than none that could be measured.
+    # An image without objects has an empty set of masks.
     assert len(samples[2].gt_mask_instances.masks) == len(samples[2].gt_instances) == 0
     assert samples[2].gt_sem_seg.sem_seg.unique().tolist() == [0]
 
@@ -169,7 +169,7 @@ def test_some_classes_in_another_order(root):
         load(root, metainfo={'classes': ['cat']})
 
 
-def test_the_config_counts_classes_and_gives_samples(root, tmp_path):
+def test_the_config_has_the_number_of_classes_and_gives_samples(root, tmp_path):
     (root / 'annotations').mkdir()
     for split in ('train', 'val'):
         (root / f'annotations/instances_{split}2017.json').write_text(json.dumps(CONTENT))
@@ -224,8 +224,8 @@ def test_missing_files_and_bad_masks_are_named(root):
 
 
 @pytest.mark.parametrize('segmentation', ['rle', 'polygon'])
-def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmentation):
-    """Shapes as VOC devkit and, written by this package, as COCO JSON are one data set."""
+def test_exported_masks_are_read_unchanged(shapes, tmp_path, segmentation):
+    """Shapes as a VOC devkit and, exported by this package, as COCO JSON are the same data set."""
     full = {'type': 'ShapesDataset', 'data_root': str(shapes), 'supervision': 'full'}
     cfg = Config(dict(corloc_dataloader=dict(dataset=full)))
     cfg.test_dataloader = dict(dataset={**full, 'pipeline': PIPELINE})
@@ -242,7 +242,7 @@ def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmen
     voc = ShapesDataset(data_root=str(shapes), supervision='full', pipeline=PIPELINE)
     assert coco.metainfo['classes'] == voc.metainfo['classes']
     assert len(coco) == len(voc) == 4
-    # Images outside of data_root: the last folder's name stands for the way there.
+    # Images outside data_root: the name of their folder is used.
     assert coco.get_data_info(0)['photo_id'] == 'JPEGImages/train_00000'
     for one, other in zip(coco, voc):
         samples = one['data_samples'], other['data_samples']
@@ -254,5 +254,5 @@ def test_masks_that_are_exported_come_back_as_they_were(shapes, tmp_path, segmen
             mask_utils.decode(found.masks), mask_utils.decode(true.masks)
         )
         assert torch.equal(*(sample.gt_sem_seg.sem_seg for sample in samples))
-        # Both hold the first and the last pixel; ids follow the order of the XML.
+        # Both include the first and the last pixel; ids follow the order of the XML.
         assert torch.equal(*(sample.gt_instances.bboxes.tensor for sample in samples))

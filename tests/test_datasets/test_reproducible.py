@@ -12,7 +12,7 @@ from mmlabelpenet.utils import register_all_modules
 
 
 class Noise(torch.utils.data.Dataset):
-    """Ten samples, each its index and what three sources of random numbers say."""
+    """Ten samples, each its index and numbers from three random generators."""
 
     metainfo = dict(classes=('a',))
 
@@ -46,14 +46,14 @@ def values_of(loader, pass_index=0, start=0):
     return [list(zip(*batch)) for batch in loader]
 
 
-def test_a_pass_is_the_same_whoever_loads_it_and_where_it_begins():
+def test_a_pass_is_the_same_for_any_worker_and_start():
     loader = loader_of()
     whole = values_of(loader, 1)
     assert sorted(sample[0] for batch in whole for sample in batch) == list(range(10))
     assert len({sample[1:] for batch in whole for sample in batch}) == 10
     assert values_of(loader, 1, start=3) == whole[3:]
     assert values_of(loader, 2) != whole
-    # one worker that has loaded another pass before
+    # a worker that has loaded another pass before
     busy = loader_of(workers=1)
     values_of(busy, 0)
     assert values_of(busy, 1) == whole
@@ -65,7 +65,7 @@ def test_lengths_and_last_batches():
     assert len(values_of(loader_of(batch_size=3, drop_last=True))) == 3
 
 
-def test_another_batch_sampler_keeps_making_the_batches():
+def test_another_batch_sampler_still_makes_the_batches():
     class Backwards(list):
         def __init__(self, sampler, batch_size):
             super().__init__([[9, 8], [7, 6]])
@@ -74,22 +74,22 @@ def test_another_batch_sampler_keeps_making_the_batches():
     assert [[sample[0] for sample in batch] for batch in values_of(loader)] == [[9, 8], [7, 6]]
 
 
-def test_the_data_set_behind_answers_for_the_rest():
-    data_set = SeededDataset(Noise())
-    assert data_set.metainfo == dict(classes=('a',))
-    assert len(pickle.loads(pickle.dumps(data_set))) == 10
-    assert not isinstance(data_set, BaseDataset)
+def test_other_attributes_are_those_of_the_data_set():
+    dataset = SeededDataset(Noise())
+    assert dataset.metainfo == dict(classes=('a',))
+    assert len(pickle.loads(pickle.dumps(dataset))) == 10
+    assert not isinstance(dataset, BaseDataset)
     with pytest.raises(AttributeError):
-        data_set.nothing_of_the_kind  # noqa: B018
+        dataset.nothing_of_the_kind  # noqa: B018
 
 
-def test_the_config_that_is_given_stays():
+def test_the_given_config_does_not_change():
     cfg = dict(batch_size=2, dataset=dict(type='Some'), sampler=None, drop_last=True)
     changed = reproducible(cfg, 1)
     assert cfg == dict(batch_size=2, dataset=dict(type='Some'), sampler=None, drop_last=True)
     assert changed['dataset']['dataset'] == dict(type='Some')
 
 
-def test_seeds_differ_and_stay():
+def test_seeds_differ_and_are_reproducible():
     assert derived_seed(1, 2, 3) != derived_seed(1, 3, 2)
     assert derived_seed(1, 2, 3) == derived_seed(1, 2, 3) < 2**32

@@ -200,7 +200,7 @@ def test_proposals_of_another_image_of_the_same_name_and_size_are_refused(images
 
 
 def test_a_truncated_image_stops_training_with_its_name(images):
-    image_kinds.make_cut(images, 'a.jpg')
+    image_kinds.make_truncated(images, 'a.jpg')
     dataset = load(images, pipeline=[{'type': 'LoadImageFromFile'}])
     with pytest.raises(UserError, match=r'pets/a\.jpg is damaged .* name it in a skip list'):
         dataset[0]

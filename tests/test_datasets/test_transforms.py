@@ -20,7 +20,7 @@ BOXES = np.array([[0, 0, 40, 20], [10, 4, 30, 16]])
 
 
 def load_image(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40)):
-    """Run an image and its proposals through the pipeline of the configs."""
+    """Load an image and its proposals by the pipeline of the configs."""
     info = {'img_id': 'p', 'dataset_name': 'Set', 'img_path': str(tmp_path / 'p.png')}
     info.update(num_classes=3, tags=[2], ignored_tags=[0])
     img = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -83,7 +83,7 @@ def test_a_grey_image_has_three_channels(tmp_path):
     assert packed['data_samples'].tags.tolist() == [0, 0]
 
 
-def test_max_num_takes_the_first(tmp_path):
+def test_max_num_selects_the_first(tmp_path):
     info = {'img_id': 'p', 'dataset_name': 'Set', 'ori_shape': (20, 40)}
     store_boxes(tmp_path, info, (20, 40), BOXES)
     loaded = LoadRegionProposals(str(tmp_path), max_num=1)(info)
@@ -124,7 +124,7 @@ def test_instances_of_dropped_classes_and_empty_maps_give_none():
         assert len(found.masks) == 0
 
 
-def test_class_values_are_mapped_and_void_stays(tmp_path):
+def test_class_values_are_mapped_except_void(tmp_path):
     Image.fromarray(np.array([[0, 1, 2, 255]], np.uint8)).save(tmp_path / 'class.png')
     Image.fromarray(np.array([[0, 1, 2, 255]], np.uint8)).save(tmp_path / 'object.png')
     results = {
@@ -140,7 +140,7 @@ def test_class_values_are_mapped_and_void_stays(tmp_path):
         LoadInstanceMasks()(dict(results))
 
 
-def test_ground_truth_of_shapes_stays_in_pixels_of_the_image(shapes, tmp_path):
+def test_ground_truth_of_shapes_keeps_the_size_of_the_image(shapes, tmp_path):
     pipeline = [
         {'type': 'LoadImageFromFile'},
         {'type': 'Resize', 'scale': (200, 200), 'keep_ratio': True},

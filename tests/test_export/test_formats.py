@@ -1,4 +1,4 @@
-"""Each format is read back by those that it is meant for."""
+"""Each format is read back by the libraries that use it."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_mmdet_reads_the_coco_file_and_loads_its_masks(tmp_path, images, segment
             dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True),
         ],
     )
-    assert len(dataset) == 1  # the image without instances teaches nothing
+    assert len(dataset) == 1  # mmdet filters the image without instances
     loaded = dataset[0]
     assert loaded['gt_bboxes_labels'].tolist() == images[0].labels.tolist()
     np.testing.assert_allclose(loaded['gt_bboxes'].tensor.numpy(), images[0].boxes)
@@ -72,13 +72,13 @@ def test_a_stage_without_masks_gives_coco_boxes(tmp_path, images):
     assert [one['area'] for one in coco.loadAnns([2])] == [360]
 
 
-def test_images_in_subfolders_keep_their_way_in_coco(tmp_path, write_image):
+def test_images_in_subfolders_keep_their_path_in_coco(tmp_path, write_image):
     paths = [write_image('x/1.jpg'), write_image('y/1.jpg')]
     path = write_coco([labelled(one, [], [], []) for one in paths], CLASSES, tmp_path / 'out')
     assert [one['file_name'] for one in COCO(str(path)).loadImgs([1, 2])] == ['x/1.jpg', 'y/1.jpg']
 
 
-def test_the_devkit_is_read_by_the_own_data_set(tmp_path, images):
+def test_the_data_set_of_this_package_reads_the_devkit(tmp_path, images):
     images[1].ignored_tags = [0]
     path = write_voc(images, ('dog', 'chair', 'cat'), tmp_path / 'VOC2012', read, 'train')
     assert path.read_text() == 'a\nb\n'
@@ -108,7 +108,7 @@ def voc_maps(root, name):
     return [Image.open(root / folder / f'{name}.png') for folder in folders]
 
 
-def test_the_surest_instance_has_the_pixels_of_the_devkits_maps(tmp_path, images):
+def test_overlapping_pixels_belong_to_the_highest_score_in_the_devkit(tmp_path, images):
     write_voc(images, CLASSES, tmp_path / 'out', read)
     classes, objects = voc_maps(tmp_path / 'out', 'a')
     assert classes.mode == objects.mode == 'P'
@@ -128,19 +128,19 @@ def test_the_surest_instance_has_the_pixels_of_the_devkits_maps(tmp_path, images
     assert loaded.labels.tolist() == images[0].labels.tolist()
 
 
-def test_an_instance_that_is_wholly_hidden_is_left_out_of_the_devkit(tmp_path, write_image):
+def test_an_instance_without_pixels_is_not_in_the_devkit(tmp_path, write_image):
     large = np.zeros((30, 40), dtype=bool)
     large[2:28, 2:38] = True
     small, other = np.zeros_like(large), np.zeros_like(large)
     small[5:9, 5:9] = True
     other[0:2, :] = True
-    photo = labelled(write_image('a.jpg'), [0, 1, 2], [0.9, 0.8, 0.7], [large, small, other])
-    write_voc([photo], CLASSES, tmp_path / 'out', read)
+    image = labelled(write_image('a.jpg'), [0, 1, 2], [0.9, 0.8, 0.7], [large, small, other])
+    write_voc([image], CLASSES, tmp_path / 'out', read)
     xml = (tmp_path / 'out/Annotations/a.xml').read_text()
     assert xml.count('<object>') == 2
     assert '<name>chair</name>' not in xml
     assert sorted(np.unique(voc_maps(tmp_path / 'out', 'a')[1])) == [0, 1, 2]
-    # tags are not known: the image has those of its instances
+    # tags are unknown: those of the image are the classes of its instances
     lists = tmp_path / 'out/ImageSets/Main'
     assert [(lists / f'{name}_train.txt').read_text() for name in CLASSES] == [
         'a  1\n',
@@ -172,37 +172,37 @@ def test_yolo_files_hold_classes_and_outlines(tmp_path, images):
     assert (tmp_path / 'out/images/train/a.jpg').is_file()
 
 
-def test_splits_of_yolo_add_up(tmp_path, images):
+def test_yolo_lists_all_written_splits(tmp_path, images):
     write_yolo(images, CLASSES, tmp_path / 'out', read, 'train')
     path = write_yolo(images, CLASSES, tmp_path / 'out', read, 'val')
     content = load(path)
     assert (content['train'], content['val']) == ('images/train', 'images/val')
 
 
-def test_yolo_without_masks_is_told(tmp_path, images):
+def test_yolo_without_masks_is_refused(tmp_path, images):
     images[0].masks = None
     with pytest.raises(UserError, match='YOLO-seg needs masks'):
         write_yolo(images, CLASSES, tmp_path / 'out', read)
 
 
-def test_a_image_that_is_no_plain_jpeg_is_written_as_the_model_sees_it(tmp_path, write_image):
-    turned = tmp_path / 'photos/turned.jpg'
+def test_images_other_than_plain_jpegs_are_written_as_the_model_reads_them(tmp_path, write_image):
+    rotated = tmp_path / 'photos/rotated.jpg'
     image = Image.open(write_image('a.png', size=(30, 40)))
     exif = image.getexif()
     exif[0x0112] = 6
-    image.save(turned, exif=exif.tobytes(), quality=95)
-    records = [labelled(path, [], [], []) for path in (tmp_path / 'photos/a.png', turned)]
+    image.save(rotated, exif=exif.tobytes(), quality=95)
+    records = [labelled(path, [], [], []) for path in (tmp_path / 'photos/a.png', rotated)]
     records[1].size = (40, 30)
     write_voc(records, CLASSES, tmp_path / 'out', read)
     written = tmp_path / 'out/JPEGImages'
     assert read(str(written / 'a.jpg')).shape == (30, 40, 3)
-    assert read(str(written / 'turned.jpg')).shape == (40, 30, 3)
-    with Image.open(written / 'turned.jpg') as upright:
+    assert read(str(written / 'rotated.jpg')).shape == (40, 30, 3)
+    with Image.open(written / 'rotated.jpg') as upright:
         assert upright.size == (30, 40)
         assert 0x0112 not in upright.getexif()
 
 
-def test_links_are_links_and_a_copy_takes_their_place(tmp_path, images):
+def test_a_copy_replaces_a_link(tmp_path, images):
     write_yolo(images, CLASSES, tmp_path / 'out', read, link=True)
     placed = tmp_path / 'out/images/train/a.jpg'
     assert placed.is_symlink()
@@ -212,21 +212,21 @@ def test_links_are_links_and_a_copy_takes_their_place(tmp_path, images):
 
 
 def test_nothing_is_exported_over_its_own_data_set(tmp_path, write_image):
-    photo = labelled(write_image('VOC2012/JPEGImages/a.jpg'), [], [], [])
+    image = labelled(write_image('VOC2012/JPEGImages/a.jpg'), [], [], [])
     with pytest.raises(UserError, match='overwrite its own data set'):
-        write_voc([photo], CLASSES, tmp_path / 'photos/VOC2012', read)
+        write_voc([image], CLASSES, tmp_path / 'photos/VOC2012', read)
 
 
 @pytest.mark.parametrize(
-    ('classes', 'told'),
+    ('classes', 'message'),
     [(('a/b',), "class 'a/b' cannot name"), (tuple(map(str, range(255))), 'not 255')],
 )
-def test_classes_that_a_devkit_cannot_hold_are_told(tmp_path, images, classes, told):
-    with pytest.raises(UserError, match=told):
+def test_classes_that_do_not_fit_a_devkit_are_refused(tmp_path, images, classes, message):
+    with pytest.raises(UserError, match=message):
         write_voc(images, classes, tmp_path / 'out', read)
 
 
-def test_a_cut_export_leaves_no_half_file_and_no_list(tmp_path, images):
+def test_an_interrupted_export_leaves_no_partial_file_and_no_list(tmp_path, images):
     def fail(path):
         raise OSError
 

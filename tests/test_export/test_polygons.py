@@ -10,7 +10,7 @@ from .conftest import decode, iou, ring
 
 
 def raster(polygons, size):
-    """What pycocotools makes of polygons."""
+    """The mask that pycocotools makes of polygons."""
     return decode(
         mask_api.merge(mask_api.frPyObjects([one.ravel().tolist() for one in polygons], *size))
     )
@@ -26,7 +26,7 @@ def test_a_box_is_four_corners_an_eighth_of_a_pixel_inside():
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_every_pixel_comes_back(seed):
+def test_every_pixel_is_restored(seed):
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(size=(40, 50)).astype(np.float32), (0, 0), 1.2) > 0.1
     polygons = mask_to_polygons(noise)
@@ -34,7 +34,7 @@ def test_every_pixel_comes_back(seed):
     np.testing.assert_array_equal(raster([join_rings(polygons)], noise.shape), noise)
 
 
-def test_generated_objects_come_back():
+def test_generated_objects_are_restored():
     overlaps = []
     for index in range(6):
         scene = make_scene(0, 'train', index, (96, 128))
@@ -45,7 +45,7 @@ def test_generated_objects_come_back():
     assert min(overlaps) > 0.99
 
 
-def test_a_hole_stays_empty_in_one_polygon_for_opencv_too():
+def test_a_hole_stays_empty_in_one_polygon_in_opencv_too():
     mask = ring((60, 60), (30, 28), 25, 12)
     (polygon,) = mask_to_polygons(mask)
     np.testing.assert_array_equal(raster([polygon], mask.shape), mask)
@@ -54,7 +54,7 @@ def test_a_hole_stays_empty_in_one_polygon_for_opencv_too():
     assert iou(filled.astype(bool), mask) > 0.97
 
 
-def test_parts_are_polygons_of_their_own_the_largest_first():
+def test_components_are_separate_polygons_the_largest_first():
     mask = np.zeros((20, 20), dtype=bool)
     mask[1:4, 1:4] = mask[8:18, 8:18] = True
     large, small = mask_to_polygons(mask)
@@ -62,7 +62,7 @@ def test_parts_are_polygons_of_their_own_the_largest_first():
     assert small.max() < 4
 
 
-def test_more_tolerance_takes_fewer_points_and_stays_near():
+def test_more_tolerance_needs_fewer_points_and_stays_close():
     mask = ring((80, 80), (40, 40), 35, 20)
     (exact,), (rough,) = mask_to_polygons(mask), mask_to_polygons(mask, tolerance=1.0)
     assert len(rough) < len(exact) / 3

@@ -16,7 +16,7 @@ def squares(path, labels, scores, sides, tags=None):
     return labelled(path, labels, scores, masks, tags)
 
 
-def test_the_score_area_and_number_of_a_class_are_limits(tmp_path):
+def test_score_area_and_number_per_class_are_limited(tmp_path):
     image = squares(
         tmp_path / 'a.jpg', [0, 0, 1, 0, 1], [0.5, 0.9, 0.3, 0.7, 0.29], [5, 4, 3, 6, 9]
     )
@@ -29,7 +29,7 @@ def test_the_score_area_and_number_of_a_class_are_limits(tmp_path):
     assert one_each.scores.tolist() == pytest.approx([0.9, 0.3])
 
 
-def test_only_tagged_classes_count_where_tags_are_known(tmp_path):
+def test_only_tagged_classes_are_selected_if_tags_are_known(tmp_path):
     image = squares(tmp_path / 'a.jpg', [0, 1, 2], [0.9, 0.8, 0.7], [3, 3, 3], tags=[0, 2])
     assert Selection()(image).labels.tolist() == [0, 2]
     assert Selection(tagged_only=False)(image).labels.tolist() == [0, 1, 2]
@@ -37,7 +37,7 @@ def test_only_tagged_classes_count_where_tags_are_known(tmp_path):
     assert Selection()(replace(image, tags=[])).labels.tolist() == []
 
 
-def test_an_empty_mask_never_counts_and_boxes_stay_in_the_image(tmp_path):
+def test_empty_masks_are_never_selected_and_boxes_are_clipped(tmp_path):
     image = squares(tmp_path / 'a.jpg', [0], [0.9], [3])
     image.boxes = np.array([[-5.0, 2, 60, 20]])
     assert Selection()(image).boxes.tolist() == [[0, 2, 40, 20]]
@@ -50,7 +50,7 @@ def test_without_masks_the_box_is_the_area(tmp_path):
     assert Selection(min_area=10)(image).labels.tolist() == [1]
 
 
-def test_names_are_fit_for_files_and_differ(tmp_path):
+def test_names_are_unique_file_names(tmp_path):
     one = squares(tmp_path / 'a.jpg', [], [], [])
     ids = ['2007_000027', 'sub/der Hund', 'ä']
     assert file_names([replace(one, img_id=name) for name in ids]) == [
@@ -64,7 +64,7 @@ def test_names_are_fit_for_files_and_differ(tmp_path):
         file_names([replace(one, img_id=name) for name in ('1/2', '1_2')])
 
 
-def test_instances_are_counted_and_the_common_folder_found(tmp_path):
+def test_instances_are_counted_and_the_common_folder_is_found(tmp_path):
     one = squares(tmp_path / 'x/a.jpg', [0, 2, 2], [1, 1, 1], [3, 3, 3])
     other = squares(tmp_path / 'y/z/b.jpg', [2], [1], [3])
     assert class_counts([one, other], 4).tolist() == [1, 0, 3, 0]

@@ -12,11 +12,10 @@ from scipy.io import savemat
 
 from mmlabelpenet.proposals import (
     FORMATS,
-    ForeignBoxes,
-    ForeignProposals,
     exceeds,
     match_images,
     read_foreign,
+    sort_by_score,
     to_proposals,
 )
 from mmlabelpenet.utils import UserError
@@ -42,51 +41,50 @@ def test_selective_search_of_fast_rcnn(tmp_path):
     path = tmp_path / 'voc_2007_trainval.mat'
     boxes = cells(MATLAB.astype(np.uint16), MATLAB[:1].astype(np.float64))
     savemat(path, {'images': cells('000005', '000007'), 'boxes': boxes})
-    found = read_foreign(path, 'selective_search').by_name
+    found = read_foreign(path, 'selective_search')
     assert list(found) == ['000005', '000007']
-    assert found['000005'].bboxes.tolist() == OURS
-    assert found['000007'].bboxes.tolist() == OURS[:1]
-    assert found['000005'].scores is None
+    assert found['000005'].tolist() == OURS
+    assert found['000007'].tolist() == OURS[:1]
 
 
 @pytest.mark.parametrize(('key', 'score_key'), [('boxes', 'scores'), ('bboxes', 'bboxes_scores')])
 def test_mcg_has_a_file_per_image_and_scores(tmp_path, key, score_key):
     for name in ('2008_000002', '2008_000008'):
         savemat(tmp_path / f'{name}.mat', {key: MATLAB, score_key: np.array([[0.25], [0.5]])})
-    found = read_foreign(tmp_path, 'mcg').by_name
+    found = read_foreign(tmp_path, 'mcg')
     assert list(found) == ['2008_000002', '2008_000008']
-    assert found['2008_000008'].bboxes.tolist() == OURS
-    assert found['2008_000008'].scores.tolist() == [0.25, 0.5]
-    assert list(read_foreign(tmp_path / '2008_000002.mat', 'mcg').by_name) == ['2008_000002']
+    # By falling score.
+    assert found['2008_000008'].tolist() == OURS[::-1]
+    assert list(read_foreign(tmp_path / '2008_000002.mat', 'mcg')) == ['2008_000002']
 
 
 def test_mmdet_3_has_names(tmp_path):
-    boxes = np.array([[4.5, 2, 20, 10]], np.float32)
+    boxes = np.array([[4.5, 2, 20, 10], [0, 0, 1, 1]], np.float32)
+    scores = np.array([0.5, 0.75], np.float32)
     content = {
-        'JPEGImages/a.jpg': InstanceData(bboxes=boxes, scores=np.array([0.5], np.float32)),
-        'JPEGImages/b.jpg': dict(bboxes=boxes),
+        'JPEGImages/a.jpg': InstanceData(bboxes=boxes, scores=scores),
+        'JPEGImages/b.jpg': dict(bboxes=boxes, scores=scores),
+        'JPEGImages/c.jpg': dict(bboxes=boxes),
     }
-    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet').by_name
-    assert found['JPEGImages/a.jpg'].bboxes.tolist() == [[4.5, 2, 20, 10]]
-    assert found['JPEGImages/a.jpg'].scores.tolist() == [0.5]
-    assert found['JPEGImages/b.jpg'].scores is None
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet')
+    assert found['JPEGImages/a.jpg'].tolist() == [[0, 0, 1, 1], [4.5, 2, 20, 10]]
+    assert found['JPEGImages/b.jpg'].tolist() == [[0, 0, 1, 1], [4.5, 2, 20, 10]]
+    assert found['JPEGImages/c.jpg'].tolist() == [[4.5, 2, 20, 10], [0, 0, 1, 1]]
 
 
 def test_mmdet_2_has_an_order(tmp_path):
-    content = [np.array([[4, 2, 20, 10, 0.5]]), np.zeros((0, 5)), np.array([[0, 0, 1, 1]])]
-    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet').by_order
-    assert [one.bboxes.tolist() for one in found] == [OURS[:1], [], OURS[1:]]
-    assert found[0].scores.tolist() == [0.5]
-    assert found[2].scores is None
+    scored = np.array([[4, 2, 20, 10, 0.5], [0, 0, 1, 1, 0.75]])
+    content = [scored, np.zeros((0, 5)), scored[:, :4], []]
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet')
+    assert [one.tolist() for one in found] == [OURS[::-1], [], OURS, []]
 
 
 @pytest.mark.parametrize('key', ['ids', 'indexes'])
 def test_detectron_includes_both_corners(tmp_path, key):
     boxes = [np.array([[4, 2, 19, 9], [0, 0, 0, 0]], np.float32)]
     content = {'boxes': boxes, key: [5], 'scores': [np.array([0.1, 0.2])]}
-    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'detectron').by_name
-    assert found['5'].bboxes.tolist() == OURS
-    assert found['5'].scores.tolist() == [0.1, 0.2]
+    found = read_foreign(pickled(tmp_path / 'p.pkl', content), 'detectron')
+    assert found['5'].tolist() == OURS[::-1]
 
 
 @pytest.mark.parametrize(('mode', 'box'), [(0, [4, 2, 20, 10]), (1, [4, 2, 16, 8])])
@@ -106,7 +104,7 @@ def test_detectron2_excludes_the_last_corner_or_gives_sizes(tmp_path, mode, box,
     path = pickled(tmp_path / 'p.pkl', content)
     for name in ('detectron2', 'detectron2.structures', 'detectron2.structures.boxes'):
         monkeypatch.delitem(sys.modules, name)
-    assert read_foreign(path, 'detectron').by_name['000005'].bboxes.tolist() == OURS[:1]
+    assert read_foreign(path, 'detectron')['000005'].tolist() == OURS[:1]
 
 
 def test_a_pickle_of_python_2_is_read(tmp_path):
@@ -114,7 +112,7 @@ def test_a_pickle_of_python_2_is_read(tmp_path):
     (tmp_path / 'p.pkl').write_bytes(
         b'\x80\x02}q\x00(U\x05boxesq\x01]q\x02U\x07indexesq\x03]q\x04u.'
     )
-    assert read_foreign(tmp_path / 'p.pkl', 'detectron').by_name == {}
+    assert read_foreign(tmp_path / 'p.pkl', 'detectron') == {}
 
 
 class Evil:
@@ -165,7 +163,7 @@ def info(img_id, folder='VOC2007/JPEGImages'):
     return {'img_id': img_id, 'img_path': f'/data/{folder}/{img_id}.jpg'}
 
 
-ONE = ForeignBoxes(np.array([[0.0, 0, 1, 1]]))
+ONE = np.array([[0.0, 0, 1, 1]])
 
 
 @pytest.mark.parametrize(
@@ -182,32 +180,32 @@ ONE = ForeignBoxes(np.array([[0.0, 0, 1, 1]]))
 )
 def test_names_of_an_image(name, img_id):
     others = {'000006': ONE, '2009000008': ONE, '1390': ONE}
-    match = match_images(ForeignProposals({**others, name: ONE}), [info('7'), info(img_id)])
-    assert list(match.boxes) == [1]
-    assert match.missing == ['7']
+    boxes, missing = match_images({**others, name: ONE}, [info('7'), info(img_id)])
+    assert list(boxes) == [1]
+    assert missing == ['7']
 
 
-def test_sets_of_other_images_are_refused():
+def test_proposals_of_other_images_are_refused():
     with pytest.raises(UserError, match=r'None of the photos \(such as 7\) has proposals'):
-        match_images(ForeignProposals({'000006': ONE}), [info('7')])
+        match_images({'000006': ONE}, [info('7')])
     with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):
-        match_images(ForeignProposals({}, [ONE, ONE]), [info('7')])
-    assert list(match_images(ForeignProposals({}, [ONE]), [info('7')]).boxes) == [0]
+        match_images([ONE, ONE], [info('7')])
+    assert match_images([ONE], [info('7')]) == ({0: ONE}, [])
 
 
 def test_boxes_are_sorted_rounded_clipped_and_unique():
     bboxes = np.array(
         [[0, 0, 5, 5], [-0.6, 1.4, 21, 9], [3, 3, 3.2, 8], [0, 0, 5, 5], [1, 1, 2, 2]]
     )
-    boxes = ForeignBoxes(bboxes, np.array([0.1, 0.9, 0.8, 0.7, 0.1]))
+    boxes = sort_by_score(bboxes, np.array([0.1, 0.9, 0.8, 0.7, 0.1]))
     made = to_proposals(boxes, (12, 20), 'mcg')
     assert made.bboxes.tolist() == [[0, 1, 20, 9], [0, 0, 5, 5], [1, 1, 2, 2]]
     assert (made.width, made.height, made.generator) == (20, 12, 'imported_mcg')
     assert to_proposals(boxes, (12, 20), 'mcg', max_num=1).bboxes.tolist() == [[0, 1, 20, 9]]
-    assert len(to_proposals(ForeignBoxes(np.zeros((0, 4))), (12, 20), 'mcg')) == 0
+    assert len(to_proposals(np.zeros((0, 4)), (12, 20), 'mcg')) == 0
 
 
 def test_boxes_may_exceed_the_image_by_a_pixel_only():
-    assert not exceeds(ForeignBoxes(np.array([[-1.0, -1, 21, 13]])), (12, 20))
-    assert exceeds(ForeignBoxes(np.array([[0.0, 0, 22, 12]])), (12, 20))
-    assert exceeds(ForeignBoxes(np.array([[-2.0, 0, 20, 12]])), (12, 20))
+    assert not exceeds(np.array([[-1.0, -1, 21, 13]]), (12, 20))
+    assert exceeds(np.array([[0.0, 0, 22, 12]]), (12, 20))
+    assert exceeds(np.array([[-2.0, 0, 20, 12]]), (12, 20))

@@ -10,7 +10,7 @@ FAST = {'quality': 'fast', 'max_num': None}
 @pytest.mark.parametrize('workers', [1, 2])
 def test_unreadable_images_are_skipped_by_name_and_only_on_request(tmp_path, workers):
     good = image_kinds.make(tmp_path, 'colour.png')
-    bad = image_kinds.make_cut(tmp_path, 'cut.jpg')
+    bad = image_kinds.make_truncated(tmp_path, 'cut.jpg')
     jobs = [Job(str(path), tmp_path / f'{path.stem}.npz') for path in (good, bad)]
     if workers == 1:
         with pytest.raises(UserError, match=r'cut\.jpg is damaged'):

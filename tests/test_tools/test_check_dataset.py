@@ -38,7 +38,7 @@ def test_few_images_are_an_error_only_in_strict_mode(tool, pets, capsys):
 
 
 def test_unreadable_images_end_with_code_1_and_can_be_skipped(tool, pets, tmp_path, capsys):
-    image_kinds.make_cut(pets, 'b.jpg')
+    image_kinds.make_truncated(pets, 'b.jpg')
     (pets / 'c.jpg').write_bytes(b'no photo')
     skip = tmp_path / 'skip.txt'
     with pytest.raises(SystemExit) as left:

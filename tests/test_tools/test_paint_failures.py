@@ -6,7 +6,8 @@ from mmengine.structures import InstanceData
 from PIL import Image
 
 from mmlabelpenet.utils import UserError
-from mmlabelpenet.visualization import Look
+from mmlabelpenet.visualization import Style
+from mmlabelpenet.visualization.panels import GAP, HEADER
 
 META = dict(classes=('cat', 'dog'))
 OBJECT = [10.0, 10, 29, 29]
@@ -33,11 +34,11 @@ def painter(tool_module):
 
 
 @pytest.fixture
-def look():
-    return Look(('cat', 'dog'), ((255, 0, 0), (0, 255, 0)), panel_width=80)
+def style():
+    return Style(('cat', 'dog'), ((255, 0, 0), (0, 255, 0)), panel_width=80)
 
 
-def test_failures_are_those_of_the_taxonomy(painter, tmp_path):
+def test_failures_are_those_of_the_error_taxonomy(painter, tmp_path):
     samples = [
         sample_of(tmp_path / 'a.png', [(0, 0.9, [10, 10, 29, 17])]),
         sample_of(tmp_path / 'b.png', [(0, 0.8, OBJECT)]),
@@ -51,16 +52,16 @@ def test_failures_are_those_of_the_taxonomy(painter, tmp_path):
     assert failures['missed'].score == pytest.approx(19 * 19 / (60 * 80))
 
 
-def test_a_row_for_each_kind(painter, tmp_path, look):
+def test_a_row_for_each_kind(painter, tmp_path, style):
     parts = [
         sample_of(tmp_path / f'{n}.png', [(0, 0.5 + n / 10, [10, 10, 29, 17])]) for n in range(3)
     ]
     failures = painter.find_failures([*parts, sample_of(tmp_path / 'c.png', [])], META)
-    page = painter.compose(failures, look, columns=2)
-    assert page.shape == (2 * (60 + painter.HEADER + painter.GAP), 2 * 80 + 3 * painter.GAP, 3)
-    # the surest part is the first of its row: its box is red
-    box = page[painter.HEADER + 10, painter.GAP + 20]
+    page = painter.compose(failures, style, columns=2)
+    assert page.shape == (2 * (60 + HEADER + GAP), 2 * 80 + 3 * GAP, 3)
+    # the part with the highest score is the first of its row: its box is red
+    box = page[HEADER + 10, GAP + 20]
     assert box[0] > 200
     assert box[1] < 120
     with pytest.raises(UserError, match='no failure'):
-        painter.compose([], look, columns=2)
+        painter.compose([], style, columns=2)

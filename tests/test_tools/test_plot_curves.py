@@ -28,7 +28,7 @@ def work(tmp_path):
     return tmp_path
 
 
-def test_a_resumed_run_replaces_what_the_cut_one_logged_beyond_its_checkpoint(work, tool_module):
+def test_a_resumed_run_replaces_the_log_after_the_checkpoint(work, tool_module):
     module = tool_module('analysis_tools/plot_curves')
     log = module.read_log(work)
     assert [line['step'] for line in log] == [10, 20, 25, 35]
@@ -36,16 +36,16 @@ def test_a_resumed_run_replaces_what_the_cut_one_logged_beyond_its_checkpoint(wo
     assert module.phase_changes(log) == [35]
 
 
-def test_curves_become_a_picture(work, tool, tmp_path):
-    look = dict(epoch=1, iter=30, stage='attention', corloc=0.5, pseudo_mask_iou=0.4)
-    (work / 'pseudo_labels.jsonl').write_text(json.dumps(look) + '\n')
+def test_curves_are_drawn(work, tool, tmp_path):
+    line = dict(epoch=1, iter=30, stage='attention', corloc=0.5, pseudo_mask_iou=0.4)
+    (work / 'pseudo_labels.jsonl').write_text(json.dumps(line) + '\n')
     tool('analysis_tools/plot_curves', work, '--out', tmp_path / 'curves.png')
     picture = cv2.imread(str(tmp_path / 'curves.png'))
     assert picture.shape[1] > 1000
     assert picture.std() > 5
 
 
-def test_a_folder_without_a_log_is_told(tmp_path, tool, capsys):
+def test_a_folder_without_a_log_is_an_error(tmp_path, tool, capsys):
     with pytest.raises(SystemExit) as leaving:
         tool('analysis_tools/plot_curves', tmp_path)
     assert leaving.value.code == 2

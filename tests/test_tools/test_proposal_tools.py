@@ -119,7 +119,7 @@ def test_proposals_of_a_part_of_a_data_set(tool, configs, tmp_path, capsys):
     assert '1 photos of the data set have none' in capsys.readouterr().out
 
 
-def test_detectron_and_mmdet_end_in_the_same_files(tool, configs, tmp_path):
+def test_detectron_and_mmdet_give_the_same_files(tool, configs, tmp_path):
     sources = {
         'detectron': {'boxes': [[[2, 1, 11, 10]]] * 2, 'ids': [5, 7], 'scores': [[1.0]] * 2},
         'mmdet': {f'JPEGImages/{i}.jpg': {'bboxes': [[2, 1, 12, 11]]} for i in IDS},

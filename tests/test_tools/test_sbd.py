@@ -11,7 +11,7 @@ from mmlabelpenet.datasets.devkit import read_mask, write_mask
 from .conftest import REPOSITORY
 
 CAT, DOG = 7, 11
-# Four images of SBD, of which VOC tests on the last, and two that VOC trains on.
+# Four images of SBD, of which VOC has the last in val, and two of VOC's train.
 SBD = {'train.txt': ['2008_000003', '2008_000001'], 'val.txt': ['2008_000004', '2008_000009']}
 VOC = {'train.txt': ['2007_000001', '2008_000004'], 'val.txt': ['2008_000009']}
 XML = '<annotation><size><width>6</width><height>4</height></size></annotation>'
@@ -69,7 +69,7 @@ def load(devkit):
     return VOCInstanceDataset(str(devkit), dataset.ann_file, supervision='full')
 
 
-def test_all_images_but_those_of_val_with_the_tags_of_their_masks(tool, sbd, devkit, capsys):
+def test_all_images_except_val_have_the_tags_of_their_masks(tool, sbd, devkit, capsys):
     tool('dataset_converters/sbd', sbd, '--devkit', devkit)
     assert capsys.readouterr().out.startswith('4 photos in ')
     dataset = load(devkit)
@@ -96,7 +96,7 @@ def test_masks_are_those_of_sbd(tool, sbd, devkit):
     assert 'instance_map_path' in load(devkit).get_data_info(1)
 
 
-def test_it_goes_on_where_it_was_cut(tool, sbd, devkit):
+def test_an_interrupted_run_continues(tool, sbd, devkit):
     broken = sbd / 'inst/2008_000003.mat'
     whole = broken.read_bytes()
     broken.write_bytes(b'nonsense')
@@ -139,7 +139,7 @@ def test_a_list_chooses_the_images(tool, sbd, devkit, tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_named(tool, sbd, devkit, capsys, spoil, message):
+def test_problems_are_named(tool, sbd, devkit, capsys, spoil, message):
     spoil(sbd, devkit)
     with pytest.raises(SystemExit) as left:
         tool('dataset_converters/sbd', sbd, '--devkit', devkit)

@@ -17,7 +17,7 @@ def mini(tool_module):
     return tool_module('dataset_converters/voc12_mini')
 
 
-def test_pieces_are_joined_within_one_box_of_their_class(mini):
+def test_components_are_merged_within_a_box_of_their_class(mini):
     classes = np.zeros((40, 60), np.uint8)
     classes[5:15, 5:15] = CAT
     classes[5:15, 18:28] = CAT
@@ -26,7 +26,7 @@ def test_pieces_are_joined_within_one_box_of_their_class(mini):
     classes[25:35, 20:30] = DOG
     classes[20:23, 50:53] = PERSON
     boxes = [(CAT, 6, 6, 28, 15), (DOG, 6, 26, 15, 35), (CAT, 21, 26, 30, 35)]
-    objects = mini.part_objects(classes, boxes)
+    objects = mini.split_objects(classes, boxes)
     # One cat of two pieces; a dog in its box and one without; a person too small to count.
     assert np.unique(objects[classes == CAT]).tolist() == [1]
     assert np.unique(objects[25:35, 5:15]).tolist() == [2]
@@ -36,7 +36,7 @@ def test_pieces_are_joined_within_one_box_of_their_class(mini):
     assert mini.classes_in(classes, objects) == {'cat', 'dog'}
 
 
-def test_of_two_boxes_the_one_that_holds_more_wins_then_the_smaller(mini):
+def test_the_best_box_contains_most_and_is_the_smallest(mini):
     piece = np.ones((10, 10), bool)
     assert mini.best_box(piece, CAT, [(CAT, 1, 1, 4, 10), (CAT, 1, 1, 6, 10)]) == 1
     assert mini.best_box(piece, CAT, [(CAT, 1, 1, 30, 30), (CAT, 1, 1, 10, 10)]) == 1
@@ -82,7 +82,7 @@ def devkit(tmp_path, mini, monkeypatch):
     return root
 
 
-def test_the_list_says_which_images_and_where_tags_differ(mini, devkit, tmp_path):
+def test_the_list_has_the_images_and_the_missing_tags(mini, devkit, tmp_path):
     out = tmp_path / 'out' / 'VOC2012'
     mini.main([str(devkit), str(out)])
     train, val = (
@@ -99,7 +99,7 @@ def test_the_list_says_which_images_and_where_tags_differ(mini, devkit, tmp_path
     assert (out / image).read_bytes() == (devkit / image).read_bytes()
 
 
-def test_bad_input_is_one_sentence(tool, devkit, tmp_path, capsys):
+def test_wrong_input_is_explained_in_one_sentence(tool, devkit, tmp_path, capsys):
     for arguments, message in (
         ([devkit, devkit], 'is the full devkit itself'),
         ([devkit, tmp_path / 'out', '--quality', '100'], '--quality must be'),
@@ -119,10 +119,10 @@ def objects_of(path):
 
 
 @pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
-def test_on_itself_lists_and_tags_come_out_the_same_and_nearly_all_masks(
+def test_rebuilding_from_itself_keeps_lists_and_tags_and_nearly_all_masks(
     mini, tmp_path, monkeypatch
 ):
-    """All tags and lists; objects of 97 % of the images, of which every tenth is looked at."""
+    """All tags and lists; objects of 97 % of the images, of which every tenth is compared."""
     source = Path(os.environ['VOC12MINI_ROOT']) / 'VOCdevkit' / 'VOC2012'
     splits = {split: list(names) for split, names in mini.read_names().items()}
     for split, names in splits.items():

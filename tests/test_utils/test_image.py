@@ -19,7 +19,7 @@ def test_every_kind_becomes_colour_in_the_size_of_its_header(tmp_path, name):
     img = read_image(path)
     assert img.dtype == np.uint8
     assert img.flags['C_CONTIGUOUS']
-    assert img.shape == ((WIDTH, HEIGHT, 3) if 'turned' in name else (HEIGHT, WIDTH, 3))
+    assert img.shape == ((WIDTH, HEIGHT, 3) if 'rotated' in name else (HEIGHT, WIDTH, 3))
     assert image_size(path) == img.shape[:2]
 
 
@@ -28,7 +28,7 @@ def test_lossless_images_come_back_pixel_by_pixel(tmp_path, name):
     np.testing.assert_array_equal(read_image(image_kinds.make(tmp_path, name)), BGR)
 
 
-@pytest.mark.parametrize('name', ['colour.jpg', 'grey.jpg', 'turned.jpg', 'palette.png'])
+@pytest.mark.parametrize('name', ['colour.jpg', 'grey.jpg', 'rotated.jpg', 'palette.png'])
 def test_common_images_are_decoded_as_by_opencv(tmp_path, name):
     path = image_kinds.make(tmp_path, name)
     np.testing.assert_array_equal(read_image(path), cv2.imread(str(path)))
@@ -50,7 +50,7 @@ def test_transparent_pixels_are_blended_with_white(tmp_path):
     pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / 'a.png')
     assert read_image(tmp_path / 'a.png').tolist() == [[[30, 20, 10], [255, 255, 255]]]
-    hole = read_image(image_kinds.make(tmp_path, 'palette_hole.png'))
+    hole = read_image(image_kinds.make(tmp_path, 'palette_transparent.png'))
     whole = read_image(image_kinds.make(tmp_path, 'palette.png'))
     changed = (hole != whole).any(axis=2)
     assert 0 < changed.sum() < changed.size

@@ -54,13 +54,13 @@ def test_each_image_gets_a_picture(tmp_path, outputs):
     assert model.calls == 1
 
 
-def test_a_model_that_explains_nothing_is_painted_too(tmp_path, outputs):
+def test_a_model_without_evidence_is_painted_too(tmp_path, outputs):
     hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'))
     hook.after_test_iter(make_runner(nn.Identity()), 0, {}, outputs)
     assert painted(tmp_path / 'out') == ['a.png', 'b.png']
 
 
-def test_as_many_images_are_painted_as_asked_for(tmp_path, outputs):
+def test_no_more_images_are_painted_than_requested(tmp_path, outputs):
     hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'), max_images=1)
     model = Explaining()
     hook.after_test_iter(make_runner(model), 0, {}, outputs)
@@ -69,7 +69,7 @@ def test_as_many_images_are_painted_as_asked_for(tmp_path, outputs):
     assert model.calls == 1
 
 
-def test_nothing_is_painted_unless_asked_nor_after_the_first_set(tmp_path, outputs):
+def test_nothing_is_painted_by_default_or_after_the_first_data_set(tmp_path, outputs):
     model = Explaining()
     CascadeVisualizationHook().after_test_iter(make_runner(model), 0, {}, outputs)
     hook = CascadeVisualizationHook(draw=True, out_dir=str(tmp_path / 'out'))

@@ -6,12 +6,19 @@ from PIL import Image
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.structures import Evidence, Maps
-from mmlabelpenet.visualization import Canvas, Look, compose_panels, save_picture
-from mmlabelpenet.visualization.canvas import OVERSAMPLING, ink_on
+from mmlabelpenet.visualization import (
+    Canvas,
+    Panel,
+    Style,
+    arrange_panels,
+    compose_panels,
+    save_picture,
+)
+from mmlabelpenet.visualization.canvas import OVERSAMPLING, text_colour_on
 from mmlabelpenet.visualization.panels import GAP, HEADER, shown_classes
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
-LOOK = Look(('cat', 'dog'), (RED, BLUE), panel_width=80)
+STYLE = Style(('cat', 'dog'), (RED, BLUE), panel_width=80)
 WHITE = np.full((40, 80, 3), 255, dtype=np.uint8)
 
 
@@ -55,47 +62,52 @@ def panel_of(picture, index):
     return picture[HEADER : HEADER + 40, left : left + 80].astype(int)
 
 
-def test_all_panels_stand_side_by_side_with_equal_widths():
-    picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence(), make_instances())
+def test_all_panels_are_in_one_row_with_equal_widths():
+    picture = compose_panels(
+        WHITE, make_instances(), STYLE, make_full_evidence(), make_instances()
+    )
     assert picture.shape == (HEADER + 40 + GAP, GAP + 7 * (80 + GAP), 3)
     assert np.array_equal(panel_of(picture, 0), WHITE)
 
 
-def test_panels_can_stand_in_rows():
-    look = Look(LOOK.classes, LOOK.palette, panel_width=80, columns=4)
-    picture = compose_panels(WHITE, make_instances(), look, make_full_evidence(), make_instances())
-    assert picture.shape == (2 * (HEADER + 40 + GAP), GAP + 4 * (80 + GAP), 3)
+def test_panels_can_be_arranged_in_rows():
+    low, high = (Panel('a', 'b', Image.new('RGB', (80, side), 'red')) for side in (40, 60))
+    picture = arrange_panels([[low] * 4, [low, high, low]])
+    assert picture.shape == (2 * (HEADER + GAP) + 40 + 60, GAP + 4 * (80 + GAP), 3)
+    second = picture[2 * HEADER + GAP + 40 :]
+    assert (second[:60, 2 * GAP + 80 : 2 * GAP + 160] == RED).all()
+    assert (second[40:60, GAP : GAP + 80] == 255).all()
 
 
 def test_without_evidence_image_and_result_remain():
-    picture = compose_panels(WHITE, make_instances(), LOOK)
+    picture = compose_panels(WHITE, make_instances(), STYLE)
     assert picture.shape[1] == GAP + 2 * (80 + GAP)
 
 
 def test_attention_is_cut_to_the_image_and_to_tagged_classes():
-    picture = compose_panels(WHITE, make_instances(), LOOK, make_full_evidence())
+    picture = compose_panels(WHITE, make_instances(), STYLE, make_full_evidence())
     attention = panel_of(picture, 2)
     redness = attention[..., 0] - attention[..., 2]
-    # cell (2, 2) of stride 8 is centred on (20, 20); class 1 is warm but not tagged
+    # cell (2, 2) of stride 8 is centred on (20, 20); class 1 has attention but no tag
     assert np.unravel_index(redness.argmax(), redness.shape) == pytest.approx((20, 20), abs=1)
     assert redness[20, 20] > 100
     assert np.abs(redness[:, 60:]).max() == 0
 
 
 @pytest.mark.parametrize('as_rles', [False, True])
-def test_a_mask_is_painted_where_it_is(as_rles):
+def test_a_mask_is_painted_at_its_place(as_rles):
     instances = make_instances()
     if as_rles:
         columns = np.asfortranarray(instances.masks.numpy().transpose(1, 2, 0).astype(np.uint8))
         instances = make_instances(masks=False)
         instances.masks = mask_api.encode(columns)
-    result = panel_of(compose_panels(WHITE, instances, LOOK), 1)
+    result = panel_of(compose_panels(WHITE, instances, STYLE), 1)
     assert result[24, 25, 0] - result[24, 25, 2] > 100
     assert result[36, 60].tolist() == [255, 255, 255]
 
 
 def test_predictions_below_the_threshold_are_not_painted():
-    result = panel_of(compose_panels(WHITE, make_instances(score=0.29), LOOK), 1)
+    result = panel_of(compose_panels(WHITE, make_instances(score=0.29), STYLE), 1)
     assert np.array_equal(result, WHITE)
 
 
@@ -109,14 +121,14 @@ def test_no_instances_no_proposals_no_tags(masks):
         pseudo_instances=nothing,
         instance_stride=8,
     )
-    picture = compose_panels(WHITE, nothing, LOOK, evidence, nothing)
+    picture = compose_panels(WHITE, nothing, STYLE, evidence, nothing)
     assert np.array_equal(panel_of(picture, 0), WHITE)
 
 
-def test_boxes_beyond_the_image_and_labels_in_corners_are_kept_inside():
+def test_boxes_and_labels_are_clipped_to_the_image():
     instances = make_instances(masks=False)
     instances.bboxes = torch.tensor([[70.0, -5.0, 500.0, 500.0]])
-    result = panel_of(compose_panels(WHITE, instances, LOOK), 1)
+    result = panel_of(compose_panels(WHITE, instances, STYLE), 1)
     assert (result[2, :, 2] < 128).sum() > 10
 
 
@@ -134,15 +146,15 @@ def test_heat_maps_mix_their_colours():
     assert np.asarray(canvas.finish())[20, 40].tolist() == pytest.approx([127, 0, 127], abs=1)
 
 
-def test_a_canvas_paints_larger_and_shrinks():
+def test_a_canvas_is_painted_at_a_larger_scale():
     canvas = Canvas(WHITE, width=100)
     assert canvas.image.size == (100 * OVERSAMPLING, 50 * OVERSAMPLING)
     assert canvas.finish().size == (100, 50)
 
 
 def test_text_is_readable_on_any_colour():
-    assert ink_on((255, 255, 0)) == (20, 20, 20)
-    assert ink_on((0, 0, 128)) == (255, 255, 255)
+    assert text_colour_on((255, 255, 0)) == (20, 20, 20)
+    assert text_colour_on((0, 0, 128)) == (255, 255, 255)
 
 
 def test_a_picture_is_written_whole(tmp_path):

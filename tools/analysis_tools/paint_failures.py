@@ -1,4 +1,4 @@
-"""Paint a page of typical failures of a checkpoint: a row for each kind, the surest first.
+"""Paint a page of typical failures of a checkpoint: a row for each kind, by falling score.
 
 Example:
     python tools/analysis_tools/paint_failures.py CONFIG CHECKPOINT --out failures.png
@@ -7,24 +7,22 @@ Example:
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import mmcv
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.fileio import get
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
 from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.utils import UserError, register_all_modules
-from mmlabelpenet.visualization import Look, save_picture
-from mmlabelpenet.visualization.canvas import Canvas, font
+from mmlabelpenet.utils import UserError, read_image, register_all_modules
+from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
 
 KINDS = {
     'part': 'part of the object',
@@ -35,9 +33,8 @@ KINDS = {
     'duplicate': 'duplicate',
     'background': 'background',
 }
-GAP, HEADER, INK = 14, 30, (32, 32, 32)
-# A true object's outline, to be seen on dark and on light images.
-TRUE = (((20, 20, 20), 5), ((255, 255, 255), 2))
+# Colour and width of a ground-truth object's outline, visible on dark and on light images.
+GROUND_TRUTH_LINES = (((20, 20, 20), 5), ((255, 255, 255), 2))
 
 
 @dataclass
@@ -46,10 +43,10 @@ class Failure:
 
     Attributes:
         kind: Key of ``KINDS``.
-        score: Of the prediction at fault; of a missed object the share of the image that it fills.
-        sample: The image's sample with prediction and truth.
-        prediction: Index of the prediction at fault; -1 for a missed object.
-        target: Index of the true object; -1 where none is meant.
+        score: Of the responsible prediction; for a missed object its fraction of the image.
+        sample: The image's sample with prediction and ground truth.
+        prediction: Index of the responsible prediction; -1 for a missed object.
+        target: Index of the ground-truth object; -1 if there is none.
     """
 
     kind: str
@@ -84,11 +81,11 @@ def predict(cfg: Config, checkpoint: str) -> tuple[list, Mapping]:
 
 
 def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
-    """All failures, judged as :class:`ErrorTaxonomyMetric` does.
+    """Find all failures, classified as by :class:`ErrorTaxonomyMetric`.
 
     Args:
-        samples: With prediction and truth.
-        meta: Of the data set.
+        samples: With prediction and ground truth.
+        meta: Meta information of the data set.
     """
     metric = ErrorTaxonomyMetric()
     metric.dataset_meta = dict(meta)
@@ -113,35 +110,34 @@ def find_failures(samples: Sequence, meta: Mapping) -> list[Failure]:
     return failures
 
 
-def paint(failure: Failure, look: Look) -> Image.Image:
-    """The image with the true object outlined in white and the prediction at fault in colour."""
+def paint(failure: Failure, style: Style) -> Image.Image:
+    """Outline the ground-truth object in white and the responsible prediction in colour."""
     sample = failure.sample
-    photo = mmcv.imfrombytes(get(sample.img_path), channel_order='rgb')
-    size = photo.shape[:2]
-    canvas = Canvas(photo, look.panel_width)
+    image = read_image(sample.img_path)[..., ::-1]
+    size = image.shape[:2]
+    canvas = Canvas(image, style.panel_width)
     if failure.target >= 0:
         box = np.asarray(sample.gt_instances.bboxes[failure.target], dtype=float)[None]
-        for colour, line in TRUE:
+        for colour, line in GROUND_TRUTH_LINES:
             canvas.paint_boxes(box, size, [colour], line=line)
     if failure.prediction >= 0:
         one: InstanceData = sample.pred_instances[[failure.prediction]]
-        colour = look.colour(int(one.labels[0]))
+        label, box = int(one.labels[0]), one.bboxes.numpy()
         if 'masks' in one:
-            canvas.paint_mask(np.asarray(one.masks[0]), colour)
-        box = one.bboxes.numpy()
-        canvas.paint_boxes(box, size, [colour], line=2)
-        text = f'{look.classes[int(one.labels[0])]} {failure.score:.2f}'
-        canvas.paint_label(text, box[0], size, colour)
+            canvas.paint_mask(np.asarray(one.masks[0]), style.colour(label))
+        canvas.paint_boxes(box, size, [style.colour(label)], line=2)
+        text = f'{style.classes[label]} {failure.score:.2f}'
+        canvas.paint_label(text, box[0], size, style.colour(label))
     return canvas.finish()
 
 
-def compose(failures: Sequence[Failure], look: Look, columns: int) -> np.ndarray:
-    """A row of images for each kind of failure that there is.
+def compose(failures: Sequence[Failure], style: Style, columns: int) -> np.ndarray:
+    """Paint a row of images for each kind of failure that occurs.
 
     Args:
         failures: Of all images.
-        look: Names, colours and the width of an image.
-        columns: Images of each kind, of different images, by falling score.
+        style: Names, colours and the width of an image.
+        columns: Number of images of each kind: different images, by falling score.
 
     Returns:
         [h, w, 3] uint8 RGB.
@@ -149,37 +145,33 @@ def compose(failures: Sequence[Failure], look: Look, columns: int) -> np.ndarray
     Raises:
         UserError: If there is no failure.
     """
-    rows: dict[str, list[Image.Image]] = {}
-    for kind in KINDS:
-        ranked = sorted((f for f in failures if f.kind == kind), key=lambda f: -f.score)
-        apart = list({f.sample.img_path: f for f in reversed(ranked)}.values())[::-1]
-        if apart:
-            rows[kind] = [paint(failure, look) for failure in apart[:columns]]
-    if not rows:
+    rows = []
+    for kind, title in KINDS.items():
+        ranked = sorted((f for f in failures if f.kind == kind), key=lambda f: f.score)
+        # Of each image the failure with the highest score.
+        best = {f.sample.img_path: f for f in ranked}.values()
+        shown = sorted(best, key=lambda f: -f.score)[:columns]
+        titles = [f'{title} ({len(ranked)})', *[''] * columns]
+        rows.append(
+            [
+                Panel(t, Path(f.sample.img_path).stem, paint(f, style))
+                for t, f in zip(titles, shown)
+            ]
+        )
+    if not any(rows):
         raise UserError('There is no failure to paint: this checkpoint finds every object.')
-    counts = {kind: sum(f.kind == kind for f in failures) for kind in rows}
-    heights = [max(image.height for image in images) for images in rows.values()]
-    width = GAP + columns * (look.panel_width + GAP)
-    page = Image.new('RGB', (width, sum(heights) + len(rows) * (HEADER + GAP)), 'white')
-    draw, top = ImageDraw.Draw(page), 0
-    for (kind, images), height in zip(rows.items(), heights):
-        title = f'{KINDS[kind]} ({counts[kind]})'
-        draw.text((GAP, top + HEADER / 2 + 4), title, fill=INK, font=font(15, True), anchor='lm')
-        for column, image in enumerate(images):
-            page.paste(image, (GAP + column * (look.panel_width + GAP), top + HEADER))
-        top += HEADER + height + GAP
-    return np.asarray(page)
+    return arrange_panels([row for row in rows if row])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Predict, judge, paint."""
+    """Predict, classify the errors and paint them."""
     args = parse_args(argv)
     register_all_modules()
     cfg = load_config(args)
     samples, meta = predict(cfg, args.checkpoint)
     failures = find_failures(samples, meta)
-    look = Look(meta['classes'], meta['palette'], panel_width=args.width)
-    save_picture(compose(failures, look, args.columns), args.out)
+    style = Style(meta['classes'], meta['palette'], panel_width=args.width)
+    save_picture(compose(failures, style, args.columns), args.out)
     print(args.out)
 
 

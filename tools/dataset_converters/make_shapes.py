@@ -1,4 +1,4 @@
-"""Generate the Shapes data set: images of textured shapes in VOC devkit layout."""
+"""Generate the Shapes data set: images of textured shapes in the layout of a VOC devkit."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from mmlabelpenet.testing import make_shapes
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', default='data/shapes/Shapes', help='folder to make')
-    parser.add_argument('--num-train', type=int, default=160, help='photos to train on')
-    parser.add_argument('--num-val', type=int, default=60, help='photos to test on')
-    parser.add_argument('--seed', type=int, default=0, help='another seed, other photos')
+    parser.add_argument('--out', default='data/shapes/Shapes', help='folder to create')
+    parser.add_argument('--num-train', type=int, default=160, help='training photos')
+    parser.add_argument('--num-val', type=int, default=60, help='test photos')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the photos')
     parser.add_argument(
         '--image-size',
         type=int,
@@ -26,7 +26,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Generate, unless it is there already.
+    """Generate the data set, unless it exists already.
 
     Args:
         argv: Arguments of the command line without the program; None reads ``sys.argv``.
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = parse_args(argv)
     made = make_shapes(args.out, args.num_train, args.num_val, args.seed, tuple(args.image_size))
-    count = f'{args.num_train} + {args.num_val} photos'
-    print(f'{args.out}: made {count}' if made else f'{args.out}: {count} are there already')
+    verb = 'made' if made else 'found'
+    print(f'{args.out}: {verb} {args.num_train} + {args.num_val} photos')
 
 
 if __name__ == '__main__':

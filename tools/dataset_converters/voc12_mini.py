@@ -1,10 +1,10 @@
 """Rebuild voc12-mini from a full VOC 2012 devkit, by the list of names in voc12_mini.txt.
 
-1,009 images to learn from and 240 to test on, all of VOC 2012's segmentation `val`. Images are
-saved again as JPEG, objects marked difficult are left out of the XML files, and tags name the
-classes that the masks hold (the list says where they do not). Masks of objects are VOC's own, or
-with `--objects derived` parted as they were for the split that this project's figures come from:
-pieces of the class mask, joined where they lie in one box.
+It has 1,009 training and 240 test images, all from VOC 2012's segmentation `val`. Images are
+saved again as JPEG, difficult objects are left out of the XML files, and the tags are the classes
+in the masks (except where the list says otherwise). Object masks are those of VOC, or with
+`--objects derived` those of the split that this project's figures were measured on: connected
+components of the class mask, merged if they lie in the same box.
 
 Example:
     python tools/dataset_converters/voc12_mini.py data/VOCdevkit/VOC2012 \
@@ -35,8 +35,9 @@ from mmlabelpenet.utils import UserError, atomic_path, read_image
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 NAMES = Path(__file__).with_suffix('.txt')
-# A piece belongs to a box that holds half of it, give or take some pixels; smaller objects go.
-MARGIN, LEAST_SHARE, LEAST_AREA = 3, 0.5, 20
+# A component belongs to a box, enlarged by the margin, that contains this fraction of it; smaller
+# objects are removed.
+MARGIN, MIN_FRACTION, MIN_AREA = 3, 0.5, 20
 
 Box = tuple[int, int, int, int, int]
 
@@ -47,23 +48,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('devkit', help='VOC 2012, e.g. data/VOCdevkit/VOC2012')
-    parser.add_argument('out', help='devkit to make; a folder VOC2012')
+    parser.add_argument('out', help='devkit to create; a folder VOC2012')
     parser.add_argument('--quality', type=int, default=85, help='of the JPEGs; 0 copies them')
     parser.add_argument('--objects', choices=['official', 'derived'], default='official')
     return parser.parse_args(argv)
 
 
 def read_names() -> dict[str, dict[str, set[str]]]:
-    """By split the images, each with the classes that its tags lack although its mask has them."""
+    """Read by split the images, each with the classes of its mask that are missing in its tags."""
     splits: dict[str, dict[str, set[str]]] = {}
     for line in NAMES.read_text(encoding='utf-8').splitlines():
-        name, split, *without = line.split()
-        splits.setdefault(split, {})[name] = {one.removeprefix('-') for one in without}
+        name, split, *missing = line.split()
+        splits.setdefault(split, {})[name] = {one.removeprefix('-') for one in missing}
     return splits
 
 
 def boxes_of(root: ET.Element) -> list[Box]:
-    """Objects of an annotation as (class value, x1, y1, x2, y2), in VOC's own pixels."""
+    """List the objects of an annotation as (class value, x1, y1, x2, y2), in VOC's pixels."""
     corners = ('xmin', 'ymin', 'xmax', 'ymax')
     return [
         (
@@ -75,23 +76,23 @@ def boxes_of(root: ET.Element) -> list[Box]:
 
 
 def best_box(piece: np.ndarray, value: int, boxes: Sequence[Box]) -> int | None:
-    """Place of the box of its class that holds most of a piece, of equal ones the smallest."""
+    """Find the box of its class that contains most of a component, of equal ones the smallest."""
     rows, columns = np.nonzero(piece)
     found = []
-    for place, (of_class, x1, y1, x2, y2) in enumerate(boxes):
+    for index, (of_class, x1, y1, x2, y2) in enumerate(boxes):
         inside = (columns >= x1 - MARGIN) & (columns <= x2 + MARGIN)
         inside &= (rows >= y1 - MARGIN) & (rows <= y2 + MARGIN)
-        if of_class == value and inside.mean() >= LEAST_SHARE:
-            found.append((inside.mean(), -(x2 - x1 + 1) * (y2 - y1 + 1), -place))
+        if of_class == value and inside.mean() >= MIN_FRACTION:
+            found.append((inside.mean(), -(x2 - x1 + 1) * (y2 - y1 + 1), -index))
     return -max(found)[2] if found else None
 
 
-def part_objects(classes: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
-    """Part a class map into objects: its pieces, joined where they lie in one box.
+def split_objects(classes: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """Split a class mask into objects: its components, merged if they lie in the same box.
 
     Args:
         classes: [H, W] uint8, 0 = background, class c -> c + 1, 255 = void.
-        boxes: Objects as :func:`boxes_of` gives them.
+        boxes: Objects from :func:`boxes_of`.
 
     Returns:
         [H, W] uint8: objects from 1 on by rising class, 255 = void.
@@ -99,32 +100,27 @@ def part_objects(classes: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     objects = np.where(classes == VOID, VOID, 0).astype(np.uint8)
     count = 0
     for value in np.unique(classes[(classes > 0) & (classes < VOID)]):
-        pieces = ndimage.label(classes == value)[0]
+        pieces, number = ndimage.label(classes == value)
         groups: dict[object, list[int]] = {}
-        for piece, where in enumerate(ndimage.find_objects(pieces), start=1):
-            top, left = where[0].start, where[1].start
-            shifted = [
-                (of_class, x1 - left, y1 - top, x2 - left, y2 - top)
-                for of_class, x1, y1, x2, y2 in boxes
-            ]
-            place = best_box(pieces[where] == piece, value, shifted)
-            groups.setdefault(('piece', piece) if place is None else place, []).append(piece)
+        for piece in range(1, number + 1):
+            index = best_box(pieces == piece, value, boxes)
+            groups.setdefault(('piece', piece) if index is None else index, []).append(piece)
         for members in groups.values():
             mask = np.isin(pieces, members)
-            if mask.sum() >= LEAST_AREA:
+            if mask.sum() >= MIN_AREA:
                 count += 1
                 objects[mask] = count
     return objects
 
 
 def classes_in(classes: np.ndarray, objects: np.ndarray) -> set[str]:
-    """Names of the classes that objects have."""
+    """List the names of the objects' classes."""
     values = np.unique(classes[(objects > 0) & (objects < VOID)])
     return {CLASSES[value - 1] for value in values if 0 < value < VOID}
 
 
 def clean_annotation(root: ET.Element, classes: np.ndarray, objects: np.ndarray) -> ET.Element:
-    """Leave difficult objects out; where none is left, the boxes of the masks take their place."""
+    """Remove difficult objects; if none is left, add the boxes of the masks instead."""
     kept = [obj for obj in root.iterfind('object') if obj.findtext('difficult') != '1']
     for obj in list(root.iterfind('object')):
         root.remove(obj)
@@ -138,7 +134,7 @@ def clean_annotation(root: ET.Element, classes: np.ndarray, objects: np.ndarray)
 
 
 def save_image(source: Path, target: Path, quality: int) -> None:
-    """Copy an image, or save it again as JPEG."""
+    """Copy an image, or save it again as JPEG with a quality."""
     with atomic_path(target) as temporary:
         if quality:
             Image.fromarray(read_image(source)[..., ::-1]).save(temporary, quality=quality)
@@ -162,7 +158,7 @@ def convert_image(name: str, devkit: Path, out: Path, quality: int, official: bo
     except (OSError, ET.ParseError, ValueError) as error:
         raise UserError(f'{path} is no VOC annotation ({error}): unpack VOC 2012 again.') from None
     classes = read_mask(devkit / 'SegmentationClass' / f'{name}.png')
-    derived = part_objects(classes, boxes)
+    derived = split_objects(classes, boxes)
     objects = read_mask(devkit / 'SegmentationObject' / f'{name}.png') if official else derived
     save_image(devkit / 'JPEGImages' / f'{name}.jpg', out / 'JPEGImages' / f'{name}.jpg', quality)
     write_masks(out, name, classes, objects)
@@ -184,12 +180,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 0 <= args.quality <= 95:
         raise UserError('--quality must be from 0 (copy) to 95.')
     if out.resolve() == devkit.resolve():
-        raise UserError(f'{out} is the full devkit itself: name another folder.')
+        raise UserError(f'{out} is the full devkit itself: choose another folder.')
     for split, names in read_names().items():
         tags = {
             name: convert_image(name, devkit, out, args.quality, args.objects == 'official')
-            - without
-            for name, without in tqdm(names.items(), desc=split, unit='photo')
+            - missing
+            for name, missing in tqdm(names.items(), desc=split, unit='photo')
         }
         print(f'{len(names)} photos in {write_lists(out, split, tags, CLASSES)}')
 

@@ -12,12 +12,12 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import (
     FORMATS,
-    Match,
     exceeds,
     image_proposal_path,
     match_images,
@@ -50,17 +50,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def require_fit(
-    match: Match, infos: Sequence[Mapping], sizes: Mapping[int, tuple[int, int]]
+    found: Mapping[int, np.ndarray],
+    infos: Sequence[Mapping],
+    sizes: Mapping[int, tuple[int, int]],
 ) -> None:
     """Make sure that boxes lie in their images: VOC 2007 and 2012 have images of the same names.
 
     Raises:
         UserError: If those of more than a tenth of the images do not.
     """
-    wrong = [index for index, boxes in match.boxes.items() if exceeds(boxes, sizes[index])]
-    if len(wrong) > len(match.boxes) / 10:
+    wrong = [index for index, boxes in found.items() if exceeds(boxes, sizes[index])]
+    if len(wrong) > len(found) / 10:
         raise UserError(
-            f'Boxes of {len(wrong)} of {len(match.boxes)} photos exceed them (such as '
+            f'Boxes of {len(wrong)} of {len(found)} photos exceed them (such as '
             f'{infos[wrong[0]]["img_path"]}): they are of another data set or --format.'
         )
 
@@ -80,19 +82,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = read_config(args.config, args.cfg_options)
     root = args.out or cfg.get('proposal_root', 'data/proposals')
     infos = images_of(cfg, args.split)
-    match = match_images(read_foreign(args.source, args.format), infos)
-    sizes = {index: image_size(infos[index]['img_path']) for index in match.boxes}
-    require_fit(match, infos, sizes)
+    found, missing = match_images(read_foreign(args.source, args.format), infos)
+    sizes = {index: image_size(infos[index]['img_path']) for index in found}
+    require_fit(found, infos, sizes)
     count = 0
-    for index, boxes in tqdm(match.boxes.items(), desc='import', unit='photo'):
+    for index, boxes in tqdm(found.items(), desc='import', unit='photo'):
         proposals = to_proposals(boxes, sizes[index], args.format, args.max_num)
         write_proposals(image_proposal_path(root, infos[index]), proposals)
         count += len(proposals)
-    print(f'{len(match.boxes)} photos, {count / len(match.boxes):.0f} boxes each, in {Path(root)}')
-    if match.missing:
+    print(f'{len(found)} photos, {count / len(found):.0f} boxes each, in {Path(root)}')
+    if missing:
         print(
-            f'{len(match.missing)} photos of the data set have none in {args.source}, such as '
-            f'{match.missing[0]}'
+            f'{len(missing)} photos of the data set have none in {args.source}, such as '
+            f'{missing[0]}'
         )
 
 

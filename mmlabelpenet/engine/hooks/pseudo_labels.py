@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.utils import in_evaluation, read_image, unwrap_model
-from mmlabelpenet.visualization import Look, compose_panels, save_picture, truth_of
+from mmlabelpenet.visualization import Style, compose_panels, ground_truth_of, save_picture
 
 
 @HOOKS.register_module()
@@ -100,12 +100,12 @@ class PseudoLabelHook(Hook):
 
     def _paint(self, runner: Runner, model: LabelPEnet, batch: dict, outputs: list) -> None:
         meta = self.loader.dataset.metainfo if self.loader is not None else {}
-        look = Look(meta['classes'], meta['palette'])
+        style = Style(meta['classes'], meta['palette'])
         folder = Path(runner.work_dir) / 'pseudo_labels' / f'epoch_{runner.epoch + 1}'
         for sample, evidence in zip(outputs, model.explain(batch)):
             image = read_image(sample.img_path)[..., ::-1]
             picture = compose_panels(
-                image, sample.pred_instances, look, evidence, truth_of(sample)
+                image, sample.pred_instances, style, evidence, ground_truth_of(sample)
             )
             save_picture(picture, folder / f'{Path(sample.img_path).stem}.png')
 

@@ -30,7 +30,7 @@ def maps():
     return classes, ids
 
 
-def test_each_box_takes_the_mask_of_its_class_that_it_overlaps_most(tmp_path):
+def test_each_box_gets_the_mask_of_its_class_with_the_largest_overlap(tmp_path):
     instances = [box([20, 5, 29, 14], 0), box([4, 2, 13, 11], 1), box([0, 0, 9, 9], 0, 1)]
     out = LoadTrueInstances()(results_of(tmp_path, instances, *maps()))
     assert out['gt_bboxes'].tensor.tolist() == [[20, 5, 30, 15], [4, 2, 14, 12]]
@@ -44,7 +44,7 @@ def test_each_box_takes_the_mask_of_its_class_that_it_overlaps_most(tmp_path):
 
 
 @pytest.mark.parametrize('label', [0, 1])
-def test_a_box_that_no_mask_fits_has_an_unknown_one(tmp_path, label):
+def test_a_box_without_a_matching_mask_has_an_unknown_one(tmp_path, label):
     far = [30, 0, 39, 4] if label == 0 else [20, 5, 29, 14]  # elsewhere, or of another class
     out = LoadTrueInstances()(results_of(tmp_path, [box(far, label)], *maps()))
     assert (out['gt_masks'].masks == 255).all()
@@ -52,7 +52,7 @@ def test_a_box_that_no_mask_fits_has_an_unknown_one(tmp_path, label):
     assert (bare['gt_masks'].masks == 255).all()
 
 
-def test_boxes_and_masks_are_turned_with_the_image(shapes):
+def test_boxes_and_masks_are_transformed_with_the_image(shapes):
     pipeline = [
         dict(type='LoadImageFromFile'),
         dict(type='LoadTrueInstances'),
@@ -69,7 +69,7 @@ def test_boxes_and_masks_are_turned_with_the_image(shapes):
             assert np.abs(bbox.numpy() - tight).max() <= 2
 
 
-def test_tags_alone_are_told(shapes):
+def test_tag_supervision_is_refused(shapes):
     dataset = ShapesDataset(shapes, pipeline=[])
     with pytest.raises(UserError, match="supervision='full'"):
         LoadTrueInstances()(dict(dataset[0], img_shape=(64, 64)))
