@@ -1,8 +1,6 @@
 """Trainings of a benchmark's rows: each piece done once, shared, resumed where it was cut."""
 
-import ast
 import copy
-import hashlib
 import json
 import os
 import shutil
@@ -12,112 +10,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
+from keys import PROPOSAL_SIDES, phases_of, training_key
 from mmengine.config import Config
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 from mmlabelpenet.apis.training import latest_checkpoint
-from mmlabelpenet.engine.loops import Phase, build_phases
 from mmlabelpenet.utils import UserError, atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Parts of the package that decide what a training gives, and what else decides what is measured.
-TRAINING_CODE = ('models', 'engine', 'datasets', 'structures')
-TESTING_CODE = ('evaluation', 'proposals')
-HAVE_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef)
-# Images to train on are searched smaller: fewer boxes, which each epoch looks at.
-PROPOSAL_SIDES = {'train': 333, 'val': 500}
-# Code that was seen to give the same bits as other code: what that has measured stays measured.
-SAME_CODE = Path(__file__).with_name('same_code.json')
-# Settings that change no result.
-IDLE = ('num_workers', 'persistent_workers', 'pin_memory', 'test_cfg', 'val_begin', 'val_interval')
-
-
-def digest(value: Any) -> str:
-    """Short name of a value that JSON can hold."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-@cache
-def code_digest(folders: tuple[str, ...]) -> str:
-    """Short name of the code in parts of the package, comments and docstrings left out.
-
-    Code that ``same_code.json`` tells to give the same results as other code has the name of that.
-    """
-    dumps = []
-    for folder in folders:
-        for path in sorted((REPOSITORY / 'mmlabelpenet' / folder).rglob('*.py')):
-            tree = ast.parse(path.read_text())
-            for node in ast.walk(tree):
-                if isinstance(node, HAVE_DOCSTRINGS) and ast.get_docstring(node) is not None:
-                    node.body = node.body[1:]
-            dumps.append(ast.dump(tree))
-    name, same = digest(dumps), json.loads(SAME_CODE.read_text())
-    while name in same:
-        name = same[name]['as']
-    return name
-
-
-def without(value: Any, names: Iterable[str]) -> Any:
-    """A copy of nested dicts and lists without some keys; folders of data by their names alone."""
-    if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if key not in names}
-        return {
-            key: Path(one).name if key == 'data_root' and one else without(one, names)
-            for key, one in kept.items()
-        }
-    return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
-
-
-def phases_of(cfg: Config) -> dict[str, Phase]:
-    """Phases of a config in the order in which they run."""
-    return build_phases(cfg.train_cfg.phases, cfg.train_cfg.get('order'))
-
-
-def training_key(cfg: Config, num_phases: int, processes: int) -> str:
-    """Name of what the first phases of a config give: alike where the results are.
-
-    Args:
-        cfg: The whole config.
-        num_phases: Phases that count.
-        processes: Of the training; its batches are so many times as large.
-    """
-    phases = list(phases_of(cfg).items())[:num_phases]
-    model = without(cfg.model.to_dict(), IDLE)
-    calibration = model['calibration']
-    if calibration.get('mode') == 'off':
-        model.pop('attention_scales', None)  # images are seen at one size then
-    if all(phase.stages == ('classification',) for _, phase in phases):
-        # The classifier does not see what is made of its scores.
-        del model['calibration']
-        for name in ('score_proposals', 'energy_threshold'):
-            model['cascade']['classification'].pop(name, None)
-    elif calibration.get('mode') == 'full' and not any(phase.alternate for _, phase in phases):
-        # Without a step backward the two modes are one.
-        calibration['mode'] = 'forward'
-        for name in ('validation', 'merging'):
-            calibration.pop(name, None)
-    if not any('segmentation' in phase.stages for _, phase in phases):
-        # What module 4 will learn from, and how, changes nothing before.
-        for stage, name in (('refinement', 'hand_on_fitted'), ('segmentation', 'teaching')):
-            (model['cascade'].get(stage) or {}).pop(name, None)
-    return digest(
-        dict(
-            code=code_digest(TRAINING_CODE),
-            model=model,
-            phases=[(name, asdict(phase)) for name, phase in phases],
-            cached=cfg.train_cfg.get('feature_cache') is not None,
-            loader=without(cfg.train_dataloader.to_dict(), IDLE),
-            optimiser=cfg.optim_wrapper.to_dict(),
-            statistics=cfg.default_hooks.get('feature_statistics'),
-            processes=processes,
-        )
-    )
 
 
 @dataclass

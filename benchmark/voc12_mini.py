@@ -15,23 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keys import IDLE, PLACES, code_digest, data_digest, digest, phases_of, without
 from mmengine.config import Config
 from report import write_report
-from trainings import (
-    REPOSITORY,
-    TESTING_CODE,
-    Trainings,
-    code_digest,
-    device_name,
-    devices,
-    digest,
-    dump_config,
-    launch,
-    phases_of,
-    without,
-)
+from trainings import REPOSITORY, Trainings, device_name, devices, dump_config, launch
 
 from mmlabelpenet.apis import run_command
+from mmlabelpenet.evaluation import evaluation_sets
 from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 
 ABLATIONS = 'configs/label_penet/ablations/'
@@ -147,15 +137,22 @@ def tested_stage(cfg: Config) -> str:
     return cfg.model.get('test_cfg', {}).get('stage', last)
 
 
+def metrics_of(cfg: Config) -> list[str]:
+    """Short names of the figures of a config's test images."""
+    masks = tested_stage(cfg) in ('refinement', 'segmentation')
+    return ['bbox', 'image', 'errors', *(['segm', 'semseg'] if masks else [])]
+
+
 def measuring_key(trainings: Trainings, cfg: Config) -> str:
-    """Name of what a row measures: alike where code, training and test are."""
-    idle = ('num_workers', 'persistent_workers')
+    """Key of the figures of a row, from its training and its test."""
+    sets = [dict(one) for one in evaluation_sets(cfg, [*metrics_of(cfg), 'corloc'])]
+    settings = dict(model=cfg.model.to_dict(), sets=without(sets, IDLE + PLACES))
     return digest(
         dict(
+            settings,
             training=trainings.key(cfg),
-            code=code_digest(TESTING_CODE),
-            model=without(cfg.model.to_dict(), ()),
-            loaders=[without(cfg[f'{x}_dataloader'].to_dict(), idle) for x in ('test', 'corloc')],
+            code=code_digest([settings, 'MultiSetTestLoop']),
+            data=[data_digest(one['dataloader'].dataset) for one in sets],
         )
     )
 
@@ -184,10 +181,8 @@ def measure(cfg: Config, checkpoint: str, folder: Path, processes: int) -> dict[
         All figures by name; null where one does not exist.
     """
     stage = tested_stage(cfg)
-    masks = stage in ('refinement', 'segmentation')
-    names = ['bbox', 'image', 'errors', *(['segm', 'semseg'] if masks else [])]
     cfg.model.setdefault('test_cfg', {})['stage'] = stage
-    metrics = _test(cfg, checkpoint, folder / 'val', names, processes)
+    metrics = _test(cfg, checkpoint, folder / 'val', metrics_of(cfg), processes)
     # Its boxes are those of the stage before; only the best box of a class counts.
     stage = 'detection' if stage == 'refinement' else stage
     cfg.model.test_cfg.stage = stage

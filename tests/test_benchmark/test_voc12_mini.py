@@ -174,28 +174,6 @@ def test_what_makes_a_training_another_one(place, modules):
     assert changed(1, **sizes, **off) == changed(1)
 
 
-def test_code_that_gives_the_same_bits_has_one_name(modules, tmp_path, monkeypatch):
-    trainings = modules[0]
-    monkeypatch.setattr(trainings, 'REPOSITORY', tmp_path)
-    monkeypatch.setattr(trainings, 'SAME_CODE', tmp_path / 'same.json')
-    code = tmp_path / 'mmlabelpenet/models/code.py'
-    code.parent.mkdir(parents=True)
-
-    def name_of(text, **same):
-        code.write_text(text)
-        (tmp_path / 'same.json').write_text(json.dumps(same))
-        trainings.code_digest.cache_clear()
-        return trainings.code_digest(('models',))
-
-    first = name_of('x = 1')
-    assert name_of('"""Of x."""\nx = 1  # one') == first
-    second, third = name_of('x = 2'), name_of('x = 3')
-    assert len({first, second, third}) == 3
-    same = {third: {'as': second, 'why': 'seen'}, second: {'as': first, 'why': 'seen'}}
-    assert name_of('x = 3', **same) == first
-    trainings.code_digest.cache_clear()
-
-
 def test_every_row_has_a_config(modules):
     bench = modules[1]
     rows = bench.find_rows(list(bench.GROUPS))
@@ -207,8 +185,9 @@ def test_every_row_has_a_config(modules):
         bench.find_rows(['Z'])
 
 
-def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
+def test_the_ladder_shares_its_pretraining(modules, benchmark_module, monkeypatch):
     trainings, bench, _ = modules
+    monkeypatch.setattr(benchmark_module('keys'), 'data_digest', lambda dataset: 'photos')
     rows = bench.find_rows(['full', 'ladder', 'mended'])
     configs = {row.name: row.config for row in rows}
     shared = trainings.Trainings('work', configs.values(), 2)

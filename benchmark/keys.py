@@ -1,0 +1,269 @@
+"""Keys of trainings and measurements: equal where code, options and data are equal."""
+
+import ast
+import copy
+import hashlib
+import json
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache, reduce
+from importlib.util import find_spec, resolve_name
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from mmlabelpenet import registry
+from mmlabelpenet.engine.loops import Phase, build_phases
+from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import register_all_modules
+
+# Images to train on are searched at a smaller size: each epoch reads all of their proposals.
+PROPOSAL_SIDES = {'train': 333, 'val': 500}
+# Definitions, and methods of classes, that change no result of a training: keeping maps on disk
+# (FeatureCache rounds them, and counts), and prediction.
+NOT_TRAINING = (
+    'DiskCache',
+    'require_known_transforms',
+    'LabelPEnet.predict',
+    'LabelPEnet._results',
+)
+# Settings of data loaders that change no result. Data are identified by content, not by place.
+IDLE = ('num_workers', 'persistent_workers', 'pin_memory')
+PLACES = (
+    'data_root',
+    'ann_file',
+    'tag_file',
+    'class_file',
+    'data_prefix',
+    'dataset_name',
+    'skip',
+)
+# Options of the model that some trainings do not read: for each condition on the model's config
+# and the phases the paths of the options.
+NOT_READ: tuple[tuple[Callable[[dict, Sequence[Phase]], bool], tuple[str, ...]], ...] = (
+    (
+        # Without calibration, images come at one scale.
+        lambda model, phases: model['calibration'].get('mode') == 'off',
+        ('attention_scales',),
+    ),
+    (
+        # The classifier does not depend on what is made of its scores.
+        lambda model, phases: all(phase.stages == ('classification',) for phase in phases),
+        (
+            'calibration',
+            'cascade.classification.score_proposals',
+            'cascade.classification.energy_threshold',
+        ),
+    ),
+    (
+        # Forward and full calibration differ in backward steps alone.
+        lambda model, phases: (
+            model['calibration'].get('mode') in ('forward', 'full')
+            and not any(phase.alternate for phase in phases)
+        ),
+        ('calibration.mode', 'calibration.validation', 'calibration.merging'),
+    ),
+    (
+        # Before stage 4 learns, its supervision does not matter.
+        lambda model, phases: not any('segmentation' in phase.stages for phase in phases),
+        ('cascade.refinement.hand_on_fitted', 'cascade.segmentation.teaching'),
+    ),
+)
+
+
+def digest(value: Any) -> str:
+    """Digest of a value that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def without(value: Any, names: Iterable[str]) -> Any:
+    """A copy of nested dicts and lists without some of the keys."""
+    if isinstance(value, dict):
+        return {key: without(one, names) for key, one in value.items() if key not in names}
+    return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
+
+
+def code_digest(
+    settings: Any, left_out: Sequence[str] = (), roots: Iterable[tuple[str, str]] = ()
+) -> str:
+    """Digest of the code that a part of a config executes.
+
+    The code is a set of definitions: the functions, classes and constants on the top level of the
+    package's modules. It holds the classes that ``settings`` names by their registered types, and
+    whatever these refer to: by a name, through any imports, or as a string by the registered name
+    of a class. The modules that hold the definitions, their order, and imports do not count, and
+    neither do comments, docstrings, annotations, and what an exception says.
+
+    Args:
+        settings: Nested dicts and lists.
+        left_out: Names of definitions, and ``'Class.method'``, that are not followed.
+        roots: Further definitions, (module, name).
+    """
+    words = re.findall(r'\w+', json.dumps(settings, default=str))
+    pending = [*roots, *(registered()[word] for word in words if word in registered())]
+    found: dict[tuple[str, str], str] = {}
+    while pending:
+        place = pending.pop()
+        if place not in found and place[1] not in left_out:
+            found[place], references = _read_definition(*place, tuple(left_out))
+            pending += references
+    return digest(sorted(filter(None, found.values())))
+
+
+@cache
+def registered() -> dict[str, tuple[str, str]]:
+    """Module and name of each registered class of the package, by its registered name."""
+    register_all_modules(init_default_scope=False)
+    return {
+        name: (one.__module__, one.__name__)
+        for registry_ in vars(registry).values()
+        if isinstance(registry_, Registry)
+        for name, one in registry_.module_dict.items()
+    }
+
+
+@cache
+def _definitions(module: str) -> dict[str, list[ast.stmt]]:
+    """Top-level statements of a module by each name that they bind."""
+    found = defaultdict(list)
+    for statement in ast.parse(Path(str(find_spec(module).origin)).read_text()).body:
+        nodes = list(ast.walk(statement))
+        names = [one.asname or one.name for one in nodes if isinstance(one, ast.alias)]
+        names += [one.id for one in nodes if isinstance(one, ast.Name) and _is_bound(one)]
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            names = [statement.name]
+        for name in names:
+            found[name].append(statement)
+    return found
+
+
+def _is_bound(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
+
+
+@cache
+def _read_definition(
+    module: str, name: str, left_out: tuple[str, ...]
+) -> tuple[str, list[tuple[str, str]]]:
+    """Text of a definition, empty for an import, and the definitions that it may refer to."""
+    text, references = '', []
+    for statement in _definitions(module).get(name, ()):
+        tree = _executed(statement, left_out)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                package = find_spec(module).parent
+                source = resolve_name('.' * node.level + (node.module or ''), package)
+                if source.split('.')[0] == module.split('.')[0] and source != registry.__name__:
+                    references += [
+                        (source, one.name)
+                        for one in node.names
+                        if node is not tree or name in (one.name, one.asname)
+                    ]
+            elif isinstance(node, ast.Name):
+                references.append((module, node.id))
+            elif isinstance(node, ast.Constant) and node.value in registered():
+                references.append(registered()[node.value])
+        if not isinstance(tree, ast.Import | ast.ImportFrom):
+            text += ast.unparse(tree)
+    return text, references
+
+
+def _executed(statement: ast.stmt, left_out: Sequence[str]) -> ast.stmt:
+    """A copy of a statement without what does not change results."""
+    tree = copy.deepcopy(statement)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            body = node.body[ast.get_docstring(node) is not None :]
+            node.body = [
+                one for one in body if f'{node.name}.{getattr(one, "name", "")}' not in left_out
+            ]
+            decorators = node.decorator_list
+            node.decorator_list = [
+                one for one in decorators if '.register_module(' not in ast.unparse(one)
+            ]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
+        elif isinstance(node, ast.Raise):
+            node.exc = node.cause = None
+    return tree
+
+
+def data_digest(dataset: Mapping) -> str:
+    """Digest of the data that a data set reads, wherever they lie.
+
+    These are, image by image, all that the data set knows of it (its name, tags, boxes, polygons),
+    the size of its file, and the content of its masks' files.
+
+    Args:
+        dataset: Config of the data set.
+    """
+    return _data_digest(json.dumps(without(dataset, ('pipeline',))))
+
+
+@cache
+def _data_digest(dataset: str) -> str:
+    data = DATASETS.build(json.loads(dataset))
+    return digest([_contents(data.get_data_info(index)) for index in range(len(data))])
+
+
+def _contents(info: dict) -> dict:
+    """What a data set knows of an image, with files in place of paths."""
+    paths = {key: Path(path) for key, path in info.items() if key.endswith('_path')}
+    files = {
+        key: (
+            path.name,
+            path.stat().st_size if key == 'img_path' else zlib.crc32(path.read_bytes()),
+        )
+        for key, path in paths.items()
+    }
+    return {**without(info, PLACES), **files}
+
+
+def phases_of(cfg: Config) -> dict[str, Phase]:
+    """Phases of a config in the order in which they run."""
+    return build_phases(cfg.train_cfg.phases, cfg.train_cfg.get('order'))
+
+
+def training_key(cfg: Config, num_phases: int, processes: int) -> str:
+    """Key of the weights after the first phases of a config.
+
+    Args:
+        cfg: The whole config.
+        num_phases: Phases that count.
+        processes: Of the training; its batches are so many times as large.
+    """
+    phases = dict(list(phases_of(cfg).items())[:num_phases])
+    model = without(cfg.model.to_dict(), ('test_cfg',))
+    dropped = [names for unread, names in NOT_READ if unread(model, list(phases.values()))]
+    for *parents, name in (path.split('.') for path in chain(*dropped)):
+        reduce(lambda part, parent: part.get(parent) or {}, parents, model).pop(name, None)
+    settings = dict(
+        model=model,
+        loader=without(cfg.train_dataloader.to_dict(), IDLE + PLACES),
+        optimiser=cfg.optim_wrapper.to_dict(),
+        statistics=cfg.default_hooks.get('feature_statistics'),
+        loop=cfg.train_cfg.type,
+    )
+    maker = ('mmlabelpenet.proposals', 'make_proposals')
+    return digest(
+        dict(
+            settings,
+            code=code_digest(settings, NOT_TRAINING, [maker]),
+            data=data_digest(cfg.train_dataloader.dataset),
+            phases=[(name, asdict(phase)) for name, phase in phases.items()],
+            cached=cfg.train_cfg.get('feature_cache') is not None,
+            proposals=PROPOSAL_SIDES,
+            processes=processes,
+        )
+    )
