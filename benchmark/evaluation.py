@@ -1,11 +1,11 @@
-"""What evaluating costs, and how closely it agrees with pycocotools and chainercv.
+"""Cost of evaluation, and its agreement with pycocotools and chainercv.
 
 Images, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
-follows the truth. Metrics are timed on masks that are RLE, as in a file; encoding the tensors
-that a model gives is timed apart. All runs on one core, so that CPU seconds are those of an
-idle machine. ``--agree`` compares figures on many small random sets;
-chainercv runs in an interpreter of its own, since it needs a NumPy before 1.24. ``--dump``
-writes such predictions for the images of a config, to time tools/analysis_tools/eval_metric.py.
+lies near the ground truth. Metrics are timed on masks as run lengths, as in a file; encoding the
+tensors that a model returns is timed apart. All runs on one core, so that CPU seconds are those of
+an idle machine. ``--agree`` compares figures on many small random sets; chainercv runs in an
+interpreter of its own, since it needs a NumPy before 1.24. ``--dump`` writes such predictions for
+the images of a config, to time tools/analysis_tools/eval_metric.py.
 
 Example:
     python benchmark/evaluation.py --images 240 --predictions 100
@@ -39,7 +39,8 @@ from mmlabelpenet.utils import atomic_path, register_all_modules
 
 CLASSES = tuple(f'class {label}' for label in range(20))
 IOU_THRS = (0.25, 0.5, 0.7, 0.75)
-# Runs where chainercv is; its GPU helper, which does not compile on Python 3.11, is left out.
+# Runs in chainercv's interpreter; its GPU helper, which does not compile on Python 3.11, is left
+# out.
 CHAINERCV = """
 import pickle, sys, types, warnings
 warnings.simplefilter('ignore')
@@ -64,16 +65,16 @@ sys.stdout.buffer.write(pickle.dumps(answers, protocol=2))
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Time evaluation, or compare it with others')
-    parser.add_argument('--photos', type=int, default=240)
-    parser.add_argument('--predictions', type=int, default=100, help='of each photo')
+    parser.add_argument('--images', type=int, default=240)
+    parser.add_argument('--predictions', type=int, default=100, help='of each image')
     parser.add_argument('--size', type=int, nargs=2, default=(375, 500), help='height, width')
     parser.add_argument(
         '--dump',
         nargs=2,
         metavar=('CONFIG', 'FILE'),
-        help="write such predictions for a config's test photos to this .pkl",
+        help="write such predictions for a config's test images to this .pkl",
     )
-    parser.add_argument('--agree', type=int, help='compare on so many random sets of photos')
+    parser.add_argument('--agree', type=int, help='compare on so many random sets of images')
     parser.add_argument('--chainercv-python', help='interpreter that has chainercv 0.13.1')
     return parser.parse_args(argv)
 
@@ -110,16 +111,17 @@ def instances(
 
 
 def predictions(
-    rng: np.random.Generator, true: dict, number: int, size: tuple[int, int], num_classes: int
+    rng: np.random.Generator, objects: dict, number: int, size: tuple[int, int], num_classes: int
 ) -> dict:
-    """Predictions of which every second one lies near a true object, scores at random."""
+    """Predictions with random scores, of which about half lie near one of the objects."""
     boxes = boxes_within(rng, number, size)
     labels = rng.integers(0, num_classes, number)
-    near = np.flatnonzero(rng.random(number) < (0.5 if len(true['labels']) else 0))
-    which = rng.integers(0, max(1, len(true['labels'])), len(near))
-    moved = true['bboxes'].numpy()[which] + rng.normal(0, 0.02 * size[0], (len(near), 4))
+    count = len(objects['labels'])
+    near = np.flatnonzero(rng.random(number) < (0.5 if count else 0))
+    which = rng.integers(0, max(1, count), len(near))
+    moved = objects['bboxes'].numpy()[which] + rng.normal(0, 0.02 * size[0], (len(near), 4))
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 2)
-    boxes[near], labels[near] = moved, true['labels'].numpy()[which]
+    boxes[near], labels[near] = moved, objects['labels'].numpy()[which]
     scores = torch.from_numpy(rng.random(number).astype(np.float32))
     return {**instances(rng, labels, boxes, size), 'scores': scores}
 
@@ -129,11 +131,12 @@ def make_image(
 ) -> dict:
     """An image of one to five objects, with predictions."""
     labels = rng.integers(0, num_classes, rng.integers(1, 6))
-    true = instances(rng, labels, boxes_within(rng, len(labels), size), size)
+    objects = instances(rng, labels, boxes_within(rng, len(labels), size), size)
     return {
-        'pred_instances': predictions(rng, true, number, size, num_classes),
-        'gt_instances': {name: true[name] for name in ('labels', 'bboxes')},
-        'gt_mask_instances': {**true, 'masks': to_rles(true['masks'])},
+        'pred_instances': predictions(rng, objects, number, size, num_classes),
+        'gt_instances': {name: objects[name] for name in ('labels', 'bboxes')},
+        'gt_mask_instances': {**objects, 'masks': to_rles(objects['masks'])},
+        'objects': objects,
     }
 
 
@@ -141,15 +144,15 @@ def dump(config: str, path: str, number: int) -> dict:
     """Write predictions for the test images of a config, as tools/test.py --out does."""
     rng, samples = np.random.default_rng(0), []
     metainfo, images = truth_of(Config.fromfile(config).test_dataloader.dataset)
-    for photo in images:
-        true = photo['gt_mask_instances']
-        size = tuple(photo['gt_sem_seg']['sem_seg'].shape[-2:])
-        found = predictions(rng, true, number, size, len(metainfo['classes']))
+    for image in images:
+        size = tuple(image['gt_sem_seg']['sem_seg'].shape[-2:])
+        objects = image['gt_mask_instances']
+        found = predictions(rng, objects, number, size, len(metainfo['classes']))
         found['masks'] = to_rles(found['masks'])
-        samples.append({'img_id': photo['img_id'], 'pred_instances': found})
+        samples.append({'img_id': image['img_id'], 'pred_instances': found})
     with atomic_path(path) as temporary:
         temporary.write_bytes(pickle.dumps(samples))
-    return {'photos': len(samples), 'predictions': number, 'file': path}
+    return {'images': len(samples), 'predictions': number, 'file': path}
 
 
 def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
@@ -167,63 +170,54 @@ def times(args: argparse.Namespace) -> dict:
     rng = np.random.default_rng(0)
     images, encoding = [], 0.0
     for _ in range(args.images):
-        photo = make_image(rng, args.predictions, tuple(args.size))
+        image = make_image(rng, args.predictions, tuple(args.size))
+        found = image['pred_instances']
         start = time.process_time()
-        rles = to_rles(photo['pred_instances']['masks'])
+        found['masks'] = to_rles(found['masks'])
         encoding += time.process_time() - start
-        photo['pred_instances']['masks'] = rles
-        images.append(photo)
-    found = {'photos': args.images, 'predictions': args.predictions, 'size': list(args.size)}
-    found['threads'] = torch.get_num_threads()
-    found['encode_masks_s'] = round(encoding, 2)
+        images.append(image)
+    results = {'images': args.images, 'predictions': args.predictions, 'size': list(args.size)}
+    results |= {'threads': torch.get_num_threads(), 'encode_masks_s': round(encoding, 2)}
     for name in ('bbox', 'segm', 'coco', 'corloc'):
         figures, _, seconds = measured(name, images)
-        found[f'{name}_s'] = round(seconds, 2)
-        found |= {key: round(value, 4) for key, value in figures.items() if key.endswith('_50')}
-    return found
+        results[f'{name}_s'] = round(seconds, 2)
+        results |= {key: round(one, 4) for key, one in figures.items() if key.endswith('_50')}
+    return results
 
 
 def annotations(images: Sequence[dict], name: str, kind: str) -> Iterator[dict]:
     """COCO annotations of all images, by the plain rules of its format."""
-    for image, photo in enumerate(images, start=1):
-        part = photo[name]
+    for number, image in enumerate(images, start=1):
+        part = image[name]
         scores = part.get('scores', torch.ones(len(part['labels'])))
         rows = zip(part['labels'].tolist(), part['bboxes'].tolist(), scores.tolist())
         for (label, box, score), mask in zip(rows, to_rles(part['masks'])):
-            made = {'image_id': image, 'category_id': label + 1, 'score': score, 'iscrowd': 0}
+            made = {'image_id': number, 'category_id': label + 1, 'score': score, 'iscrowd': 0}
             if kind == 'segm':
-                area = int(sum(run_lengths(mask)[1::2]))
                 rle = {**mask, 'counts': mask['counts'].decode()}
-                yield {**made, 'segmentation': rle, 'area': area}
+                yield {**made, 'segmentation': rle, 'area': int(mask_api.area(mask))}
             else:
                 width, height = box[2] - box[0] + 1, box[3] - box[1] + 1
                 yield {**made, 'bbox': [*box[:2], width, height], 'area': width * height}
 
 
-def run_lengths(mask: dict) -> list[int]:
-    """Uncompressed run lengths, background first, column by column."""
-    pixels = mask_api.decode(mask).ravel(order='F')
-    changes = np.flatnonzero(np.diff(pixels, prepend=0)) if len(pixels) else np.zeros(0, int)
-    return np.diff([0, *changes, len(pixels)]).tolist()
-
-
 def by_pycocotools(images: Sequence[dict], kind: str, size: Sequence[int]) -> np.ndarray:
     """Figures of pycocotools run the usual way, through files."""
-    truth = {
+    true, found = (
+        [{**one, 'id': number} for number, one in enumerate(annotations(images, name, kind), 1)]
+        for name in ('gt_mask_instances', 'pred_instances')
+    )
+    ground_truth = {
         'images': [
-            {'id': number, 'height': size[0], 'width': size[1]}
-            for number in range(1, len(images) + 1)
+            {'id': number + 1, 'height': size[0], 'width': size[1]}
+            for number in range(len(images))
         ],
         'categories': [{'id': label + 1} for label in range(len(CLASSES))],
-        'annotations': [
-            {**one, 'id': number}
-            for number, one in enumerate(annotations(images, 'gt_mask_instances', kind), start=1)
-        ],
+        'annotations': true,
     }
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        paths = [str(Path(folder) / name) for name in ('truth.json', 'found.json')]
-        results = list(annotations(images, 'pred_instances', kind))
-        for path, content in zip(paths, (truth, results)):
+        paths = [f'{folder}/ground_truth.json', f'{folder}/found.json']
+        for path, content in zip(paths, (ground_truth, found)):
             Path(path).write_text(json.dumps(content))
         coco = COCO(paths[0])
         evaluation = COCOeval(coco, coco.loadRes(paths[1]), kind)
@@ -236,9 +230,9 @@ def by_pycocotools(images: Sequence[dict], kind: str, size: Sequence[int]) -> np
 def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
     """AP of each set by threshold and class, of chainercv in its own interpreter."""
     columns = [('pred_instances', name) for name in ('masks', 'labels', 'scores')]
-    columns += [('true', name) for name in ('masks', 'labels')]
+    columns += [('objects', name) for name in ('masks', 'labels')]
     cases = [
-        [[_bare(photo[part][name].numpy()) for photo in images] for part, name in columns]
+        [[_plain(image[part][name].numpy()) for image in images] for part, name in columns]
         for images in sets
     ]
     content = pickle.dumps((cases, IOU_THRS), protocol=2)
@@ -248,53 +242,48 @@ def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
     return pickle.loads(answer.stdout)
 
 
-def _bare(array: np.ndarray) -> tuple:
-    """An array as an older NumPy can take it."""
+def _plain(array: np.ndarray) -> tuple:
+    """An array as an older NumPy can read it."""
     return array.dtype.str, array.shape, array.tobytes()
 
 
 def agreement(args: argparse.Namespace) -> dict:
     """Largest differences of any figure over random sets of images."""
     size, rng = (40, 60), np.random.default_rng(0)
-    sets = []
-    for _ in range(args.agree):
-        images = [make_image(rng, 12, size, num_classes=5) for _ in range(10)]
-        for photo in images:
-            masks = photo['gt_mask_instances']['masks']
-            decoded = [torch.from_numpy(decode(mask)) for mask in masks]
-            photo['true'] = {**photo['gt_mask_instances'], 'masks': torch.stack(decoded)}
-        sets.append(images)
-    found: dict = {'sets': args.agree, 'photos_a_set': 10, 'size': list(size)}
-    theirs = by_chainercv(sets, args.chainercv_python) if args.chainercv_python else []
-    worst, mean_ap = 0.0, []
-    for images, aps in zip(sets, theirs):
-        _, (table,), _ = measured('segm', copies(images), iou_thrs=IOU_THRS)
-        for iou_thr, of_classes in zip(IOU_THRS, aps):
-            ours = table.columns[f'AP@{iou_thr:g}'][: len(of_classes)]
-            if not np.array_equal(np.isnan(ours), np.isnan(of_classes)):
-                raise SystemExit('chainercv takes other classes for absent')
-            worst = max(worst, float(np.nanmax(np.abs(ours - of_classes))))
-            mean_ap.append(np.nanmean(ours))
-    if theirs:
-        found |= {'chainercv_largest_difference': worst, 'mean_AP': round(np.mean(mean_ap), 3)}
+    sets = [
+        [make_image(rng, 12, size, num_classes=5) for _ in range(10)] for _ in range(args.agree)
+    ]
+    results: dict = {'sets': args.agree, 'images_a_set': 10, 'size': list(size)}
+    if args.chainercv_python:
+        results |= against_chainercv(sets, args.chainercv_python)
     for kind in ('bbox', 'segm'):
         differences = []
         for images in sets:
             figures, _, _ = measured('coco', copies(images), kinds=[kind])
             ours = np.nan_to_num(list(figures.values()), nan=-1)
             differences.append(np.abs(ours - by_pycocotools(images, kind, size)).max())
-        found[f'pycocotools_{kind}_largest_difference'] = float(max(differences))
-    return found
+        results[f'pycocotools_{kind}_largest_difference'] = float(max(differences))
+    return results
+
+
+def against_chainercv(sets: Sequence[Sequence[dict]], python: str) -> dict:
+    """Largest difference from chainercv of the AP of any class, and the mean AP."""
+    differences, mean_ap = [], []
+    for images, theirs in zip(sets, by_chainercv(sets, python)):
+        _, (table,), _ = measured('segm', copies(images), iou_thrs=IOU_THRS)
+        for iou_thr, of_classes in zip(IOU_THRS, theirs):
+            ours = table.columns[f'AP@{iou_thr:g}'][: len(of_classes)]
+            if not np.array_equal(np.isnan(ours), np.isnan(of_classes)):
+                raise SystemExit('chainercv takes other classes for absent')
+            differences.append(np.nanmax(np.abs(ours - of_classes)))
+            mean_ap.append(np.nanmean(ours))
+    largest = float(max(differences))
+    return {'chainercv_largest_difference': largest, 'mean_AP': round(np.mean(mean_ap), 3)}
 
 
 def copies(images: Sequence[dict]) -> list[dict]:
     """Images whose predictions may be changed: a metric encodes masks in place."""
-    return [{**photo, 'pred_instances': dict(photo['pred_instances'])} for photo in images]
-
-
-def decode(mask: dict) -> np.ndarray:
-    """Pixels of a mask, bool [height, width]."""
-    return mask_api.decode(mask).astype(bool)
+    return [{**image, 'pred_instances': dict(image['pred_instances'])} for image in images]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -134,18 +134,18 @@ def _definitions(module: str) -> dict[str, list[ast.stmt]]:
     """Top-level statements of a module by each name that they bind."""
     found = defaultdict(list)
     for statement in ast.parse(Path(str(find_spec(module).origin)).read_text()).body:
-        nodes = list(ast.walk(statement))
-        names = [one.asname or one.name for one in nodes if isinstance(one, ast.alias)]
-        names += [one.id for one in nodes if isinstance(one, ast.Name) and _is_bound(one)]
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-            names = [statement.name]
-        for name in names:
+        for name in _bound_names(statement):
             found[name].append(statement)
     return found
 
 
-def _is_bound(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
+def _bound_names(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        return [statement.name]
+    nodes = list(ast.walk(statement))
+    imported = [node.asname or node.name for node in nodes if isinstance(node, ast.alias)]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    return imported + [node.id for node in names if isinstance(node.ctx, ast.Store)]
 
 
 @cache
@@ -158,14 +158,13 @@ def _read_definition(
         tree = _executed(statement, left_out)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
-                package = find_spec(module).parent
-                source = resolve_name('.' * node.level + (node.module or ''), package)
-                if source.split('.')[0] == module.split('.')[0] and source != registry.__name__:
-                    references += [
-                        (source, one.name)
-                        for one in node.names
-                        if node is not tree or name in (one.name, one.asname)
-                    ]
+                source = '.' * node.level + (node.module or '')
+                source = resolve_name(source, find_spec(module).parent)
+                own = source.split('.')[0] == module.split('.')[0]
+                if own and source != registry.__name__:
+                    names = [one.name for one in node.names if name in (one.name, one.asname)]
+                    names = names if node is tree else [one.name for one in node.names]
+                    references += [(source, one) for one in names]
             elif isinstance(node, ast.Name):
                 references.append((module, node.id))
             elif isinstance(node, ast.Constant) and node.value in registered():
@@ -176,23 +175,23 @@ def _read_definition(
 
 
 def _executed(statement: ast.stmt, left_out: Sequence[str]) -> ast.stmt:
-    """A copy of a statement without what does not change results."""
+    """A copy of a statement without all that does not change results."""
     tree = copy.deepcopy(statement)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            body = node.body[ast.get_docstring(node) is not None :]
+            first = int(ast.get_docstring(node) is not None)
             node.body = [
-                one for one in body if f'{node.name}.{getattr(one, "name", "")}' not in left_out
+                one
+                for one in node.body[first:]
+                if not isinstance(one, ast.FunctionDef)
+                or f'{node.name}.{one.name}' not in left_out
             ]
-            decorators = node.decorator_list
             node.decorator_list = [
-                one for one in decorators if '.register_module(' not in ast.unparse(one)
+                one for one in node.decorator_list if '.register_module(' not in ast.unparse(one)
             ]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-        elif isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.AnnAssign):
+        elif isinstance(node, ast.arg | ast.AnnAssign):
             node.annotation = ast.Constant(None)
         elif isinstance(node, ast.Raise):
             node.exc = node.cause = None
@@ -218,15 +217,11 @@ def _data_digest(dataset: str) -> str:
 
 
 def _contents(info: dict) -> dict:
-    """What a data set knows of an image, with files in place of paths."""
-    paths = {key: Path(path) for key, path in info.items() if key.endswith('_path')}
-    files = {
-        key: (
-            path.name,
-            path.stat().st_size if key == 'img_path' else zlib.crc32(path.read_bytes()),
-        )
-        for key, path in paths.items()
-    }
+    """All that a data set knows of an image, with contents in place of paths."""
+    files = {}
+    for key, path in ((key, Path(info[key])) for key in info if key.endswith('_path')):
+        content = path.stat().st_size if key == 'img_path' else zlib.crc32(path.read_bytes())
+        files[key] = (path.name, content)
     return {**without(info, PLACES), **files}
 
 

@@ -88,7 +88,7 @@ def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, di
         masks = make(sources)
         assert masks.dtype == torch.bool
         assert masks.shape == (2, 80, 120)
-        if name != 'masks of stage 4, not fitted to the photo':  # its weights are random here
+        if name != 'masks of stage 4, not refined by colour':  # its weights are random here
             assert overlap(masks[0].numpy(), mask) > 0.55, name
         if name != 'masks of stage 4':
             assert not (masks.numpy() & ~inside).any()
@@ -103,25 +103,25 @@ def test_attention_in_a_box_may_be_read_by_its_own_peak(sources):
     assert sources.refined()[0].any()
 
 
-def test_rows_of_several_trainings_stand_side_by_side_and_the_table_tells_medians(
+def test_rows_of_several_trainings_are_in_one_file_and_the_table_has_their_medians(
     script, tmp_path
 ):
     path = tmp_path / 'rows.json'
-    figures = [*script.KEYS, *(f'no_void/{key}' for key in script.KEYS)]
 
     def row(name, seed, value):
-        return {'row': name, 'seed': seed} | dict.fromkeys(figures, value)
+        return {'row': name, 'seed': seed} | dict.fromkeys(script.COLUMNS.values(), value)
 
     for seed, value in enumerate((0.9, 0.2, 0.5)):
-        script.save_row(path, row('box filled', seed, value))
-    script.save_row(path, row('GrabCut from the box', 0, 0.7))
-    rows = script.save_row(path, row('box filled', 0, 0.3))  # measured again
+        script.add_result(row('box filled', seed, value), path)
+    script.add_result(row('GrabCut from the box', 0, 0.7), path)
+    rows = script.add_result(row('box filled', 0, 0.3), path)  # measured again
     assert [(one['row'], one['seed']) for one in rows] == [
         ('box filled', 1),
         ('box filled', 2),
         ('GrabCut from the box', 0),
         ('box filled', 0),
     ]
-    lines = script.make_table(rows).splitlines()
+    table = script.summary_table(rows, script.COLUMNS)
+    lines = [' '.join(line.split()) for line in table.splitlines()]
     assert lines[2] == '| box filled | 3 |' + ' 0.300 (0.200-0.500) |' * 8
     assert lines[3] == '| GrabCut from the box | 1 |' + ' 0.700 |' * 8

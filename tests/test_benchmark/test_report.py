@@ -23,6 +23,15 @@ RESULTS = [
 ]
 
 
+def test_a_result_takes_the_place_of_one_of_its_row_and_seed(report, tmp_path):
+    path = tmp_path / 'results.json'
+    assert report.read_results(path) == []
+    for result_ in (RESULTS[0], RESULTS[1], dict(RESULTS[0], commit='later')):
+        results = report.add_result(result_, path)
+    assert report.read_results(path) == results == [RESULTS[1], dict(RESULTS[0], commit='later')]
+    assert len(path.read_text().splitlines()) == 2 + len(results)
+
+
 @pytest.fixture
 def report(benchmark_module):
     return benchmark_module('report')
@@ -35,7 +44,8 @@ def test_the_median_of_the_seeds_with_their_range(report):
 
 
 def test_rows_stand_in_the_order_of_the_groups(report):
-    lines = report.make_table(RESULTS, GROUPS).splitlines()
+    # A table pads its cells.
+    lines = [' '.join(line.split()) for line in report.make_table(RESULTS, GROUPS).splitlines()]
     assert [line.split(' | ')[0] for line in lines[2:]] == ['| A', '| B', '| other']
     assert '| 0.300 (0.200-0.400) |' in lines[3]
     assert '| 2.0 (1.0-3.0) |' in lines[3]
@@ -50,7 +60,7 @@ def test_weak_over_full_takes_the_better_bound(report):
     assert report.make_ratios(RESULTS) == ''
 
 
-def test_a_gain_is_apart_where_no_seed_reaches_into_the_other_range(report):
+def test_a_gain_is_apart_where_the_ranges_of_seeds_do_not_overlap(report):
     results = [result('A', seed, bbox_mAP_50=0.1 + seed / 100) for seed in range(3)]
     results += [result('D', seed, bbox_mAP_50=0.2 + seed / 100) for seed in range(3)]
     results += [result('E', seed, bbox_mAP_50=0.2, corloc=0.3) for seed in range(2)]
@@ -64,7 +74,7 @@ def test_a_gain_is_apart_where_no_seed_reaches_into_the_other_range(report):
     assert report.make_steps(RESULTS) == ''
 
 
-def test_a_document_without_markers_is_told(report, tmp_path):
+def test_a_document_without_markers_is_refused(report, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('no place for a table')
     with pytest.raises(UserError, match='needs the lines'):
