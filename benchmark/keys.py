@@ -1,7 +1,6 @@
 """Keys of trainings and measurements: equal where code, options and data are equal."""
 
 import ast
-import copy
 import hashlib
 import json
 import re
@@ -33,6 +32,8 @@ NOT_TRAINING = (
     'LabelPEnet.predict',
     'LabelPEnet._results',
 )
+# Definitions that change no figure of a test: its tables.
+NOT_TESTING = ('ClassTable',)
 # Settings of data loaders that change no result. Data are identified by content, not by place.
 IDLE = ('num_workers', 'persistent_workers', 'pin_memory')
 PLACES = (
@@ -91,30 +92,48 @@ def without(value: Any, names: Iterable[str]) -> Any:
 
 
 def code_digest(
-    settings: Any, left_out: Sequence[str] = (), roots: Iterable[tuple[str, str]] = ()
+    settings: Any, left_out: Iterable[str] = (), roots: Iterable[tuple[str, str]] = ()
 ) -> str:
-    """Digest of the code that a part of a config executes.
+    """Digest of the code that a part of a config executes, see :func:`executed_code`."""
+    return digest(sorted(executed_code(settings, left_out, roots)))
 
-    The code is a set of definitions: the functions, classes and constants on the top level of the
-    package's modules. It holds the classes that ``settings`` names by their registered types, and
-    whatever these refer to: by a name, through any imports, or as a string by the registered name
-    of a class. The modules that hold the definitions, their order, and imports do not count, and
-    neither do comments, docstrings, annotations, and what an exception says.
+
+def executed_code(
+    settings: Any, left_out: Iterable[str] = (), roots: Iterable[tuple[str, str]] = ()
+) -> set[tuple[str, str]]:
+    """The code that a part of a config executes.
+
+    It is a set of definitions of the package: functions, classes, methods, and constants of
+    modules. It holds the classes that ``settings`` names by their registered types, and whatever
+    these mention: by a name of their module, through any imports, or by the registered name of a
+    class. The modules that hold the definitions, their order and their imports do not count, and
+    neither do comments, docstrings, annotations, and the messages of exceptions.
 
     Args:
         settings: Nested dicts and lists.
-        left_out: Names of definitions, and ``'Class.method'``, that are not followed.
+        left_out: Names of definitions, ``'Class.method'`` for methods, that are not followed.
         roots: Further definitions, (module, name).
+
+    Returns:
+        Name and text of each definition.
     """
-    words = re.findall(r'\w+', json.dumps(settings, default=str))
-    pending = [*roots, *(registered()[word] for word in words if word in registered())]
-    found: dict[tuple[str, str], str] = {}
+    known = registered()
+    named = re.findall(r'\w+', json.dumps(settings, default=str))
+    pending = [*roots, *(known[name] for name in named if name in known)]
+    seen, found = set(), set()
     while pending:
-        place = pending.pop()
-        if place not in found and place[1] not in left_out:
-            found[place], references = _read_definition(*place, tuple(left_out))
-            pending += references
-    return digest(sorted(filter(None, found.values())))
+        module, name = pending.pop()
+        if (module, name) in seen or name in left_out:
+            continue
+        seen.add((module, name))
+        for bound in _definitions(module).get(name, ()):
+            if isinstance(bound, tuple):
+                pending.append(bound)
+                continue
+            found.add((name, bound))
+            for word in re.findall(r'\w+', bound):
+                pending += [(module, word), known.get(word, (module, word))]
+    return found
 
 
 @cache
@@ -130,72 +149,50 @@ def registered() -> dict[str, tuple[str, str]]:
 
 
 @cache
-def _definitions(module: str) -> dict[str, list[ast.stmt]]:
-    """Top-level statements of a module by each name that they bind."""
+def _definitions(module: str) -> dict[str, list[str | tuple[str, str]]]:
+    """For each name of a module the texts that define it, or (module, name) where they are."""
+    spec = find_spec(module)
+    tree = ast.parse(Path(spec.origin).read_text())
     found = defaultdict(list)
-    for statement in ast.parse(Path(str(find_spec(module).origin)).read_text()).body:
-        for name in _bound_names(statement):
-            found[name].append(statement)
+    for node in ast.walk(tree):
+        _strip(node)
+        if isinstance(node, ast.ImportFrom):
+            source = resolve_name('.' * node.level + (node.module or ''), spec.parent)
+            if source.split('.')[0] == module.split('.')[0] and source != registry.__name__:
+                for one in node.names:
+                    found[one.asname or one.name].append((source, one.name))
+    for statement in tree.body:
+        names = [
+            node.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        ]
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            names = [statement.name]
+        if isinstance(statement, ast.ClassDef):
+            for method in [one for one in statement.body if isinstance(one, ast.FunctionDef)]:
+                statement.body.remove(method)
+                name = f'{statement.name}.{method.name}'
+                found[statement.name].append((module, name))
+                found[name].append(ast.unparse(method))
+        for name in names:
+            found[name].append(ast.unparse(statement))
     return found
 
 
-def _bound_names(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-        return [statement.name]
-    nodes = list(ast.walk(statement))
-    imported = [node.asname or node.name for node in nodes if isinstance(node, ast.alias)]
-    names = [node for node in nodes if isinstance(node, ast.Name)]
-    return imported + [node.id for node in names if isinstance(node.ctx, ast.Store)]
-
-
-@cache
-def _read_definition(
-    module: str, name: str, left_out: tuple[str, ...]
-) -> tuple[str, list[tuple[str, str]]]:
-    """Text of a definition, empty for an import, and the definitions that it may refer to."""
-    text, references = '', []
-    for statement in _definitions(module).get(name, ()):
-        tree = _executed(statement, left_out)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom):
-                source = '.' * node.level + (node.module or '')
-                source = resolve_name(source, find_spec(module).parent)
-                own = source.split('.')[0] == module.split('.')[0]
-                if own and source != registry.__name__:
-                    names = [one.name for one in node.names if name in (one.name, one.asname)]
-                    names = names if node is tree else [one.name for one in node.names]
-                    references += [(source, one) for one in names]
-            elif isinstance(node, ast.Name):
-                references.append((module, node.id))
-            elif isinstance(node, ast.Constant) and node.value in registered():
-                references.append(registered()[node.value])
-        if not isinstance(tree, ast.Import | ast.ImportFrom):
-            text += ast.unparse(tree)
-    return text, references
-
-
-def _executed(statement: ast.stmt, left_out: Sequence[str]) -> ast.stmt:
-    """A copy of a statement without all that does not change results."""
-    tree = copy.deepcopy(statement)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            first = int(ast.get_docstring(node) is not None)
-            node.body = [
-                one
-                for one in node.body[first:]
-                if not isinstance(one, ast.FunctionDef)
-                or f'{node.name}.{one.name}' not in left_out
-            ]
-            node.decorator_list = [
-                one for one in node.decorator_list if '.register_module(' not in ast.unparse(one)
-            ]
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-        elif isinstance(node, ast.arg | ast.AnnAssign):
-            node.annotation = ast.Constant(None)
-        elif isinstance(node, ast.Raise):
-            node.exc = node.cause = None
-    return tree
+def _strip(node: ast.AST) -> None:
+    """Remove from a node what does not change results."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        node.body = node.body[ast.get_docstring(node) is not None :]
+        node.decorator_list = [
+            one for one in node.decorator_list if '.register_module(' not in ast.unparse(one)
+        ]
+    if isinstance(node, ast.FunctionDef):
+        node.returns = None
+    elif isinstance(node, ast.arg | ast.AnnAssign):
+        node.annotation = ast.Constant(None)
+    elif isinstance(node, ast.Raise):
+        node.exc = node.cause = None
 
 
 def data_digest(dataset: Mapping) -> str:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import voc12_mini
 from report import markdown_table, read_results, write_results
 from trainings import REPOSITORY
 
@@ -51,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('checkout', type=Path, help='folder of the other checkout')
     parser.add_argument(
-        '--out', type=Path, default=REPOSITORY / 'docs/benchmarks/voc12_mini.json', help='the rows'
+        '--out', type=Path, default=REPOSITORY / voc12_mini.parse_args([]).out, help='the rows'
     )
     return parser.parse_args(argv)
 

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
@@ -206,13 +207,13 @@ def plot_ladder(results: Sequence[dict], groups: Mapping[str, Iterable[str]], pa
     figure = Figure(figsize=(8, 4.2))
     axes = figure.subplots()
     for colour, (label, name) in zip(COLOURS, LADDER.items()):
-        points = {x: values_of(results, row, name) for x, row in enumerate(rows)}
-        points = {x: values for x, values in points.items() if values}
-        medians = [statistics.median(values) for values in points.values()]
-        below = [median - min(values) for median, values in zip(medians, points.values())]
-        above = [max(values) - median for median, values in zip(medians, points.values())]
+        values = {x: values_of(results, row, name) for x, row in enumerate(rows)}
+        points = [
+            (x, statistics.median(own), min(own), max(own)) for x, own in values.items() if own
+        ]
+        places, medians, low, high = np.array(points).reshape(-1, 4).T
         style = dict(marker='o', capsize=4, color=colour, label=label)
-        axes.errorbar(list(points), medians, [below, above], **style)
+        axes.errorbar(places, medians, [medians - low, high - medians], **style)
         if bound := bound_of(results, name):
             axes.axhline(bound, color=colour, linestyle='--', linewidth=1)
             place = dict(transform=axes.get_yaxis_transform(), ha='right', va='bottom')

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
-from keys import IDLE, PLACES, code_digest, data_digest, digest, phases_of, without
+from keys import IDLE, NOT_TESTING, PLACES, code_digest, data_digest, digest, phases_of, without
 from mmengine.config import Config
 from report import add_result, read_results, write_report
 from trainings import REPOSITORY, Trainings, device_name, devices, dump_config, launch
@@ -138,7 +138,7 @@ def measuring_key(trainings: Trainings, cfg: Config) -> str:
         dict(
             settings,
             training=trainings.key(cfg),
-            code=code_digest([settings, 'MultiSetTestLoop']),
+            code=code_digest([settings, 'MultiSetTestLoop'], NOT_TESTING),
             data=[data_digest(one['dataloader'].dataset) for one in sets],
         )
     )
@@ -146,13 +146,11 @@ def measuring_key(trainings: Trainings, cfg: Config) -> str:
 
 def commit() -> str:
     """The commit that is checked out, with ``+`` where files differ from it."""
-
-    def git(*args: str) -> str:
-        done = subprocess.run(['git', *args], cwd=REPOSITORY, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    changed = git('status', '--porcelain', '--untracked-files=no', 'mmlabelpenet', 'configs')
-    return (git('rev-parse', '--short', 'HEAD') or 'unknown') + ('+' if changed else '')
+    options: dict = dict(cwd=REPOSITORY, capture_output=True, text=True)
+    head = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], **options).stdout.strip()
+    difference = ['git', 'diff', '--quiet', 'HEAD', '--', 'mmlabelpenet', 'configs']
+    changed = subprocess.run(difference, **options).returncode
+    return (head or 'unknown') + ('+' if changed else '')
 
 
 def measure(cfg: Config, checkpoint: str, folder: Path, processes: int) -> dict[str, float]:

@@ -35,7 +35,7 @@ def overlap(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
-def test_grab_cut_finds_the_object_of_a_box_alike_each_time(script, disc):
+def test_grab_cut_finds_the_object_of_a_box_and_the_same_each_time(script, disc):
     image, mask = disc
     box = (37, 17, 84, 64)
     found = script.grab_cut(image, box)
@@ -45,12 +45,12 @@ def test_grab_cut_finds_the_object_of_a_box_alike_each_time(script, disc):
 
 
 @pytest.mark.parametrize('box', [(0, 0, 120, 80), (10, 10, 11, 11), (-5, -5, 300, 300)])
-def test_where_grab_cut_has_nothing_to_tell_apart_the_box_is_filled(script, disc, box):
+def test_a_box_is_filled_where_grab_cut_has_no_background_or_too_few_pixels(script, disc, box):
     assert np.array_equal(script.grab_cut(disc[0], box), script.filled(box, disc[0].shape))
 
 
 @pytest.mark.parametrize('box', [(5, 6, 5, 6), (119.7, 79.8, 140, 90), (3.4, 4.6, 7.2, 9.9)])
-def test_a_box_has_a_pixel_at_least_and_none_outside_the_image(script, box):
+def test_a_box_has_at_least_one_pixel_and_none_outside_the_image(script, box):
     x1, y1, x2, y2 = script.pixel_box(box, (80, 120))
     assert 0 <= x1 < x2 <= 120
     assert 0 <= y1 < y2 <= 80
@@ -58,7 +58,7 @@ def test_a_box_has_a_pixel_at_least_and_none_outside_the_image(script, box):
 
 @pytest.fixture
 def sources(script, disc):
-    """Two boxes on an image seen at twice its size; class 1 has attention on the disc."""
+    """Two boxes on an image at twice its size; class 1 has attention on the disc."""
     register_all_modules()
     model = MODELS.build(Config.fromfile(CONFIG).model)
     image, mask = disc
@@ -96,7 +96,7 @@ def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, di
         assert make(sources).shape == (0, 80, 120)
 
 
-def test_attention_in_a_box_may_be_read_by_its_own_peak(sources):
+def test_attention_may_be_divided_by_its_peak_in_the_box(sources):
     attention = sources.evidence.attention
     attention[1, 1:] *= 0.5
     assert not sources.attention().any()

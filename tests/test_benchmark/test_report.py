@@ -37,13 +37,13 @@ def report(benchmark_module):
     return benchmark_module('report')
 
 
-def test_the_median_of_the_seeds_with_their_range(report):
+def test_a_summary_is_the_median_of_the_seeds_with_their_range(report):
     assert report.summary([0.4, 0.2, 0.3]) == '0.300 (0.200-0.400)'
     assert report.summary([0.25]) == '0.250'
     assert report.summary([]) == '-'
 
 
-def test_rows_stand_in_the_order_of_the_groups(report):
+def test_rows_are_in_the_order_of_the_groups(report):
     # A table pads its cells.
     lines = [' '.join(line.split()) for line in report.make_table(RESULTS, GROUPS).splitlines()]
     assert [line.split(' | ')[0] for line in lines[2:]] == ['| A', '| B', '| other']
@@ -52,7 +52,7 @@ def test_rows_stand_in_the_order_of_the_groups(report):
     assert '0.' not in lines[4].split(' | ')[4]
 
 
-def test_weak_over_full_takes_the_better_bound(report):
+def test_weak_over_full_supervision_is_relative_to_the_better_bound(report):
     full = [result('Label-PEnet', 0, bbox_mAP_50=0.4), result('Mask-RCNN', 0, bbox_mAP_50=0.5)]
     assert report.make_ratios(full).endswith('boxes 0.80.')
     full.append(result('Fast-RCNN', 0, bbox_mAP_50=0.8))

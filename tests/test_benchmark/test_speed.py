@@ -1,4 +1,4 @@
-"""That every measurement runs and is written; no time is asserted."""
+"""Every measurement runs and is written; no time is asserted."""
 
 import json
 

@@ -1,6 +1,7 @@
 """The benchmark on a few small generated images, its tools run within this process."""
 
 import json
+import os
 import socket
 import time
 from unittest.mock import ANY
@@ -75,7 +76,7 @@ def weights_of(checkpoint):
     return torch.load(checkpoint, map_location='cpu', weights_only=False)['state_dict']
 
 
-def test_rows_are_trained_once_measured_and_told(place, modules):
+def test_rows_are_trained_once_measured_and_reported(place, modules):
     trainings, bench, launched = modules
     (place / 'page.md').write_text(PAGE)
     rows = [str(place / f'{name}.py') for name in ('pre', 'first', 'joint')]
@@ -85,7 +86,7 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
 
     # two trainings: all begin with the same two phases, and two rows are one training
     trained = [one for tool, one in launched if tool == 'train']
-    # proposals are looked after once, before all else
+    # proposals are made once, before all else
     splits = [(tool, one[1:3]) for tool, one in launched[:3]]
     assert splits[:2] == [
         ('proposals/make_proposals', ['--split', 'train']),
@@ -132,7 +133,7 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
     torch.testing.assert_close(dict(shared), dict(whole), rtol=0, atol=0)
 
 
-def test_labels_are_dropped_and_maps_kept(modules, tmp_path):
+def test_cached_labels_are_removed_and_maps_kept(modules, tmp_path):
     trainings = modules[0]
     for name, payload in (('maps', [torch.zeros(1)]), ('labels', {'attention': torch.zeros(1)})):
         (tmp_path / name).mkdir()
@@ -142,6 +143,18 @@ def test_labels_are_dropped_and_maps_kept(modules, tmp_path):
     trainings.drop_labels(dict(root=str(tmp_path)), since=0)
     assert [path.name for path in tmp_path.iterdir()] == ['maps']
     trainings.drop_labels(None, since=0)
+
+
+def test_minutes_of_attempts_end_with_their_logs(modules, tmp_path):
+    trainings = modules[0]
+    assert trainings.minutes_logged(tmp_path) == 0
+    for start, minutes in (('20260101_120000', 3), ('20260101_130000', 4)):
+        log = tmp_path / start / f'{start}.log'
+        log.parent.mkdir()
+        log.touch()
+        end = time.mktime(time.strptime(start, '%Y%m%d_%H%M%S')) + 60 * minutes
+        os.utime(log, (end, end))
+    assert trainings.minutes_logged(tmp_path) == 7
 
 
 def test_what_makes_a_training_another_one(place, modules):
@@ -165,13 +178,13 @@ def test_what_makes_a_training_another_one(place, modules):
     both = {'model.calibration.mode': 'full', 'train_cfg.phases.joint.alternate': 1}
     assert changed(**both) != key
     assert changed(2, **both) == changed(2)
-    # the classifier does not see what calibration makes of it
+    # the classifier does not depend on calibration
     off = {'model.calibration.mode': 'off'}
     assert changed(1, **off) == changed(1)
-    # but it learns from all sizes, of which there is one without calibration
-    sizes = {'model.attention_scales': (1.5,)}
-    assert changed(1, **sizes) != changed(1)
-    assert changed(1, **sizes, **off) == changed(1)
+    # but it learns at all scales, of which there is one without calibration
+    scales = {'model.attention_scales': (1.5,)}
+    assert changed(1, **scales) != changed(1)
+    assert changed(1, **scales, **off) == changed(1)
 
 
 def test_every_row_has_a_config(modules):
@@ -199,7 +212,7 @@ def test_the_ladder_shares_its_pretraining(modules, benchmark_module, monkeypatc
         assert key == shared.key(shared.read(configs[other]), count)
         assert key in shared.shared
     assert shared.key(shared.read(configs['E']), 4) == keys['D']
-    # A mended rung parts from its own where module 4 begins to learn.
+    # D-refined and D differ from the phase on in which stage 4 learns.
     key = shared.key(shared.read(configs['D']), 3)
     assert key == shared.key(shared.read(configs['E-refined']), 3)
     assert key in shared.shared
@@ -210,7 +223,7 @@ def test_the_ladder_shares_its_pretraining(modules, benchmark_module, monkeypatc
     assert keys['H'] != keys['H-no-curriculum']
 
 
-def test_a_launch_of_several_processes_takes_a_free_port_unless_told_one(
+def test_a_launch_of_several_processes_takes_a_free_port_unless_one_is_given(
     benchmark_module, tmp_path, monkeypatch
 ):
     trainings = benchmark_module('trainings')
