@@ -1,11 +1,12 @@
-"""Cost of evaluation, and its agreement with pycocotools and chainercv.
+"""Cost of evaluation, and its agreement with chainercv.
 
 Images, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
 lies near the ground truth. Metrics are timed on masks as run lengths, as in a file; encoding the
 tensors that a model returns is timed apart. All runs on one core, so that CPU seconds are those of
-an idle machine. ``--agree`` compares figures on many small random sets; chainercv runs in an
-interpreter of its own, since it needs a NumPy before 1.24. ``--dump`` writes such predictions for
-the images of a config, to time tools/analysis_tools/eval_metric.py.
+an idle machine. ``--chainercv-python`` compares figures on many small random sets; chainercv runs
+in an interpreter of its own, since it needs a NumPy before 1.24. Tests compare with pycocotools.
+``--dump`` writes such predictions for the images of a config, to time
+tools/analysis_tools/eval_metric.py.
 
 Example:
     python benchmark/evaluation.py --images 240 --predictions 100
@@ -13,24 +14,16 @@ Example:
 """
 
 import argparse
-import contextlib
-import io
 import json
 import logging
 import pickle
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from pycocotools import mask as mask_api
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
 from mmlabelpenet.evaluation.offline import truth_of
@@ -67,14 +60,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Time evaluation, or compare it with others')
     parser.add_argument('--images', type=int, default=240)
     parser.add_argument('--predictions', type=int, default=100, help='of each image')
-    parser.add_argument('--size', type=int, nargs=2, default=(375, 500), help='height, width')
     parser.add_argument(
         '--dump',
         nargs=2,
         metavar=('CONFIG', 'FILE'),
         help="write such predictions for a config's test images to this .pkl",
     )
-    parser.add_argument('--agree', type=int, help='compare on so many random sets of images')
+    parser.add_argument('--agree', type=int, default=50, help='compare on so many random sets')
     parser.add_argument('--chainercv-python', help='interpreter that has chainercv 0.13.1')
     return parser.parse_args(argv)
 
@@ -165,66 +157,24 @@ def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dic
     return figures, metric.tables, time.process_time() - start
 
 
-def times(args: argparse.Namespace) -> dict:
+def times(num_images: int, num_predictions: int) -> dict:
     """CPU seconds of encoding a model's masks, and of each metric on run lengths."""
-    rng = np.random.default_rng(0)
+    size, rng = (375, 500), np.random.default_rng(0)
     images, encoding = [], 0.0
-    for _ in range(args.images):
-        image = make_image(rng, args.predictions, tuple(args.size))
+    for _ in range(num_images):
+        image = make_image(rng, num_predictions, size)
         found = image['pred_instances']
         start = time.process_time()
         found['masks'] = to_rles(found['masks'])
         encoding += time.process_time() - start
         images.append(image)
-    results = {'images': args.images, 'predictions': args.predictions, 'size': list(args.size)}
+    results = {'images': num_images, 'predictions': num_predictions, 'size': list(size)}
     results |= {'threads': torch.get_num_threads(), 'encode_masks_s': round(encoding, 2)}
     for name in ('bbox', 'segm', 'coco', 'corloc'):
         figures, _, seconds = measured(name, images)
         results[f'{name}_s'] = round(seconds, 2)
         results |= {key: round(one, 4) for key, one in figures.items() if key.endswith('_50')}
     return results
-
-
-def annotations(images: Sequence[dict], name: str, kind: str) -> Iterator[dict]:
-    """COCO annotations of all images, by the plain rules of its format."""
-    for number, image in enumerate(images, start=1):
-        part = image[name]
-        scores = part.get('scores', torch.ones(len(part['labels'])))
-        rows = zip(part['labels'].tolist(), part['bboxes'].tolist(), scores.tolist())
-        for (label, box, score), mask in zip(rows, to_rles(part['masks'])):
-            made = {'image_id': number, 'category_id': label + 1, 'score': score, 'iscrowd': 0}
-            if kind == 'segm':
-                rle = {**mask, 'counts': mask['counts'].decode()}
-                yield {**made, 'segmentation': rle, 'area': int(mask_api.area(mask))}
-            else:
-                width, height = box[2] - box[0] + 1, box[3] - box[1] + 1
-                yield {**made, 'bbox': [*box[:2], width, height], 'area': width * height}
-
-
-def by_pycocotools(images: Sequence[dict], kind: str, size: Sequence[int]) -> np.ndarray:
-    """Figures of pycocotools run the usual way, through files."""
-    true, found = (
-        [{**one, 'id': number} for number, one in enumerate(annotations(images, name, kind), 1)]
-        for name in ('gt_mask_instances', 'pred_instances')
-    )
-    ground_truth = {
-        'images': [
-            {'id': number + 1, 'height': size[0], 'width': size[1]}
-            for number in range(len(images))
-        ],
-        'categories': [{'id': label + 1} for label in range(len(CLASSES))],
-        'annotations': true,
-    }
-    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        paths = [f'{folder}/ground_truth.json', f'{folder}/found.json']
-        for path, content in zip(paths, (ground_truth, found)):
-            Path(path).write_text(json.dumps(content))
-        coco = COCO(paths[0])
-        evaluation = COCOeval(coco, coco.loadRes(paths[1]), kind)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return np.array(evaluation.stats[:9])
 
 
 def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
@@ -247,55 +197,44 @@ def _plain(array: np.ndarray) -> tuple:
     return array.dtype.str, array.shape, array.tobytes()
 
 
-def agreement(args: argparse.Namespace) -> dict:
-    """Largest differences of any figure over random sets of images."""
+def agreement(number: int, python: str) -> dict:
+    """Largest difference from chainercv of the AP of any class, and the mean AP.
+
+    Args:
+        number: Of random sets of images.
+        python: Interpreter that has chainercv.
+    """
     size, rng = (40, 60), np.random.default_rng(0)
-    sets = [
-        [make_image(rng, 12, size, num_classes=5) for _ in range(10)] for _ in range(args.agree)
-    ]
-    results: dict = {'sets': args.agree, 'images_a_set': 10, 'size': list(size)}
-    if args.chainercv_python:
-        results |= against_chainercv(sets, args.chainercv_python)
-    for kind in ('bbox', 'segm'):
-        differences = []
-        for images in sets:
-            figures, _, _ = measured('coco', copies(images), kinds=[kind])
-            ours = np.nan_to_num(list(figures.values()), nan=-1)
-            differences.append(np.abs(ours - by_pycocotools(images, kind, size)).max())
-        results[f'pycocotools_{kind}_largest_difference'] = float(max(differences))
-    return results
-
-
-def against_chainercv(sets: Sequence[Sequence[dict]], python: str) -> dict:
-    """Largest difference from chainercv of the AP of any class, and the mean AP."""
+    sets = [[make_image(rng, 12, size, num_classes=5) for _ in range(10)] for _ in range(number)]
     differences, mean_ap = [], []
     for images, theirs in zip(sets, by_chainercv(sets, python)):
-        _, (table,), _ = measured('segm', copies(images), iou_thrs=IOU_THRS)
+        _, (table,), _ = measured('segm', images, iou_thrs=IOU_THRS)
         for iou_thr, of_classes in zip(IOU_THRS, theirs):
             ours = table.columns[f'AP@{iou_thr:g}'][: len(of_classes)]
             if not np.array_equal(np.isnan(ours), np.isnan(of_classes)):
-                raise SystemExit('chainercv takes other classes for absent')
+                raise SystemExit('chainercv has other absent classes')
             differences.append(np.nanmax(np.abs(ours - of_classes)))
             mean_ap.append(np.nanmean(ours))
-    largest = float(max(differences))
-    return {'chainercv_largest_difference': largest, 'mean_AP': round(np.mean(mean_ap), 3)}
-
-
-def copies(images: Sequence[dict]) -> list[dict]:
-    """Images whose predictions may be changed: a metric encodes masks in place."""
-    return [{**image, 'pred_instances': dict(image['pred_instances'])} for image in images]
+    return {
+        'sets': number,
+        'images_a_set': 10,
+        'size': list(size),
+        'chainercv_largest_difference': float(max(differences)),
+        'mean_AP': round(np.mean(mean_ap), 3),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print one JSON object."""
     args = parse_args(argv)
     register_all_modules()
-    MMLogger.get_instance('mmlabelpenet', log_level='ERROR')
     logging.disable(logging.INFO)
     if args.dump:
         found = dump(*args.dump, args.predictions)
+    elif args.chainercv_python:
+        found = agreement(args.agree, args.chainercv_python)
     else:
-        found = agreement(args) if args.agree else times(args)
+        found = times(args.images, args.predictions)
     print(json.dumps(found, indent=2))
 
 

@@ -91,16 +91,9 @@ def without(value: Any, names: Iterable[str]) -> Any:
     return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
 
 
-def code_digest(
-    settings: Any, left_out: Iterable[str] = (), roots: Iterable[tuple[str, str]] = ()
-) -> str:
-    """Digest of the code that a part of a config executes, see :func:`executed_code`."""
-    return digest(sorted(executed_code(settings, left_out, roots)))
-
-
 def executed_code(
     settings: Any, left_out: Iterable[str] = (), roots: Iterable[tuple[str, str]] = ()
-) -> set[tuple[str, str]]:
+) -> list[tuple[str, str]]:
     """The code that a part of a config executes.
 
     It is a set of definitions of the package: functions, classes, methods, and constants of
@@ -115,7 +108,7 @@ def executed_code(
         roots: Further definitions, (module, name).
 
     Returns:
-        Name and text of each definition.
+        Name and text of each definition, sorted.
     """
     known = registered()
     named = re.findall(r'\w+', json.dumps(settings, default=str))
@@ -133,7 +126,7 @@ def executed_code(
             found.add((name, bound))
             for word in re.findall(r'\w+', bound):
                 pending += [(module, word), known.get(word, (module, word))]
-    return found
+    return sorted(found)
 
 
 @cache
@@ -162,11 +155,8 @@ def _definitions(module: str) -> dict[str, list[str | tuple[str, str]]]:
                 for one in node.names:
                     found[one.asname or one.name].append((source, one.name))
     for statement in tree.body:
-        names = [
-            node.id
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        ]
+        nodes = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        names = [node.id for node in nodes if isinstance(node.ctx, ast.Store)]
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             names = [statement.name]
         if isinstance(statement, ast.ClassDef):
@@ -215,11 +205,10 @@ def _data_digest(dataset: str) -> str:
 
 def _contents(info: dict) -> dict:
     """All that a data set knows of an image, with contents in place of paths."""
-    files = {}
-    for key, path in ((key, Path(info[key])) for key in info if key.endswith('_path')):
-        content = path.stat().st_size if key == 'img_path' else zlib.crc32(path.read_bytes())
-        files[key] = (path.name, content)
-    return {**without(info, PLACES), **files}
+    paths = {key: Path(path) for key, path in info.items() if key.endswith('_path')}
+    image = paths.pop('img_path')
+    masks = {key: (path.name, zlib.crc32(path.read_bytes())) for key, path in paths.items()}
+    return {**without(info, PLACES), **masks, 'img_path': (image.name, image.stat().st_size)}
 
 
 def phases_of(cfg: Config) -> dict[str, Phase]:
@@ -251,7 +240,7 @@ def training_key(cfg: Config, num_phases: int, processes: int) -> str:
     return digest(
         dict(
             settings,
-            code=code_digest(settings, NOT_TRAINING, [maker]),
+            code=executed_code(settings, NOT_TRAINING, [maker]),
             data=data_digest(cfg.train_dataloader.dataset),
             phases=[(name, asdict(phase)) for name, phase in phases.items()],
             cached=cfg.train_cfg.get('feature_cache') is not None,

@@ -1,10 +1,11 @@
-"""Quality of the pseudo boxes and masks of training images, by what makes them.
+r"""Quality of the pseudo boxes and masks of training images, by what makes them.
 
 Each row changes one thing of the config; all rows share the weights of one checkpoint and the same
 images. Only the metrics read ground-truth boxes and masks of training images.
 
 Example:
-    python benchmark/pseudo_labels.py CONFIG CHECKPOINT --out docs/benchmarks/pseudo_labels.json
+    python benchmark/pseudo_labels.py CONFIG CHECKPOINT \
+        --out docs/research/benchmarks/pseudo_labels.json
 """
 
 import argparse

@@ -212,8 +212,8 @@ def plot_ladder(results: Sequence[dict], groups: Mapping[str, Iterable[str]], pa
             (x, statistics.median(own), min(own), max(own)) for x, own in values.items() if own
         ]
         places, medians, low, high = np.array(points).reshape(-1, 4).T
-        style = dict(marker='o', capsize=4, color=colour, label=label)
-        axes.errorbar(places, medians, [medians - low, high - medians], **style)
+        ranges = [medians - low, high - medians]
+        axes.errorbar(places, medians, ranges, marker='o', capsize=4, color=colour, label=label)
         if bound := bound_of(results, name):
             axes.axhline(bound, color=colour, linestyle='--', linewidth=1)
             place = dict(transform=axes.get_yaxis_transform(), ha='right', va='bottom')
@@ -232,15 +232,13 @@ def plot_errors(results: Sequence[dict], groups: Mapping[str, Iterable[str]], pa
         return
     figure = Figure(figsize=(9, 1.3 + 0.32 * len(rows)))
     axes = figure.subplots()
-    left = [0.0] * len(rows)
-    parts = [*zip(OUTCOMES, ERRORS), ('duplicate', '#1a202c')]
-    for name, colour in parts:
+    left = np.zeros(len(rows))
+    for name, colour in [*zip(OUTCOMES, ERRORS), ('duplicate', '#1a202c')]:
         # Means over seeds, unlike medians, still sum to all objects.
         shares = [statistics.fmean(values_of(results, row, f'error_{name}')) for row in rows]
-        gap = 0.02 if name == 'duplicate' else 0
-        begin = [end + gap for end in left]
+        begin = left + (0.02 if name == 'duplicate' else 0)
         axes.barh(range(len(rows)), shares, left=begin, color=colour, label=NAMES.get(name, name))
-        left = [a + b for a, b in zip(begin, shares)]
+        left = begin + shares
     axes.set(yticks=range(len(rows)), yticklabels=rows)
     axes.set_xlabel('share of the ground-truth objects; duplicates for each object')
     axes.invert_yaxis()

@@ -92,8 +92,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-images', type=int, default=60, help='to make proposals for')
     parser.add_argument('--pairs', type=int, default=64, help='of region and class, excited')
     parser.add_argument('--rounds', type=int, default=5, help='whose median is taken')
-    parser.add_argument('--out', default='docs/benchmarks/speed.json')
-    parser.add_argument('--docs', default='docs/benchmarks.md', help='where the table goes')
+    parser.add_argument('--out', default='docs/research/benchmarks/speed.json')
+    parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
     parser.add_argument('--images', default='docs/images', help='folder of the curves')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--memory-of', type=int, help=argparse.SUPPRESS)
@@ -144,16 +144,20 @@ def noise_image(size: int, num_proposals: int, seed: int) -> tuple[torch.Tensor,
         sides = 0.1 + torch.rand(count, 2, generator=generator) * 0.2
         return torch.cat([near, near + sides], dim=1) * torch.tensor([width, height] * 2)
 
-    places = dict(img_id=str(seed), img_path=f'{seed}.jpg', scale_factor=(1.0, 1.0))
-    masks = np.zeros((4, height, width), dtype=np.uint8)
     sample = DetDataSample(
-        metainfo=dict(places, ori_shape=(height, width), img_shape=(height, width)),
+        metainfo=dict(
+            img_id=str(seed),
+            img_path=f'{seed}.jpg',
+            ori_shape=(height, width),
+            img_shape=(height, width),
+            scale_factor=(1.0, 1.0),
+        ),
         proposals=InstanceData(bboxes=boxes(num_proposals)),
         tags=torch.eye(20)[[1, 3]].sum(dim=0),
         gt_instances=InstanceData(
             bboxes=boxes(4),
             labels=torch.tensor([1, 1, 3, 3]),
-            masks=BitmapMasks(masks, height, width),
+            masks=BitmapMasks(np.zeros((4, height, width), np.uint8), height, width),
         ),
         ignored_instances=InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()),
     )
@@ -303,9 +307,11 @@ def measure_attention(args: argparse.Namespace) -> dict[str, float]:
             [partial(excite, slice(None)), forward], args.rounds, args.device
         )
         (single,) = medians([partial(one_by_one, excite, args.pairs)], 1, args.device)
-        figures[f'attention_{name}_seconds'] = together
-        figures[f'attention_{name}_forwards'] = together / alone
-        figures[f'attention_{name}_singles'] = single / together
+        figures |= {
+            f'attention_{name}_seconds': together,
+            f'attention_{name}_forwards': together / alone,
+            f'attention_{name}_singles': single / together,
+        }
     return figures
 
 

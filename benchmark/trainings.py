@@ -57,14 +57,13 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     if processes > 1:
         place = 1 if tool == 'train' else 2
         command = ['bash', f'tools/dist_{tool}.sh', *args[:place], str(processes), *args[place:]]
-    path, python_path = os.environ.get('PATH', ''), os.environ.get('PYTHONPATH')
     env = {
         # The script's own port may be taken by another training.
         'PORT': str(get_free_port()),
         **os.environ,
         'OMP_NUM_THREADS': str(max((os.cpu_count() or 1) // processes, 1)),
-        'PYTHONPATH': os.pathsep.join(filter(None, [str(REPOSITORY), python_path])),
-        'PATH': os.pathsep.join([str(Path(sys.executable).parent), path]),
+        'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
+        'PATH': os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')]),
     }
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=REPOSITORY, env=env)

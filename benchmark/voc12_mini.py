@@ -12,11 +12,11 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from keys import IDLE, NOT_TESTING, PLACES, code_digest, data_digest, digest, phases_of, without
+from keys import IDLE, NOT_TESTING, PLACES, data_digest, digest, executed_code, without
 from mmengine.config import Config
 from report import add_result, read_results, write_report
 from trainings import REPOSITORY, Trainings, device_name, devices, dump_config, launch
@@ -92,7 +92,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--report', action='store_true', help='only write table and plots of what is measured'
     )
-    parser.add_argument('--dry-run', action='store_true', help='only print what would be trained')
     return parser.parse_args(argv)
 
 
@@ -138,7 +137,7 @@ def measuring_key(trainings: Trainings, cfg: Config) -> str:
         dict(
             settings,
             training=trainings.key(cfg),
-            code=code_digest([settings, 'MultiSetTestLoop'], NOT_TESTING),
+            code=executed_code([settings, 'MultiSetTestLoop'], NOT_TESTING),
             data=[data_digest(one['dataloader'].dataset) for one in sets],
         )
     )
@@ -201,8 +200,9 @@ def run_row(
     print(f'benchmark: {row}, seed {seed} ({config})', flush=True)
     trainings.propose(config)
     trained = trainings.train(cfg, seed)
-    folder = trainings.root / f'{key}-{seed}-test'
-    metrics = measure(cfg, trained.checkpoint, folder, args.processes)
+    metrics = measure(
+        cfg, trained.checkpoint, trainings.root / f'{key}-{seed}-test', args.processes
+    )
     result = dict(
         place,
         seed=seed,
@@ -219,14 +219,6 @@ def run_row(
     add_result(result, out)
 
 
-def show_plan(rows: Mapping[str, str], trainings: Trainings) -> None:
-    """Print the phases of rows with the keys of the trainings up to their ends."""
-    for row, config in rows.items():
-        cfg = trainings.read(config)
-        phases = [f'{name} {trainings.key(cfg, n)}' for n, name in enumerate(phases_of(cfg), 1)]
-        print(f'{row:22} {tested_stage(cfg):14} {", ".join(phases)}')
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, test and report."""
     args = parse_args(argv)
@@ -236,8 +228,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     register_all_modules()
     if not args.report:
         trainings = Trainings(args.root, rows.values(), args.processes)
-        if args.dry_run:
-            return show_plan(rows, trainings)
         for seed, (row, config) in product(range(args.seeds), rows.items()):
             run_row(row, config, seed, trainings, args)
     write_report(read_results(Path(args.out)), GROUPS, Path(args.docs), Path(args.images))

@@ -49,7 +49,7 @@ def toy(keys, tmp_path, monkeypatch):
         for name in [name for name in sys.modules if name.split('.')[0] == 'toy']:
             del sys.modules[name]
         forget(keys)
-        return keys.code_digest({}, left_out, [('toy', 'run')])
+        return keys.digest(keys.executed_code({}, left_out, [('toy', 'run')]))
 
     return digest_of
 
@@ -142,7 +142,7 @@ def test_every_option_that_may_not_be_read_exists(keys):
 
 @pytest.fixture(scope='module')
 def devkits(tmp_path_factory):
-    """A devkit, the same elsewhere, and one whose photos are the same, with other tags."""
+    """A devkit, the same elsewhere, and one that tests change."""
     root = tmp_path_factory.mktemp('devkits')
     make_shapes(root / 'one/Shapes', num_train=4, num_val=2, image_size=(64, 96))
     shutil.copytree(root / 'one/Shapes', root / 'elsewhere/Copy')
@@ -189,7 +189,7 @@ def test_another_devkit_gives_another_key(keys, devkits):
         True,
     )
     assert changed(tags, lambda text: text.replace(b' 1\n', b'-1\n')) == (True, True)
-    # another photo of this name
+    # another image of this name
     assert changed(root / f'JPEGImages/{name}.jpg', lambda data: data + b'\0') == (True, True)
     # boxes and masks only where they are read
     xml = root / f'Annotations/{name}.xml'
