@@ -1,11 +1,12 @@
-"""What evaluating costs, and how closely it agrees with pycocotools and chainercv.
+"""Cost of evaluation, and its agreement with chainercv.
 
 Images, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
-follows the truth. Metrics are timed on masks that are RLE, as in a file; encoding the tensors
-that a model gives is timed apart. All runs on one core, so that CPU seconds are those of an
-idle machine. ``--agree`` compares figures on many small random sets;
-chainercv runs in an interpreter of its own, since it needs a NumPy before 1.24. ``--dump``
-writes such predictions for the images of a config, to time tools/analysis_tools/eval_metric.py.
+lies near the ground truth. Metrics are timed on masks as run lengths, as in a file; encoding the
+tensors that a model returns is timed apart. All runs on one core, so that CPU seconds are those of
+an idle machine. ``--chainercv-python`` compares figures on many small random sets; chainercv runs
+in an interpreter of its own, since it needs a NumPy before 1.24. Tests compare with pycocotools.
+``--dump`` writes such predictions for the images of a config, to time
+tools/analysis_tools/eval_metric.py.
 
 Example:
     python benchmark/evaluation.py --images 240 --predictions 100
@@ -13,33 +14,26 @@ Example:
 """
 
 import argparse
-import contextlib
-import io
 import json
 import logging
 import pickle
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from pycocotools import mask as mask_api
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
-from mmlabelpenet.evaluation.offline import load_ground_truth
+from mmlabelpenet.evaluation.offline import truth_of
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
 CLASSES = tuple(f'class {label}' for label in range(20))
 IOU_THRS = (0.25, 0.5, 0.7, 0.75)
-# Runs where chainercv is; its GPU helper, which does not compile on Python 3.11, is left out.
+# Runs in chainercv's interpreter; its GPU helper, which does not compile on Python 3.11, is left
+# out.
 CHAINERCV = """
 import pickle, sys, types, warnings
 warnings.simplefilter('ignore')
@@ -64,16 +58,15 @@ sys.stdout.buffer.write(pickle.dumps(answers, protocol=2))
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Time evaluation, or compare it with others')
-    parser.add_argument('--photos', type=int, default=240)
-    parser.add_argument('--predictions', type=int, default=100, help='of each photo')
-    parser.add_argument('--size', type=int, nargs=2, default=(375, 500), help='height, width')
+    parser.add_argument('--images', type=int, default=240)
+    parser.add_argument('--predictions', type=int, default=100, help='of each image')
     parser.add_argument(
         '--dump',
         nargs=2,
         metavar=('CONFIG', 'FILE'),
-        help="write such predictions for a config's test photos to this .pkl",
+        help="write such predictions for a config's test images to this .pkl",
     )
-    parser.add_argument('--agree', type=int, help='compare on so many random sets of photos')
+    parser.add_argument('--agree', type=int, default=50, help='compare on so many random sets')
     parser.add_argument('--chainercv-python', help='interpreter that has chainercv 0.13.1')
     return parser.parse_args(argv)
 
@@ -110,16 +103,17 @@ def instances(
 
 
 def predictions(
-    rng: np.random.Generator, true: dict, number: int, size: tuple[int, int], num_classes: int
+    rng: np.random.Generator, objects: dict, number: int, size: tuple[int, int], num_classes: int
 ) -> dict:
-    """Predictions of which every second one lies near a true object, scores at random."""
+    """Predictions with random scores, of which about half lie near one of the objects."""
     boxes = boxes_within(rng, number, size)
     labels = rng.integers(0, num_classes, number)
-    near = np.flatnonzero(rng.random(number) < (0.5 if len(true['labels']) else 0))
-    which = rng.integers(0, max(1, len(true['labels'])), len(near))
-    moved = true['bboxes'].numpy()[which] + rng.normal(0, 0.02 * size[0], (len(near), 4))
+    count = len(objects['labels'])
+    near = np.flatnonzero(rng.random(number) < (0.5 if count else 0))
+    which = rng.integers(0, max(1, count), len(near))
+    moved = objects['bboxes'].numpy()[which] + rng.normal(0, 0.02 * size[0], (len(near), 4))
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 2)
-    boxes[near], labels[near] = moved, true['labels'].numpy()[which]
+    boxes[near], labels[near] = moved, objects['labels'].numpy()[which]
     scores = torch.from_numpy(rng.random(number).astype(np.float32))
     return {**instances(rng, labels, boxes, size), 'scores': scores}
 
@@ -129,27 +123,28 @@ def make_image(
 ) -> dict:
     """An image of one to five objects, with predictions."""
     labels = rng.integers(0, num_classes, rng.integers(1, 6))
-    true = instances(rng, labels, boxes_within(rng, len(labels), size), size)
+    objects = instances(rng, labels, boxes_within(rng, len(labels), size), size)
     return {
-        'pred_instances': predictions(rng, true, number, size, num_classes),
-        'gt_instances': {name: true[name] for name in ('labels', 'bboxes')},
-        'gt_mask_instances': {**true, 'masks': to_rles(true['masks'])},
+        'pred_instances': predictions(rng, objects, number, size, num_classes),
+        'gt_instances': {name: objects[name] for name in ('labels', 'bboxes')},
+        'gt_mask_instances': {**objects, 'masks': to_rles(objects['masks'])},
+        'objects': objects,
     }
 
 
 def dump(config: str, path: str, number: int) -> dict:
     """Write predictions for the test images of a config, as tools/test.py --out does."""
     rng, samples = np.random.default_rng(0), []
-    metainfo, images = load_ground_truth(Config.fromfile(config).test_dataloader.dataset)
-    for photo in images:
-        true = photo['gt_mask_instances']
-        size = tuple(photo['gt_sem_seg']['sem_seg'].shape[-2:])
-        found = predictions(rng, true, number, size, len(metainfo['classes']))
+    metainfo, images = truth_of(Config.fromfile(config).test_dataloader.dataset)
+    for image in images:
+        size = tuple(image['gt_sem_seg']['sem_seg'].shape[-2:])
+        objects = image['gt_mask_instances']
+        found = predictions(rng, objects, number, size, len(metainfo['classes']))
         found['masks'] = to_rles(found['masks'])
-        samples.append({'img_id': photo['img_id'], 'pred_instances': found})
+        samples.append({'img_id': image['img_id'], 'pred_instances': found})
     with atomic_path(path) as temporary:
         temporary.write_bytes(pickle.dumps(samples))
-    return {'photos': len(samples), 'predictions': number, 'file': path}
+    return {'images': len(samples), 'predictions': number, 'file': path}
 
 
 def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
@@ -162,83 +157,32 @@ def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dic
     return figures, metric.tables, time.process_time() - start
 
 
-def times(args: argparse.Namespace) -> dict:
+def times(num_images: int, num_predictions: int) -> dict:
     """CPU seconds of encoding a model's masks, and of each metric on run lengths."""
-    rng = np.random.default_rng(0)
+    size, rng = (375, 500), np.random.default_rng(0)
     images, encoding = [], 0.0
-    for _ in range(args.images):
-        photo = make_image(rng, args.predictions, tuple(args.size))
+    for _ in range(num_images):
+        image = make_image(rng, num_predictions, size)
+        found = image['pred_instances']
         start = time.process_time()
-        rles = to_rles(photo['pred_instances']['masks'])
+        found['masks'] = to_rles(found['masks'])
         encoding += time.process_time() - start
-        photo['pred_instances']['masks'] = rles
-        images.append(photo)
-    found = {'photos': args.images, 'predictions': args.predictions, 'size': list(args.size)}
-    found['threads'] = torch.get_num_threads()
-    found['encode_masks_s'] = round(encoding, 2)
+        images.append(image)
+    results = {'images': num_images, 'predictions': num_predictions, 'size': list(size)}
+    results |= {'threads': torch.get_num_threads(), 'encode_masks_s': round(encoding, 2)}
     for name in ('bbox', 'segm', 'coco', 'corloc'):
         figures, _, seconds = measured(name, images)
-        found[f'{name}_s'] = round(seconds, 2)
-        found |= {key: round(value, 4) for key, value in figures.items() if key.endswith('_50')}
-    return found
-
-
-def annotations(images: Sequence[dict], name: str, kind: str) -> Iterator[dict]:
-    """COCO annotations of all images, by the plain rules of its format."""
-    for image, photo in enumerate(images, start=1):
-        part = photo[name]
-        scores = part.get('scores', torch.ones(len(part['labels'])))
-        rows = zip(part['labels'].tolist(), part['bboxes'].tolist(), scores.tolist())
-        for (label, box, score), mask in zip(rows, to_rles(part['masks'])):
-            made = {'image_id': image, 'category_id': label + 1, 'score': score, 'iscrowd': 0}
-            if kind == 'segm':
-                area = int(sum(run_lengths(mask)[1::2]))
-                rle = {**mask, 'counts': mask['counts'].decode()}
-                yield {**made, 'segmentation': rle, 'area': area}
-            else:
-                width, height = box[2] - box[0] + 1, box[3] - box[1] + 1
-                yield {**made, 'bbox': [*box[:2], width, height], 'area': width * height}
-
-
-def run_lengths(mask: dict) -> list[int]:
-    """Uncompressed run lengths, background first, column by column."""
-    pixels = mask_api.decode(mask).ravel(order='F')
-    changes = np.flatnonzero(np.diff(pixels, prepend=0)) if len(pixels) else np.zeros(0, int)
-    return np.diff([0, *changes, len(pixels)]).tolist()
-
-
-def by_pycocotools(images: Sequence[dict], kind: str, size: Sequence[int]) -> np.ndarray:
-    """Figures of pycocotools run the usual way, through files."""
-    truth = {
-        'images': [
-            {'id': number, 'height': size[0], 'width': size[1]}
-            for number in range(1, len(images) + 1)
-        ],
-        'categories': [{'id': label + 1} for label in range(len(CLASSES))],
-        'annotations': [
-            {**one, 'id': number}
-            for number, one in enumerate(annotations(images, 'gt_mask_instances', kind), start=1)
-        ],
-    }
-    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        paths = [str(Path(folder) / name) for name in ('truth.json', 'found.json')]
-        results = list(annotations(images, 'pred_instances', kind))
-        for path, content in zip(paths, (truth, results)):
-            Path(path).write_text(json.dumps(content))
-        coco = COCO(paths[0])
-        evaluation = COCOeval(coco, coco.loadRes(paths[1]), kind)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return np.array(evaluation.stats[:9])
+        results[f'{name}_s'] = round(seconds, 2)
+        results |= {key: round(one, 4) for key, one in figures.items() if key.endswith('_50')}
+    return results
 
 
 def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
     """AP of each set by threshold and class, of chainercv in its own interpreter."""
     columns = [('pred_instances', name) for name in ('masks', 'labels', 'scores')]
-    columns += [('true', name) for name in ('masks', 'labels')]
+    columns += [('objects', name) for name in ('masks', 'labels')]
     cases = [
-        [[_bare(photo[part][name].numpy()) for photo in images] for part, name in columns]
+        [[_plain(image[part][name].numpy()) for image in images] for part, name in columns]
         for images in sets
     ]
     content = pickle.dumps((cases, IOU_THRS), protocol=2)
@@ -248,65 +192,49 @@ def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:
     return pickle.loads(answer.stdout)
 
 
-def _bare(array: np.ndarray) -> tuple:
-    """An array as an older NumPy can take it."""
+def _plain(array: np.ndarray) -> tuple:
+    """An array as an older NumPy can read it."""
     return array.dtype.str, array.shape, array.tobytes()
 
 
-def agreement(args: argparse.Namespace) -> dict:
-    """Largest differences of any figure over random sets of images."""
+def agreement(number: int, python: str) -> dict:
+    """Largest difference from chainercv of the AP of any class, and the mean AP.
+
+    Args:
+        number: Of random sets of images.
+        python: Interpreter that has chainercv.
+    """
     size, rng = (40, 60), np.random.default_rng(0)
-    sets = []
-    for _ in range(args.agree):
-        images = [make_image(rng, 12, size, num_classes=5) for _ in range(10)]
-        for photo in images:
-            masks = photo['gt_mask_instances']['masks']
-            decoded = [torch.from_numpy(decode(mask)) for mask in masks]
-            photo['true'] = {**photo['gt_mask_instances'], 'masks': torch.stack(decoded)}
-        sets.append(images)
-    found: dict = {'sets': args.agree, 'photos_a_set': 10, 'size': list(size)}
-    theirs = by_chainercv(sets, args.chainercv_python) if args.chainercv_python else []
-    worst, mean_ap = 0.0, []
-    for images, aps in zip(sets, theirs):
-        _, (table,), _ = measured('segm', copies(images), iou_thrs=IOU_THRS)
-        for iou_thr, of_classes in zip(IOU_THRS, aps):
+    sets = [[make_image(rng, 12, size, num_classes=5) for _ in range(10)] for _ in range(number)]
+    differences, mean_ap = [], []
+    for images, theirs in zip(sets, by_chainercv(sets, python)):
+        _, (table,), _ = measured('segm', images, iou_thrs=IOU_THRS)
+        for iou_thr, of_classes in zip(IOU_THRS, theirs):
             ours = table.columns[f'AP@{iou_thr:g}'][: len(of_classes)]
             if not np.array_equal(np.isnan(ours), np.isnan(of_classes)):
-                raise SystemExit('chainercv takes other classes for absent')
-            worst = max(worst, float(np.nanmax(np.abs(ours - of_classes))))
+                raise SystemExit('chainercv has other absent classes')
+            differences.append(np.nanmax(np.abs(ours - of_classes)))
             mean_ap.append(np.nanmean(ours))
-    if theirs:
-        found |= {'chainercv_largest_difference': worst, 'mean_AP': round(np.mean(mean_ap), 3)}
-    for kind in ('bbox', 'segm'):
-        differences = []
-        for images in sets:
-            figures, _, _ = measured('coco', copies(images), kinds=[kind])
-            ours = np.nan_to_num(list(figures.values()), nan=-1)
-            differences.append(np.abs(ours - by_pycocotools(images, kind, size)).max())
-        found[f'pycocotools_{kind}_largest_difference'] = float(max(differences))
-    return found
-
-
-def copies(images: Sequence[dict]) -> list[dict]:
-    """Images whose predictions may be changed: a metric encodes masks in place."""
-    return [{**photo, 'pred_instances': dict(photo['pred_instances'])} for photo in images]
-
-
-def decode(mask: dict) -> np.ndarray:
-    """Pixels of a mask, bool [height, width]."""
-    return mask_api.decode(mask).astype(bool)
+    return {
+        'sets': number,
+        'images_a_set': 10,
+        'size': list(size),
+        'chainercv_largest_difference': float(max(differences)),
+        'mean_AP': round(np.mean(mean_ap), 3),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print one JSON object."""
     args = parse_args(argv)
     register_all_modules()
-    MMLogger.get_instance('mmlabelpenet', log_level='ERROR')
     logging.disable(logging.INFO)
     if args.dump:
         found = dump(*args.dump, args.predictions)
+    elif args.chainercv_python:
+        found = agreement(args.agree, args.chainercv_python)
     else:
-        found = agreement(args) if args.agree else times(args)
+        found = times(args.images, args.predictions)
     print(json.dumps(found, indent=2))
 
 

@@ -1,7 +1,7 @@
-r"""How good pseudo boxes and masks of training images are, by what makes them.
+r"""Quality of the pseudo boxes and masks of training images, by what makes them.
 
-Each row changes one thing of the config; all rows share the weights of one checkpoint, and look at
-the same images. True boxes and masks of training images are read by the metrics alone.
+Each row changes one thing of the config; all rows share the weights of one checkpoint and the same
+images. Only the metrics read ground-truth boxes and masks of training images.
 
 Example:
     python benchmark/pseudo_labels.py CONFIG CHECKPOINT \
@@ -9,26 +9,29 @@ Example:
 """
 
 import argparse
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
+from report import add_result, summary_table
+from torch.utils.data import DataLoader
 
+from mmlabelpenet.apis import run_command
+from mmlabelpenet.apis.checkpoint import read_checkpoint
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import DATASETS, MODELS
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.utils import UserError, register_all_modules
 
 CALIBRATION = 'model.calibration.'
 ATTENTION = 'model.cascade.classification.attention.'
 FORWARD = {CALIBRATION + 'mode': 'forward', 'model.test_cfg.stage': 'attention'}
-# What the semantic attention of the checkpoint has learnt comes from CAMs: sources are compared
-# without it. Excitation walks to the grid of stride 16, through the backbone's tail.
+# The semantic attention of the checkpoint has learned from CAMs: sources are compared without it.
+# Excitation goes down to the grid of stride 16, through the backbone's tail.
 CAM_ALONE = {CALIBRATION + 'semantic': None}
 EXCITATION = CAM_ALONE | {ATTENTION + 'type': 'ExcitationAttention', ATTENTION + 'level': 1}
 ROWS: dict[str, dict] = {
@@ -36,7 +39,7 @@ ROWS: dict[str, dict] = {
     'cam alone, no semantic attention': CAM_ALONE,
     'excitation alone': EXCITATION | {ATTENTION + 'contrastive': False},
     'contrastive alone': EXCITATION | {ATTENTION + 'contrastive': True},
-    'one size': {'model.attention_scales': ()},
+    'one scale': {'model.attention_scales': ()},
     'no random walk': {CALIBRATION + 'sharpen': None},
     'no refinement by colour': {CALIBRATION + 'refine': None},
     'dense CRF for refinement': {CALIBRATION + 'refine': {'_delete_': True, 'type': 'DenseCRF'}},
@@ -60,17 +63,30 @@ METRICS = (
     dict(type='PseudoMaskMetric'),
     dict(type='PseudoMaskMetric', ignore_void=True, prefix='no_void'),
 )
+COLUMNS = {
+    'CorLoc': 'corloc',
+    'mask IoU': 'pseudo_mask_iou',
+    'share >= .5': 'pseudo_mask_share',
+    'without void: IoU': 'no_void/pseudo_mask_iou',
+    'share': 'no_void/pseudo_mask_share',
+    'seconds an image': 'seconds_a_photo',
+}
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description='Measure pseudo labels of training photos')
+def common_parser(description: str, rows: Iterable[str]) -> argparse.ArgumentParser:
+    """Command line of a script that measures rows of one checkpoint.
+
+    Args:
+        description: First line of the help.
+        rows: Names of all rows.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
-    parser.add_argument('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW')
-    parser.add_argument('--every', type=int, default=1, help='take every n-th photo')
+    parser.add_argument('--rows', nargs='+', choices=rows, default=list(rows), metavar='ROW')
+    parser.add_argument('--every', type=int, default=1, help='take every n-th image')
     parser.add_argument('--out', type=Path, help='JSON, to which rows are added')
-    return parser.parse_args(argv)
+    return parser
 
 
 def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, Config]:
@@ -79,26 +95,40 @@ def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, 
     cfg.merge_from_dict(FORWARD | changes)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    weights = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')['state_dict']
+    weights = read_checkpoint(checkpoint)['state_dict']
     missing = model.load_state_dict(weights, strict=False).missing_keys
     if missing:
         raise UserError(
             f'{checkpoint} lacks {missing[0]} and {len(missing) - 1} more weights of {config}: '
             'give a checkpoint of a run of this config.'
         )
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return model.to(device).eval(), cfg
+    return model.to('cuda' if torch.cuda.is_available() else 'cpu').eval(), cfg
+
+
+def load_every(dataloader: ConfigDict, every: int) -> DataLoader:
+    """Build a data loader of every n-th image."""
+    dataset = DATASETS.build(dataloader.dataset)
+    dataset.get_subset_(list(range(0, len(dataset), every)))
+    return Runner.build_dataloader(dict(dataloader, dataset=dataset))
+
+
+def build_evaluator(metrics: Sequence[dict], loader: DataLoader) -> Evaluator:
+    """Build metrics for the images of a data loader."""
+    evaluator = Evaluator([dict(one) for one in metrics])
+    evaluator.dataset_meta = loader.dataset.metainfo
+    return evaluator
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Figures with four digits."""
+    return {name: round(float(value), 4) for name, value in figures.items()}
 
 
 def measure(model: LabelPEnet, cfg: Config, every: int) -> dict[str, float]:
-    """Figures of a row, and the seconds that an image takes the model."""
-    dataset = DATASETS.build(cfg.corloc_dataloader.dataset)
-    chosen = list(range(0, len(dataset), every))
-    dataset.get_subset_(chosen)
-    loader = Runner.build_dataloader(dict(cfg.corloc_dataloader, dataset=dataset))
-    evaluator = Evaluator(list(METRICS))
-    evaluator.dataset_meta = loader.dataset.metainfo
-    seconds = 0.0
+    """Figures of a row, and the seconds that the model needs for an image."""
+    loader = load_every(cfg.corloc_dataloader, every)
+    evaluator = build_evaluator(METRICS, loader)
+    seconds, count = 0.0, len(loader.dataset)
     for batch in loader:
         start = time.perf_counter()
         outputs = model.test_step(batch)
@@ -106,40 +136,21 @@ def measure(model: LabelPEnet, cfg: Config, every: int) -> dict[str, float]:
             torch.cuda.synchronize()
         seconds += time.perf_counter() - start
         evaluator.process(data_samples=outputs, data_batch=batch)
-    figures = evaluator.evaluate(len(loader.dataset))
-    return figures | {'photos': len(chosen), 'seconds_a_photo': seconds / len(chosen)}
-
-
-def save_row(path: Path, row: dict) -> list[dict]:
-    """Add a row to a file, in the place of one of the same name and seed.
-
-    Returns:
-        All rows of the file.
-    """
-    rows = json.loads(path.read_text()) if path.exists() else []
-    place = row['row'], row.get('seed')
-    rows = [one for one in rows if (one['row'], one.get('seed')) != place] + [row]
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(json.dumps(rows, indent=1) + '\n')
-    return rows
+    return evaluator.evaluate(count) | {'photos': count, 'seconds_a_photo': seconds / count}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure the rows and print a table."""
-    args = parse_args(argv)
+    args = common_parser('Measure pseudo labels of training images', ROWS).parse_args(argv)
     register_all_modules()
-    print('| row | CorLoc | mask IoU | share >= .5 | without void: IoU | share | s a photo |')
-    print('|---|---|---|---|---|---|---|')
+    results = []
     for name in args.rows:
         figures = measure(*build_row(args.config, args.checkpoint, ROWS[name]), args.every)
-        row = {'row': name} | {key: round(float(value), 4) for key, value in figures.items()}
+        results.append({'row': name, **rounded(figures)})
         if args.out:
-            save_row(args.out, row)
-        keys = ('corloc', 'pseudo_mask_iou', 'pseudo_mask_share')
-        keys += ('no_void/pseudo_mask_iou', 'no_void/pseudo_mask_share')
-        cells = [f'{row[key]:.3f}' for key in keys] + [f'{row["seconds_a_photo"]:.2f}']
-        print(f'| {name} | ' + ' | '.join(cells) + ' |', flush=True)
+            add_result(results[-1], args.out)
+    print(summary_table(results, COLUMNS))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

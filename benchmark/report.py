@@ -1,14 +1,13 @@
-"""Table and plots of a benchmark's results."""
+"""Results of the benchmark: the file that holds them, tables and plots."""
 
+import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
+import numpy as np
+from matplotlib.figure import Figure
+from tabulate import tabulate
 
 from mmlabelpenet.evaluation.functional import OUTCOMES
 from mmlabelpenet.utils import UserError, atomic_path
@@ -29,12 +28,13 @@ COLUMNS = {
     'mIoU': 'semseg_mIoU',
 }
 LADDER = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'no_void/segm_mAP_50', 'CorLoc': 'corloc'}
-# What is told in words: each row over another one, on these figures.
+BOUNDS = ('Fast-RCNN', 'Mask-RCNN')
+# Pairs of rows, of which the first is compared with the second in words.
 STEPS = (
     ('D', 'A'),
-    ('D-fitted', 'D'),
+    ('D-refined', 'D'),
     ('E', 'D'),
-    ('E-fitted', 'E'),
+    ('E-refined', 'E'),
     ('F', 'E'),
     ('G', 'F'),
     ('H', 'E'),
@@ -42,7 +42,7 @@ STEPS = (
     ('Label-PEnet', 'OICR-reg-attention'),
 )
 COLOURS = ('#2b6cb0', '#c05621', '#2f855a')
-# Colours of OUTCOMES, then of duplicates.
+# Colours of OUTCOMES.
 ERRORS = ('#2f855a', '#d69e2e', '#ed8936', '#c05621', '#805ad5', '#a0aec0')
 NAMES = {
     'found': 'found',
@@ -52,59 +52,107 @@ NAMES = {
     'wrong_class': 'wrong class',
     'missed': 'missed',
 }
+LEGEND = dict(frameon=False, fontsize=8, loc='lower left', bbox_to_anchor=(0, 1))
+
+
+def read_results(path: Path) -> list[dict]:
+    """Read all results of a file, none where there is no file."""
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def write_results(results: Sequence[dict], path: Path) -> None:
+    """Write all results, one a line."""
+    lines = ',\n'.join(json.dumps(one) for one in results)
+    with atomic_path(path) as temporary:
+        temporary.write_text(f'[\n{lines}\n]\n')
+
+
+def add_result(result: dict, path: Path) -> list[dict]:
+    """Add a result to a file, in the place of one of the same row and seed.
+
+    Returns:
+        All results of the file.
+    """
+    place = result['row'], result.get('seed')
+    kept = [one for one in read_results(path) if (one['row'], one.get('seed')) != place]
+    write_results([*kept, result], path)
+    return [*kept, result]
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence]) -> str:
+    """Table in Markdown, cells as they are."""
+    return tabulate(rows, headings, tablefmt='github', disable_numparse=True)
 
 
 def values_of(results: Sequence[dict], row: str, figure: str) -> list[float]:
-    """A figure of a row, of every seed that has it."""
-    own = [one for one in results if one['row'] == row]
-    found = [one.get(figure, one['metrics'].get(figure)) for one in own]
-    return [value for value in found if value is not None]
+    """Values of a figure of a row, of each seed that has it."""
+    own = [{**one, **one.get('metrics', {})} for one in results if one['row'] == row]
+    return [one[figure] for one in own if one.get(figure) is not None]
 
 
 def summary(values: Sequence[float], digits: int = 3) -> str:
-    """Median and, of several, the range in brackets."""
+    """Median and, of several values, the range in brackets."""
     if not values:
         return '-'
-    median = f'{statistics.median(values):.{digits}f}'
-    if len(values) == 1:
-        return median
-    return f'{median} ({min(values):.{digits}f}-{max(values):.{digits}f})'
+    parts = (statistics.median(values), min(values), max(values))
+    median, low, high = (f'{value:.{digits}f}' for value in parts)
+    return median if len(values) == 1 else f'{median} ({low}-{high})'
 
 
-def rows_of(results: Sequence[dict], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """The rows that are measured, known ones in the order of the groups."""
-    order = [row for rows in groups.values() for row in rows]
-    measured = list(dict.fromkeys(one['row'] for one in results))
-    return [row for row in order if row in measured] + [
-        row for row in measured if row not in order
-    ]
+def rows_of(results: Sequence[dict], groups: Mapping[str, Iterable[str]]) -> list[str]:
+    """The rows that are measured, known ones first, in the order of the groups."""
+    known = [row for rows in groups.values() for row in rows]
+    measured = dict.fromkeys(one['row'] for one in results)
+    return [row for row in dict.fromkeys([*known, *measured]) if row in measured]
 
 
-def make_table(results: Sequence[dict], groups: Mapping[str, Sequence[str]]) -> str:
+def make_table(results: Sequence[dict], groups: Mapping[str, Iterable[str]]) -> str:
     """Markdown table: a line for each row, medians and ranges over seeds."""
-    heads = ['row', 'config', 'seeds', *(head.strip() for head in COLUMNS), 'minutes', 'GB']
-    lines = ['| ' + ' | '.join(heads) + ' |', '|---' * len(heads) + '|']
+    lines = []
     for row in rows_of(results, groups):
         own = [one for one in results if one['row'] == row]
-        commits = sorted({one['commit'] for one in own})
-        cells = [row, f'`{Path(own[0]["config"]).stem}` ({", ".join(commits)})', str(len(own))]
-        cells += [summary(values_of(own, row, figure)) for figure in COLUMNS.values()]
-        cells += [summary(values_of(own, row, name), 1) for name in ('minutes', 'peak_gb')]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        commits = ', '.join(sorted({one['commit'] for one in own}))
+        lines.append(
+            [
+                row,
+                f'`{Path(own[0]["config"]).stem}` ({commits})',
+                len(own),
+                *(summary(values_of(own, row, figure)) for figure in COLUMNS.values()),
+                *(summary(values_of(own, row, name), 1) for name in ('minutes', 'peak_gb')),
+            ]
+        )
+    headings = ['row', 'config', 'seeds', *map(str.strip, COLUMNS), 'minutes', 'GB']
+    return markdown_table(headings, lines)
+
+
+def summary_table(results: Sequence[dict], columns: Mapping[str, str]) -> str:
+    """Markdown table: a line for each row, medians and ranges over seeds.
+
+    Args:
+        results: With ``row``.
+        columns: For each heading the figure below it.
+    """
+    lines = []
+    for row in rows_of(results, {}):
+        seeds = sum(one['row'] == row for one in results)
+        cells = (summary(values_of(results, row, figure)) for figure in columns.values())
+        lines.append([row, seeds, *cells])
+    return markdown_table(['row', 'seeds', *columns], lines)
+
+
+def bound_of(results: Sequence[dict], figure: str) -> float | None:
+    """Median of the better one of the fully supervised bounds."""
+    values = [values_of(results, row, figure) for row in BOUNDS]
+    return max((statistics.median(one) for one in values if one), default=None)
 
 
 def make_ratios(results: Sequence[dict]) -> str:
-    """A sentence on weak against full supervision, where both are measured."""
-    pairs = {'boxes': ('Fast-RCNN', 'bbox_mAP_50'), 'masks': ('Mask-RCNN', LADDER['mask AP@.5'])}
+    """Sentence on weak over full supervision, where both are measured."""
     parts = []
-    for what, (bound, figure) in pairs.items():
-        weak = values_of(results, 'Label-PEnet', figure)
-        full = [values_of(results, row, figure) for row in {bound, 'Mask-RCNN'}]
-        medians = [statistics.median(values) for values in full if values]
-        if weak and medians:
-            # Of two bounds the better one counts.
-            parts.append(f'{what} {statistics.median(weak) / max(medians):.2f}')
+    for name, figure in (('boxes', LADDER['box AP@.5']), ('masks', LADDER['mask AP@.5'])):
+        weak, full = values_of(results, 'Label-PEnet', figure), bound_of(results, figure)
+        if weak and full:
+            parts.append(f'{name} {statistics.median(weak) / full:.2f}')
     return f'Weakly over fully supervised, medians at IoU .5: {", ".join(parts)}.' if parts else ''
 
 
@@ -112,22 +160,23 @@ def make_steps(results: Sequence[dict]) -> str:
     """Lines on what a row gains over another one, and whether it is beyond the range of seeds."""
     lines = []
     for row, other in STEPS:
-        parts = []
-        for figure, name in LADDER.items():
-            ours, theirs = (values_of(results, one, name) for one in (row, other))
-            if ours and theirs:
-                gain = statistics.median(ours) - statistics.median(theirs)
-                apart = min(ours) > max(theirs) or max(ours) < min(theirs)
-                told = f'{len(ours)} and {len(theirs)} seeds'
-                if min(len(ours), len(theirs)) > 1:
-                    told = f'{"apart" if apart else "within"}, {told}'
-                parts.append(f'{figure} {gain:+.3f} ({told})')
-        if parts:
-            lines.append(f'- {row} over {other}: {", ".join(parts)}')
-    head = (
-        'Gains of medians; "apart" where no seed of the one reaches into the range of the other:'
-    )
-    return '\n'.join([head, '', *lines]) if lines else ''
+        gains = [_gain(results, row, other, name) for name in LADDER]
+        if any(gains):
+            lines.append(f'- {row} over {other}: {", ".join(filter(None, gains))}')
+    head = 'Gains of medians; "apart" where the ranges of the seeds do not overlap:\n\n'
+    return head + '\n'.join(lines) if lines else ''
+
+
+def _gain(results: Sequence[dict], row: str, other: str, name: str) -> str:
+    ours, theirs = (values_of(results, one, LADDER[name]) for one in (row, other))
+    if not (ours and theirs):
+        return ''
+    gain = statistics.median(ours) - statistics.median(theirs)
+    ranges = ''
+    if min(len(ours), len(theirs)) > 1:
+        apart = min(ours) > max(theirs) or max(ours) < min(theirs)
+        ranges = 'apart, ' if apart else 'within, '
+    return f'{name} {gain:+.3f} ({ranges}{len(ours)} and {len(theirs)} seeds)'
 
 
 def insert(text: str, path: Path, name: str) -> None:
@@ -136,95 +185,77 @@ def insert(text: str, path: Path, name: str) -> None:
     Args:
         text: Markdown.
         path: The document.
-        name: Of the markers, the script's.
+        name: Of the markers: the script's name.
 
     Raises:
-        UserError: If the document has no markers.
+        UserError: If the document does not have both markers once.
     """
     begin, end = f'<!-- {name} begin -->', f'<!-- {name} end -->'
     page = path.read_text() if path.is_file() else ''
     if page.count(begin) != 1 or page.count(end) != 1:
         raise UserError(f'{path} needs the lines {begin} and {end}, once each, around the table.')
-    before, rest = page.split(begin)
-    after = rest.split(end)[1]
+    before, after = page.split(begin)[0], page.split(end)[1]
     with atomic_path(path) as temporary:
         temporary.write_text(f'{before}{begin}\n\n{text}\n\n{end}{after}')
 
 
-def plot_ladder(results: Sequence[dict], groups: Mapping[str, Sequence[str]], path: Path) -> None:
-    """Draw the rungs A to H, median and range over seeds, the bound on top."""
-    rungs = [row for row in groups.get('ladder', ()) if any(one['row'] == row for one in results)]
-    if not rungs:
-        return
-    figure, axes = plt.subplots(figsize=(8, 4.2))
-    for colour, (label, name) in zip(COLOURS, LADDER.items()):
-        points = [(x, values_of(results, row, name)) for x, row in enumerate(rungs)]
-        points = [(x, values) for x, values in points if values]
-        medians = [statistics.median(values) for _, values in points]
-        spread = [
-            [median - min(values) for median, (_, values) in zip(medians, points)],
-            [max(values) - median for median, (_, values) in zip(medians, points)],
-        ]
-        places = [x for x, _ in points]
-        axes.errorbar(places, medians, spread, marker='o', capsize=4, color=colour, label=label)
-        _draw_bound(axes, results, label, name, colour)
-    axes.set_xticks(range(len(rungs)), rungs)
-    axes.set_ylim(0, 1)
-    axes.grid(axis='y', color='0.92')
-    axes.set_xlabel('what is added, rung by rung; dashed: fully supervised')
-    axes.legend(frameon=False, ncols=3, fontsize=8, loc='lower left', bbox_to_anchor=(0, 1))
-    _save(figure, path)
-
-
-def _draw_bound(axes: Axes, results: Sequence[dict], label: str, name: str, colour: str) -> None:
-    full = [
-        statistics.median(values)
-        for row in ('Fast-RCNN', 'Mask-RCNN')
-        if (values := values_of(results, row, name))
-    ]
-    if full:
-        axes.axhline(max(full), color=colour, linestyle='--', linewidth=1)
-        place = dict(transform=axes.get_yaxis_transform(), ha='right', va='bottom')
-        axes.text(0.99, max(full), f'bound, {label}', fontsize=7, **place)
-
-
-def plot_errors(results: Sequence[dict], groups: Mapping[str, Sequence[str]], path: Path) -> None:
-    """Draw what became of the objects, a stacked bar a row; duplicates stand beside."""
-    rows = [r for r in rows_of(results, groups) if values_of(results, r, 'error_found')]
+def plot_ladder(results: Sequence[dict], groups: Mapping[str, Iterable[str]], path: Path) -> None:
+    """Draw the ablations A to H, median and range over seeds, and the bound as a dashed line."""
+    rows = [row for row in rows_of(results, groups) if row in groups.get('ladder', ())]
     if not rows:
         return
-    figure, axes = plt.subplots(figsize=(9, 1.3 + 0.32 * len(rows)))
-    places = range(len(rows))
-    left = [0.0] * len(rows)
-    for colour, outcome in zip(ERRORS, OUTCOMES):
-        shares = [_mean_error(results, row, outcome) for row in rows]
-        axes.barh(places, shares, left=left, color=colour, label=NAMES[outcome])
-        left = [a + b for a, b in zip(left, shares)]
-    twice = [_mean_error(results, row, 'duplicate') for row in rows]
-    axes.barh(places, twice, left=[x + 0.02 for x in left], color='#1a202c', label='duplicate')
-    axes.set_yticks(places, rows)
+    figure = Figure(figsize=(8, 4.2))
+    axes = figure.subplots()
+    for colour, (label, name) in zip(COLOURS, LADDER.items()):
+        values = {x: values_of(results, row, name) for x, row in enumerate(rows)}
+        points = [
+            (x, statistics.median(own), min(own), max(own)) for x, own in values.items() if own
+        ]
+        places, medians, low, high = np.array(points).reshape(-1, 4).T
+        ranges = [medians - low, high - medians]
+        axes.errorbar(places, medians, ranges, marker='o', capsize=4, color=colour, label=label)
+        if bound := bound_of(results, name):
+            axes.axhline(bound, color=colour, linestyle='--', linewidth=1)
+            place = dict(transform=axes.get_yaxis_transform(), ha='right', va='bottom')
+            axes.text(0.99, bound, f'bound, {label}', fontsize=7, **place)
+    axes.set(xticks=range(len(rows)), xticklabels=rows, ylim=(0, 1))
+    axes.set_xlabel('ablations, each with one part more; dashed: fully supervised')
+    axes.grid(axis='y', color='0.92')
+    axes.legend(ncols=3, **LEGEND)
+    save_figure(figure, path)
+
+
+def plot_errors(results: Sequence[dict], groups: Mapping[str, Iterable[str]], path: Path) -> None:
+    """Draw the shares of outcomes of the objects, a stacked bar a row, duplicates beside it."""
+    rows = [row for row in rows_of(results, groups) if values_of(results, row, 'error_found')]
+    if not rows:
+        return
+    figure = Figure(figsize=(9, 1.3 + 0.32 * len(rows)))
+    axes = figure.subplots()
+    left = np.zeros(len(rows))
+    for name, colour in [*zip(OUTCOMES, ERRORS), ('duplicate', '#1a202c')]:
+        # Means over seeds, unlike medians, still sum to all objects.
+        shares = [statistics.fmean(values_of(results, row, f'error_{name}')) for row in rows]
+        begin = left + (0.02 if name == 'duplicate' else 0)
+        axes.barh(range(len(rows)), shares, left=begin, color=colour, label=NAMES.get(name, name))
+        left = begin + shares
+    axes.set(yticks=range(len(rows)), yticklabels=rows)
+    axes.set_xlabel('share of the ground-truth objects; duplicates for each object')
     axes.invert_yaxis()
-    axes.set_xlabel('share of the true objects; duplicates for each object')
-    axes.legend(frameon=False, ncols=4, fontsize=8, loc='lower left', bbox_to_anchor=(0, 1))
-    for side in ('top', 'right'):
-        axes.spines[side].set_visible(False)
-    _save(figure, path)
+    axes.legend(ncols=4, **LEGEND)
+    axes.spines[['top', 'right']].set_visible(False)
+    save_figure(figure, path)
 
 
-def _mean_error(results: Sequence[dict], row: str, name: str) -> float:
-    # Means over seeds, unlike medians, still sum to all objects.
-    return statistics.fmean(values_of(results, row, f'error_{name}'))
-
-
-def _save(figure: plt.Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Lay a figure out and write it."""
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=130)
-    plt.close(figure)
 
 
 def write_report(
-    results: Sequence[dict], groups: Mapping[str, Sequence[str]], docs: Path, images: Path
+    results: Sequence[dict], groups: Mapping[str, Iterable[str]], docs: Path, images: Path
 ) -> None:
     """Write table and plots of what is measured.
 
@@ -233,6 +264,9 @@ def write_report(
         groups: For each group its rows, in order.
         docs: The document that holds the markers.
         images: Folder of the plots.
+
+    Raises:
+        UserError: If there are no results, or the document has no markers.
     """
     if not results:
         raise UserError('Nothing is measured yet: run the benchmark without --report.')

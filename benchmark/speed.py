@@ -1,7 +1,7 @@
-"""What Label-PEnet costs, as ratios on the machine that this runs on.
+"""Costs of Label-PEnet, as ratios on the machine that this runs on.
 
-Each figure is the ratio of two medians measured in turn in one run. Weights are random, images are
-noise: times do not depend on what they show.
+Each figure is the ratio of two medians, of actions that take turns in one run. Weights are random
+and images are noise: times do not depend on what images show.
 
 Example:
     python benchmark/speed.py --rounds 5
@@ -10,6 +10,7 @@ Example:
 import argparse
 import copy
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -20,65 +21,77 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import attention as excitation
-import matplotlib
 import numpy as np
 import torch
-from attention import peak_megabytes
+from keys import phases_of
+from matplotlib.figure import Figure
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
-from report import insert
+from report import insert, markdown_table, save_figure
 from speed_rivals import fast_rcnn, mask_rcnn
-from trainings import REPOSITORY, device_name, phases_of
+from torch import nn
+from trainings import REPOSITORY, device_name
 
 from mmlabelpenet.apis import run_command
+from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
+from mmlabelpenet.models.calibration import Excitation, RegionExcitation
+from mmlabelpenet.models.calibration.excitation_attention import backbone_tail
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
-
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_voc12-mini.py'
-# What is wanted of each ratio.
-GOALS = {
-    'predict': '<= 1.25',
-    'joint_step': '<= 1.5',
-    'cached_epoch': '<= 0.33',
-    'attention_fused_forwards': '<= 2',
-    'attention_fused_singles': '>= 10',
-    'attention_backbone_forwards': '<= 2',
-    'attention_backbone_singles': '>= 10',
-    'memory': '<= 1.3',
-    'proposals': '>= 1.8',
-}
-MEANINGS = {
-    'predict': "predict, boxes and masks, over mmdet's Fast R-CNN with a mask head, same RoIs",
-    'joint_step': "joint training step, forward and backward alike, over mmdet's Mask R-CNN step",
-    'cached_epoch': 'pre-training, all its phases, with the feature cache over one without',
-    'attention_fused_forwards': 'excitation to the fused map, all pairs, over one forward pass',
-    'attention_fused_singles': 'the pairs one by one over all at once, to the fused map',
-    'attention_backbone_forwards': "the same to the backbone's last map of stride 16",
-    'attention_backbone_singles': "the pairs one by one over all at once, to the backbone's map",
-    'memory': 'peak memory of a process that predicts with four times the proposals, over one',
-    'proposals': 'photos proposed in a time by two processes over one',
+# Its backbone's last map has stride 32.
+UNDILATED = REPOSITORY / 'configs/_base_/models/label-penet_effnet-lite0.py'
+PROPOSING = Path(__file__).with_name('proposing.py')
+# Meaning and goal of each ratio.
+RATIOS = {
+    'predict': (
+        "predict, boxes and masks, over mmdet's Fast R-CNN with a mask head, same RoIs",
+        '<= 1.25',
+    ),
+    'joint_step': (
+        "joint training step, forward and backward alike, over mmdet's Mask R-CNN step",
+        '<= 1.5',
+    ),
+    'cached_epoch': (
+        'pre-training, all its phases, with the feature cache over one without',
+        '<= 0.33',
+    ),
+    'attention_fused_forwards': (
+        'excitation to the fused map, all pairs, over one forward pass',
+        '<= 2',
+    ),
+    'attention_fused_singles': (
+        'the pairs one by one over all at once, to the fused map',
+        '>= 10',
+    ),
+    'attention_backbone_forwards': ("the same to the backbone's last map of stride 16", '<= 2'),
+    'attention_backbone_singles': (
+        "the pairs one by one over all at once, to the backbone's map",
+        '>= 10',
+    ),
+    'memory': (
+        'peak memory of a process that predicts with four times the proposals, over one',
+        '<= 1.3',
+    ),
+    'proposals': ('images proposed in a time by two processes over one', '>= 1.8'),
 }
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--only', nargs='+', choices=[*GOALS, 'curves'], help='a part of it')
-    parser.add_argument('--size', type=int, default=384, help='short side of a photo; long: 4/3')
-    parser.add_argument('--proposals', type=int, default=1000, help='of a photo')
-    parser.add_argument('--photos', type=int, default=60, help='to propose for')
-    parser.add_argument('--pairs', type=int, default=64, help='of proposal and class, excited')
-    parser.add_argument('--rounds', type=int, default=5, help='of which the median is told')
+    parser.add_argument('--only', nargs='+', choices=[*RATIOS, 'curves'], help='a part of it')
+    parser.add_argument('--size', type=int, default=384, help='short side of an image; long: 4/3')
+    parser.add_argument('--proposals', type=int, default=1000, help='of an image')
+    parser.add_argument('--num-images', type=int, default=60, help='to make proposals for')
+    parser.add_argument('--pairs', type=int, default=64, help='of region and class, excited')
+    parser.add_argument('--rounds', type=int, default=5, help='whose median is taken')
     parser.add_argument('--out', default='docs/research/benchmarks/speed.json')
     parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
     parser.add_argument('--images', default='docs/images', help='folder of the curves')
@@ -88,7 +101,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def medians(actions: Sequence[Callable[[], object]], rounds: int, device: str) -> list[float]:
-    """Median seconds of actions that take turns, so that what else runs meets all of them.
+    """Median seconds of actions that take turns, so that other load meets all of them alike.
 
     Args:
         actions: What to time; each runs once before it counts.
@@ -96,27 +109,40 @@ def medians(actions: Sequence[Callable[[], object]], rounds: int, device: str) -
         device: With CUDA, its work is waited for.
     """
     times: list[list[float]] = [[] for _ in actions]
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         for action, own in zip(actions, times):
             start = time.perf_counter()
             action()
             if device.startswith('cuda'):
                 torch.cuda.synchronize()
-            if number:
-                own.append(time.perf_counter() - start)
-    return [statistics.median(own) for own in times]
+            own.append(time.perf_counter() - start)
+    return [statistics.median(own[1:]) for own in times]
 
 
-def image(size: int, num_proposals: int, seed: int = 0) -> tuple[torch.Tensor, DetDataSample]:
-    """An image of noise with proposals, tags and, for the rivals, four true instances."""
+def run_alone(script: str | Path, *args: object) -> float:
+    """Run a script in a process of its own.
+
+    Args:
+        script: Its path.
+        *args: Its arguments.
+
+    Returns:
+        The number that it prints last.
+    """
+    command = [sys.executable, str(script), *map(str, args)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def noise_image(size: int, num_proposals: int, seed: int) -> tuple[torch.Tensor, DetDataSample]:
+    """An image of noise with proposals, tags and, for the rivals, four instances."""
     generator = torch.Generator().manual_seed(seed)
     height, width = size, size * 4 // 3
-    limit = torch.tensor([width, height] * 2)
 
     def boxes(count: int) -> torch.Tensor:
         near = torch.rand(count, 2, generator=generator) * 0.7
         sides = 0.1 + torch.rand(count, 2, generator=generator) * 0.2
-        return torch.cat([near, near + sides], dim=1) * limit
+        return torch.cat([near, near + sides], dim=1) * torch.tensor([width, height] * 2)
 
     sample = DetDataSample(
         metainfo=dict(
@@ -125,78 +151,73 @@ def image(size: int, num_proposals: int, seed: int = 0) -> tuple[torch.Tensor, D
             ori_shape=(height, width),
             img_shape=(height, width),
             scale_factor=(1.0, 1.0),
-        )
+        ),
+        proposals=InstanceData(bboxes=boxes(num_proposals)),
+        tags=torch.eye(20)[[1, 3]].sum(dim=0),
+        gt_instances=InstanceData(
+            bboxes=boxes(4),
+            labels=torch.tensor([1, 1, 3, 3]),
+            masks=BitmapMasks(np.zeros((4, height, width), np.uint8), height, width),
+        ),
+        ignored_instances=InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()),
     )
-    sample.proposals = InstanceData(bboxes=boxes(num_proposals))
-    sample.tags = torch.zeros(20)
-    sample.tags[[1, 3]] = 1
-    true = boxes(4)
-    masks = np.zeros((4, height, width), dtype=np.uint8)
-    for mask, (x1, y1, x2, y2) in zip(masks, true.int().tolist()):
-        mask[y1:y2, x1:x2] = 1
-    sample.gt_instances = InstanceData(
-        bboxes=true, labels=torch.tensor([1, 1, 3, 3]), masks=BitmapMasks(masks, height, width)
-    )
-    sample.ignored_instances = InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long())
     img = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
     return img, sample
 
 
 def batch_of(size: int, num_proposals: int, count: int = 1) -> dict:
     """A batch of images as a data loader gives it."""
-    photos = [image(size, num_proposals, seed) for seed in range(count)]
-    return dict(inputs=[img for img, _ in photos], data_samples=[one for _, one in photos])
+    images = [noise_image(size, num_proposals, seed) for seed in range(count)]
+    return dict(inputs=[img for img, _ in images], data_samples=[one for _, one in images])
 
 
-def ready(cfg: dict, device: str) -> BaseModel:
-    """A model with random weights whose features do not fade to nothing."""
+def prepared(cfg: dict, device: str) -> BaseModel:
+    """A model with random weights whose features do not vanish."""
     torch.manual_seed(0)
     model = MODELS.build(cfg)
-    excitation.settle(model.backbone, 'cpu')
+    for norm in (one for one in model.backbone.modules() if isinstance(one, nn.BatchNorm2d)):
+        norm.train()
+        norm.momentum = 1.0
+    with torch.no_grad():
+        model.backbone(torch.randn(2, 3, 96, 96))
     return model.to(device)
 
 
-def label_penet(device: str, **options: object) -> LabelPEnet:
-    """The model of the config, every class with some attention."""
-    cfg = Config.fromfile(str(CONFIG))
+def label_penet(device: str, config: Path = CONFIG, **options: object) -> LabelPEnet:
+    """The model of a config, every class with some attention."""
+    cfg = Config.fromfile(str(config))
     cfg.model.backbone.init_cfg = None
     cfg.merge_from_dict({f'model.{key}': value for key, value in options.items()})
-    model = ready(cfg.model, device)
+    model = prepared(cfg.model, device)
     for classifier in model.cascade['classification'].attention.classifiers:
         torch.nn.init.normal_(classifier.weight)
     return model
 
 
-def predicting(model: BaseModel, batch: dict) -> Callable[[], object]:
-    """One prediction."""
+def prediction(model: BaseModel, batch: dict) -> Callable[[], object]:
+    """An action: predict once."""
     model.eval()
-
-    def predict() -> None:
-        with torch.no_grad():
-            model.test_step(copy.deepcopy(batch))
-
-    return predict
+    return lambda: torch.no_grad()(model.test_step)(copy.deepcopy(batch))
 
 
-def training(model: BaseModel, batch: dict) -> Callable[[], object]:
-    """One step of training."""
-    cfg = Config.fromfile(str(CONFIG)).optim_wrapper
-    optim_wrapper = build_optim_wrapper(model, cfg)
+def training_step(model: BaseModel, batch: dict) -> Callable[[], object]:
+    """An action: train on a batch once."""
+    optim_wrapper = build_optim_wrapper(model, Config.fromfile(str(CONFIG)).optim_wrapper)
     model.train()
     return lambda: model.train_step(copy.deepcopy(batch), optim_wrapper)
 
 
 def measure_predict(args: argparse.Namespace) -> dict[str, float]:
-    """Predict of the last stage, and of boxes alone, against mmdet's."""
+    """Predict results of the last stage, and boxes alone, against mmdet's detectors."""
+    cfg = Config.fromfile(str(CONFIG)).model
+    models = [
+        label_penet(args.device),
+        prepared(fast_rcnn(cfg, masks=True), args.device),
+        label_penet(args.device, **{'test_cfg.stage': 'detection'}),
+        prepared(fast_rcnn(cfg, masks=False), args.device),
+    ]
     batch = batch_of(args.size, args.proposals)
-    ours = label_penet(args.device)
-    boxes = label_penet(args.device, **{'test_cfg.stage': 'detection'})
-    with_masks, plain_boxes = (
-        ready(fast_rcnn(Config.fromfile(str(CONFIG)).model, masks), args.device)
-        for masks in (True, False)
-    )
-    models = [ours, with_masks, boxes, plain_boxes]
-    actions = [predicting(model, batch) for model in models]
+    actions = [prediction(model, batch) for model in models]
     full, rival, detection, plain = medians(actions, args.rounds, args.device)
     return {
         'predict': full / rival,
@@ -207,55 +228,52 @@ def measure_predict(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
-    """Training of all stages with the backbone, forward and backward, against Mask R-CNN's."""
+    """Train all stages with the backbone, forward and backward, against Mask R-CNN."""
     batch = batch_of(args.size, args.proposals, count=2)
-    ours = label_penet(args.device)
-    phase = phases_of(Config.fromfile(str(CONFIG)))['joint']
+    cfg = Config.fromfile(str(CONFIG))
+    ours, phase = label_penet(args.device), phases_of(cfg)['joint']
     ours.set_active(phase.stages, phase.backbone, phase.views)
-    step = training(ours, batch)
+    step = training_step(ours, batch)
 
-    def walk(direction: str) -> None:
+    def step_in(direction: str) -> None:
         ours.set_curriculum(replace(phase.curriculum(1, 1), direction=direction))
         step()
 
     directions = ('forward', 'backward') if phase.alternate else ('forward',)
-    rival_cfg = mask_rcnn(Config.fromfile(str(CONFIG)).model)
-    steps = [partial(walk, direction) for direction in directions]
-    *ways, rival = medians(
-        [*steps, training(ready(rival_cfg, args.device), batch)], args.rounds, args.device
-    )
-    joint = statistics.mean(ways)
-    each = {f'joint_step_{name}': way / rival for name, way in zip(directions, ways)}
+    actions = [partial(step_in, direction) for direction in directions]
+    actions.append(training_step(prepared(mask_rcnn(cfg.model), args.device), batch))
+    *seconds, rival = medians(actions, args.rounds, args.device)
+    joint = statistics.mean(seconds)
+    each = {f'joint_step_{name}': one / rival for name, one in zip(directions, seconds)}
     return {'joint_step': joint / rival, 'joint_step_seconds': joint, **each}
 
 
 def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
-    """Pre-training with maps from the disk against one that makes them in every epoch."""
+    """Pre-train with maps from the disk, against computing them in each epoch."""
     model = label_penet(args.device)
     batch = batch_of(args.size, args.proposals, count=4)
-    phases = phases_of(Config.fromfile(str(CONFIG)))
     total, ratios = [0.0, 0.0], {}
     with tempfile.TemporaryDirectory() as folder:
         cache, labels = FeatureCache(folder), LabelCache(folder)
         first = model.cascade['classification']
-        for name, phase in phases.items():
+        for name, phase in phases_of(Config.fromfile(str(CONFIG))).items():
             if phase.backbone:
                 continue
             model.set_active(phase.stages, phase.backbone, phase.views)
             cache.open(model.backbone)
             labels.open(model.backbone, first, model.calibration, recipe=model.label_recipe)
-            step = training(model, batch)
+            step = training_step(model, batch)
 
-            def once(
-                kept: FeatureCache | None,
-                made: LabelCache | None,
+            def step_with(
+                feature_cache: FeatureCache | None,
+                label_cache: LabelCache | None,
                 step: Callable[[], object] = step,
             ) -> None:
-                model.feature_cache, model.label_cache = kept, made
+                model.feature_cache, model.label_cache = feature_cache, label_cache
                 step()
 
-            made = None if 'classification' in phase.stages else labels
-            actions = [partial(once, cache, made), partial(once, None, None)]
+            kept = None if 'classification' in phase.stages else labels
+            actions = [partial(step_with, cache, kept), partial(step_with, None, None)]
             pair = medians(actions, args.rounds, args.device)
             ratios[f'cached_{name}'] = pair[0] / pair[1]
             total = [sum_ + phase.epochs * one for sum_, one in zip(total, pair)]
@@ -263,116 +281,132 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_attention(args: argparse.Namespace) -> dict[str, float]:
-    """Excitation of many pairs down to a map of stride 16: the fused one, the backbone's last."""
-    setting = excitation.Setting(args.pairs, args.size, args.device)
+    """Excite many pairs down to a map of stride 16: the fused one, the backbone's last."""
+    model = label_penet(args.device, UNDILATED).eval()
+    head = model.cascade['detection'].box_head.roi_features
+    image = torch.randn(1, 3, args.size, args.size, device=args.device)
+    near = torch.rand(args.pairs, 2, device=args.device) * args.size / 2
+    sides = args.size / 8 + torch.rand_like(near) * args.size / 3
+    bboxes = torch.cat([near, near + sides], dim=1)
+    weights = torch.randn(args.pairs, head.out_channels, device=args.device)
+    forward = partial(torch.no_grad()(model.backbone), image)
+    feats, tail = forward(), backbone_tail(model.backbone, 1, 2)
+
+    def to_fused(pairs: slice, to_levels: bool = False) -> list[torch.Tensor] | torch.Tensor:
+        regions = torch.arange(len(bboxes[pairs]), device=args.device)
+        excitation = RegionExcitation(head, feats, bboxes[pairs])
+        return excitation.key_pixels(weights[pairs], regions, True, to_levels)
+
+    def to_backbone(pairs: slice) -> None:
+        levels = to_fused(pairs, to_levels=True)
+        Excitation(tail, feats[1]).back(levels[1]).add_(levels[0])
+
     figures = {}
-    for name, walk in (('fused', setting.to_fused), ('backbone', setting.to_backbone)):
-
-        def singles(walk: Callable[[slice], None] = walk) -> None:
-            for index in range(args.pairs):
-                walk(slice(index, index + 1))
-
-        together, forward = medians([walk, setting.forward], args.rounds, args.device)
-        (single,) = medians([singles], 1, args.device)
-        figures[f'attention_{name}_forwards'] = together / forward
-        figures[f'attention_{name}_singles'] = single / together
+    for name, excite in (('fused', to_fused), ('backbone', to_backbone)):
+        together, alone = medians(
+            [partial(excite, slice(None)), forward], args.rounds, args.device
+        )
+        (single,) = medians([partial(one_by_one, excite, args.pairs)], 1, args.device)
+        figures |= {
+            f'attention_{name}_seconds': together,
+            f'attention_{name}_forwards': together / alone,
+            f'attention_{name}_singles': single / together,
+        }
     return figures
+
+
+def one_by_one(action: Callable[[slice], object], count: int) -> None:
+    """Do for each element alone what an action does for a slice of them."""
+    for index in range(count):
+        action(slice(index, index + 1))
 
 
 def measure_memory(args: argparse.Namespace) -> dict[str, float]:
     """Peak memory of a process that predicts, by its number of proposals."""
-    peaks = []
-    for count in (args.proposals, 4 * args.proposals):
-        command = [sys.executable, __file__, '--memory-of', str(count), '--size', str(args.size)]
-        done = subprocess.run(
-            [*command, '--device', args.device], capture_output=True, text=True, check=True
-        )
-        peaks.append(float(done.stdout.split()[-1]))
-    return {'memory': peaks[1] / peaks[0], 'memory_mb': peaks[0]}
+    common = ('--size', args.size, '--device', args.device, '--memory-of')
+    one, four = (run_alone(__file__, *common, args.proposals * times) for times in (1, 4))
+    return {'memory': four / one, 'memory_mb': one}
+
+
+def print_peak(count: int, args: argparse.Namespace) -> None:
+    """Predict once and print the peak memory in MB: of the device with CUDA, else the process."""
+    prediction(label_penet(args.device), batch_of(args.size, count))()
+    if args.device.startswith('cuda'):
+        print(torch.cuda.max_memory_allocated() / 2**20)
+    else:
+        # ru_maxrss would begin at the peak of the process that started this one.
+        status = Path('/proc/self/status').read_text()
+        print(int(re.findall(r'VmHWM:\s*(\d+)', status)[0]) / 1024)
 
 
 def measure_proposals(args: argparse.Namespace) -> dict[str, float]:
-    """Selective search of generated images by one process and by two."""
+    """Run Selective Search on generated images, in one process and in two."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        make_shapes(root / 'Shapes', 0, args.photos, image_size=(args.size, args.size))
+        make_shapes(f'{folder}/Shapes', 0, args.num_images, image_size=(args.size, args.size))
         for number in range(min(args.rounds, 3)):
             for workers, own in seconds.items():
-                out = root / f'{number}-{workers}'
-                command = [sys.executable, str(Path(__file__).with_name('proposing.py'))]
-                command += [str(root / 'Shapes/JPEGImages'), str(out)]
-                command += ['--workers', str(workers), '--max-side', str(args.size)]
-                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-                own.append(float(done.stdout))
+                folders = f'{folder}/Shapes/JPEGImages', f'{folder}/{number}-{workers}'
+                own.append(run_alone(PROPOSING, *folders, workers, args.size))
     one, two = (statistics.median(own) for own in seconds.values())
-    return {'proposals': one / two, 'proposals_seconds': one / args.photos}
+    return {'proposals': one / two, 'proposals_seconds': one / args.num_images}
 
 
 def measure_curves(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Seconds of a prediction by the number of proposals, of instances, and the image's size."""
     model = label_penet(args.device)
-    rounds = max(args.rounds // 2, 1)
 
     def seconds(size: int, count: int) -> float:
-        return medians([predicting(model, batch_of(size, count))], rounds, args.device)[0]
+        action = prediction(model, batch_of(size, count))
+        return medians([action], max(args.rounds // 2, 1), args.device)[0]
 
     counts = [args.proposals * share // 4 for share in (1, 2, 4, 8, 16)]
     sizes = [round(args.size * share / 32) * 32 for share in (0.5, 0.75, 1, 1.5, 2)]
     curves = {
         'proposals': {str(n): seconds(args.size, n) for n in counts},
         'short side': {str(n): seconds(n, args.proposals) for n in sizes},
+        'instances': {},
     }
-    instances = {}
     for count in (1, 25, 50, 100, 200):
         model.cascade['segmentation'].test_cfg['max_per_image'] = count
-        instances[str(count)] = seconds(args.size, args.proposals)
-    return curves | {'instances': instances}
+        curves['instances'][str(count)] = seconds(args.size, args.proposals)
+    return curves
 
 
 MEASURES = {
     'predict': measure_predict,
     'joint_step': measure_joint_step,
     'cached_epoch': measure_cached_epoch,
-    **{name: measure_attention for name in GOALS if name.startswith('attention')},
+    **{name: measure_attention for name in RATIOS if name.startswith('attention')},
     'memory': measure_memory,
     'proposals': measure_proposals,
 }
 
 
-def print_peak(count: int, args: argparse.Namespace) -> None:
-    """Predict once and print the peak memory in MB: a process of its own."""
-    predicting(label_penet(args.device), batch_of(args.size, count))()
-    print(peak_megabytes(args.device))
-
-
 def plot_curves(curves: dict[str, dict[str, float]], path: Path) -> None:
     """Draw the curves side by side."""
-    figure, grid = plt.subplots(1, len(curves), figsize=(10, 3), sharey=True)
+    figure = Figure(figsize=(10, 3))
+    grid = figure.subplots(1, len(curves), sharey=True)
     for axes, (name, points) in zip(grid, curves.items()):
         axes.plot([float(x) for x in points], list(points.values()), marker='o', color='#2b6cb0')
         axes.set_xlabel(name)
         axes.grid(color='0.92')
-    # Last: a limit ends the search for one that holds all curves.
-    grid[0].set_ylim(0)
-    grid[0].set_ylabel('seconds a photo')
-    figure.tight_layout()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130)
-    plt.close(figure)
+    # Last: setting a limit stops the search for one that shows all curves.
+    grid[0].set(ylim=(0, None), ylabel='seconds an image')
+    save_figure(figure, path)
 
 
 def make_table(result: dict) -> str:
     """Markdown table of the ratios."""
     figures = result['ratios']
-    lines = ['| what over what | ratio | goal |', '|---|---|---|']
-    lines += [
-        f'| {MEANINGS[name]} | {figures[name]:.2f} | {goal} |'
-        for name, goal in GOALS.items()
+    rows = [
+        [meaning, f'{figures[name]:.2f}', goal]
+        for name, (meaning, goal) in RATIOS.items()
         if name in figures
     ]
+    table = markdown_table(['what over what', 'ratio', 'goal'], rows)
     machine = f'{result["device"]}, {result["threads"]} threads, torch {result["torch"]}'
-    return '\n'.join(lines) + f'\n\nMeasured on {machine}; photos of {result["size"]} pixels.'
+    return f'{table}\n\nMeasured on {machine}; images of {result["size"]} pixels.'
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -381,18 +415,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     register_all_modules()
     if args.memory_of:
         return print_peak(args.memory_of, args)
-    wanted = args.only or [*GOALS, 'curves']
+    wanted = args.only or [*RATIOS, 'curves']
     result: dict = dict(
         device=device_name(args.device),
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         size=args.size,
+        ratios={},
     )
-    ratios: dict[str, float] = {}
     for measure in dict.fromkeys(MEASURES[name] for name in wanted if name in MEASURES):
-        ratios |= {name: round(value, 3) for name, value in measure(args).items()}
-        print(json.dumps(ratios), flush=True)
-    result['ratios'] = ratios
+        result['ratios'] |= {name: round(value, 3) for name, value in measure(args).items()}
+        print(json.dumps(result['ratios']), flush=True)
     if 'curves' in wanted:
         result['curves'] = measure_curves(args)
         plot_curves(result['curves'], Path(args.images) / 'speed.png')

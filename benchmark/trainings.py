@@ -1,8 +1,6 @@
-"""Trainings of a benchmark's rows: each piece done once, shared, resumed where it was cut."""
+"""Trainings of the benchmark's rows: each part done once, shared, and resumed where it was cut."""
 
-import ast
 import copy
-import hashlib
 import json
 import os
 import shutil
@@ -12,112 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
+from keys import PROPOSAL_SIDES, phases_of, training_key
 from mmengine.config import Config
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 from mmlabelpenet.apis.training import latest_checkpoint
-from mmlabelpenet.engine.loops import Phase, build_phases
 from mmlabelpenet.utils import UserError, atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Parts of the package that decide what a training gives, and what else decides what is measured.
-TRAINING_CODE = ('models', 'engine', 'datasets', 'structures')
-TESTING_CODE = ('evaluation', 'proposals')
-HAVE_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef)
-# Images to train on are searched smaller: fewer boxes, which each epoch looks at.
-PROPOSAL_SIDES = {'train': 333, 'val': 500}
-# Code that was seen to give the same bits as other code: what that has measured stays measured.
-SAME_CODE = Path(__file__).with_name('same_code.json')
-# Settings that change no result.
-IDLE = ('num_workers', 'persistent_workers', 'pin_memory', 'test_cfg', 'val_begin', 'val_interval')
-
-
-def digest(value: Any) -> str:
-    """Short name of a value that JSON can hold."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-@cache
-def code_digest(folders: tuple[str, ...]) -> str:
-    """Short name of the code in parts of the package, comments and docstrings left out.
-
-    Code that ``same_code.json`` tells to give the same results as other code has the name of that.
-    """
-    dumps = []
-    for folder in folders:
-        for path in sorted((REPOSITORY / 'mmlabelpenet' / folder).rglob('*.py')):
-            tree = ast.parse(path.read_text())
-            for node in ast.walk(tree):
-                if isinstance(node, HAVE_DOCSTRINGS) and ast.get_docstring(node) is not None:
-                    node.body = node.body[1:]
-            dumps.append(ast.dump(tree))
-    name, same = digest(dumps), json.loads(SAME_CODE.read_text())
-    while name in same:
-        name = same[name]['as']
-    return name
-
-
-def without(value: Any, names: Iterable[str]) -> Any:
-    """A copy of nested dicts and lists without some keys; folders of data by their names alone."""
-    if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if key not in names}
-        return {
-            key: Path(one).name if key == 'data_root' and one else without(one, names)
-            for key, one in kept.items()
-        }
-    return [without(one, names) for one in value] if isinstance(value, list | tuple) else value
-
-
-def phases_of(cfg: Config) -> dict[str, Phase]:
-    """Phases of a config in the order in which they run."""
-    return build_phases(cfg.train_cfg.phases, cfg.train_cfg.get('order'))
-
-
-def training_key(cfg: Config, num_phases: int, processes: int) -> str:
-    """Name of what the first phases of a config give: alike where the results are.
-
-    Args:
-        cfg: The whole config.
-        num_phases: Phases that count.
-        processes: Of the training; its batches are so many times as large.
-    """
-    phases = list(phases_of(cfg).items())[:num_phases]
-    model = without(cfg.model.to_dict(), IDLE)
-    calibration = model['calibration']
-    if calibration.get('mode') == 'off':
-        model.pop('attention_scales', None)  # images are seen at one size then
-    if all(phase.stages == ('classification',) for _, phase in phases):
-        # The classifier does not see what is made of its scores.
-        del model['calibration']
-        for name in ('score_proposals', 'energy_threshold'):
-            model['cascade']['classification'].pop(name, None)
-    elif calibration.get('mode') == 'full' and not any(phase.alternate for _, phase in phases):
-        # Without a step backward the two modes are one.
-        calibration['mode'] = 'forward'
-        for name in ('validation', 'merging'):
-            calibration.pop(name, None)
-    if not any('segmentation' in phase.stages for _, phase in phases):
-        # What module 4 will learn from, and how, changes nothing before.
-        for stage, name in (('refinement', 'hand_on_fitted'), ('segmentation', 'teaching')):
-            (model['cascade'].get(stage) or {}).pop(name, None)
-    return digest(
-        dict(
-            code=code_digest(TRAINING_CODE),
-            model=model,
-            phases=[(name, asdict(phase)) for name, phase in phases],
-            cached=cfg.train_cfg.get('feature_cache') is not None,
-            loader=without(cfg.train_dataloader.to_dict(), IDLE),
-            optimiser=cfg.optim_wrapper.to_dict(),
-            statistics=cfg.default_hooks.get('feature_statistics'),
-            processes=processes,
-        )
-    )
 
 
 @dataclass
@@ -126,8 +30,8 @@ class Trained:
 
     Attributes:
         checkpoint: Its weights.
-        minutes: All its phases took, those that it shares with others among them.
-        peak_gb: Most memory of one of its processes.
+        minutes: Of all its phases, those that it shares with others among them.
+        peak_gb: Peak memory of its largest process.
     """
 
     checkpoint: str
@@ -139,12 +43,12 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     """Run a tool of the repository and wait for it.
 
     Args:
-        tool: ``'train'`` or ``'test'``.
+        tool: ``'train'`` or ``'test'``, or with one process any other.
         args: Its arguments.
         processes: More than one start ``tools/dist_{tool}.sh``.
 
     Returns:
-        Minutes, and GB of memory of its largest process.
+        Minutes, and peak memory of its largest process in GB.
 
     Raises:
         UserError: If it fails.
@@ -152,16 +56,13 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     command = [sys.executable, f'tools/{tool}.py', *args]
     if processes > 1:
         place = 1 if tool == 'train' else 2
-        head = ['bash', f'tools/dist_{tool}.sh', *args[:place], str(processes)]
-        command = head + list(args[place:])
-    threads = max((os.cpu_count() or 1) // processes, 1)
-    paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
+        command = ['bash', f'tools/dist_{tool}.sh', *args[:place], str(processes), *args[place:]]
     env = {
         # The script's own port may be taken by another training.
         'PORT': str(get_free_port()),
         **os.environ,
-        'OMP_NUM_THREADS': str(threads),
-        'PYTHONPATH': os.pathsep.join(path for path in paths if path),
+        'OMP_NUM_THREADS': str(max((os.cpu_count() or 1) // processes, 1)),
+        'PYTHONPATH': os.pathsep.join([str(REPOSITORY), os.environ.get('PYTHONPATH', '')]),
         'PATH': os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')]),
     }
     start = time.perf_counter()
@@ -170,8 +71,8 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise UserError(
-            f'{" ".join(command)} failed with code {process.returncode}: see its words above, '
-            'mend it, and start the benchmark again; it goes on where it was.'
+            f'{" ".join(command)} failed with code {process.returncode}: read its messages above, '
+            'fix the cause, and start the benchmark again; it resumes where it was.'
         )
     return (time.perf_counter() - start) / 60, usage.ru_maxrss / 2**20
 
@@ -179,31 +80,29 @@ def launch(tool: str, args: Sequence[str], processes: int) -> tuple[float, float
 class Trainings:
     """The trainings of several configs and seeds, phases that they have in common done once.
 
-    Which phases of two configs give the same follows from :func:`training_key`. A training whose
-    first phases another needs too starts from the checkpoint after them; since the loop follows
-    from the iteration alone, its weights are those of a training of its own.
+    Phases of two configs give the same weights if their :func:`training_key` is the same. A
+    training whose first phases another one needs too starts from the checkpoint after them; since
+    the loop follows from the iteration alone, its weights are those of a training of its own.
 
     Args:
         root: Folder of all of them.
-        configs: Every config that will be asked for: they decide where trainings are cut.
-        processes: Of each training; the batch of the config is shared out among them.
+        configs: Every config that will be trained: they decide where trainings are divided.
+        processes: Of each training; the batch of the config is divided among them.
     """
 
     def __init__(self, root: str | Path, configs: Iterable[str | Path], processes: int) -> None:
         self.root = Path(root).resolve()
         self.processes = processes
         self.proposed: set[str] = set()
-        wholes: dict[str, list[str]] = {}
-        for config in configs:
-            cfg = self.read(config)
-            count = len(phases_of(cfg))
-            keys = [training_key(cfg, n, processes) for n in range(1, count + 1)]
-            wholes[keys[-1]] = keys
-        uses = Counter(key for keys in wholes.values() for key in keys)
-        # Where ways part: what follows is needed less often.
+        trainings: dict[str, list[str]] = {}
+        for cfg in map(self.read, configs):
+            keys = [self.key(cfg, n) for n in range(1, len(phases_of(cfg)) + 1)]
+            trainings[keys[-1]] = keys
+        uses = Counter(chain(*trainings.values()))
+        # The last phases that several trainings share: what follows is needed less often.
         self.shared = {
             key
-            for keys in wholes.values()
+            for keys in trainings.values()
             for key, after in zip(keys, [*keys[1:], None])
             if uses[key] > max(uses[after], 1)
         }
@@ -214,26 +113,24 @@ class Trainings:
         total = cfg.train_dataloader.batch_size
         if total % self.processes:
             raise UserError(
-                f'--processes {self.processes} can not share out the {total} photos of a batch of '
+                f'--processes {self.processes} does not divide the {total} images of a batch of '
                 f'{config}: choose a divisor.'
             )
         cfg.train_dataloader.batch_size = total // self.processes
         return cfg
 
     def key(self, cfg: Config, num_phases: int | None = None) -> str:
-        """Name of a training; of all its phases where ``num_phases`` is None."""
-        count = num_phases or len(phases_of(cfg))
-        return training_key(cfg, count, self.processes)
+        """Key of a training; of all its phases where ``num_phases`` is None."""
+        return training_key(cfg, num_phases or len(phases_of(cfg)), self.processes)
 
     def propose(self, config: str) -> None:
-        """Make the region proposals of a config's images, those that are not there yet."""
+        """Make the region proposals of a config's images that do not have any yet."""
         root = str(self.read(config).train_dataloader.dataset.data_root)
-        if root in self.proposed:
-            return
-        for split, side in PROPOSAL_SIDES.items():
-            args = [config, '--split', split, '--max-side', str(side)]
-            launch('proposals/make_proposals', args, 1)
-        self.proposed.add(root)
+        if root not in self.proposed:
+            for split, side in PROPOSAL_SIDES.items():
+                args = [config, '--split', split, '--max-side', str(side)]
+                launch('proposals/make_proposals', args, 1)
+            self.proposed.add(root)
 
     def train(self, cfg: Config, seed: int, num_phases: int | None = None) -> Trained:
         """Do a training, or what is left of it.
@@ -245,44 +142,43 @@ class Trainings:
         """
         names = list(phases_of(cfg))
         count = num_phases or len(names)
-        folder = self.root / f'{self.key(cfg, count)}-{seed}'
+        folder = self._folder(cfg, count, seed)
         done = folder / 'training.json'
         if done.is_file():
             return Trained(**json.loads(done.read_text()))
-        before = [n for n in range(1, count) if self._is_piece(cfg, n, seed)]
-        base = self.train(cfg, seed, before[-1]) if before else None
+        before = [n for n in range(1, count) if self._is_divided_at(cfg, n, seed)]
+        base = self.train(cfg, seed, before[-1]) if before else Trained('', 0, 0)
         path = self._write_config(cfg, folder, names[count:], seed)
         args = [str(path), '--work-dir', str(folder)]
         if latest_checkpoint(str(folder)) is not None:
             args += ['--resume']
-        elif base is not None:
+        elif before:
             args += ['--resume', base.checkpoint]
-        cut = _cut_minutes(folder)
-        with _note(folder).open('a') as file:
-            file.write(json.dumps({'start': time.time()}) + '\n')
-        began = time.time()
+        earlier, began = minutes_logged(folder), time.time()
         minutes, peak = launch('train', args, self.processes)
         drop_labels(cfg.train_cfg.get('feature_cache'), began)
-        checkpoint = latest_checkpoint(str(folder))
-        trained = Trained(str(checkpoint), minutes + cut, peak)
-        if base is not None:
-            trained.minutes += base.minutes
-            trained.peak_gb = max(peak, base.peak_gb)
+        trained = Trained(
+            str(latest_checkpoint(str(folder))),
+            base.minutes + earlier + minutes,
+            max(base.peak_gb, peak),
+        )
         with atomic_path(done) as temporary:
             temporary.write_text(json.dumps(asdict(trained), indent=2) + '\n')
         return trained
 
-    def _is_piece(self, cfg: Config, num_phases: int, seed: int) -> bool:
+    def _folder(self, cfg: Config, num_phases: int, seed: int) -> Path:
+        return self.root / f'{self.key(cfg, num_phases)}-{seed}'
+
+    def _is_divided_at(self, cfg: Config, num_phases: int, seed: int) -> bool:
         """Whether others need a training's first phases too, or they are done already."""
-        key = self.key(cfg, num_phases)
-        return key in self.shared or (self.root / f'{key}-{seed}/training.json').is_file()
+        done = self._folder(cfg, num_phases, seed) / 'training.json'
+        return self.key(cfg, num_phases) in self.shared or done.is_file()
 
     def _write_config(self, cfg: Config, folder: Path, left_out: Sequence[str], seed: int) -> Path:
-        """The config of some of its phases, as a file of its own."""
+        """Write the config of some of its phases."""
         cfg = copy.deepcopy(cfg)
-        for name in left_out:
-            cfg.train_cfg.phases[name] = None
-        # The last epoch is measured, by the benchmark itself.
+        cfg.train_cfg.phases.update(dict.fromkeys(left_out))
+        # The benchmark itself tests the last epoch.
         cfg.train_cfg.val_begin = 10**6
         cfg.default_hooks.checkpoint.max_keep_ckpts = 1
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
@@ -296,22 +192,13 @@ def dump_config(cfg: Config, path: Path) -> Path:
     return path
 
 
-def _note(folder: Path) -> Path:
-    return folder / 'attempts.jsonl'
-
-
-def _cut_minutes(folder: Path) -> float:
-    """Minutes of attempts that were cut, up to the last line that each has logged."""
-    if not _note(folder).is_file():
-        return 0.0
-    starts = [json.loads(line)['start'] for line in _note(folder).read_text().splitlines()]
-    logged = [path.stat().st_mtime for path in folder.glob('*/*.log')]
-    ends = [*starts[1:], time.time()]
-    spans = [
-        max([t for t in logged if start <= t <= end], default=start) - start
-        for start, end in zip(starts, ends)
+def minutes_logged(folder: Path) -> float:
+    """Minutes of the attempts at a training so far, each from its start to its last log line."""
+    seconds = [
+        log.stat().st_mtime - time.mktime(time.strptime(log.parent.name, '%Y%m%d_%H%M%S'))
+        for log in folder.glob('*/*.log')
     ]
-    return sum(spans) / 60
+    return sum(seconds) / 60
 
 
 def drop_labels(feature_cache: Mapping | None, since: float) -> None:
@@ -321,29 +208,24 @@ def drop_labels(feature_cache: Mapping | None, since: float) -> None:
         feature_cache: Of the config; maps of backbones in it stay.
         since: Time at which the training began.
     """
-    if feature_cache is None:
-        return
-    for folder in (REPOSITORY / feature_cache['root']).glob('*/'):
+    folders = (REPOSITORY / feature_cache['root']).glob('*/') if feature_cache else ()
+    for folder in folders:
         example = next(folder.glob('*.pth'), None)
-        if example is None or folder.stat().st_mtime < since:
-            continue
-        if isinstance(torch.load(example, weights_only=True), dict):
+        own = example is not None and folder.stat().st_mtime >= since
+        if own and isinstance(torch.load(example, weights_only=True), dict):
             shutil.rmtree(folder)
 
 
 def devices() -> int:
-    """Processes that suit this machine: one a GPU, else two where there are two cores."""
-    if torch.cuda.is_available():
-        return torch.cuda.device_count()
-    return min(os.cpu_count() or 1, 2)
+    """Number of processes for this machine: one a GPU, or two where there are two cores."""
+    return torch.cuda.device_count() or min(os.cpu_count() or 1, 2)
 
 
 def device_name(device: str | None = None) -> str:
-    """What a reader knows a device by.
+    """Name of a device for a reader.
 
     Args:
-        device: As torch names it; None is what a training takes here.
+        device: As torch names it; None is the one that a training takes here.
     """
-    if device is None:
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     return torch.cuda.get_device_name(device) if device.startswith('cuda') else device

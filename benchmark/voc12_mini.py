@@ -1,7 +1,8 @@
-"""The proof: baselines, bound and ablations on VOC12-mini, trained and tested in one command.
+"""Baselines, bounds and ablations on VOC12-mini, trained and tested in one command.
 
-Resumable at any point: what is measured for the same code and config is skipped, phases that rows
-have in common are trained once. Writes the figures as JSON, and table and plots into the docs.
+Resumable at any point: figures of the same code, config and data are not measured again, and
+phases that rows have in common are trained once. Writes the figures as JSON, and table and plots
+into the docs.
 
 Example:
     python benchmark/voc12_mini.py --rows ladder bound --seeds 3
@@ -12,27 +13,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+from keys import IDLE, NOT_TESTING, PLACES, data_digest, digest, executed_code, without
 from mmengine.config import Config
-from report import write_report
-from trainings import (
-    REPOSITORY,
-    TESTING_CODE,
-    Trainings,
-    code_digest,
-    device_name,
-    devices,
-    digest,
-    dump_config,
-    launch,
-    phases_of,
-    without,
-)
+from report import add_result, read_results, write_report
+from trainings import REPOSITORY, Trainings, device_name, devices, dump_config, launch
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.evaluation import evaluation_sets
+from mmlabelpenet.utils import UserError, register_all_modules
 
 ABLATIONS = 'configs/label_penet/ablations/'
 MINI = '_effnet-lite0_voc12-mini.py'
@@ -49,11 +40,11 @@ GROUPS = {
         'G': ABLATIONS + 'g_forward.py',
         'H': ABLATIONS + 'h_full.py',
     },
-    # Rungs that do not help by themselves, mended. What F adds is mended in H, whose weights tell
-    # right from wrong: H with and without it.
-    'mended': {
-        'D-fitted': ABLATIONS + 'd_fitted.py',
-        'E-fitted': ABLATIONS + 'e_fitted.py',
+    # D and E with masks refined by colour before stage 4 learns them; and H without curriculum,
+    # since in F, which adds it, weights of pseudo instances are not informative.
+    'variants': {
+        'D-refined': ABLATIONS + 'd_fitted.py',
+        'E-refined': ABLATIONS + 'e_fitted.py',
         'H-no-curriculum': ABLATIONS + 'h_no-curriculum.py',
     },
     'baselines': {
@@ -83,21 +74,13 @@ GROUPS = {
 }
 
 
-@dataclass
-class Row:
-    """A row of the benchmark: a name, and the config that is trained and tested."""
-
-    name: str
-    config: str
-
-
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         '--rows',
         nargs='+',
-        default=['full', 'ladder', 'mended', 'baselines', 'bound'],
+        default=['full', 'ladder', 'variants', 'baselines', 'bound'],
         help=f'names of rows, groups ({", ".join(GROUPS)}) or paths of further configs',
     )
     parser.add_argument('--seeds', type=int, default=3, help='seeds 0, 1, ... of each row')
@@ -107,19 +90,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
     parser.add_argument('--images', default='docs/images', help='folder of the plots')
     parser.add_argument(
-        '--any-code',
-        action='store_true',
-        help='take rows that other code has measured; their commit is told',
-    )
-    parser.add_argument(
         '--report', action='store_true', help='only write table and plots of what is measured'
     )
-    parser.add_argument('--dry-run', action='store_true', help='only tell what would be trained')
     return parser.parse_args(argv)
 
 
-def find_rows(names: Sequence[str]) -> list[Row]:
-    """Rows by their names, groups' names, or configs.
+def find_rows(names: Sequence[str]) -> dict[str, str]:
+    """Paths of configs by row.
+
+    Args:
+        names: Of rows or groups, or paths of configs.
 
     Raises:
         UserError: If there is no such row.
@@ -127,48 +107,49 @@ def find_rows(names: Sequence[str]) -> list[Row]:
     known = {row: config for group in GROUPS.values() for row, config in group.items()}
     rows: dict[str, str] = {}
     for name in names:
-        if name in GROUPS:
-            rows |= GROUPS[name]
-        elif name in known:
-            rows[name] = known[name]
-        elif Path(name).is_file():
-            rows[Path(name).stem] = name
-        else:
+        if name not in {*GROUPS, *known} and not Path(name).is_file():
             raise UserError(
                 f'There is no row {name}; there are the groups {", ".join(GROUPS)}, the rows '
                 f'{", ".join(known)}, and configs by their paths.'
             )
-    return [Row(name, str(REPOSITORY / config)) for name, config in rows.items()]
+        own = {name: known[name]} if name in known else {Path(name).stem: name}
+        rows |= GROUPS.get(name, own)
+    return {row: str(REPOSITORY / config) for row, config in rows.items()}
 
 
 def tested_stage(cfg: Config) -> str:
-    """The stage whose result a config measures."""
+    """Name of the stage whose result a config measures."""
     last = [name for name, stage in cfg.model.cascade.items() if stage is not None][-1]
     return cfg.model.get('test_cfg', {}).get('stage', last)
 
 
+def metrics_of(cfg: Config) -> list[str]:
+    """Short names of the figures of a config's test images."""
+    masks = tested_stage(cfg) in ('refinement', 'segmentation')
+    return ['bbox', 'image', 'errors', *(['segm', 'semseg'] if masks else [])]
+
+
 def measuring_key(trainings: Trainings, cfg: Config) -> str:
-    """Name of what a row measures: alike where code, training and test are."""
-    idle = ('num_workers', 'persistent_workers')
+    """Key of the figures of a row, from its training and its test."""
+    sets = [dict(one) for one in evaluation_sets(cfg, [*metrics_of(cfg), 'corloc'])]
+    settings = dict(model=cfg.model.to_dict(), sets=without(sets, IDLE + PLACES))
     return digest(
         dict(
+            settings,
             training=trainings.key(cfg),
-            code=code_digest(TESTING_CODE),
-            model=without(cfg.model.to_dict(), ()),
-            loaders=[without(cfg[f'{x}_dataloader'].to_dict(), idle) for x in ('test', 'corloc')],
+            code=executed_code([settings, 'MultiSetTestLoop'], NOT_TESTING),
+            data=[data_digest(one['dataloader'].dataset) for one in sets],
         )
     )
 
 
 def commit() -> str:
-    """The commit that is checked out, marked where files differ from it."""
-
-    def git(*args: str) -> str:
-        done = subprocess.run(['git', *args], cwd=REPOSITORY, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    changed = git('status', '--porcelain', '--untracked-files=no', 'mmlabelpenet', 'configs')
-    return (git('rev-parse', '--short', 'HEAD') or 'unknown') + ('+' if changed else '')
+    """The commit that is checked out, with ``+`` where files differ from it."""
+    options: dict = dict(cwd=REPOSITORY, capture_output=True, text=True)
+    head = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], **options).stdout.strip()
+    difference = ['git', 'diff', '--quiet', 'HEAD', '--', 'mmlabelpenet', 'configs']
+    changed = subprocess.run(difference, **options).returncode
+    return (head or 'unknown') + ('+' if changed else '')
 
 
 def measure(cfg: Config, checkpoint: str, folder: Path, processes: int) -> dict[str, float]:
@@ -184,11 +165,9 @@ def measure(cfg: Config, checkpoint: str, folder: Path, processes: int) -> dict[
         All figures by name; null where one does not exist.
     """
     stage = tested_stage(cfg)
-    masks = stage in ('refinement', 'segmentation')
-    names = ['bbox', 'image', 'errors', *(['segm', 'semseg'] if masks else [])]
     cfg.model.setdefault('test_cfg', {})['stage'] = stage
-    metrics = _test(cfg, checkpoint, folder / 'val', names, processes)
-    # Its boxes are those of the stage before; only the best box of a class counts.
+    metrics = _test(cfg, checkpoint, folder / 'val', metrics_of(cfg), processes)
+    # Refinement has the boxes of detection. Only the best box of a class counts.
     stage = 'detection' if stage == 'refinement' else stage
     cfg.model.test_cfg.stage = stage
     cfg.model.cascade[stage].setdefault('test_cfg', {})['max_per_image'] = 1
@@ -204,48 +183,28 @@ def _test(
     return json.loads((folder / 'metrics.json').read_text())
 
 
-def read_results(path: Path) -> list[dict]:
-    """What is measured so far."""
-    return json.loads(path.read_text()) if path.is_file() else []
-
-
-def write_results(results: Sequence[dict], path: Path) -> None:
-    """Write all results, a line each."""
-    lines = ',\n'.join(json.dumps(one) for one in results)
-    with atomic_path(path) as temporary:
-        temporary.write_text(f'[\n{lines}\n]\n')
-
-
-def write_result(result: dict, path: Path) -> None:
-    """Add a result, in the place of one of the same row and seed."""
-    place = result['row'], result['seed']
-    kept = [one for one in read_results(path) if (one['row'], one['seed']) != place]
-    write_results([*kept, result], path)
-
-
-def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace) -> None:
+def run_row(
+    row: str, config: str, seed: int, trainings: Trainings, args: argparse.Namespace
+) -> None:
     """Train and measure one row with one seed, unless that is done."""
-    cfg = trainings.read(row.config)
-    key = measuring_key(trainings, cfg)
-    out = Path(args.out)
-    results = read_results(out)
-    same = [one for one in results if (one['row'], one['seed']) == (row.name, seed)]
-    if any(args.any_code or one['key'] == key for one in same):
-        print(f'benchmark: {row.name}, seed {seed}, is measured already', flush=True)
+    cfg = trainings.read(config)
+    key, out = measuring_key(trainings, cfg), Path(args.out)
+    place = dict(row=row, config=config.removeprefix(f'{REPOSITORY}/'))
+    same = [one for one in read_results(out) if (one['key'], one['seed']) == (key, seed)]
+    if same:
+        names = [one['row'] for one in same]
+        print(f'benchmark: {row}, seed {seed}, is measured already, as {names[0]}', flush=True)
+        if row not in names:
+            add_result({**same[0], **place}, out)
         return
-    config = row.config.removeprefix(f'{REPOSITORY}/')
-    for one in results:
-        if (one['key'], one['seed']) == (key, seed):
-            print(f'benchmark: {row.name}, seed {seed}, is what {one["row"]} is', flush=True)
-            return write_result(dict(one, row=row.name, config=config), out)
-    print(f'benchmark: {row.name}, seed {seed} ({row.config})', flush=True)
-    trainings.propose(row.config)
+    print(f'benchmark: {row}, seed {seed} ({config})', flush=True)
+    trainings.propose(config)
     trained = trainings.train(cfg, seed)
-    folder = trainings.root / f'{key}-{seed}-test'
-    metrics = measure(cfg, trained.checkpoint, folder, args.processes)
+    metrics = measure(
+        cfg, trained.checkpoint, trainings.root / f'{key}-{seed}-test', args.processes
+    )
     result = dict(
-        row=row.name,
-        config=config,
+        place,
         seed=seed,
         commit=commit(),
         key=key,
@@ -257,35 +216,21 @@ def run_row(row: Row, seed: int, trainings: Trainings, args: argparse.Namespace)
             name: None if value is None else round(value, 4) for name, value in metrics.items()
         },
     )
-    write_result(result, out)
-
-
-def tell_plan(rows: Sequence[Row], trainings: Trainings) -> None:
-    """Print what rows have in common."""
-    for row in rows:
-        cfg = trainings.read(row.config)
-        names = list(phases_of(cfg))
-        keys = [trainings.key(cfg, n) for n in range(1, len(names) + 1)]
-        told = [f'{name} {key}' for name, key in zip(names, keys)]
-        print(f'{row.name:22} {tested_stage(cfg):14} {", ".join(told)}')
+    add_result(result, out)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, test, report."""
+    """Train, test and report."""
     args = parse_args(argv)
     if min(args.seeds, args.processes) < 1:
         raise UserError('--seeds and --processes must be at least 1.')
     rows = find_rows(args.rows)
     register_all_modules()
     if not args.report:
-        trainings = Trainings(args.root, [row.config for row in rows], args.processes)
-        if args.dry_run:
-            return tell_plan(rows, trainings)
-        for seed in range(args.seeds):
-            for row in rows:
-                run_row(row, seed, trainings, args)
-    groups = {name: list(group) for name, group in GROUPS.items()}
-    write_report(read_results(Path(args.out)), groups, Path(args.docs), Path(args.images))
+        trainings = Trainings(args.root, rows.values(), args.processes)
+        for seed, (row, config) in product(range(args.seeds), rows.items()):
+            run_row(row, config, seed, trainings, args)
+    write_report(read_results(Path(args.out)), GROUPS, Path(args.docs), Path(args.images))
     print(f'benchmark: {args.out}, {args.docs}', file=sys.stderr)
 
 

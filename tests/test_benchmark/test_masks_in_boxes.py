@@ -35,7 +35,7 @@ def overlap(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
-def test_grab_cut_finds_the_object_of_a_box_alike_each_time(script, disc):
+def test_grab_cut_finds_the_object_of_a_box_and_the_same_each_time(script, disc):
     image, mask = disc
     box = (37, 17, 84, 64)
     found = script.grab_cut(image, box)
@@ -45,12 +45,12 @@ def test_grab_cut_finds_the_object_of_a_box_alike_each_time(script, disc):
 
 
 @pytest.mark.parametrize('box', [(0, 0, 120, 80), (10, 10, 11, 11), (-5, -5, 300, 300)])
-def test_where_grab_cut_has_nothing_to_tell_apart_the_box_is_filled(script, disc, box):
+def test_a_box_is_filled_where_grab_cut_has_no_background_or_too_few_pixels(script, disc, box):
     assert np.array_equal(script.grab_cut(disc[0], box), script.filled(box, disc[0].shape))
 
 
 @pytest.mark.parametrize('box', [(5, 6, 5, 6), (119.7, 79.8, 140, 90), (3.4, 4.6, 7.2, 9.9)])
-def test_a_box_has_a_pixel_at_least_and_none_outside_the_image(script, box):
+def test_a_box_has_at_least_one_pixel_and_none_outside_the_image(script, box):
     x1, y1, x2, y2 = script.pixel_box(box, (80, 120))
     assert 0 <= x1 < x2 <= 120
     assert 0 <= y1 < y2 <= 80
@@ -58,7 +58,7 @@ def test_a_box_has_a_pixel_at_least_and_none_outside_the_image(script, box):
 
 @pytest.fixture
 def sources(script, disc):
-    """Two boxes on an image seen at twice its size; class 1 has attention on the disc."""
+    """Two boxes on an image at twice its size; class 1 has attention on the disc."""
     register_all_modules()
     model = MODELS.build(Config.fromfile(CONFIG).model)
     image, mask = disc
@@ -88,7 +88,7 @@ def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, di
         masks = make(sources)
         assert masks.dtype == torch.bool
         assert masks.shape == (2, 80, 120)
-        if name != 'masks of stage 4, not fitted to the photo':  # its weights are random here
+        if name != 'masks of stage 4, not refined by colour':  # its weights are random here
             assert overlap(masks[0].numpy(), mask) > 0.55, name
         if name != 'masks of stage 4':
             assert not (masks.numpy() & ~inside).any()
@@ -96,32 +96,32 @@ def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, di
         assert make(sources).shape == (0, 80, 120)
 
 
-def test_attention_in_a_box_may_be_read_by_its_own_peak(sources):
+def test_attention_may_be_divided_by_its_peak_in_the_box(sources):
     attention = sources.evidence.attention
     attention[1, 1:] *= 0.5
     assert not sources.attention().any()
     assert sources.refined()[0].any()
 
 
-def test_rows_of_several_trainings_stand_side_by_side_and_the_table_tells_medians(
+def test_rows_of_several_trainings_are_in_one_file_and_the_table_has_their_medians(
     script, tmp_path
 ):
     path = tmp_path / 'rows.json'
-    figures = [*script.KEYS, *(f'no_void/{key}' for key in script.KEYS)]
 
     def row(name, seed, value):
-        return {'row': name, 'seed': seed} | dict.fromkeys(figures, value)
+        return {'row': name, 'seed': seed} | dict.fromkeys(script.COLUMNS.values(), value)
 
     for seed, value in enumerate((0.9, 0.2, 0.5)):
-        script.save_row(path, row('box filled', seed, value))
-    script.save_row(path, row('GrabCut from the box', 0, 0.7))
-    rows = script.save_row(path, row('box filled', 0, 0.3))  # measured again
+        script.add_result(row('box filled', seed, value), path)
+    script.add_result(row('GrabCut from the box', 0, 0.7), path)
+    rows = script.add_result(row('box filled', 0, 0.3), path)  # measured again
     assert [(one['row'], one['seed']) for one in rows] == [
         ('box filled', 1),
         ('box filled', 2),
         ('GrabCut from the box', 0),
         ('box filled', 0),
     ]
-    lines = script.make_table(rows).splitlines()
+    table = script.summary_table(rows, script.COLUMNS)
+    lines = [' '.join(line.split()) for line in table.splitlines()]
     assert lines[2] == '| box filled | 3 |' + ' 0.300 (0.200-0.500) |' * 8
     assert lines[3] == '| GrabCut from the box | 1 |' + ' 0.700 |' * 8

@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory):
     return str(path)
 
 
-def test_every_row_takes_the_weights_of_one_checkpoint(benchmark_module, checkpoint):
+def test_every_row_has_the_weights_of_one_checkpoint(benchmark_module, checkpoint):
     script = benchmark_module('pseudo_labels')
     weights = torch.load(checkpoint, weights_only=True)['state_dict']
     for row, changes in script.ROWS.items():

@@ -23,26 +23,36 @@ RESULTS = [
 ]
 
 
+def test_a_result_takes_the_place_of_one_of_its_row_and_seed(report, tmp_path):
+    path = tmp_path / 'results.json'
+    assert report.read_results(path) == []
+    for result_ in (RESULTS[0], RESULTS[1], dict(RESULTS[0], commit='later')):
+        results = report.add_result(result_, path)
+    assert report.read_results(path) == results == [RESULTS[1], dict(RESULTS[0], commit='later')]
+    assert len(path.read_text().splitlines()) == 2 + len(results)
+
+
 @pytest.fixture
 def report(benchmark_module):
     return benchmark_module('report')
 
 
-def test_the_median_of_the_seeds_with_their_range(report):
+def test_a_summary_is_the_median_of_the_seeds_with_their_range(report):
     assert report.summary([0.4, 0.2, 0.3]) == '0.300 (0.200-0.400)'
     assert report.summary([0.25]) == '0.250'
     assert report.summary([]) == '-'
 
 
-def test_rows_stand_in_the_order_of_the_groups(report):
-    lines = report.make_table(RESULTS, GROUPS).splitlines()
+def test_rows_are_in_the_order_of_the_groups(report):
+    # A table pads its cells.
+    lines = [' '.join(line.split()) for line in report.make_table(RESULTS, GROUPS).splitlines()]
     assert [line.split(' | ')[0] for line in lines[2:]] == ['| A', '| B', '| other']
     assert '| 0.300 (0.200-0.400) |' in lines[3]
     assert '| 2.0 (1.0-3.0) |' in lines[3]
     assert '0.' not in lines[4].split(' | ')[4]
 
 
-def test_weak_over_full_takes_the_better_bound(report):
+def test_weak_over_full_supervision_is_relative_to_the_better_bound(report):
     full = [result('Label-PEnet', 0, bbox_mAP_50=0.4), result('Mask-RCNN', 0, bbox_mAP_50=0.5)]
     assert report.make_ratios(full).endswith('boxes 0.80.')
     full.append(result('Fast-RCNN', 0, bbox_mAP_50=0.8))
@@ -50,7 +60,7 @@ def test_weak_over_full_takes_the_better_bound(report):
     assert report.make_ratios(RESULTS) == ''
 
 
-def test_a_gain_is_apart_where_no_seed_reaches_into_the_other_range(report):
+def test_a_gain_is_apart_where_the_ranges_of_seeds_do_not_overlap(report):
     results = [result('A', seed, bbox_mAP_50=0.1 + seed / 100) for seed in range(3)]
     results += [result('D', seed, bbox_mAP_50=0.2 + seed / 100) for seed in range(3)]
     results += [result('E', seed, bbox_mAP_50=0.2, corloc=0.3) for seed in range(2)]
@@ -64,7 +74,7 @@ def test_a_gain_is_apart_where_no_seed_reaches_into_the_other_range(report):
     assert report.make_steps(RESULTS) == ''
 
 
-def test_a_document_without_markers_is_told(report, tmp_path):
+def test_a_document_without_markers_is_refused(report, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('no place for a table')
     with pytest.raises(UserError, match='needs the lines'):

@@ -1,6 +1,7 @@
 """The benchmark on a few small generated images, its tools run within this process."""
 
 import json
+import os
 import socket
 import time
 from unittest.mock import ANY
@@ -75,7 +76,7 @@ def weights_of(checkpoint):
     return torch.load(checkpoint, map_location='cpu', weights_only=False)['state_dict']
 
 
-def test_rows_are_trained_once_measured_and_told(place, modules):
+def test_rows_are_trained_once_measured_and_reported(place, modules):
     trainings, bench, launched = modules
     (place / 'page.md').write_text(PAGE)
     rows = [str(place / f'{name}.py') for name in ('pre', 'first', 'joint')]
@@ -85,7 +86,7 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
 
     # two trainings: all begin with the same two phases, and two rows are one training
     trained = [one for tool, one in launched if tool == 'train']
-    # proposals are looked after once, before all else
+    # proposals are made once, before all else
     splits = [(tool, one[1:3]) for tool, one in launched[:3]]
     assert splits[:2] == [
         ('proposals/make_proposals', ['--split', 'train']),
@@ -132,7 +133,7 @@ def test_rows_are_trained_once_measured_and_told(place, modules):
     torch.testing.assert_close(dict(shared), dict(whole), rtol=0, atol=0)
 
 
-def test_labels_are_dropped_and_maps_kept(modules, tmp_path):
+def test_cached_labels_are_removed_and_maps_kept(modules, tmp_path):
     trainings = modules[0]
     for name, payload in (('maps', [torch.zeros(1)]), ('labels', {'attention': torch.zeros(1)})):
         (tmp_path / name).mkdir()
@@ -142,6 +143,18 @@ def test_labels_are_dropped_and_maps_kept(modules, tmp_path):
     trainings.drop_labels(dict(root=str(tmp_path)), since=0)
     assert [path.name for path in tmp_path.iterdir()] == ['maps']
     trainings.drop_labels(None, since=0)
+
+
+def test_minutes_of_attempts_end_with_their_logs(modules, tmp_path):
+    trainings = modules[0]
+    assert trainings.minutes_logged(tmp_path) == 0
+    for start, minutes in (('20260101_120000', 3), ('20260101_130000', 4)):
+        log = tmp_path / start / f'{start}.log'
+        log.parent.mkdir()
+        log.touch()
+        end = time.mktime(time.strptime(start, '%Y%m%d_%H%M%S')) + 60 * minutes
+        os.utime(log, (end, end))
+    assert trainings.minutes_logged(tmp_path) == 7
 
 
 def test_what_makes_a_training_another_one(place, modules):
@@ -165,52 +178,30 @@ def test_what_makes_a_training_another_one(place, modules):
     both = {'model.calibration.mode': 'full', 'train_cfg.phases.joint.alternate': 1}
     assert changed(**both) != key
     assert changed(2, **both) == changed(2)
-    # the classifier does not see what calibration makes of it
+    # the classifier does not depend on calibration
     off = {'model.calibration.mode': 'off'}
     assert changed(1, **off) == changed(1)
-    # but it learns from all sizes, of which there is one without calibration
-    sizes = {'model.attention_scales': (1.5,)}
-    assert changed(1, **sizes) != changed(1)
-    assert changed(1, **sizes, **off) == changed(1)
-
-
-def test_code_that_gives_the_same_bits_has_one_name(modules, tmp_path, monkeypatch):
-    trainings = modules[0]
-    monkeypatch.setattr(trainings, 'REPOSITORY', tmp_path)
-    monkeypatch.setattr(trainings, 'SAME_CODE', tmp_path / 'same.json')
-    code = tmp_path / 'mmlabelpenet/models/code.py'
-    code.parent.mkdir(parents=True)
-
-    def name_of(text, **same):
-        code.write_text(text)
-        (tmp_path / 'same.json').write_text(json.dumps(same))
-        trainings.code_digest.cache_clear()
-        return trainings.code_digest(('models',))
-
-    first = name_of('x = 1')
-    assert name_of('"""Of x."""\nx = 1  # one') == first
-    second, third = name_of('x = 2'), name_of('x = 3')
-    assert len({first, second, third}) == 3
-    same = {third: {'as': second, 'why': 'seen'}, second: {'as': first, 'why': 'seen'}}
-    assert name_of('x = 3', **same) == first
-    trainings.code_digest.cache_clear()
+    # but it learns at all scales, of which there is one without calibration
+    scales = {'model.attention_scales': (1.5,)}
+    assert changed(1, **scales) != changed(1)
+    assert changed(1, **scales, **off) == changed(1)
 
 
 def test_every_row_has_a_config(modules):
     bench = modules[1]
     rows = bench.find_rows(list(bench.GROUPS))
-    assert [row.name for row in rows][1:9] == list('ABCDEFGH')
-    for row in rows:
-        cfg = Config.fromfile(row.config)
+    assert list(rows)[1:9] == list('ABCDEFGH')
+    for config in rows.values():
+        cfg = Config.fromfile(config)
         assert bench.tested_stage(cfg) in cfg.model.cascade
     with pytest.raises(UserError, match='There is no row Z'):
         bench.find_rows(['Z'])
 
 
-def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
+def test_the_ladder_shares_its_pretraining(modules, benchmark_module, monkeypatch):
     trainings, bench, _ = modules
-    rows = bench.find_rows(['full', 'ladder', 'mended'])
-    configs = {row.name: row.config for row in rows}
+    monkeypatch.setattr(benchmark_module('keys'), 'data_digest', lambda dataset: 'photos')
+    configs = bench.find_rows(['full', 'ladder', 'variants'])
     shared = trainings.Trainings('work', configs.values(), 2)
     keys = {name: shared.key(shared.read(config)) for name, config in configs.items()}
     assert len({keys[name] for name in 'ABCD'}) == 1
@@ -221,18 +212,18 @@ def test_the_ladder_shares_its_pretraining(modules, monkeypatch):
         assert key == shared.key(shared.read(configs[other]), count)
         assert key in shared.shared
     assert shared.key(shared.read(configs['E']), 4) == keys['D']
-    # A mended rung parts from its own where module 4 begins to learn.
+    # D-refined and D differ from the phase on in which stage 4 learns.
     key = shared.key(shared.read(configs['D']), 3)
-    assert key == shared.key(shared.read(configs['E-fitted']), 3)
+    assert key == shared.key(shared.read(configs['E-refined']), 3)
     assert key in shared.shared
-    assert shared.key(shared.read(configs['E-fitted']), 4) == keys['D-fitted'] != keys['D']
+    assert shared.key(shared.read(configs['E-refined']), 4) == keys['D-refined'] != keys['D']
     # Curriculum is of the joint phase alone.
     key = shared.key(shared.read(configs['H']), 5)
     assert key == shared.key(shared.read(configs['H-no-curriculum']), 5)
     assert keys['H'] != keys['H-no-curriculum']
 
 
-def test_a_launch_of_several_processes_takes_a_free_port_unless_told_one(
+def test_a_launch_of_several_processes_takes_a_free_port_unless_one_is_given(
     benchmark_module, tmp_path, monkeypatch
 ):
     trainings = benchmark_module('trainings')
