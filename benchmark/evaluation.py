@@ -26,7 +26,7 @@ import torch
 from mmengine.config import Config
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
-from mmlabelpenet.evaluation.offline import truth_of
+from mmlabelpenet.evaluation.offline import load_ground_truth
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
@@ -135,7 +135,7 @@ def make_image(
 def dump(config: str, path: str, number: int) -> dict:
     """Write predictions for the test images of a config, as tools/test.py --out does."""
     rng, samples = np.random.default_rng(0), []
-    metainfo, images = truth_of(Config.fromfile(config).test_dataloader.dataset)
+    metainfo, images = load_ground_truth(Config.fromfile(config).test_dataloader.dataset)
     for image in images:
         size = tuple(image['gt_sem_seg']['sem_seg'].shape[-2:])
         objects = image['gt_mask_instances']

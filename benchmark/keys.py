@@ -28,9 +28,13 @@ PROPOSAL_SIDES = {'train': 333, 'val': 500}
 # (FeatureCache rounds them, and counts), and prediction.
 NOT_TRAINING = (
     'DiskCache',
-    'require_known_transforms',
+    'require_cacheable_transforms',
     'LabelPEnet.predict',
-    'LabelPEnet._results',
+    'LabelPEnet.read',
+    'LabelPEnet.read_evidence',
+    'LabelPEnet.explain',
+    'Cascade.read',
+    'Cascade.infer',
 )
 # Definitions that change no figure of a test: its tables.
 NOT_TESTING = ('ClassTable',)
@@ -48,11 +52,6 @@ PLACES = (
 # Options of the model that some trainings do not read: for each condition on the model's config
 # and the phases the paths of the options.
 NOT_READ: tuple[tuple[Callable[[dict, Sequence[Phase]], bool], tuple[str, ...]], ...] = (
-    (
-        # Without calibration, images come at one scale.
-        lambda model, phases: model['calibration'].get('mode') == 'off',
-        ('attention_scales',),
-    ),
     (
         # The classifier does not depend on what is made of its scores.
         lambda model, phases: all(phase.stages == ('classification',) for phase in phases),
@@ -73,7 +72,7 @@ NOT_READ: tuple[tuple[Callable[[dict, Sequence[Phase]], bool], tuple[str, ...]],
     (
         # Before stage 4 learns, its supervision does not matter.
         lambda model, phases: not any('segmentation' in phase.stages for phase in phases),
-        ('cascade.refinement.hand_on_fitted', 'cascade.segmentation.teaching'),
+        ('cascade.refinement.propagate_refined_masks', 'cascade.segmentation.mask_supervision'),
     ),
 )
 

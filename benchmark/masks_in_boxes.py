@@ -1,11 +1,12 @@
-"""Masks in a detector's own boxes, by what makes them.
+r"""Masks in a detector's own boxes, by what makes them.
 
 The boxes of one checkpoint on the test images, with the masks of its last stage, with those of
 GrabCut started from each box, with attention inside the box, and filled. Tags of the test images
 are not used.
 
 Example:
-    python benchmark/masks_in_boxes.py CONFIG CHECKPOINT --out docs/research/benchmarks/masks_in_boxes.json
+    python benchmark/masks_in_boxes.py CONFIG CHECKPOINT \
+        --out docs/research/benchmarks/masks_in_boxes.json
 
 With ``--seed`` the file holds rows of several trainings, and the table their medians.
 """
@@ -26,8 +27,9 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.models.grids import inside_boxes, maps_on_image, normalise, refined
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.models.refiners import refine
+from mmlabelpenet.structures import Evidence, Maps
+from mmlabelpenet.structures.maps import inside_boxes
 from mmlabelpenet.utils import read_image, register_all_modules
 
 METRICS = (
@@ -103,14 +105,12 @@ class Sources:
 
     Args:
         model: The detector.
-        feats: Backbone maps of the image, each [1, c, h, w].
         evidence: Of the image, with calibrated ``attention``.
         result: M instances with ``bboxes`` in image pixels, ``labels``, ``masks``.
         image: [h, w, 3] uint8.
     """
 
     model: LabelPEnet
-    feats: tuple[torch.Tensor, ...]
     evidence: Evidence
     result: InstanceData
     image: np.ndarray
@@ -122,9 +122,10 @@ class Sources:
     @torch.no_grad()
     def soft_masks(self) -> torch.Tensor:
         """Masks of the last stage, not refined by colour."""
-        head, labels = self.model.cascade['segmentation'].mask_head, self.result.labels
-        soft = head.label_logits(self.feats, [self._input_boxes()], labels).sigmoid()
-        return head.plain_masks(soft, self.result, self.evidence.ori_shape)
+        stage = self.model.cascade['segmentation']
+        found = InstanceData(bboxes=self._input_boxes(), labels=self.result.labels)
+        [soft] = stage.soft_masks(self.evidence.feats, [found])
+        return stage.mask_head.paste(soft, self.result, self.evidence.ori_shape)
 
     def box(self) -> torch.Tensor:
         """Filled boxes."""
@@ -136,18 +137,18 @@ class Sources:
 
     def attention(self) -> torch.Tensor:
         """Sharpened attention of the class, at least half of its peak, inside the box."""
-        maps = self.evidence.attention[self.result.labels]
-        stride = self.evidence.attention_stride
-        return (maps_on_image(maps, stride, self.evidence) >= 0.5) & self.box()
+        return self._in_box(self.evidence.attention[self.result.labels])
 
     def refined(self) -> torch.Tensor:
         """Attention divided by its peak in the box, refined by colour, at least half."""
-        stride = self.evidence.attention_stride
         maps = self.evidence.attention[self.result.labels]
-        maps = maps * inside_boxes(self._input_boxes() / stride, *maps.shape[-2:])
-        refiners = self.model.calibration.refiners
-        maps, stride = refined(refiners, self.evidence.image, normalise(maps), stride)
-        return (maps_on_image(maps, stride, self.evidence) >= 0.5) & self.box()
+        inside = inside_boxes(self._input_boxes() / maps.stride, *maps.values.shape[-2:])
+        maps = Maps(maps.values * inside, maps.stride).normalise()
+        return self._in_box(refine(self.model.calibration.refiners, self.evidence, maps))
+
+    def _in_box(self, maps: Maps) -> torch.Tensor:
+        pixels = maps.on_image(self.evidence.ori_shape, self.evidence.scale_factor)
+        return (pixels >= 0.5) & self.box()
 
     def _input_boxes(self) -> torch.Tensor:
         scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)
@@ -190,12 +191,11 @@ def measure(
     evaluators = {name: build_evaluator(METRICS, loader) for name in names}
     for batch in tqdm(loader, unit='image'):
         samples = model.test_step(batch)
-        feats, evidence = model.read(batch)
-        for index, (sample, one) in enumerate(zip(samples, model.attend(feats, evidence))):
-            own = tuple(level[index : index + 1] for level in feats)
+        evidence = model.read_evidence(batch, tagged=False)
+        for sample, one in zip(samples, model.cascade.infer('classification', evidence)):
             result = sample.pred_instances
             result = result[result.scores.argsort(descending=True)[:best]]
-            sources = Sources(model, own, one, result, read_image(sample.img_path))
+            sources = Sources(model, one, result, read_image(sample.img_path))
             for name, evaluator in evaluators.items():
                 sample.pred_instances = InstanceData(
                     scores=result.scores, labels=result.labels, masks=ROWS[name](sources)

@@ -43,13 +43,15 @@ ROWS: dict[str, dict] = {
     'no random walk': {CALIBRATION + 'sharpen': None},
     'no refinement by colour': {CALIBRATION + 'refine': None},
     'dense CRF for refinement': {CALIBRATION + 'refine': {'_delete_': True, 'type': 'DenseCRF'}},
-    'pseudo boxes from proposals': {CALIBRATION + 'seeds': 'proposals'},
+    'pseudo boxes from proposals': {
+        CALIBRATION + 'seeds': {'_delete_': True, 'type': 'ProposalSeeds', 'tighten': 0.5}
+    },
     'pseudo boxes from proposals, not tightened': {
-        CALIBRATION + 'seeds': 'proposals',
-        CALIBRATION + 'tighten': None,
+        CALIBRATION + 'seeds': {'_delete_': True, 'type': 'ProposalSeeds'}
     },
     'calibration off': {
-        CALIBRATION + 'mode': 'off',
+        'model.calibration': {'_delete_': True, 'type': 'MinedProposals'},
+        'model.attention_scales': (),
         'model.cascade.classification.energy_threshold': 0.3,
     },
     'masks of stage 3': {'model.test_cfg.stage': 'calibration'},
@@ -92,7 +94,8 @@ def common_parser(description: str, rows: Iterable[str]) -> argparse.ArgumentPar
 def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, Config]:
     """The model of a row with the weights of the checkpoint, and its config."""
     cfg = Config.fromfile(config)
-    cfg.merge_from_dict(FORWARD | changes)
+    for options in (FORWARD, changes):
+        cfg.merge_from_dict(options)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
     weights = read_checkpoint(checkpoint)['state_dict']

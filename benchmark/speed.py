@@ -37,11 +37,13 @@ from torch import nn
 from trainings import REPOSITORY, device_name
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.datasets import make_shapes
-from mmlabelpenet.models import FeatureCache, LabelCache, LabelPEnet
-from mmlabelpenet.models.calibration import Excitation, RegionExcitation
-from mmlabelpenet.models.calibration.excitation_attention import backbone_tail
+from mmlabelpenet.engine import FeatureCache, LabelCache, freeze
+from mmlabelpenet.engine.cache import remove_caches
+from mmlabelpenet.models import LabelPEnet
+from mmlabelpenet.models.attention import Excitation, RegionExcitation
+from mmlabelpenet.models.attention.excitation_attention import backbone_tail
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import atomic_path, register_all_modules
 
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_voc12-mini.py'
@@ -232,11 +234,11 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     batch = batch_of(args.size, args.proposals, count=2)
     cfg = Config.fromfile(str(CONFIG))
     ours, phase = label_penet(args.device), phases_of(cfg)['joint']
-    ours.set_active(phase.stages, phase.backbone, phase.views)
+    freeze(ours, phase.step(1, 1))
     step = training_step(ours, batch)
 
     def step_in(direction: str) -> None:
-        ours.set_curriculum(replace(phase.curriculum(1, 1), direction=direction))
+        ours.step = replace(phase.step(1, 1), direction=direction)
         step()
 
     directions = ('forward', 'backward') if phase.alternate else ('forward',)
@@ -254,30 +256,37 @@ def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
     batch = batch_of(args.size, args.proposals, count=4)
     total, ratios = [0.0, 0.0], {}
     with tempfile.TemporaryDirectory() as folder:
-        cache, labels = FeatureCache(folder), LabelCache(folder)
-        first = model.cascade['classification']
+        caches = FeatureCache(folder), LabelCache(folder)
         for name, phase in phases_of(Config.fromfile(str(CONFIG))).items():
             if phase.backbone:
                 continue
-            model.set_active(phase.stages, phase.backbone, phase.views)
-            cache.open(model.backbone)
-            labels.open(model.backbone, first, model.calibration, recipe=model.label_recipe)
-            step = training_step(model, batch)
-
-            def step_with(
-                feature_cache: FeatureCache | None,
-                label_cache: LabelCache | None,
-                step: Callable[[], object] = step,
-            ) -> None:
-                model.feature_cache, model.label_cache = feature_cache, label_cache
-                step()
-
-            kept = None if 'classification' in phase.stages else labels
-            actions = [partial(step_with, cache, kept), partial(step_with, None, None)]
-            pair = medians(actions, args.rounds, args.device)
+            freeze(model, phase.step(0, 1))
+            used = caches[: 1 + model.cascade.labels_cacheable(model.step)]
+            pair = cached_and_not(model, used, training_step(model, batch), args)
             ratios[f'cached_{name}'] = pair[0] / pair[1]
             total = [sum_ + phase.epochs * one for sum_, one in zip(total, pair)]
     return {'cached_epoch': total[0] / total[1], **ratios}
+
+
+def cached_and_not(
+    model: LabelPEnet,
+    caches: Sequence[FeatureCache | LabelCache],
+    step: Callable[[], object],
+    args: argparse.Namespace,
+) -> list[float]:
+    """Median seconds of a training step with caches and without."""
+    for cache in caches:
+        cache.around(model)
+    decorated = model.extract, model.cascade.seed
+    remove_caches(model)
+    plain = model.extract, model.cascade.seed
+
+    def step_with(extract: Callable, seed: Callable) -> None:
+        model.extract, model.cascade.seed = extract, seed
+        step()
+
+    actions = [partial(step_with, *decorated), partial(step_with, *plain)]
+    return medians(actions, args.rounds, args.device)
 
 
 def measure_attention(args: argparse.Namespace) -> dict[str, float]:

@@ -43,8 +43,8 @@ GROUPS = {
     # D and E with masks refined by colour before stage 4 learns them; and H without curriculum,
     # since in F, which adds it, weights of pseudo instances are not informative.
     'variants': {
-        'D-refined': ABLATIONS + 'd_fitted.py',
-        'E-refined': ABLATIONS + 'e_fitted.py',
+        'D-refined': ABLATIONS + 'd_refined-masks.py',
+        'E-refined': ABLATIONS + 'e_refined-masks.py',
         'H-no-curriculum': ABLATIONS + 'h_no-curriculum.py',
     },
     'baselines': {

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures import Evidence, Maps
 from mmlabelpenet.utils import register_all_modules
 
 CONFIG = str(
@@ -64,19 +64,19 @@ def sources(script, disc):
     image, mask = disc
     large = cv2.resize(image, (240, 160))[..., ::-1].astype(np.float32) / 128 - 1
     one = Evidence(metainfo=dict(ori_shape=(80, 120), scale_factor=(2.0, 2.0)))
-    one.set_metainfo(dict(img_shape=(160, 240), attention_stride=16))
+    one.set_metainfo(dict(img_shape=(160, 240)))
     one.image = torch.from_numpy(large.copy()).permute(2, 0, 1)
     cells = torch.from_numpy(cv2.resize(mask.astype(np.float32), (15, 10), interpolation=3))
-    one.attention = torch.stack([torch.zeros(10, 15), cells * 0.6])
-    one.attention[1, 0, 0] = 1  # the peak of the class lies elsewhere
+    one.attention = Maps(torch.stack([torch.zeros(10, 15), cells * 0.6]), 16)
+    one.attention.values[1, 0, 0] = 1  # the peak of the class lies elsewhere
     result = InstanceData(
         bboxes=torch.tensor([[37.0, 17.0, 84.0, 64.0], [60.0, 17.0, 84.0, 64.0]]),
         labels=torch.tensor([1, 1]),
         scores=torch.tensor([0.9, 0.8]),
         masks=torch.from_numpy(np.stack([mask, mask])),
     )
-    feats = tuple(model.eval().backbone(one.image[None].detach()))
-    return script.Sources(model, feats, one, result, image)
+    one.batch_feats = tuple(model.eval().backbone(one.image[None].detach()))
+    return script.Sources(model, one, result, image)
 
 
 def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, disc):
@@ -97,7 +97,7 @@ def test_every_source_gives_masks_of_the_image_for_all_boxes(script, sources, di
 
 
 def test_attention_may_be_divided_by_its_peak_in_the_box(sources):
-    attention = sources.evidence.attention
+    attention = sources.evidence.attention.values
     attention[1, 1:] *= 0.5
     assert not sources.attention().any()
     assert sources.refined()[0].any()

@@ -173,18 +173,18 @@ def test_what_makes_a_training_another_one(place, modules):
     assert changed(**{'model.calibration.mode': 'full'}) == key  # no step backward
     assert changed(processes=2) != key
     assert changed(num_phases=2) != key
-    assert changed(**{'model.calibration.mode': 'off'}) != key
+    off = {'model.calibration': {'_delete_': True, 'type': 'MinedProposals'}}
+    assert changed(**off) != key
     assert changed(**{'optim_wrapper.optimizer.lr': 1.0}) != key
     both = {'model.calibration.mode': 'full', 'train_cfg.phases.joint.alternate': 1}
     assert changed(**both) != key
     assert changed(2, **both) == changed(2)
     # the classifier does not depend on calibration
-    off = {'model.calibration.mode': 'off'}
     assert changed(1, **off) == changed(1)
-    # but it learns at all scales, of which there is one without calibration
+    # but it learns at all scales
     scales = {'model.attention_scales': (1.5,)}
     assert changed(1, **scales) != changed(1)
-    assert changed(1, **scales, **off) == changed(1)
+    assert changed(1, **scales, **off) == changed(1, **scales)
 
 
 def test_every_row_has_a_config(modules):

@@ -2,10 +2,7 @@
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
 masks = dict(mask_results=dict(tighten=0.0, part_penalty=0.0))
 cascade = dict(classification=dict(energy_threshold=0.3), refinement=masks, segmentation=masks)
-model = dict(
-    attention_scales=(),
-    cascade=cascade,
-    calibration=dict(_delete_=True, type='MinedProposals'))
+labels = dict(_delete_=True, type='MinedProposals')
+model = dict(attention_scales=(), cascade=cascade, calibration=labels)
 joint = dict(ramp=0.0, threshold=0.0, alternate=0)
-phases = dict(classification=dict(epochs=7), semantic=None, joint=joint)
-train_cfg = dict(phases=phases)
+train_cfg = dict(phases=dict(classification=dict(epochs=7), semantic=None, joint=joint))
