@@ -1,4 +1,4 @@
-"""Find and paint the instances of images; proposals are made on the way.
+"""Find and paint the instances of images; missing proposals are computed.
 
 Example:
     python demo/image_demo.py images/ CONFIG --weights CHECKPOINT --out-dir outputs
@@ -19,19 +19,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
     )
-    parser.add_argument('--stage', help='whose result (default: what the config tests)')
     parser.add_argument(
-        '--tags', nargs='+', metavar='NAME', help='classes that are known to be in every photo'
+        '--stage', help='stage whose result is given (default: that of the config)'
     )
+    parser.add_argument('--tags', nargs='+', metavar='NAME', help='classes that every photo shows')
     parser.add_argument(
         '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
     )
     parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
     parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
     parser.add_argument(
-        '--pred-score-thr', type=float, default=0.3, help='least score of what is painted'
+        '--pred-score-thr', type=float, default=0.3, help='minimum score of painted instances'
     )
-    parser.add_argument('--batch-size', type=int, default=1, help='photos of a batch')
+    parser.add_argument('--batch-size', type=int, default=1, help='photos per batch')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')
