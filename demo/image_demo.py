@@ -19,9 +19,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
     )
-    parser.add_argument(
-        '--stage', help='stage whose result is given (default: that of the config)'
-    )
+    parser.add_argument('--stage', help='stage to take (default: that of the config)')
     parser.add_argument('--tags', nargs='+', metavar='NAME', help='classes that every photo shows')
     parser.add_argument(
         '--proposals', help='folder of stored proposals (default: Selective Search makes them)'

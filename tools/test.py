@@ -25,13 +25,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_evaluation_arguments(parser)
     parser.add_argument(
         '--stage',
-        help="stage whose result is measured: one of the cascade, or 'attention' or 'calibration' for "
-        'pseudo labels (default: that of the config)',
+        help="stage to measure: one of the cascade, or 'attention' or 'calibration' for pseudo "
+        'labels (default: that of the config)',
     )
     parser.add_argument(
         '--format-only',
         action='store_true',
-        help="measure nothing, but write WORK_DIR/results in the format of VOC's evaluation server",
+        help="measure nothing, but write WORK_DIR/results in the format of VOC's server",
     )
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show', action='store_true', help='show each painted photo')
