@@ -1,7 +1,7 @@
-"""Predict and draw the instances of images; proposals are made on the fly.
+"""Find and paint the instances of images; missing proposals are computed.
 
 Example:
-    python demo/image_demo.py photos/ CONFIG --weights CHECKPOINT --out-dir outputs
+    python demo/image_demo.py images/ CONFIG --weights CHECKPOINT --out-dir outputs
 """
 
 import argparse
@@ -12,24 +12,22 @@ from mmlabelpenet.apis import LabelPEnetInferencer, run_command
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Predict the instances of photos')
+    parser = argparse.ArgumentParser(description='Find the instances of photos')
     parser.add_argument('inputs', nargs='+', help='photos, folders of photos, file:// addresses')
     parser.add_argument('model', help='config file')
     parser.add_argument('--weights', required=True, help='checkpoint file')
     parser.add_argument(
         '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
     )
-    parser.add_argument('--stage', help='stage of the result (default: that of the config)')
-    parser.add_argument(
-        '--tags', nargs='+', metavar='NAME', help='classes known to be in every photo'
-    )
+    parser.add_argument('--stage', help='stage to take (default: that of the config)')
+    parser.add_argument('--tags', nargs='+', metavar='NAME', help='classes that every photo shows')
     parser.add_argument(
         '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
     )
     parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
     parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
     parser.add_argument(
-        '--pred-score-thr', type=float, default=0.3, help='least score of a drawn instance'
+        '--pred-score-thr', type=float, default=0.3, help='minimum score of painted instances'
     )
     parser.add_argument('--batch-size', type=int, default=1, help='photos per batch')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
@@ -40,10 +38,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Predict the instances of the photos and write pictures and results.
+    """Find instances.
 
     Args:
-        argv: Command line without the program; None reads ``sys.argv``.
+        argv: Arguments of the command line without the program; None reads ``sys.argv``.
 
     Raises:
         UserError: On bad input.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Test with several processes on this machine, one a GPU, or on the CPU where there is none:
+# Test with several processes on this machine, one per GPU, or on the CPU if there is no GPU:
 #   tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [flags of tools/test.py]
 # On several machines also set NNODES, NODE_RANK, MASTER_ADDR and PORT.
 set -euo pipefail
@@ -9,8 +9,8 @@ if [ $# -lt 3 ]; then
     exit 2
 fi
 
-# mmengine writes configs with yapf, whose first use fills a cache in the home folder: several
-# processes that do so at once read one another's half files.
+# mmengine writes configs with yapf, whose first use fills a cache in the home folder. If several
+# processes did so at the same time, they would read incomplete files of each other.
 python -c 'import yapf.yapflib.yapf_api'
 python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \

@@ -24,15 +24,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_export_arguments(parser, split='train')
     parser.add_argument(
         '--stage',
-        help='whose instances: a stage of the cascade, or calibration or attention for the pseudo '
-        'instances of tagged photos (default: what the config tests)',
+        help='stage to export: one of the cascade, or calibration or attention for the pseudo '
+        'instances of tagged photos (default: that of the config)',
     )
     parser.add_argument(
-        '--score-thr', type=float, default=Selection.score_thr, help='least score of an instance'
+        '--score-thr', type=float, default=Selection.score_thr, help='minimum score of an instance'
     )
-    parser.add_argument('--max-per-class', type=int, help='most instances of a class in a photo')
+    parser.add_argument('--max-per-class', type=int, help='maximum instances of a class per photo')
     parser.add_argument(
-        '--min-area', type=float, default=Selection.min_area, help='least pixels of an instance'
+        '--min-area',
+        type=float,
+        default=Selection.min_area,
+        help='minimum pixels of an instance',
     )
     parser.add_argument(
         '--all-classes',

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from mmlabelpenet.apis import (
     add_evaluation_arguments,
     config_parser,
+    enable_painting,
     evaluate_detector,
     load_config,
     run_command,
@@ -24,13 +25,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_evaluation_arguments(parser)
     parser.add_argument(
         '--stage',
-        help="whose result to measure: a stage of the cascade, or 'attention' or 'calibration': "
-        'its pseudo labels (default: what the config says)',
+        help="stage to measure: one of the cascade, or 'attention' or 'calibration' for pseudo "
+        'labels (default: that of the config)',
     )
     parser.add_argument(
         '--format-only',
         action='store_true',
-        help="measure nothing: write WORK_DIR/results as VOC's evaluation server takes it",
+        help="measure nothing, but write WORK_DIR/results in the format of VOC's server",
     )
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show', action='store_true', help='show each painted photo')
@@ -47,14 +48,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Test."""
     args = parse_args(argv)
+    cfg = load_config(args)
+    enable_painting(cfg, args.show, args.show_dir, args.wait_time)
     evaluate_detector(
-        load_config(args),
+        cfg,
         args.checkpoint,
         eval_names=args.eval,
         out=args.out,
-        show=args.show,
-        show_dir=args.show_dir,
-        wait_time=args.wait_time,
         tta=args.tta,
         stage=args.stage,
         split=args.split,

@@ -12,7 +12,7 @@ from .command import (
 from .exporting import add_export_arguments, export_ground_truth, export_instances
 from .inferencer import LabelPEnetInferencer
 from .settings import classes_of, images_of, plain_datasets, read_config
-from .testing import evaluate_detector, evaluate_file
+from .testing import enable_painting, evaluate_detector, evaluate_file
 from .training import train_detector
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'add_export_arguments',
     'classes_of',
     'config_parser',
+    'enable_painting',
     'evaluate_detector',
     'evaluate_file',
     'export_ground_truth',

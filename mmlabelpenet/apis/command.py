@@ -92,7 +92,7 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
         '--eval',
         nargs='+',
         metavar='NAME',
-        help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: what the config says); '
+        help=f'what to measure: {", ".join(METRICS_BY_NAME)} (default: as in the config); '
         'corloc and pseudo are measured on the training photos',
     )
     parser.add_argument(

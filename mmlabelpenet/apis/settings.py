@@ -90,7 +90,7 @@ def images_of(cfg: Config, splits: Sequence[str]) -> list[dict]:
         splits: Names of loaders, such as ``train`` of ``train_dataloader``.
 
     Returns:
-        What the data sets know of each image, each image once; of two entries the one with boxes.
+        Information on each image, each image once; of two entries the one with boxes.
 
     Raises:
         UserError: If there is no such loader, or a part of the data is missing.

@@ -55,9 +55,6 @@ def evaluate_detector(
     checkpoint: str,
     eval_names: Sequence[str] | None = None,
     out: str | None = None,
-    show: bool = False,
-    show_dir: str | None = None,
-    wait_time: float = 2.0,
     tta: bool = False,
     stage: str | None = None,
     split: str | None = None,
@@ -75,9 +72,6 @@ def evaluate_detector(
         eval_names: What to measure, see :func:`select_evaluation`; None measures what the
             config says.
         out: A ``.pkl`` file for the predictions.
-        show: Whether to show each painted image in a window.
-        show_dir: Folder for the painted images.
-        wait_time: Seconds for which each window is shown.
         tta: Whether to average over the scales and flips of the config's ``tta_pipeline``.
         stage: Stage whose result is measured, see :func:`choose_stage`; None keeps that of the
             config.
@@ -94,15 +88,8 @@ def evaluate_detector(
     """
     if out is not None and not out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out {out} must end with .pkl or .pickle.')
-    if tta:
-        _set_up_tta(cfg)
-    if eval_names is not None or split is not None:
-        select_evaluation(cfg, eval_names, split)
     choose_stage(cfg, stage)
-    if format_only:
-        _set_up_format_only(cfg)
-    if show or show_dir is not None:
-        _set_up_painting(cfg, show, show_dir, wait_time)
+    _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
     if tta:
         runner.model = MODELS.build(dict(cfg.tta_model, module=runner.model))
@@ -118,6 +105,22 @@ def evaluate_detector(
             source = {'checkpoint': checkpoint, 'config': cfg.filename}
             _report(metrics, tables_of(evaluators), source, variant, cfg.work_dir, markdown)
     return metrics
+
+
+def _set_up_test(
+    cfg: Config,
+    eval_names: Sequence[str] | None,
+    split: str | None,
+    tta: bool,
+    format_only: bool,
+) -> None:
+    """Set up what is tested; see :func:`evaluate_detector`."""
+    if tta:
+        _set_up_tta(cfg)
+    if eval_names is not None or split is not None:
+        select_evaluation(cfg, eval_names, split)
+    if format_only:
+        _set_up_format_only(cfg)
 
 
 def _set_up_tta(cfg: Config) -> None:
@@ -141,18 +144,31 @@ def _set_up_format_only(cfg: Config) -> None:
             'choose such a test_dataloader.'
         )
     dataset.supervision = 'none'
-    writer = {
-        'type': 'VOCResultFiles',
-        'out_dir': cfg.work_dir,
-        'split': Path(dataset.ann_file).stem,
-        'year': Path(dataset.data_root).name,
-    }
-    cfg.test_evaluator = [writer]
-    cfg.test_cfg = {'type': 'TestLoop'}
+    cfg.test_evaluator = dict(
+        type='VOCResultFiles',
+        out_dir=cfg.work_dir,
+        split=Path(dataset.ann_file).stem,
+        year=Path(dataset.data_root).name,
+    )
+    cfg.test_cfg = dict(type='TestLoop')
 
 
-def _set_up_painting(cfg: Config, show: bool, show_dir: str | None, wait_time: float) -> None:
-    """Paint with this package's hook; its settings in the config are kept, mmdet's are not."""
+def enable_painting(
+    cfg: Config, show: bool = False, show_dir: str | None = None, wait_time: float = 2.0
+) -> None:
+    """Set a config to paint the results of a test, if they are to be shown or written.
+
+    They are painted by this package's hook, whose settings in the config are kept; those of
+    mmdet's hook are not.
+
+    Args:
+        cfg: The whole config; changed in place.
+        show: Whether to show each painted image in a window.
+        show_dir: Folder for the painted images.
+        wait_time: Seconds for which each window is shown.
+    """
+    if not show and show_dir is None:
+        return
     hooks, name = cfg.setdefault('default_hooks', {}), 'CascadeVisualizationHook'
     settings = dict(type=name, draw=True, show=show, wait_time=wait_time, out_dir=show_dir)
     configured = hooks.get('visualization') or {}

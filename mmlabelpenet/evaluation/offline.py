@@ -100,14 +100,9 @@ def loads_annotations(transform: Mapping[str, Any]) -> bool:
     Args:
         transform: Config of the transform.
     """
-    name = _name_of(transform)
+    name = str(transform['type']).rpartition('.')[2]
     others = ('LoadImage', 'LoadRegionProposals', 'LoadProposals')
     return name.startswith('Load') and not name.startswith(others)
-
-
-def _name_of(transform: Mapping[str, Any]) -> str:
-    """Name of a transform without its scope."""
-    return str(transform['type']).rpartition('.')[2]
 
 
 def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
@@ -115,7 +110,7 @@ def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[di
 
     Args:
         dataset_cfg: Config of the data set. Of its pipeline only the transforms run that load
-            annotations or pack.
+            annotations, and the last one, which packs.
 
     Returns:
         The data set's metainfo, and one dict per image, as metrics receive them.
@@ -128,11 +123,8 @@ def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[di
             f'A {dataset_cfg["type"]} cannot be measured from a file, because it has no pipeline '
             'of its own: name the data set that it wraps.'
         )
-    pipeline = [
-        one
-        for one in dataset_cfg['pipeline']
-        if loads_annotations(one) or _name_of(one).startswith('Pack')
-    ]
+    *transforms, pack = dataset_cfg['pipeline']
+    pipeline = [*filter(loads_annotations, transforms), pack]
     dataset = DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
     indices = range(len(dataset))
     return dataset.metainfo, (dataset[index]['data_samples'].to_dict() for index in indices)

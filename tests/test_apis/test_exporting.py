@@ -1,19 +1,24 @@
 """Exporting by the tool: from a config's data set to files."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 from mmdet.datasets import BaseDetDataset
 from mmengine.config import Config
 from PIL import Image
 from pycocotools.coco import COCO
+from test_tools.test_scripts import free_port
 
 from mmlabelpenet.apis import LabelPEnetInferencer
 from mmlabelpenet.datasets import ShapesDataset
 from mmlabelpenet.registry import DATASETS
 
-from .conftest import CLASSES
+from .conftest import CLASSES, REPOSITORY
 
 
 @DATASETS.register_module(force=True)
@@ -50,13 +55,13 @@ def test_a_stages_instances_are_those_of_the_inferencer(
 ):
     out = export('--stage', stage, '--score-thr', 0.1)
     found = annotations_of(out)
-    assert sorted(found) == [photo.name for photo in images]
+    assert sorted(found) == [image.name for image in images]
     dataset = ShapesDataset(str(shapes), metainfo=dict(classes=CLASSES), serialize_data=False)
     tags = [info['tags'] for info in dataset.data_list]
     inferencer = LabelPEnetInferencer(config, checkpoint, 'cpu', stage, show_progress=False)
     expected = inferencer(images, tags=tags)['predictions']
-    for photo, wanted in zip(images, expected):
-        annotations = found[photo.name]
+    for image, wanted in zip(images, expected):
+        annotations = found[image.name]
         scores = sorted((score for score in wanted['scores'] if score >= 0.1), reverse=True)
         np.testing.assert_allclose([one['score'] for one in annotations], scores, atol=1e-4)
         masks = [mask['counts'] for mask in wanted.get('masks', [])]
@@ -74,17 +79,17 @@ def test_a_stages_instances_are_those_of_the_inferencer(
 def test_limits_reach_the_instances_which_may_be_of_untagged_classes(export):
     limits = ('--score-thr', 0.1, '--max-per-class', 2, '--min-area', 200)
     found = annotations_of(export(*limits, '--all-classes')).values()
-    assert {one['category_id'] for photo in found for one in photo} == {1, 2, 3}
-    for photo in found:
-        assert all(one['score'] >= 0.1 and one['area'] >= 200 for one in photo)
-        labels = [one['category_id'] for one in photo]
+    assert {one['category_id'] for image in found for one in image} == {1, 2, 3}
+    for image in found:
+        assert all(one['score'] >= 0.1 and one['area'] >= 200 for one in image)
+        labels = [one['category_id'] for one in image]
         assert max(map(labels.count, labels), default=0) <= 2
 
 
 def test_tags_alone_are_enough_for_every_format(export, config, images, tmp_path, monkeypatch):
-    """No truth is there to be read, and classes and ids are not VOC's."""
+    """There is no ground truth to read, and classes and ids are not VOC's."""
     cfg = Config.fromfile(config)
-    files = ';'.join(str(photo) for photo in images[:2])
+    files = ';'.join(str(image) for image in images[:2])
     dataset = dict(type='TagsOnly', ann_file=files)
     for name in ('train', 'val', 'test', 'corloc'):
         cfg[f'{name}_dataloader'].dataset = dict(
@@ -100,15 +105,15 @@ def test_tags_alone_are_enough_for_every_format(export, config, images, tmp_path
         out = export('--format', kind, *args, config=tmp_path / 'tags.py')
     found = annotations_of(out)
     assert len(found) == 2
-    for label, photo in enumerate(images[:2], start=1):
-        assert {one['category_id'] for one in found[photo.name]} == {label}
+    for label, image in enumerate(images[:2], start=1):
+        assert {one['category_id'] for one in found[image.name]} == {label}
     names = ['sub_0_photo', 'sub_1_photo']
     assert (out / 'ImageSets/Main/train.txt').read_text().split() == names
     marks = (out / 'ImageSets/Main/Stern_train.txt').read_text().split()
     assert marks == [names[0], '1', names[1], '-1']
-    for name, photo in zip(names, images):
+    for name, image in zip(names, images):
         for copy in (f'JPEGImages/{name}.jpg', f'images/train/{name}.jpg'):
-            assert (out / copy).read_bytes() == photo.read_bytes()
+            assert (out / copy).read_bytes() == image.read_bytes()
     assert (out / 'labels/train/sub_1_photo.txt').read_text().startswith('1 ')
 
 
@@ -121,6 +126,32 @@ def test_a_split_of_several_data_sets_is_one_export(export, config, tmp_path):
     assert len(annotations_of(out)) == 6
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason='two processes need two GPUs')
+def test_two_processes_export_the_file_of_one(export, config, checkpoint, tmp_path):
+    """Three images: the sampler gives the first one to both processes."""
+    cfg = Config.fromfile(config)
+    cfg.train_dataloader.dataset.indices = 3
+    cfg.dump(str(tmp_path / 'three.py'))
+    args = ('--stage', 'segmentation', '--score-thr', '0.1')
+    name = 'annotations/instances_train.json'
+    expected = (export(*args, config=tmp_path / 'three.py') / name).read_bytes()
+    launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    subprocess.run(
+        [
+            *launch, f'--master_port={free_port()}',
+            str(REPOSITORY / 'tools/export_pseudo_labels.py'), 'three.py', str(checkpoint),
+            '--out', 'two', '--work-dir', 'work', '--launcher', 'pytorch', *args,
+        ],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'OMP_NUM_THREADS': '1'},
+        check=True,
+        timeout=300,
+    )  # fmt: skip
+    assert (tmp_path / 'two' / name).read_bytes() == expected
+    assert len(json.loads(expected)['images']) == 3
+
+
 def error_of(capsys, run, *args, **kwargs):
     with pytest.raises(SystemExit) as caught:
         run(*args, **kwargs)
@@ -130,7 +161,7 @@ def error_of(capsys, run, *args, **kwargs):
     return error
 
 
-def test_wrong_wishes_are_told(export, capsys, config, tmp_path):
+def test_wrong_arguments_are_reported(export, capsys, config, tmp_path):
     assert "no stage 'masks'" in error_of(capsys, export, '--stage', 'masks')
     yolo = ('--format', 'yolo', '--stage', 'detection')
     assert 'YOLO-seg needs masks' in error_of(capsys, export, *yolo)
@@ -142,8 +173,8 @@ def test_wrong_wishes_are_told(export, capsys, config, tmp_path):
     assert 'no corloc_dataloader; --split may be train, val, test' in error
 
 
-def test_true_masks_are_exported_as_they_are(tool, config, shapes, tmp_path, capsys):
-    tool('tools/dataset_converters/export_ground_truth', config, '--out', tmp_path / 'out')
+def test_ground_truth_masks_are_exported_as_they_are(tool, config, shapes, tmp_path, capsys):
+    tool('tools/dataset_converters/export_truth', config, '--out', tmp_path / 'out')
     found = annotations_of(tmp_path / 'out')
     assert 'instances of 4 photos' in capsys.readouterr().out
     coco = COCO(str(tmp_path / 'out/annotations/instances_train.json'))
@@ -161,9 +192,9 @@ def test_true_masks_are_exported_as_they_are(tool, config, shapes, tmp_path, cap
         assert masks == wanted
 
 
-def test_truth_that_is_not_known_is_told(tool, config, tmp_path, capsys):
+def test_missing_ground_truth_is_reported(tool, config, tmp_path, capsys):
     error = error_of(
-        capsys, tool, 'tools/dataset_converters/export_ground_truth', config,
+        capsys, tool, 'tools/dataset_converters/export_truth', config,
         '--out', tmp_path / 'out', '--split', 'train',
     )  # fmt: skip
     assert 'has no ground-truth masks: choose a --split' in error

@@ -43,24 +43,24 @@ def test_arrays_are_images_and_grey_ones_get_three_channels():
         np.zeros((0, 4, 3), np.uint8),
     ],
 )
-def test_other_arrays_are_told(img):
+def test_other_arrays_are_reported(img):
     with pytest.raises(UserError, match='is no photo: give'):
         list_images(img)
 
 
 @pytest.mark.parametrize(
-    ('name', 'told'),
+    ('name', 'message'),
     [
         ('gone.jpg', 'no photo and no folder at gone.jpg'),
         ('https://example.org/a.jpg', 'a.jpg is not on this machine'),
         ('file://elsewhere/a.jpg', 'is not on this machine'),
     ],
 )
-def test_what_is_not_there_is_told(name, told):
-    with pytest.raises(UserError, match=told):
+def test_missing_files_are_reported(name, message):
+    with pytest.raises(UserError, match=message):
         list_images(name)
 
 
-def test_a_folder_without_images_is_told(tmp_path):
+def test_a_folder_without_images_is_reported(tmp_path):
     with pytest.raises(UserError, match='holds no photos'):
         list_images(tmp_path)

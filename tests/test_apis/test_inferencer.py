@@ -70,7 +70,9 @@ def test_results_are_those_of_the_test_loader(inferencer, config, shapes, predic
     assert_same([inferencer.pred2dict(sample) for sample in samples], predictions)
 
 
-def test_stored_proposals_are_taken_where_told(config, checkpoint, shapes, images, tmp_path):
+def test_stored_proposals_are_used_if_their_folder_is_given(
+    config, checkpoint, shapes, images, tmp_path
+):
     """By the name of the images' folder, or from the data set's own folder."""
     box = np.array([[3, 4, 40, 50]])
     img = cv2.imread(str(images[0]))
@@ -168,7 +170,7 @@ def test_a_image_without_proposals_gets_the_whole_image(inferencer, images):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'told'),
+    ('arguments', 'message'),
     [
         (dict(tags=['dog']), "'dog' is no class of this model: it knows star, ring, moon"),
         (dict(tags=[['star'], ['ring']]), '1 photos, but 2 lists of tags'),
@@ -177,18 +179,18 @@ def test_a_image_without_proposals_gets_the_whole_image(inferencer, images):
         (dict(proposals=np.zeros((3, 5))), r'not \[3, 5\]'),
     ],
 )
-def test_wrong_tags_and_proposals_are_told(inferencer, images, arguments, told):
-    with pytest.raises(UserError, match=told):
+def test_wrong_tags_and_proposals_are_reported(inferencer, images, arguments, message):
+    with pytest.raises(UserError, match=message):
         inferencer(images[0], **arguments)
 
 
-def test_a_damaged_image_is_told(inferencer, tmp_path):
+def test_a_damaged_image_is_reported(inferencer, tmp_path):
     (tmp_path / 'broken.jpg').write_bytes(b'no photo')
     with pytest.raises(UserError, match=r'broken.jpg is damaged or no photo'):
         inferencer(tmp_path / 'broken.jpg')
 
 
-def test_wrong_models_are_told(config, checkpoint, images, tmp_path):
+def test_wrong_models_are_reported(config, checkpoint, images, tmp_path):
     def error(*args, **kwargs):
         with pytest.raises(UserError) as caught:
             LabelPEnetInferencer(*args, device='cpu', **kwargs)
@@ -226,7 +228,7 @@ def test_the_demo_writes_results(tool, config, checkpoint, images, tmp_path, cap
     assert f'{found} instances of 2 photos' in capsys.readouterr().out
 
 
-def test_the_demo_tells_what_is_wrong(tool, config, checkpoint, capsys):
+def test_the_demo_reports_what_is_wrong(tool, config, checkpoint, capsys):
     with pytest.raises(SystemExit) as caught:
         tool('demo/image_demo', 'gone.jpg', config, '--weights', checkpoint)
     assert caught.value.code == 2

@@ -23,7 +23,7 @@ def test_without_a_choice_it_is_what_the_config_says_or_the_last_one():
     assert choose_stage(Config(dict(model=dict(type='MaskRCNN'))), None) is None
 
 
-def test_an_unknown_stage_is_told_with_those_there_are():
+def test_an_unknown_stage_is_reported_with_the_known_ones():
     with pytest.raises(UserError, match=r"no stage 'masks'; it has classification, attention, c"):
         choose_stage(cascade('classification'), 'masks')
     with pytest.raises(UserError, match='a model without a cascade has none'):

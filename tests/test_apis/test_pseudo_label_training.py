@@ -1,4 +1,4 @@
-"""Exported labels are good for something: mmdet's own Mask R-CNN learns from them."""
+"""mmdet's own Mask R-CNN trains on exported labels."""
 
 import json
 import math

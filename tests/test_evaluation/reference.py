@@ -1,4 +1,4 @@
-"""Slow, plain re-statements of published evaluation procedures, to agree with."""
+"""Slow and plain versions of published evaluation procedures, to compare with."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def voc_ap(recall, precision, mode):
 def evaluate_class(images, label, iou_of, iou_thr, mode):
     """VOCevaldet.m for one class, prediction by prediction.
 
-    images: list of (predictions [(label, score, shape)], truth [(label, difficult, shape)]).
+    images: list of (predictions [(label, score, shape)], objects [(label, difficult, shape)]).
     """
     ranked = [
         (score, index, shape)
@@ -46,26 +46,26 @@ def evaluate_class(images, label, iou_of, iou_thr, mode):
         if of == label
     ]
     ranked.sort(key=lambda item: -item[0])
-    truth = [[t for t in true if t[0] == label] for _, true in images]
-    found = [[False] * len(of_image) for of_image in truth]
-    num_true = sum(not difficult for of_image in truth for _, difficult, _ in of_image)
-    if num_true == 0:
+    gt = [[t for t in true if t[0] == label] for _, true in images]
+    found = [[False] * len(of_image) for of_image in gt]
+    num_gt = sum(not difficult for of_image in gt for _, difficult, _ in of_image)
+    if num_gt == 0:
         return float('nan')
     right = wrong = 0
     recall, precision = [], []
     for _, index, shape in ranked:
-        ious = [iou_of(shape, other) for _, _, other in truth[index]]
+        ious = [iou_of(shape, other) for _, _, other in gt[index]]
         best = int(np.argmax(ious)) if ious else -1
         if best < 0 or ious[best] < iou_thr:
             wrong += 1
-        elif truth[index][best][1]:
+        elif gt[index][best][1]:
             pass
         elif found[index][best]:
             wrong += 1
         else:
             found[index][best] = True
             right += 1
-        recall.append(right / num_true)
+        recall.append(right / num_gt)
         precision.append(right / (right + wrong) if right + wrong else 0)
     return voc_ap(recall, precision, mode)
 
@@ -77,15 +77,15 @@ def instance_ap_by_class(images, num_classes, iou_thr):
     they overlap most, if enough; a mask that was taken before makes them wrong. Then all images'
     predictions by falling score. Scores must differ: equal ones have no order there.
 
-    images: list of (predictions [(label, score, mask)], truth [(label, mask)]).
+    images: list of (predictions [(label, score, mask)], objects [(label, mask)]).
     """
     aps = []
     for label in range(num_classes):
-        scores, matches, num_true = [], [], 0
-        for predictions, truth in images:
+        scores, matches, num_gt = [], [], 0
+        for predictions, objects in images:
             own = sorted((p for p in predictions if p[0] == label), key=lambda p: -p[1])
-            masks = [mask for of, mask in truth if of == label]
-            num_true += len(masks)
+            masks = [mask for of, mask in objects if of == label]
+            num_gt += len(masks)
             taken = set()
             for _, score, mask in own:
                 ious = [mask_iou(mask, other) for other in masks]
@@ -95,11 +95,11 @@ def instance_ap_by_class(images, num_classes, iou_thr):
                 matches.append(enough and best not in taken)
                 if enough:
                     taken.add(best)
-        if num_true == 0:
+        if num_gt == 0:
             aps.append(float('nan'))
             continue
         matches = np.array(matches, dtype=bool)[np.argsort(scores)[::-1]]
         found = np.cumsum(matches)
         precision = found / np.arange(1, len(matches) + 1)
-        aps.append(voc_ap(found / num_true, precision, 'area'))
+        aps.append(voc_ap(found / num_gt, precision, 'area'))
     return aps

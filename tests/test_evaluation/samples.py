@@ -1,4 +1,4 @@
-"""Short ways to write down data samples, as dicts, which is what metrics receive."""
+"""Short ways to make data samples, as the dicts that metrics receive."""
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ def random_instances(rng, number, num_classes, scored=False):
 
 
 def random_sample(rng, num_classes=4):
-    """An image with everything that any metric reads; predictions follow the truth loosely."""
+    """An image with the fields of all metrics; predictions are close to the ground truth."""
     true = random_instances(rng, int(rng.integers(0, 5)), num_classes)
     predicted = random_instances(rng, 9, num_classes, scored=True)
     for row in range(len(true['labels'])):

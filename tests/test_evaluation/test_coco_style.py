@@ -54,24 +54,24 @@ def test_masks_are_measured_where_there_are_some():
 
 def by_files(samples, kind, folder):
     """The plain way to pycocotools: annotations and results as JSON files."""
-    truth = {'images': [], 'annotations': [], 'categories': [{'id': i} for i in range(1, 5)]}
+    gt = {'images': [], 'annotations': [], 'categories': [{'id': i} for i in range(1, 5)]}
     results = []
     for number, sample in enumerate(samples, start=1):
-        truth['images'].append({'id': number, 'height': 40, 'width': 50})
-        mask_truth = kind == 'segm'
+        gt['images'].append({'id': number, 'height': 40, 'width': 50})
+        as_masks = kind == 'segm'
         groups = [('gt_mask_instances', 0)]
-        if not mask_truth:
+        if not as_masks:
             groups = [('gt_instances', 0), ('ignored_instances', 1)]
         for name, crowd in groups:
-            for annotation in shapes_of(sample[name], mask_truth):
-                annotation |= {'iscrowd': crowd, 'id': len(truth['annotations']) + 1}
-                truth['annotations'].append({**annotation, 'image_id': number})
+            for annotation in shapes_of(sample[name], as_masks):
+                annotation |= {'iscrowd': crowd, 'id': len(gt['annotations']) + 1}
+                gt['annotations'].append({**annotation, 'image_id': number})
         scores = sample['pred_instances']['scores'].tolist()
-        for annotation, score in zip(shapes_of(sample['pred_instances'], mask_truth), scores):
+        for annotation, score in zip(shapes_of(sample['pred_instances'], as_masks), scores):
             results.append({**annotation, 'image_id': number, 'score': score})
-    for name, content in (('truth', truth), ('results', results)):
+    for name, content in (('gt', gt), ('results', results)):
         (folder / f'{name}.json').write_text(json.dumps(content))
-    coco = COCO(str(folder / 'truth.json'))
+    coco = COCO(str(folder / 'gt.json'))
     evaluation = COCOeval(coco, coco.loadRes(str(folder / 'results.json')), kind)
     evaluation.evaluate()
     evaluation.accumulate()

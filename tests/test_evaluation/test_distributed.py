@@ -66,7 +66,7 @@ def test_two_processes_give_the_figures_of_one(found, name, shards):
         np.testing.assert_array_equal(list(figures.values()), list(expected.values()))
 
 
-def test_a_image_counted_twice_would_show():
+def test_an_image_counted_twice_would_show():
     once, twice = figures_of(range(IMAGES)), figures_of([0, 0, 1, 2, 3, 4][:IMAGES])
     measured = [name for name in once if not np.isnan(once[name])]
     assert sum(once[name] != twice[name] for name in measured) > len(measured) / 2

@@ -43,7 +43,7 @@ def image(predicted=(), true=(), difficult=()):
         (0, FAR, 'missed'),
     ],
 )
-def test_what_becomes_of_an_object(label, box, outcome):
+def test_outcome_of_an_object(label, box, outcome):
     true = [(0, OBJECT)] + ([(0, BESIDE)] if outcome == 'several' else [])
     errors = classify_errors(image([(label, 0.9, box)], true))
     assert errors.outcomes[0] == outcome
@@ -69,7 +69,7 @@ def test_the_first_claim_finds_and_further_ones_are_duplicates():
     assert errors.surplus == ['duplicate', '', 'background']
 
 
-def test_what_found_one_object_is_not_blamed_for_its_neighbour():
+def test_a_box_that_finds_one_object_is_not_responsible_for_another():
     near = [22, 10, 41, 29]
     errors = classify_errors(image([(0, 0.9, OBJECT)], [(0, OBJECT), (0, near)]))
     assert errors.outcomes == ['found', 'missed']
@@ -81,7 +81,7 @@ def test_difficult_objects_count_neither_way():
     assert errors.surplus == ['']
 
 
-def test_as_many_predictions_as_objects_of_a_class_are_looked_at():
+def test_as_many_predictions_are_taken_as_a_class_has_objects():
     many = [(0, 0.3, FAR), (0, 0.9, OBJECT), (1, 0.99, FAR)]
     kept = top_predictions([image(many, [(0, OBJECT)]), image([(0, 0.5, FAR)], [(0, BESIDE)])], 2)
     assert [one.tolist() for one in kept] == [[False, True, False], [True]]

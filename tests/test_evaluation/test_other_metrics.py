@@ -19,7 +19,7 @@ def corloc(*samples):
     return run(CorLocMetric(), list(samples))['corloc']
 
 
-def test_only_the_top_box_of_a_class_is_judged():
+def test_only_the_top_box_of_a_class_counts():
     right = box_sample([(0, 0.9, CAT), (0, 0.1, FAR)], [(0, CAT)])
     wrong = box_sample([(0, 0.1, CAT), (0, 0.9, FAR)], [(0, CAT)])
     assert corloc(right) == 1
@@ -82,7 +82,7 @@ def test_ignored_tags_are_neither_right_nor_wrong():
     assert run(ImageClassificationMetric(), samples, classes=('cat',))['image_mAP'] == 1
 
 
-def test_a_stage_without_image_scores_is_told():
+def test_a_stage_without_image_scores_is_reported():
     with pytest.raises(UserError, match='pred_image_scores'):
         run(ImageClassificationMetric(), [{'tags': torch.zeros(3)}])
 

@@ -55,7 +55,7 @@ def test_void_can_be_left_out():
     )
 
 
-def test_what_can_not_be_measured_is_told():
+def test_missing_masks_are_reported():
     bare = sample([], [(0, 5)])
     with pytest.raises(UserError, match='LoadInstanceMasks'):
         run(PseudoMaskMetric(), [dict(pred_instances=bare['pred_instances'])])

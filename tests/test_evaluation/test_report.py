@@ -40,7 +40,7 @@ def test_markdown_has_a_column_per_class_in_percent(tmp_path):
     ]
 
 
-def test_json_tells_where_figures_come_from_and_those_of_every_class(tmp_path):
+def test_json_holds_the_source_and_the_figures_of_every_class(tmp_path):
     figures = {'a': 0.5, 'b': float('nan')}
     write_report(figures, [TABLE], tmp_path / 'figures.json', {'checkpoint': 'epoch_1.pth'})
     assert json.loads((tmp_path / 'figures.json').read_text()) == {

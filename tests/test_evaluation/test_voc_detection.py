@@ -106,9 +106,9 @@ def test_predictions_may_end_outside(metric):
     # the ten by ten pixels of CAT, written as intervals
     sample = box_sample([(0, 0.9, (0, 0, 10, 10))], [(0, CAT)])
     as_they_are = run(metric, [sample])
-    told = run(metric, [{**sample, 'boxes_end': 'outside'}])
-    name = next(name for name in ('bbox_mAP_75', 'corloc', 'coco_bbox_mAP') if name in told)
-    assert told[name] == pytest.approx(1)
+    figures = run(metric, [{**sample, 'boxes_end': 'outside'}])
+    name = next(name for name in ('bbox_mAP_75', 'corloc', 'coco_bbox_mAP') if name in figures)
+    assert figures[name] == pytest.approx(1)
     assert metric.inclusive_boxes
     # 100 of 121 pixels: enough at .75, at .8 and not at .85, not at .99
     expected = {'bbox_mAP_75': 1, 'corloc': 0, 'coco_bbox_mAP': 0.7}

@@ -16,7 +16,7 @@ CLASSES = ('cat', 'dog', 'owl', 'bee')
 @pytest.fixture(scope='module')
 def images():
     rng = np.random.default_rng(0)
-    return [{**random_sample(rng), 'img_id': f'2008_{photo:06d}'} for photo in range(6)]
+    return [{**random_sample(rng), 'img_id': f'2008_{image:06d}'} for image in range(6)]
 
 
 @pytest.fixture(scope='module')
@@ -32,19 +32,19 @@ def read_boxes(folder):
     """(image, class, score, box of 1-based pixels), as a server reads them."""
     for label, name in enumerate(CLASSES):
         for line in (folder / 'Main' / f'comp4_det_val_{name}.txt').read_text().splitlines():
-            photo, *numbers = line.split(' ')
+            image, *numbers = line.split(' ')
             score, *box = map(float, numbers)
             assert len(box) == 4
-            yield photo, label, score, box
+            yield image, label, score, box
 
 
 def test_boxes_read_back_are_those_that_were_predicted(images, written):
     read = sorted(read_boxes(written))
     expected = sorted(
-        (photo['img_id'], int(label), float(score), [side + 1 for side in box.tolist()])
-        for photo in images
+        (image['img_id'], int(label), float(score), [side + 1 for side in box.tolist()])
+        for image in images
         for label, score, box in zip(
-            *(photo['pred_instances'][name] for name in ('labels', 'scores', 'bboxes'))
+            *(image['pred_instances'][name] for name in ('labels', 'scores', 'bboxes'))
         )
     )
     assert [one[:2] for one in read] == [one[:2] for one in expected]
@@ -55,12 +55,12 @@ def test_boxes_read_back_are_those_that_were_predicted(images, written):
 def test_the_devkit_s_procedure_on_the_files_gives_the_metric_s_figure(images, written):
     read = list(read_boxes(written))
     by_image = []
-    for photo in images:
-        found = [one[1:] for one in read if one[0] == photo['img_id']]
+    for image in images:
+        found = [one[1:] for one in read if one[0] == image['img_id']]
         true = [
             (int(label), name == 'ignored_instances', [side + 1 for side in box.tolist()])
             for name in ('gt_instances', 'ignored_instances')
-            for label, box in zip(photo[name]['labels'], photo[name]['bboxes'])
+            for label, box in zip(image[name]['labels'], image[name]['bboxes'])
         ]
         by_image.append((found, true))
     aps = [evaluate_class(by_image, label, box_iou_inclusive, 0.5, 'area') for label in range(4)]
@@ -71,12 +71,12 @@ def test_the_devkit_s_procedure_on_the_files_gives_the_metric_s_figure(images, w
 def test_maps_read_back_are_those_that_were_predicted(images, written):
     folder = written / 'Segmentation' / 'comp6_val_cls'
     assert sorted(path.stem for path in folder.iterdir()) == [p['img_id'] for p in images]
-    for photo in images:
-        with Image.open(folder / f'{photo["img_id"]}.png') as image:
-            assert image.mode == 'P'
+    for image in images:
+        with Image.open(folder / f'{image["img_id"]}.png') as png:
+            assert png.mode == 'P'
             # VOC's colours of background, aeroplane and bicycle
-            assert image.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
-            assert np.array_equal(image, photo['pred_sem_seg']['sem_seg'][0])
+            assert png.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+            assert np.array_equal(png, image['pred_sem_seg']['sem_seg'][0])
 
 
 def test_classes_of_voc_have_voc_s_values(tmp_path):

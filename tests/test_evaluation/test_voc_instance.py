@@ -111,7 +111,7 @@ def test_void_counts_as_outside_unless_it_is_ignored():
     assert run(VOCInstanceMetric(ignore_void=True), [sample])['segm_ABO'] == 1
 
 
-def test_missing_masks_are_told():
+def test_missing_masks_are_reported():
     no_prediction = mask_sample([], [])
     del no_prediction['pred_instances']['masks']
     with pytest.raises(UserError, match='leave segm out'):
@@ -164,7 +164,7 @@ def test_average_recall_is_the_share_found_over_ten_thresholds():
     assert best == pytest.approx(np.array([0.65, 1, np.nan]), nan_ok=True)
 
 
-def test_masks_of_another_size_are_told():
+def test_masks_of_another_size_are_reported():
     sample = mask_sample([(0, 0.9, strip(0, 5))], [(0, strip(0, 5))])
     sample['pred_instances']['masks'] = torch.ones(1, 8, 40, dtype=torch.bool)
     with pytest.raises(UserError, match='40 x 8 pixels, those of the ground truth 20 x 4'):

@@ -1,4 +1,4 @@
-"""Figures of ../shared/voc12mini/YARDSTICK.md that need no model."""
+"""Recorded figures on VOC12-mini that need no model."""
 
 import os
 from pathlib import Path

@@ -28,7 +28,7 @@ def test_a_plain_sentence_is_left_alone():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='CUDA is there')
-def test_slurm_without_cuda_is_told():
+def test_slurm_without_cuda_is_reported():
     with pytest.raises(UserError, match='needs CUDA'):
         prepare_distributed(Config({'launcher': 'slurm'}))
 

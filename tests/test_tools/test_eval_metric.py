@@ -57,7 +57,7 @@ def test_a_file_gives_what_the_model_gave(tool, config, tested, dump, tmp_path):
         assert 0 < tested['figures'][name] < 1, name
 
 
-def test_the_file_holds_no_truth_and_no_heavy_masks(dump):
+def test_the_file_holds_no_ground_truth_and_no_heavy_masks(dump):
     samples = pickle.loads(dump.read_bytes())
     assert len(samples) == 6
     assert not {name for name in samples[0] if name.startswith('gt_') or 'ignored' in name}
@@ -134,7 +134,7 @@ def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path, folder):
     assert figures['bbox_mAP_50'] == 1
 
 
-def test_labels_of_an_unknown_class_are_told(tool, capsys, config, tmp_path):
+def test_labels_of_an_unknown_class_are_reported(tool, capsys, config, tmp_path):
     content = as_coco(config)
     content['categories'][0]['name'] = 'zebra'
     path = tmp_path / 'labels.json'
@@ -142,7 +142,7 @@ def test_labels_of_an_unknown_class_are_told(tool, capsys, config, tmp_path):
     assert '(zebra)' in expect_error(capsys, tool, TOOL, config, path, '--eval', 'bbox')
 
 
-def test_what_can_not_be_read_is_told(tool, capsys, config, tmp_path):
+def test_unreadable_files_are_reported(tool, capsys, config, tmp_path):
     path = tmp_path / 'gone.pkl'
     assert 'no predictions' in expect_error(capsys, tool, TOOL, config, path)
     for content in (b'torn', pickle.dumps([{'masks': 1}])):
@@ -159,20 +159,20 @@ def change(dump, action):
 
 
 @pytest.mark.parametrize(
-    ('action', 'told'),
+    ('action', 'message'),
     [
         (lambda samples: samples.pop(0), 'no predictions for photo val_00000 of this split'),
         (lambda samples: samples.append(samples[0]), 'holds photo val_00000 twice'),
         (lambda samples: samples[1].update(classes=('cat',)), 'predictions of other classes'),
     ],
 )
-def test_files_that_do_not_fit_are_told(tool, capsys, config, dump, action, told):
+def test_files_that_do_not_fit_are_reported(tool, capsys, config, dump, action, message):
     change(dump, action)
-    assert told in expect_error(capsys, tool, TOOL, config, dump, '--eval', 'bbox')
+    assert message in expect_error(capsys, tool, TOOL, config, dump, '--eval', 'bbox')
 
 
 def test_a_file_of_mmdet_s_own_dump_is_measured(tool, config, dump, tmp_path):
-    # mmdet's DumpDetResults knows neither data set nor classes, and leaves some truth in
+    # mmdet's DumpDetResults knows neither data set nor classes, and keeps some ground truth
     def make_plain(samples):
         for sample in samples:
             del sample['dataset_name'], sample['classes']

@@ -41,7 +41,7 @@ def run_script(name, *args, cwd):
 
 
 @pytest.mark.parametrize('name', SCRIPTS)
-def test_a_script_without_arguments_tells_its_usage(name, tmp_path):
+def test_a_script_without_arguments_prints_its_usage(name, tmp_path):
     result = run_script(name, cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.startswith('usage: ')

@@ -74,7 +74,7 @@ def test_training_images_are_measured_by_any_metric(tool, config, checkpoint, tm
     assert written['figures'] == {'bbox_mAP_50': 0.0}
 
 
-def test_results_for_the_server_need_no_truth(tool, config, checkpoint, tmp_path, shapes):
+def test_results_for_the_server_need_no_ground_truth(tool, config, checkpoint, tmp_path, shapes):
     bare = tmp_path / 'VOC2012'
     for part in ('JPEGImages', 'ImageSets/Main'):
         (bare / part).mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_results_for_the_server_hold_what_was_found(tool, config, checkpoint, tm
     assert others == [''] * 5
 
 
-def test_a_stage_that_the_model_lacks_is_told(tool, capsys, config, checkpoint):
+def test_a_stage_that_the_model_lacks_is_reported(tool, capsys, config, checkpoint):
     error = expect_error(capsys, tool, 'test', config, checkpoint, '--stage', 'detection')
     assert "has no stage 'detection'" in error
 
@@ -121,37 +121,39 @@ def test_an_unknown_metric_lists_the_known_ones(tool, capsys, config, checkpoint
     assert 'bbox, segm, corloc, semseg, proposal, image' in error
 
 
-def test_a_stage_without_masks_is_told(tool, capsys, config, checkpoint):
+def test_a_stage_without_masks_is_reported(tool, capsys, config, checkpoint):
     error = expect_error(capsys, tool, 'test', config, checkpoint, '--eval', 'segm')
     assert 'leave segm out of --eval' in error
 
 
-def test_a_missing_checkpoint_is_told(tool, capsys, config):
+def test_a_missing_checkpoint_is_reported(tool, capsys, config):
     assert 'no checkpoint gone.pth' in expect_error(capsys, tool, 'test', config, 'gone.pth')
 
 
-def test_a_cut_checkpoint_is_told(tool, capsys, config, checkpoint):
+def test_a_cut_checkpoint_is_reported(tool, capsys, config, checkpoint):
     checkpoint.write_bytes(checkpoint.read_bytes()[:300])
     error = expect_error(capsys, tool, 'test', config, checkpoint)
     assert 'cannot be read as a checkpoint' in error
 
 
 @pytest.mark.parametrize(
-    ('weights', 'told'),
+    ('weights', 'message'),
     [
         ({'backbone.weight': torch.zeros(1)}, '1 weights unknown (such as backbone.weight)'),
         ({'layer.weight': torch.zeros(2, 3)}, '1 weights of another shape'),
     ],
 )
-def test_a_checkpoint_of_another_model_is_told(tool, capsys, config, checkpoint, weights, told):
+def test_a_checkpoint_of_another_model_is_reported(
+    tool, capsys, config, checkpoint, weights, message
+):
     state = {**ToyDetector().state_dict(), **weights}
     torch.save({'meta': {}, 'state_dict': state}, checkpoint)
     error = expect_error(capsys, tool, 'test', config, checkpoint)
     assert 'another model than the ToyDetector' in error
-    assert told in error
+    assert message in error
 
 
-def test_a_checkpoint_that_lacks_weights_is_told(tool, capsys, config, checkpoint):
+def test_a_checkpoint_that_lacks_weights_is_reported(tool, capsys, config, checkpoint):
     torch.save({'meta': {}, 'state_dict': {}}, checkpoint)
     error = expect_error(capsys, tool, 'test', config, checkpoint)
     assert '2 weights missing (such as layer.bias)' in error

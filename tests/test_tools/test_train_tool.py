@@ -76,17 +76,17 @@ def test_auto_scale_lr_needs_to_know_the_batch_size(config):
         train_detector(Config.fromfile(config), auto_scale_lr=True)
 
 
-def test_a_missing_config_is_told(tool, capsys):
+def test_a_missing_config_is_reported(tool, capsys):
     assert 'no config nope.py' in expect_error(capsys, tool, 'train', 'nope.py')
 
 
-def test_a_broken_config_is_told(tool, capsys, tmp_path):
+def test_a_broken_config_is_reported(tool, capsys, tmp_path):
     path = tmp_path / 'broken.py'
     path.write_text('model = dict(')
     assert 'broken.py cannot be read as a config' in expect_error(capsys, tool, 'train', path)
 
 
-def test_a_missing_devkit_is_told(tool, capsys, config, tmp_path):
+def test_a_missing_devkit_is_reported(tool, capsys, config, tmp_path):
     nowhere = tmp_path / 'nowhere'
     error = expect_error(
         capsys,
@@ -99,7 +99,7 @@ def test_a_missing_devkit_is_told(tool, capsys, config, tmp_path):
     assert f'no data set at {nowhere}' in error
 
 
-def test_missing_proposals_are_told_from_a_worker(tool, capsys, config, tmp_path):
+def test_missing_proposals_are_reported_from_a_worker(tool, capsys, config, tmp_path):
     text = config.read_text().replace(
         "    dict(type='LoadAnnotations', with_bbox=True),\n",
         f"    dict(type='LoadRegionProposals', proposal_root={str(tmp_path)!r}),\n",
@@ -109,6 +109,6 @@ def test_missing_proposals_are_told_from_a_worker(tool, capsys, config, tmp_path
     assert str(tmp_path / 'Shapes' / 'train_00000.npz') in error
 
 
-def test_a_missing_checkpoint_to_resume_from_is_told(tool, capsys, config):
+def test_a_missing_checkpoint_to_resume_from_is_reported(tool, capsys, config):
     error = expect_error(capsys, tool, 'train', config, '--resume', 'gone.pth')
     assert 'no checkpoint gone.pth' in error

@@ -1,4 +1,4 @@
-"""A detector that takes a moment to train and answers the truth, for tests of the tools."""
+"""A detector that trains in a moment and predicts the ground truth, for tests of the tools."""
 
 import torch
 from mmdet.models import BaseDetector
@@ -59,7 +59,7 @@ class ToyDetector(BaseDetector):
 
 
 def add_masks(sample, blind):
-    """The true masks in place of the true boxes, as tensors; nothing without the truth."""
+    """Predict ground-truth masks instead of boxes, as tensors; nothing without ground truth."""
     height, width = sample.ori_shape
     true = sample.get('gt_mask_instances', [])
     true = true[:0] if sample.img_id in blind else true

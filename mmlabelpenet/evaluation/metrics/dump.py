@@ -10,9 +10,6 @@ from mmlabelpenet.registry import METRICS
 
 from ..functional import to_rles
 
-# beside all fields that begin with gt_, and what mmdet's class drops
-GROUND_TRUTH = ('tags', 'ignored_tags')
-
 
 @METRICS.register_module()
 class DumpPredictions(DumpDetResults):
@@ -39,7 +36,7 @@ class DumpPredictions(DumpDetResults):
             kept = {
                 name: value
                 for name, value in sample.items()
-                if not name.startswith('gt_') and name not in GROUND_TRUTH
+                if not name.startswith(('gt_', 'tags', 'ignored_'))
             }
             # mmdet encodes tensors alone, but another metric may have encoded the masks already
             predicted = {**kept.get('pred_instances', {})}

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch import nn
+
+from mmlabelpenet.apis import load_weights
+from mmlabelpenet.utils import UserError
+
+
+def model():
+    return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+
+
+def save(weights, path):
+    torch.save(dict(meta=dict(epoch=3), state_dict=weights), path)
+    return str(path)
+
+
+def assert_same_weights(one, other):
+    weights = other.state_dict()
+    assert all(value.equal(weights[name]) for name, value in one.state_dict().items())
+
+
+def test_weights_are_loaded_and_the_meta_information_is_returned(tmp_path):
+    trained, new = model(), model()
+    assert load_weights(new, save(trained.state_dict(), tmp_path / 'a.pth')) == dict(epoch=3)
+    assert_same_weights(new, trained)
+
+
+def test_wrapped_models_and_their_checkpoints_are_those_of_the_model(tmp_path):
+    trained, new = model(), model()
+    wrapped = {f'module.{name}': value for name, value in trained.state_dict().items()}
+    load_weights(nn.DataParallel(new), save(wrapped, tmp_path / 'a.pth'))
+    assert_same_weights(new, trained)
+
+
+def test_counters_of_batches_may_be_missing(tmp_path):
+    trained, new = model(), model()
+    weights = trained.state_dict()
+    del weights['1.num_batches_tracked']
+    load_weights(new, save(weights, tmp_path / 'a.pth'))
+    assert_same_weights(new, trained)
+
+
+def test_weights_of_another_model_leave_the_model_as_it_is(tmp_path):
+    new = model()
+    before = {name: value.clone() for name, value in new.state_dict().items()}
+    weights = {**model().state_dict(), '0.weight': torch.zeros(4, 2)}
+    with pytest.raises(UserError, match='1 weights of another shape'):
+        load_weights(new, save(weights, tmp_path / 'a.pth'))
+    assert all(value.equal(before[name]) for name, value in new.state_dict().items())
