@@ -174,7 +174,7 @@ def test_wrong_arguments_are_reported(export, capsys, config, tmp_path):
 
 
 def test_ground_truth_masks_are_exported_as_they_are(tool, config, shapes, tmp_path, capsys):
-    tool('tools/dataset_converters/export_truth', config, '--out', tmp_path / 'out')
+    tool('tools/dataset_converters/export_ground_truth', config, '--out', tmp_path / 'out')
     found = annotations_of(tmp_path / 'out')
     assert 'instances of 4 photos' in capsys.readouterr().out
     coco = COCO(str(tmp_path / 'out/annotations/instances_train.json'))
@@ -194,7 +194,7 @@ def test_ground_truth_masks_are_exported_as_they_are(tool, config, shapes, tmp_p
 
 def test_missing_ground_truth_is_reported(tool, config, tmp_path, capsys):
     error = error_of(
-        capsys, tool, 'tools/dataset_converters/export_truth', config,
+        capsys, tool, 'tools/dataset_converters/export_ground_truth', config,
         '--out', tmp_path / 'out', '--split', 'train',
     )  # fmt: skip
     assert 'has no ground-truth masks: choose a --split' in error
