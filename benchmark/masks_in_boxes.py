@@ -147,8 +147,8 @@ class Sources:
         return self._in_box(refine(self.model.calibration.refiners, self.evidence, maps))
 
     def _in_box(self, maps: Maps) -> torch.Tensor:
-        pixels = maps.on_image(self.evidence.ori_shape, self.evidence.scale_factor)
-        return (pixels >= 0.5) & self.box()
+        shapes = self.evidence.ori_shape, self.evidence.scale_factor
+        return (maps.on_image(*shapes) >= 0.5) & self.box()
 
     def _input_boxes(self) -> torch.Tensor:
         scale = self.result.bboxes.new_tensor(self.evidence.scale_factor * 2)

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import voc12_mini
-from report import markdown_table, read_results, write_results
+from report import read_results, write_results
 from trainings import REPOSITORY
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, markdown_table
 
 # Names in the other checkout of rows that have another name here.
 FORMER_NAMES = {'D-refined': 'D-fitted', 'E-refined': 'E-fitted'}

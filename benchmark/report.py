@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from tabulate import tabulate
 
 from mmlabelpenet.evaluation.functional import OUTCOMES
-from mmlabelpenet.utils import UserError, atomic_path
+from mmlabelpenet.utils import UserError, atomic_path, markdown_table, write_lines
 
 # Heading of each column, and the figure in it; masks without void pixels, as the yardsticks.
 COLUMNS = {
@@ -63,8 +62,7 @@ def read_results(path: Path) -> list[dict]:
 def write_results(results: Sequence[dict], path: Path) -> None:
     """Write all results, one a line."""
     lines = ',\n'.join(json.dumps(one) for one in results)
-    with atomic_path(path) as temporary:
-        temporary.write_text(f'[\n{lines}\n]\n')
+    write_lines(path, ['[', lines, ']'])
 
 
 def add_result(result: dict, path: Path) -> list[dict]:
@@ -77,11 +75,6 @@ def add_result(result: dict, path: Path) -> list[dict]:
     kept = [one for one in read_results(path) if (one['row'], one.get('seed')) != place]
     write_results([*kept, result], path)
     return [*kept, result]
-
-
-def markdown_table(headings: Sequence[str], rows: Sequence[Sequence]) -> str:
-    """Table in Markdown, cells as they are."""
-    return tabulate(rows, headings, tablefmt='github', disable_numparse=True)
 
 
 def values_of(results: Sequence[dict], row: str, figure: str) -> list[float]:

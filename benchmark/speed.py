@@ -31,20 +31,19 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
-from report import insert, markdown_table, save_figure
+from report import insert, save_figure
 from speed_rivals import fast_rcnn, mask_rcnn
 from torch import nn
 from trainings import REPOSITORY, device_name
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.engine import FeatureCache, LabelCache, freeze
-from mmlabelpenet.engine.cache import remove_caches
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.models.attention import Excitation, RegionExcitation
 from mmlabelpenet.models.attention.excitation_attention import backbone_tail
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.testing import make_shapes
-from mmlabelpenet.utils import atomic_path, register_all_modules
+from mmlabelpenet.utils import atomic_path, markdown_table, register_all_modules
 
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_voc12-mini.py'
 # Its backbone's last map has stride 32.
@@ -246,8 +245,11 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     actions.append(training_step(prepared(mask_rcnn(cfg.model), args.device), batch))
     *seconds, rival = medians(actions, args.rounds, args.device)
     joint = statistics.mean(seconds)
-    each = {f'joint_step_{name}': one / rival for name, one in zip(directions, seconds)}
-    return {'joint_step': joint / rival, 'joint_step_seconds': joint, **each}
+    return {
+        'joint_step': joint / rival,
+        'joint_step_seconds': joint,
+        **{f'joint_step_{name}': one / rival for name, one in zip(directions, seconds)},
+    }
 
 
 def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
@@ -275,11 +277,10 @@ def cached_and_not(
     args: argparse.Namespace,
 ) -> list[float]:
     """Median seconds of a training step with caches and without."""
+    plain = model.extract, model.cascade.seed
     for cache in caches:
         cache.around(model)
     decorated = model.extract, model.cascade.seed
-    remove_caches(model)
-    plain = model.extract, model.cascade.seed
 
     def step_with(extract: Callable, seed: Callable) -> None:
         model.extract, model.cascade.seed = extract, seed

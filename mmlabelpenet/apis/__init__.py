@@ -14,27 +14,3 @@ from .inferencer import LabelPEnetInferencer
 from .settings import classes_of, images_of, plain_datasets, read_config
 from .testing import enable_painting, evaluate_detector, evaluate_file
 from .training import train_detector
-
-__all__ = [
-    'LabelPEnetInferencer',
-    'add_config_options',
-    'add_evaluation_arguments',
-    'add_export_arguments',
-    'classes_of',
-    'config_parser',
-    'enable_painting',
-    'evaluate_detector',
-    'evaluate_file',
-    'export_ground_truth',
-    'export_instances',
-    'images_of',
-    'load_config',
-    'load_weights',
-    'plain_datasets',
-    'read_checkpoint',
-    'read_config',
-    'require_same_model',
-    'run_command',
-    'sentence_of',
-    'train_detector',
-]

@@ -15,24 +15,3 @@ from .transforms import (
     ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset
-
-__all__ = [
-    'COCOInstanceDataset',
-    'LoadImageFromFile',
-    'LoadInstanceMasks',
-    'LoadRegionProposals',
-    'LoadTrueInstances',
-    'PackWeakInputs',
-    'ProvideRegionProposals',
-    'SeededBatchSampler',
-    'SeededDataset',
-    'ShapesDataset',
-    'TagFile',
-    'TagFileDataset',
-    'TagLine',
-    'TaggedDataset',
-    'VOCInstanceDataset',
-    'derived_seed',
-    'read_tag_file',
-    'reproducible',
-]

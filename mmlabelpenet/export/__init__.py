@@ -6,26 +6,3 @@ from .polygons import join_rings, mask_to_polygons
 from .records import ImageReader, LabelledImage, Selection, class_counts, file_names, image_root
 from .voc import paint_objects, write_voc
 from .yolo import NEEDS_MASKS, outline_of, write_yolo
-
-__all__ = [
-    'FORMATS',
-    'NEEDS_MASKS',
-    'SEGMENTATIONS',
-    'ImageReader',
-    'InstanceCollector',
-    'LabelledImage',
-    'Selection',
-    'class_counts',
-    'file_names',
-    'image_reader',
-    'image_root',
-    'join_rings',
-    'labelled_image',
-    'mask_to_polygons',
-    'outline_of',
-    'paint_objects',
-    'write_coco',
-    'write_images',
-    'write_voc',
-    'write_yolo',
-]

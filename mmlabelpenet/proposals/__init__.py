@@ -7,33 +7,3 @@ from .jobs import Job, Outcome, run_job, run_jobs, summarize_outcomes
 from .recall import best_overlaps, ground_truth_boxes, summarize_overlaps
 from .selective_search import make_proposals, search_regions, suppress_duplicates
 from .store import Proposals, image_proposal_path, proposal_path, read_proposals, write_proposals
-
-__all__ = [
-    'FORMATS',
-    'CheckedImage',
-    'Job',
-    'Outcome',
-    'Proposals',
-    'best_overlaps',
-    'check_image',
-    'collect_problems',
-    'exceeds',
-    'from_matlab',
-    'ground_truth_boxes',
-    'image_proposal_path',
-    'make_proposals',
-    'match_images',
-    'proposal_path',
-    'read_foreign',
-    'read_proposals',
-    'run_job',
-    'run_jobs',
-    'search_regions',
-    'sort_by_score',
-    'summarize_check',
-    'summarize_outcomes',
-    'summarize_overlaps',
-    'suppress_duplicates',
-    'to_proposals',
-    'write_proposals',
-]

@@ -2,5 +2,3 @@
 
 from .shape_scene import Scene, draw_scene
 from .shapes import make_scene, make_shapes
-
-__all__ = ['Scene', 'draw_scene', 'make_scene', 'make_shapes']

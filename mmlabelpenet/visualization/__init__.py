@@ -3,14 +3,3 @@
 from .canvas import Canvas
 from .hook import CascadeVisualizationHook, ground_truth_of
 from .panels import Panel, Style, arrange_panels, compose_panels, save_picture
-
-__all__ = [
-    'Canvas',
-    'CascadeVisualizationHook',
-    'Panel',
-    'Style',
-    'arrange_panels',
-    'compose_panels',
-    'ground_truth_of',
-    'save_picture',
-]

@@ -109,8 +109,10 @@ def plot_curves(work_dir: str | Path, out: str | Path) -> None:
         (title, log, [name for name in known if f'.{name}'.endswith(ends)])
         for title, ends in PANELS.items()
     ]
-    measured = read_lines(Path(work_dir).glob('pseudo_labels.jsonl'))
-    quality = [{**line, 'step': line['iter']} for line in measured]
+    quality = [
+        {**line, 'step': line['iter']}
+        for line in read_lines(Path(work_dir).glob('pseudo_labels.jsonl'))
+    ]
     names = [name for name in QUALITY if any(name in line for line in quality)]
     panels.append(('pseudo labels of training photos', quality, names))
     panels = [panel for panel in panels if panel[2]]

@@ -4,12 +4,3 @@ from .formatting import PackWeakInputs
 from .ground_truth import LoadTrueInstances
 from .loading import LoadImageFromFile, LoadRegionProposals, ProvideRegionProposals
 from .masks import LoadInstanceMasks
-
-__all__ = [
-    'LoadImageFromFile',
-    'LoadInstanceMasks',
-    'LoadRegionProposals',
-    'LoadTrueInstances',
-    'PackWeakInputs',
-    'ProvideRegionProposals',
-]

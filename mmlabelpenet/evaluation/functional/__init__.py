@@ -19,23 +19,3 @@ from .errors import (
     top_predictions,
 )
 from .overlap import intersect_masks, mask_iou, to_rles
-
-__all__ = [
-    'OUTCOMES',
-    'SURPLUS',
-    'ImageBoxes',
-    'ImageErrors',
-    'ImageMatches',
-    'average_precision',
-    'classify_errors',
-    'error_taxonomy',
-    'intersect_masks',
-    'mask_iou',
-    'match_image',
-    'mean_over_valid',
-    'per_class_average_precision',
-    'per_class_best_overlap',
-    'require_ap_mode',
-    'to_rles',
-    'top_predictions',
-]

@@ -10,17 +10,3 @@ from .pseudo_mask import PseudoMaskMetric
 from .semseg import SemSegMetric
 from .voc import VOCDetectionMetric, VOCInstanceMetric
 from .voc_files import VOCResultFiles
-
-__all__ = [
-    'COCOStyleMetric',
-    'CorLocMetric',
-    'DumpPredictions',
-    'ErrorTaxonomyMetric',
-    'ImageClassificationMetric',
-    'ProposalMetric',
-    'PseudoMaskMetric',
-    'SemSegMetric',
-    'VOCDetectionMetric',
-    'VOCInstanceMetric',
-    'VOCResultFiles',
-]
