@@ -21,5 +21,5 @@ optim_wrapper = dict(
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),
     phases=dict(classification=dict(epochs=6), semantic=dict(epochs=1)))
-# No image has a truth to validate with.
+# No image has ground truth to validate with.
 val_cfg = None

@@ -1,5 +1,5 @@
-# OICR (Tang et al., CVPR 2017): the best box of WSDDN's streams teaches the first of three
-# branches, each branch the next one. It sees as many images as Label-PEnet does.
+# OICR (Tang et al., CVPR 2017): the best box of WSDDN's streams supervises the first of
+# three branches, each branch the next one. It sees as many images as Label-PEnet does.
 _base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
 best_box = dict(max_per_class=1)
 model = dict(

@@ -1,4 +1,4 @@
-# PCL (Tang et al., TPAMI 2018): centres of proposal clusters teach, and a cluster learns as a bag.
+# PCL (Tang et al., TPAMI 2018): centres of proposal clusters supervise, a cluster is a bag.
 _base_ = '../oicr/oicr_effnet-lite0_voc12-mini.py'
 clusters = dict(method='clusters', max_per_class=5)
 model = dict(

@@ -1,4 +1,4 @@
-# The bound for boxes: true boxes alone, all epochs for the one detection module.
+# The bound for boxes: ground-truth boxes alone, all epochs for the one detection module.
 _base_ = './mask-rcnn_effnet-lite0_voc12-mini.py'
 model = dict(
     cascade=dict(refinement=None, segmentation=None),

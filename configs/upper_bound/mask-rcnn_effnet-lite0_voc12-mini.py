@@ -1,5 +1,5 @@
 # The fully supervised bound: the same stages, heads, losses and number of images seen as
-# Label-PEnet, taught by true boxes and masks. What the classifier takes there goes to detection.
+# Label-PEnet, supervised by ground truth. The classifier's epochs go to detection.
 _base_ = '../label_penet/label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
     attention_scales=(),

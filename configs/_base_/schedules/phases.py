@@ -26,7 +26,7 @@ train_cfg = dict(
             # A further size of the image would cost more than half a step again.
             scales=False,
             lr_factor=0.3,
-            # Modules fade in, surer pseudo instances come first; forward and backward in turn.
+            # Modules fade in, pseudo instances of high weight come first; directions alternate.
             ramp=0.5,
             threshold=(0.7, 0.3),
             alternate=10)),

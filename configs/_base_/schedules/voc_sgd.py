@@ -1,11 +1,9 @@
 # The protocol of OICR and PCL on VOC: SGD, batches of 4 images, one a process. A single process
 # accumulates four of them; from 8 processes on batches are larger, updates fewer and the rate
 # higher in proportion, so that as many images are seen.
-import os
-
 _base_ = './phases.py'
-world_size = int(
-    os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', 1)))
+# Of torch's launcher, else of Slurm's. (A config with `import os` is refused by mmengine 0.10.7.)
+world_size = int('{{$WORLD_SIZE:0}}') or int('{{$SLURM_NTASKS:1}}')
 accumulative_counts = max(4 // world_size, 1)
 batch_size = world_size * accumulative_counts
 # Iterations of a process for each update of the protocol.

@@ -1,5 +1,5 @@
-# H without curriculum: all modules and all pseudo instances teach from the first step on. F shows
-# what a curriculum is worth where weights of instances do not tell right from wrong, this where
-# they do.
+# H without curriculum: all modules learn from all pseudo instances from the first step on. F shows
+# the effect of a curriculum where the weights of instances do not separate right from wrong ones,
+# this ablation where they do.
 _base_ = './h_full.py'
 train_cfg = dict(phases=dict(joint=dict(ramp=0.0, threshold=0.0)))

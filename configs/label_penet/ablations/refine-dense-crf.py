@@ -1,4 +1,4 @@
-# Instance attention is fitted to the image by a dense CRF.
+# Instance attention is refined by a dense CRF.
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
     calibration=dict(refine=dict(_delete_=True, type='DenseCRF')))

@@ -1,4 +1,4 @@
-# Instance attention is fitted to the colours of the image once, at 4 pixels, not coarse to fine.
+# Instance attention is refined by colour once, at 4 pixels, not coarse to fine.
 _base_ = '../label-penet_effnet-lite0_voc12-mini.py'
 model = dict(
     calibration=dict(refine=dict(_delete_=True, type='PixelAffinity')))
