@@ -1,4 +1,4 @@
-# mmdet's own Mask R-CNN, supervised by labels that tools/export_pseudo_labels.py has written as COCO
+# mmdet's own Mask R-CNN, supervised by labels that tools/export_pseudo_labels.py wrote as COCO
 # JSON: --format coco --out data/pseudo/shapes.
 _base_ = [
     'mmdet::_base_/models/mask-rcnn_r50_fpn.py',

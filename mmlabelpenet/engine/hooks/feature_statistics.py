@@ -55,9 +55,8 @@ class FeatureStatisticsHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Compute the statistics and initialise."""
         model = unwrap_model(runner.model)
-        modules = list(model.modules())
-        fusions = [one for one in modules if isinstance(one, LevelFusion) and one.projections]
-        sources = [one for one in modules if isinstance(one, CAMAttention) and one.standardise]
+        fusions = [m for m in model.modules() if isinstance(m, LevelFusion) and m.projections]
+        sources = [m for m in model.modules() if isinstance(m, CAMAttention) and m.standardise]
         loaded = runner.iter > 0 or runner.cfg.get('load_from')
         if loaded or not (fusions or sources) or self.num_images == 0:
             return

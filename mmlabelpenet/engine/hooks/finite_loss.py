@@ -1,7 +1,7 @@
 """Stopping a training whose losses are no numbers any more."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from mmengine.hooks import Hook
@@ -53,7 +53,10 @@ class FiniteLossHook(Hook):
         if not losses:
             return
         stacked = torch.stack([value.float() for value in losses.values()])
-        images = [_name(sample) for sample in (data_batch or {}).get('data_samples', [])]
+        samples = [one.metainfo for one in (data_batch or {}).get('data_samples', [])]
+        images = [
+            str(one.get('img_path', one.get('img_id', 'an unnamed photo'))) for one in samples
+        ]
         self.steps.append(_Step(runner.iter + 1, images, list(losses), stacked))
         interval = self.interval or (1 if stacked.device.type == 'cpu' else 50)
         if len(self.steps) >= interval:
@@ -88,7 +91,3 @@ class FiniteLossHook(Hook):
             f'{name} is {value} at iteration {first.iteration}, on {", ".join(first.images)}; '
             f'{remedy}: look at that photo and its proposals, or lower the learning rate.'
         )
-
-
-def _name(sample: Any) -> str:
-    return str(sample.metainfo.get('img_path', sample.metainfo.get('img_id', 'an unnamed photo')))

@@ -86,14 +86,13 @@ class PseudoLabelHook(Hook):
 
     @master_only
     def _write(self, runner: Runner, figures: dict) -> None:
-        phase = runner.message_hub.runtime_info.get('phase')
         line = {
             'epoch': runner.epoch + 1,
             'iter': runner.iter,
             'stage': self.stage,
-            'phase': phase,
+            'phase': runner.message_hub.runtime_info.get('phase'),
+            **{name: round(float(value), 4) for name, value in figures.items()},
         }
-        line |= {name: round(float(value), 4) for name, value in figures.items()}
         runner.logger.info(f'Pseudo labels of training photos: {line}')
         with (Path(runner.work_dir) / 'pseudo_labels.jsonl').open('a') as file:
             file.write(json.dumps(line) + '\n')
@@ -114,8 +113,7 @@ class PseudoLabelHook(Hook):
 def _random_state_kept() -> Iterator[None]:
     """Restore the states of all random number generators."""
     states = random.getstate(), np.random.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         yield
     random.setstate(states[0])
     np.random.set_state(states[1])

@@ -62,9 +62,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         kinds = () if feature_cache is None else (FeatureCache, LabelCache)
         self.caches = [kind(**feature_cache or {}) for kind in kinds]
         self.phases = build_phases(phases, order)
-        if isinstance(dataloader, dict):
-            dataloader = reproducible(dataloader, runner.seed)
-        super().__init__(runner, dataloader, 1, val_begin, val_interval)
+        is_config = isinstance(dataloader, dict)
+        loader = reproducible(dataloader, runner.seed) if is_config else dataloader
+        super().__init__(runner, loader, 1, val_begin, val_interval)
         self.accumulation = _accumulative_counts(runner.optim_wrapper)
         lengths = [p.length(len(self.dataloader), self.accumulation) for p in self.phases.values()]
         self.ends = dict(zip(self.phases, accumulate(lengths)))

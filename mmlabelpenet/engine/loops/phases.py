@@ -65,18 +65,15 @@ class Phase:
             accumulation: Iterations of an update.
         """
         wanted = round(self.epochs * epoch_length) if self.iterations is None else self.iterations
-        if wanted <= 0:
-            return 0
-        return max(wanted // accumulation, 1) * accumulation
+        return max(wanted // accumulation, 1) * accumulation if wanted > 0 else 0
 
     def rate(self, update: int, total: int) -> float:
         """Factor of the learning rate at an update of ``total`` in this phase."""
         share = update / max(total, 1)
+        decay = 0.1 ** sum(share >= step for step in self.steps or ())
         if self.steps is None:
             cosine = (1 + math.cos(math.pi * share)) / 2
             decay = self.final_factor + (1 - self.final_factor) * cosine
-        else:
-            decay = 0.1 ** sum(share >= step for step in self.steps)
         warmup = max(min(self.warmup, total // 4), 1)
         return self.lr_factor * decay * min(1.0, (update + 1) / warmup)
 

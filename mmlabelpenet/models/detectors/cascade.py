@@ -15,7 +15,6 @@ from mmlabelpenet.utils import in_evaluation
 from ..stages import LabelSource, RegionStage, ResultStage, Stage
 from ..stages.base import label_result
 
-Feats = Sequence[Tensor]
 INFERENCE = Step()
 # Readouts of the labels, for images whose tags are known: the pseudo instances with the attention
 # that supervises stage 3 as masks, or with stage 3's masks, validated where that is configured.
@@ -65,8 +64,8 @@ class Cascade(ModuleDict):
 
     def labels_cacheable(self, step: Step) -> bool:
         """Whether :meth:`seed` gives an image the same labels in all steps of this kind."""
-        learns = step.backbone or self.seeding[0] in step.learning
-        return not learns and self._source[0].labels_cacheable(step)
+        frozen = not step.backbone and self.seeding[0] not in step.learning
+        return frozen and self._source[0].labels_cacheable(step)
 
     def down(
         self, evidence: list[Evidence], step: Step = INFERENCE
@@ -94,7 +93,7 @@ class Cascade(ModuleDict):
             evidence = above(self.steps[name].propagate(feats, evidence), step.threshold)
         return evidence, losses
 
-    def seed(self, feats: Feats, evidence: list[Evidence]) -> list[Evidence]:
+    def seed(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Add pseudo instances: the way down through stage 1 and the label source."""
         for name in self.seeding:
             evidence = self.steps[name].propagate(feats, evidence)
@@ -109,7 +108,7 @@ class Cascade(ModuleDict):
         return evidence
 
     def _losses(
-        self, name: str, feats: Feats, evidence: list[Evidence], step: Step
+        self, name: str, feats: Sequence[Tensor], evidence: list[Evidence], step: Step
     ) -> dict[str, Tensor]:
         """Weighted losses of one step, and for the log the number and weight of its labels."""
         weight, losses = step.weights.get(name, 1.0), self.steps[name].loss(feats, evidence)

@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from mmlabelpenet.structures import Evidence
 
-Size = tuple[int, int]
 
-
-def padded_size(img_shape: Sequence[int], divisor: int) -> Size:
+def padded_size(img_shape: Sequence[int], divisor: int) -> tuple[int, int]:
     """The size (H, W) of an image (h, w), padded to multiples of ``divisor``."""
     return -(-img_shape[0] // divisor) * divisor, -(-img_shape[1] // divisor) * divisor
 

@@ -17,8 +17,6 @@ from ..task_modules import select_detections
 from .cascade import Cascade
 from .results import add_image_results
 
-View = list[Evidence]
-
 
 @MODELS.register_module()
 class ProposalTTA(BaseTTAModel):
@@ -64,7 +62,9 @@ class ProposalTTA(BaseTTAModel):
         return samples
 
 
-def average_boxes(cascade: Cascade, name: str, views: Sequence[View]) -> list[InstanceData]:
+def average_boxes(
+    cascade: Cascade, name: str, views: Sequence[list[Evidence]]
+) -> list[InstanceData]:
     """Detections of each image by the mean over views, in pixels of the original image.
 
     Args:
@@ -77,16 +77,16 @@ def average_boxes(cascade: Cascade, name: str, views: Sequence[View]) -> list[In
     scored = [
         stage.score_regions(view[0].batch_feats, cascade.infer(boxes_by, view)) for view in views
     ]
-    results = []
-    for index in range(len(scored[0])):
-        scores = torch.stack([view[index][0] for view in scored]).mean(0)
-        boxes = [to_original(pairs[index][1], view[index]) for pairs, view in zip(scored, views)]
-        results.append(select_detections(torch.stack(boxes).mean(0), scores, **stage.test_cfg))
-    return results
+    moved = [
+        [(scores, to_original(boxes, one)) for (scores, boxes), one in zip(pairs, view)]
+        for pairs, view in zip(scored, views)
+    ]
+    means = [[torch.stack(part).mean(0) for part in zip(*image)] for image in zip(*moved)]
+    return [select_detections(boxes, scores, **stage.test_cfg) for scores, boxes in means]
 
 
 def average_masks(
-    cascade: Cascade, name: str, views: Sequence[View], results: Sequence[InstanceData]
+    cascade: Cascade, name: str, views: Sequence[list[Evidence]], results: Sequence[InstanceData]
 ) -> list[InstanceData]:
     """The detections with masks, whose probabilities are averaged over views."""
     stage = cascade[name]

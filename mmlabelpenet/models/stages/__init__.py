@@ -1,10 +1,9 @@
 """The steps of the cascade: its four modules, and the sources of their labels."""
 
 from .base import BoxStage, LabelSource, MaskStage, RegionStage, ResultStage, Stage
-from .calibration import ProposalCalibration
+from .calibration import MinedProposals, ProposalCalibration
 from .classification import ClassificationStage
 from .detection import DetectionStage
-from .mined_proposals import MinedProposals
 from .refinement import RefinementStage
 from .segmentation import SegmentationStage
 from .semantic import SemanticStage

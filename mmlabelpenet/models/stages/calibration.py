@@ -1,4 +1,4 @@
-"""Proposal calibration: attention decides which boxes supervise the detector."""
+"""Proposal calibration, by which attention decides which boxes supervise the detector."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, Step
 from mmlabelpenet.structures.maps import mean_maps, normalise
 
-from ..calibration import contrast_energy, energy_share, merge_validated
+from ..calibration import contrast_energy, energy_share, merge_validated, mined_instances
 from ..refiners import build_refiners, refine
 from .base import LabelSource, Stage
 from .semantic import SemanticStage
@@ -129,8 +129,8 @@ class ProposalCalibration(LabelSource):
         if len(maps) == 1:
             return maps[0]
         height = evidence.img_shape[0]
-        strides = [one.stride / (image.img_shape[0] / height) for one, image in zip(maps, images)]
-        scaled = [Maps(one.values, stride) for one, stride in zip(maps, strides)]
+        scales = [image.img_shape[0] / height for image in images]
+        scaled = [Maps(one.values, one.stride / scale) for one, scale in zip(maps, scales)]
         return mean_maps(scaled, evidence.img_shape)
 
     def box_energy(self, attention: Maps, bboxes: Tensor) -> Tensor:
@@ -169,3 +169,28 @@ class ProposalCalibration(LabelSource):
         pseudo = evidence.with_pseudo(weights=weights).pseudo_instances
         shared = InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
         return merge_validated(pseudo, shared, **self.merging)
+
+
+@MODELS.register_module()
+class MinedProposals(LabelSource):
+    """Mines the proposal scores of stage 1 as they are, as OICR and PCL do.
+
+    It replaces :class:`ProposalCalibration` in ablations and baselines.
+
+    Args:
+        num_classes: C.
+        mining: Arguments of :func:`mine`.
+        dilation: Factor of the sides of a pseudo box within which its instance attention is read.
+    """
+
+    def __init__(
+        self, num_classes: int, mining: dict | None = None, dilation: float = 1.3
+    ) -> None:
+        super().__init__()
+        self.mining = mining or {}
+        self.dilation = dilation
+
+    @torch.no_grad()
+    def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """Add ``pseudo_instances`` of tagged classes, weighted by their scores."""
+        return [mined_instances(one, self.mining, self.dilation) for one in evidence]
