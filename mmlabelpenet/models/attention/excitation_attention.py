@@ -67,7 +67,9 @@ class ExcitationAttention(CAMAttention):
         super().__init__(num_classes, in_channels, strides, levels, standardise, init_cfg)
         self.level = level % len(in_channels)
         if min(self.levels) < self.level:
-            raise ValueError(f'the classifier reads levels {levels}, finer than level {level}')
+            raise ValueError(
+                f'the classifier reads levels {self.levels}, finer than level {self.level}'
+            )
         self.stride = strides[level]
         self.contrastive = contrastive
         self.tails: dict[int, nn.Sequential] = {}
