@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, grid_size
-from mmlabelpenet.structures.maps import resample
 
 
 @MODELS.register_module()
@@ -27,7 +26,8 @@ class CAMAttention(BaseModule):
         standardise: Whether channels are divided by the standard deviation of their means over
             images (:meth:`set_spreads`, see ``FeatureStatisticsHook``), so that all of them learn
             alike.
-        init_cfg: mmengine's initialisation.
+        init_cfg: mmengine's initialisation. Weights start from zero by default: a linear
+            classifier needs no broken symmetry.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class CAMAttention(BaseModule):
         standardise: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(init_cfg or dict(type='Constant', layer='Conv2d', val=0))
         self.levels = tuple(level % len(in_channels) for level in levels)
         self.level_strides = tuple(strides[level] for level in self.levels)
         self.stride = min(self.level_strides)
@@ -51,12 +51,6 @@ class CAMAttention(BaseModule):
         for index, level in enumerate(self.levels if standardise else ()):
             self.register_buffer(f'spread_{index}', torch.ones(in_channels[level]))
 
-    def init_weights(self) -> None:
-        """Start from zero maps: a linear classifier needs no broken symmetry."""
-        super().init_weights()
-        for classifier in self.classifiers:
-            nn.init.zeros_(classifier.weight)
-
     @torch.no_grad()
     def set_spreads(self, spreads: Sequence[Tensor]) -> None:
         """Set the spread of the channels.
@@ -66,8 +60,8 @@ class CAMAttention(BaseModule):
                 over images. Small ones are clamped, so that flat channels are not amplified.
         """
         for index, spread in enumerate(spreads):
-            least = 0.01 * spread.mean().clamp(min=1e-6)
-            self.get_buffer(f'spread_{index}').copy_(spread.clamp(min=least))
+            clamped = spread.clamp(min=0.01 * spread.mean().clamp(min=1e-6))
+            self.get_buffer(f'spread_{index}').copy_(clamped)
 
     def use_backbone(self, backbone: nn.Module) -> None:
         """Take note of the backbone, for sources that walk back through its layers."""
@@ -75,23 +69,24 @@ class CAMAttention(BaseModule):
     @property
     def weights(self) -> list[Tensor]:
         """Weights of the unstandardised channels of each level: [C, c, 1, 1] each."""
-        weights = [classifier.weight for classifier in self.classifiers]
-        if not self.standardise:
-            return weights
         return [
-            weight / self.get_buffer(f'spread_{index}')[None, :, None, None]
-            for index, weight in enumerate(weights)
+            classifier.weight / self.get_buffer(f'spread_{index}')[None, :, None, None]
+            if self.standardise
+            else classifier.weight
+            for index, classifier in enumerate(self.classifiers)
         ]
 
     def image_logits(self, evidence: Sequence[Evidence]) -> Tensor:
         """Logits [B, C] of whole images; padded cells do not count."""
-        logits, weights = [], self.weights
-        for one in evidence:
-            total: Tensor | float = 0.0
-            for weight, cells in zip(weights, self._cells(one)):
-                total = total + F.linear(cells[0].mean((1, 2)), weight[:, :, 0, 0])
-            logits.append(total + self.bias)
-        return torch.stack(logits)
+        weights = self.weights
+        logits = [
+            sum(
+                F.linear(cells[0].mean((1, 2)), weight[:, :, 0, 0])
+                for weight, cells in zip(weights, self._cells(one))
+            )
+            for one in evidence
+        ]
+        return torch.stack([total + self.bias for total in logits])
 
     def region_logits(self, evidence: Evidence, bboxes: Tensor) -> Tensor:
         """Logits of regions of one image, from the mean of the maps inside each.
@@ -110,10 +105,11 @@ class CAMAttention(BaseModule):
     def cams(self, evidence: Evidence) -> Tensor:
         """Class maps [C, h, w] of one image on the grid of :attr:`stride`, without bias."""
         size = grid_size(evidence.img_shape, self.stride)
-        total: Tensor | float = 0.0
-        for weight, cells, stride in zip(self.weights, self._cells(evidence), self.level_strides):
-            total = total + resample(F.conv2d(cells, weight).float(), stride, self.stride, size)[0]
-        return total
+        levels = zip(self._cells(evidence), self.weights, self.level_strides)
+        return sum(
+            Maps(F.conv2d(cells, weight)[0], stride).resample(self.stride, size).values
+            for cells, weight, stride in levels
+        )
 
     def _cells(self, evidence: Evidence) -> list[Tensor]:
         """Cells [1, c, h, w] of each level that is read."""
@@ -121,4 +117,4 @@ class CAMAttention(BaseModule):
 
     def forward(self, evidence: Evidence) -> Maps:
         """Attention maps [C, h, w] of one image in 0..1, each class divided by its maximum."""
-        return Maps(F.relu(self.cams(evidence)), self.stride).normalise()
+        return Maps(self.cams(evidence).relu(), self.stride).normalise()

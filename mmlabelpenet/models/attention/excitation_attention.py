@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmdet.models.backbones import ResNet
 from torch import Tensor, nn
 
@@ -23,11 +22,12 @@ def backbone_tail(backbone: nn.Module, start: int, end: int) -> nn.Sequential:
         start: Position in ``out_indices`` of the output that the part begins with.
         end: Position of the output that it ends with.
     """
-    first, last = backbone.out_indices[start] + 1, backbone.out_indices[end] + 1
-    if isinstance(backbone, ResNet):
-        names = backbone.res_layers[first:last]
-        return nn.Sequential(*(backbone.get_submodule(name) for name in names))
-    return nn.Sequential(*backbone.stages[first:last])
+    stages = (
+        [backbone.get_submodule(name) for name in backbone.res_layers]
+        if isinstance(backbone, ResNet)
+        else backbone.stages
+    )
+    return nn.Sequential(*stages[backbone.out_indices[start] + 1 : backbone.out_indices[end] + 1])
 
 
 @MODELS.register_module()
@@ -64,24 +64,23 @@ class ExcitationAttention(CAMAttention):
         standardise: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        count = len(in_channels)
-        levels, level = [index % count for index in levels], level % count
-        if min(levels) < level:
-            raise ValueError(f'the classifier reads levels {levels}, finer than level {level}')
         super().__init__(num_classes, in_channels, strides, levels, standardise, init_cfg)
-        self.level = level
+        self.level = level % len(in_channels)
+        if min(self.levels) < self.level:
+            raise ValueError(
+                f'the classifier reads levels {self.levels}, finer than level {self.level}'
+            )
         self.stride = strides[level]
         self.contrastive = contrastive
         self.tails: dict[int, nn.Sequential] = {}
 
     def use_backbone(self, backbone: nn.Module) -> None:
-        """Keep references to the parts of the backbone below the levels that are read.
+        """Keep references to the parts of the backbone between ``level`` and the levels read.
 
         Args:
             backbone: Whose maps :meth:`forward` is given; its modules stay its own.
         """
-        coarser = [level for level in self.levels if level != self.level]
-        self.tails = {level: backbone_tail(backbone, self.level, level) for level in coarser}
+        self.tails = {level: backbone_tail(backbone, self.level, level) for level in self.levels}
 
     @torch.no_grad()
     def forward(self, evidence: Evidence) -> Maps:
@@ -89,9 +88,7 @@ class ExcitationAttention(CAMAttention):
 
         Classes that are known to be untagged get empty maps, which saves their backward pass.
         """
-        wanted = torch.arange(len(self.bias), device=self.bias.device)
-        if 'tags' in evidence:
-            wanted = wanted[evidence.tags > 0]
+        wanted = evidence.get('tags', torch.ones_like(self.bias)).nonzero()[:, 0]
         start = evidence.cells(self.level, self.stride)
         found = start.new_zeros(len(self.bias), *start.shape[2:])
         if len(wanted) > 0:
@@ -100,24 +97,21 @@ class ExcitationAttention(CAMAttention):
 
     def _walk(self, start: Tensor, wanted: Tensor) -> Tensor:
         """Maps [K, h, w] of the wanted classes on the grid of the level's map [1, c, h, w]."""
-        tails = {level: Excitation(tail, start) for level, tail in self.tails.items()}
-        tops = [tails[level].output if level in tails else start for level in self.levels]
-        mass = self._top(tops, wanted, 1.0)
+        tails = [Excitation(self.tails[level], start) for level in self.levels]
+        mass = self._top(tails, wanted, 1.0)
         if self.contrastive:
-            opposite = self._top(tops, wanted, -1.0)
+            opposite = self._top(tails, wanted, -1.0)
             mass = [part - other for part, other in zip(mass, opposite)]
-        landed = [
-            tails[level].back(part) if level in tails else part
-            for level, part in zip(self.levels, mass)
-        ]
-        return F.relu(torch.stack(landed).sum((0, 2)))
+        landed = [tail.back(part) for tail, part in zip(tails, mass)]
+        return torch.stack(landed).sum((0, 2)).relu()
 
-    def _top(self, tops: list[Tensor], wanted: Tensor, sign: float) -> list[Tensor]:
+    def _top(self, tails: list[Excitation], wanted: Tensor, sign: float) -> list[Tensor]:
         """A unit of mass for each class over the cells that the classifier reads: [K, c, h, w]."""
-        parts = []
-        for top, weight in zip(tops, self.weights):
-            weight = (sign * weight.detach()[wanted].float()).clamp(min=0) + TINY
-            # The classifier reads means, so a cell of a smaller map counts more.
-            parts.append((top.float().clamp(min=0) + TINY) * weight / top[0, 0].numel())
+        weights = [(sign * weight[wanted].float()).clamp(min=0) + TINY for weight in self.weights]
+        # The classifier reads means, so a cell of a smaller map counts more.
+        parts = [
+            (tail.output.clamp(min=0) + TINY) * weight / tail.output[0, 0].numel()
+            for tail, weight in zip(tails, weights)
+        ]
         total = sum(part.sum((1, 2, 3), keepdim=True) for part in parts)
         return [part / total for part in parts]

@@ -11,7 +11,6 @@ image pass a layer at once.
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +18,25 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call, vjp, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmlabelpenet.utils import in_evaluation
+
 # Added to inputs and weights: where nothing excites, all inputs get the same mass.
 TINY = 1e-9
-LINEAR = (nn.Conv2d, nn.Linear)
-AVERAGES = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
-MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
-# These pass the mass of an element to the one element that it was computed from.
-ELEMENTWISE = (_BatchNorm, nn.ReLU, nn.ReLU6, nn.Identity, nn.Dropout)
-LEAVES = (*LINEAR, *AVERAGES, *MAXIMA, *ELEMENTWISE, nn.Flatten)
+# Layers that a rule is known for.
+LEAVES = (
+    nn.Conv2d,
+    nn.Linear,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.MaxPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.Flatten,
+    _BatchNorm,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.Identity,
+    nn.Dropout,
+)
 # Functions, and methods by their names, of each rule.
 RULES = {
     'elementwise': {
@@ -43,7 +53,6 @@ RULES = {
     'sum': {operator.add, operator.iadd, torch.add, 'add', 'add_'},
     'cat': {torch.cat},
 }
-Masses = list[tuple[fx.Node, Tensor]]
 
 
 def excite_linear(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: Tensor) -> Tensor:
@@ -93,26 +102,10 @@ def positive_layer(layer: nn.Module, scale: Tensor | None = None) -> Callable[[T
 
 
 class _Tracer(fx.Tracer):
-    """Does not trace into the layers that a rule is known for."""
+    """Does not trace into the layers of ``LEAVES``."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, LEAVES)
-
-
-class _Recorder(fx.Interpreter):
-    """Runs a graph in evaluation mode, whatever the mode of its modules, and keeps all values."""
-
-    def __init__(self, graph: fx.GraphModule) -> None:
-        super().__init__(graph, garbage_collect_values=False)
-
-    def call_module(self, target: Any, args: tuple, kwargs: dict) -> Any:
-        layer = self.fetch_attr(target)
-        if isinstance(layer, nn.Dropout):
-            return args[0]
-        if isinstance(layer, _BatchNorm):
-            parts = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
-            return F.batch_norm(args[0], *parts, training=False, eps=layer.eps)
-        return super().call_module(target, args, kwargs)
 
 
 class Excitation:
@@ -131,10 +124,10 @@ class Excitation:
     """
 
     def __init__(self, module: nn.Module, x: Tensor) -> None:
-        module = nn.Sequential(module) if isinstance(module, LEAVES) else module
+        module = nn.Sequential(module)  # a graph has no node for its root
         self.graph = fx.GraphModule(module, _Tracer().trace(module))
-        recorder = _Recorder(self.graph)
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+        recorder = fx.Interpreter(self.graph, garbage_collect_values=False)
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False), in_evaluation(module):
             self.output = recorder.run(x.detach().float())
         self.values = recorder.env
         # Factors of batch norm, by the node that it follows.
@@ -161,39 +154,41 @@ class Excitation:
                     found[source] = found[source] + part if source in found else part
         return found[nodes[0]]
 
-    def _propagate(self, node: fx.Node, mass: Tensor) -> Masses:
+    def _propagate(self, node: fx.Node, mass: Tensor) -> list[tuple[fx.Node, Tensor]]:
+        """Mass of each input of a node from the mass of its output."""
         source = node.args[0]
         if node.op == 'call_module':
-            layer = self.graph.get_submodule(node.target)
-            return [(source, self._through_layer(layer, node, self.values[source], mass))]
-        kind = next((name for name, members in RULES.items() if node.target in members), None)
-        if kind == 'elementwise':
-            return [(source, mass)]
-        if kind == 'reshaping':
-            return [(source, mass.reshape(len(mass), *self.values[source].shape[1:]))]
-        if kind == 'sum':
-            pair = node.args[:2]
-            first, second = (self.values[part] for part in pair)
-            return list(zip(pair, excite_sum(first, second, mass)))
-        if kind == 'cat':
-            dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
-            sizes = [self.values[part].shape[dim] for part in source]
-            return list(zip(source, mass.split(sizes, dim)))
+            return [(source, self._through_layer(node, self.values[source], mass))]
+        match next((name for name, members in RULES.items() if node.target in members), None):
+            case 'elementwise':
+                return [(source, mass)]
+            case 'reshaping':
+                return [(source, mass.reshape(len(mass), *self.values[source].shape[1:]))]
+            case 'sum':
+                first, second = node.args[:2]
+                shares = excite_sum(self.values[first], self.values[second], mass)
+                return list(zip((first, second), shares))
+            case 'cat':
+                dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
+                sizes = [self.values[part].shape[dim] for part in source]
+                return list(zip(source, mass.split(sizes, dim)))
         raise NotImplementedError(f'no excitation rule for {node.op} {node.target}')
 
-    def _through_layer(
-        self, layer: nn.Module, node: fx.Node, activation: Tensor, mass: Tensor
-    ) -> Tensor:
-        if isinstance(layer, LINEAR):
-            return excite_linear(positive_layer(layer, self.scales.get(node)), activation, mass)
-        if isinstance(layer, AVERAGES):
-            return excite_linear(layer, activation, mass)
-        if isinstance(layer, MAXIMA):
-            return excite_maximum(layer, activation, mass)
-        if isinstance(layer, nn.Flatten):
-            return mass.reshape(len(mass), *activation.shape[1:])
-        if isinstance(layer, _BatchNorm):
-            # The layer before, if there is one, is multiplied by this factor.
-            factor = (layer.running_var + layer.eps).rsqrt()
-            self.scales[node.args[0]] = factor if layer.weight is None else factor * layer.weight
+    def _through_layer(self, node: fx.Node, activation: Tensor, mass: Tensor) -> Tensor:
+        """Mass of a layer's input; elementwise layers pass it on as it is."""
+        layer = self.graph.get_submodule(node.target)
+        match layer:
+            case nn.Conv2d() | nn.Linear():
+                positive = positive_layer(layer, self.scales.get(node))
+                return excite_linear(positive, activation, mass)
+            case nn.AvgPool2d() | nn.AdaptiveAvgPool2d():
+                return excite_linear(layer, activation, mass)
+            case nn.MaxPool2d() | nn.AdaptiveMaxPool2d():
+                return excite_maximum(layer, activation, mass)
+            case nn.Flatten():
+                return mass.reshape(len(mass), *activation.shape[1:])
+            case _BatchNorm():
+                # The layer before, if there is one, is multiplied by this factor.
+                factor = (layer.running_var + layer.eps).rsqrt()
+                self.scales[node.args[0]] = factor * (1 if layer.weight is None else layer.weight)
         return mass

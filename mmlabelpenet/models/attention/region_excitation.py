@@ -5,7 +5,7 @@ levels. The normaliser of a layer depends on the region alone, so all (region, c
 image pass each layer together; only the pooling gives each pair a map of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 from ..heads import RoIFeatures
 from .excitation_backprop import TINY, excite_linear, excite_sum, positive_layer
-
-RoILayer = Callable[[Tensor, Tensor], Tensor]
 
 
 def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor) -> Tensor:
@@ -37,8 +35,14 @@ def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor
     return (shares @ weight) * activations[regions]
 
 
+def rois_of_own_images(bboxes: Tensor) -> Tensor:
+    """Rois [K, 5] of boxes [K, 4] in a batch of K images, one of each image."""
+    indices = torch.arange(len(bboxes), device=bboxes.device, dtype=bboxes.dtype)
+    return torch.cat([indices[:, None], bboxes], dim=1)
+
+
 def excite_pooling(
-    layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
+    layer: nn.Module, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
 ) -> Tensor:
     """Propagate mass from the cells of pooled regions back to the map they were pooled from.
 
@@ -53,16 +57,13 @@ def excite_pooling(
     Returns:
         [K, c, h, w], each with the sum that it came with.
     """
-    count = len(mass)
-    indices = torch.arange(count, device=bboxes.device, dtype=bboxes.dtype)
-    rois = torch.cat([indices[:, None], bboxes], dim=1).float()
     start = fused.detach().float()
     start = start if maximum else start.clamp(min=0) + TINY
     # Each pair has a copy of the map as its own image of a batch, so that the one backward
     # pass keeps the pairs apart.
     with torch.enable_grad():
-        maps = start.expand(count, -1, -1, -1).contiguous().requires_grad_()
-        pooled = layer(maps, rois)
+        maps = start.expand(len(mass), -1, -1, -1).contiguous().requires_grad_()
+        pooled = layer(maps, rois_of_own_images(bboxes).float())
         total = pooled.detach().clamp(min=torch.finfo(pooled.dtype).tiny)
         shares = mass if maximum else mass / total
         (pulled,) = torch.autograd.grad(pooled, maps, shares.contiguous())
@@ -70,7 +71,7 @@ def excite_pooling(
 
 
 def excite_pooling_summed(
-    layer: RoILayer, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
+    layer: nn.Module, fused: Tensor, bboxes: Tensor, mass: Tensor, maximum: bool = False
 ) -> Tensor:
     """:func:`excite_pooling` summed over channels, which is faster for an average.
 
@@ -89,18 +90,17 @@ def excite_pooling_summed(
     """
     if maximum:
         return excite_pooling(layer, fused, bboxes, mass, maximum).sum(1)
-    count, cells = len(mass), mass[0, 0].numel()
-    start, rois = fused.detach().float().clamp(min=0) + TINY, bboxes.float()
+    cells, rois = mass[0, 0].numel(), bboxes.float()
+    start = fused.detach().float().clamp(min=0) + TINY
     pooled = layer(start, F.pad(rois, (1, 0)))
     shares = (mass / pooled.clamp(min=torch.finfo(pooled.dtype).tiny)).flatten(2)
-    indices = torch.arange(count, device=rois.device, dtype=rois.dtype)
     with torch.enable_grad():
-        maps = start.new_zeros(count, cells, *start.shape[2:], requires_grad=True)
-        taken = layer(maps, torch.cat([indices[:, None], rois], dim=1))
+        maps = start.new_zeros(len(mass), cells, *start.shape[2:], requires_grad=True)
+        taken = layer(maps, rois_of_own_images(rois))
         own = torch.eye(cells, device=taken.device, dtype=taken.dtype).view(1, *taken.shape[1:])
         (weights,) = torch.autograd.grad(taken, maps, own.expand(taken.shape).contiguous())
     held = start[0].flatten(1).t() @ shares
-    return (weights.flatten(2) * held.transpose(1, 2)).sum(1).view(count, *start.shape[2:])
+    return (weights.flatten(2) * held.transpose(1, 2)).sum(1).unflatten(1, start.shape[2:])
 
 
 class RegionExcitation:
@@ -134,8 +134,7 @@ class RegionExcitation:
         self.linears = [layer for layer in roi_features.fcs if isinstance(layer, nn.Linear)]
         with torch.no_grad(), torch.autocast(bboxes.device.type, enabled=False):
             self.fused = self.fusion(self.feats)
-            rois = F.pad(bboxes.float(), (1, 0))
-            self.pooled = self.layer(self.fused, rois)
+            self.pooled = self.layer(self.fused, F.pad(bboxes.float(), (1, 0)))
             self.activations = [self.pooled.flatten(1)]
             for linear in self.linears:
                 self.activations.append(F.relu(linear(self.activations[-1])))
@@ -195,14 +194,15 @@ class RegionExcitation:
         inputs = [self.feats[level].clamp(min=0) + TINY for level in self.fusion.levels]
         grids = [layer(x) for layer, x in zip(layers, inputs)]
         resized = [self.fusion.resize(x, scale) for x, scale in zip(grids, self.fusion.scales)]
-        landed = []
-        left, rest = mass, sum(resized)
-        for index, (layer, x, scale) in enumerate(zip(layers, inputs, self.fusion.scales)):
-            part = left
-            if index < len(layers) - 1:
-                rest = rest - resized[index]
-                part, left = excite_sum(resized[index], rest, left)
-            if scale != 1:
-                part = excite_linear(partial(self.fusion.resize, scale=scale), grids[index], part)
-            landed.append(excite_linear(layer, x, part))
-        return landed
+        parts, rest = [], sum(resized)
+        for one in resized[:-1]:
+            rest = rest - one
+            part, mass = excite_sum(one, rest, mass)
+            parts.append(part)
+        unsized = [
+            part
+            if scale == 1
+            else excite_linear(partial(self.fusion.resize, scale=scale), grid, part)
+            for part, grid, scale in zip([*parts, mass], grids, self.fusion.scales)
+        ]
+        return [excite_linear(layer, x, part) for layer, x, part in zip(layers, inputs, unsized)]

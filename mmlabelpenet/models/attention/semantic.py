@@ -86,12 +86,13 @@ class SemanticAttention(CAMAttention):
         Returns:
             A scalar.
         """
-        losses = [
-            self._image_loss(scaled, one)
-            for one in evidence
-            for scaled in (one, *one.get('scales', ()))
-        ]
-        return torch.stack(losses).mean()
+        return torch.stack(
+            [
+                self._image_loss(scaled, one)
+                for one in evidence
+                for scaled in (one, *one.get('scales', ()))
+            ]
+        ).mean()
 
     def _image_loss(self, image: Evidence, evidence: Evidence) -> Tensor:
         """Loss of an image at some scale, labelled by the evidence of the input."""
@@ -118,17 +119,16 @@ class SemanticAttention(CAMAttention):
             Labels [h, w], C for background, and their weights [h, w], 0 for ignored cells.
         """
         pseudo, stride = evidence.pseudo_instances, self.stride / scale
-        own = evidence.instance_maps().resample(stride, size).values
-        own = own * (pseudo.weights > 0)[:, None, None]
+        maps = evidence.instance_maps().resample(stride, size).values
+        maps = maps * (pseudo.weights > 0)[:, None, None]
         # The background comes first: it wins cells without any attention.
-        own, winner = torch.cat([own.new_zeros(1, *size), own]).max(0)
+        own, winner = F.pad(maps, (0, 0, 0, 0, 1, 0)).max(0)
         claims = evidence.attention.resample(stride, size).values
         claims = (claims * (evidence.tags > 0)[:, None, None]).amax(0)
         foreground = own >= self.foreground
         background = (own <= self.background) & (claims <= self.background)
-        if 'known' in evidence:
-            background = background & (evidence.known > 0).all()
-        labels = torch.cat([pseudo.labels.new_full((1,), self.num_classes), pseudo.labels])[winner]
-        weights = torch.cat([own.new_ones(1), pseudo.weights.to(own)])[winner]
+        background &= (evidence.get('known', torch.ones_like(evidence.tags)) > 0).all()
+        labels = F.pad(pseudo.labels, (1, 0), value=self.num_classes)[winner]
+        weights = F.pad(pseudo.weights.to(own), (1, 0), value=1.0)[winner]
         labels = labels.where(foreground, self.num_classes)
         return labels, torch.where(foreground, weights, background.to(weights))

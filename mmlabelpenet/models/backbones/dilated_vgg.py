@@ -31,15 +31,13 @@ class DilatedVGG(VGG):
             with_last_pool=False,
         )
         self.init_cfg = init_cfg
-        features = getattr(self, self.module_name)
-        pools = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-        # Nothing in its place keeps the resolution, and the numbering of the layers.
-        features[pools[3]] = nn.Identity()
+        pools = [i for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        # An identity keeps the resolution, and the numbering of the layers.
+        self.features[pools[3]] = nn.Identity()
 
     def init_weights(self) -> None:
         """Load the weights that ``init_cfg`` names, as mmcv's own ``init_weights`` can."""
-        checkpoint = (self.init_cfg or {}).get('checkpoint')
-        super().init_weights(checkpoint)
+        super().init_weights((self.init_cfg or {}).get('checkpoint'))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map images [B, 3, H, W] to one feature map ([B, 512, H / 8, W / 8],)."""

@@ -3,6 +3,7 @@
 import importlib
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmcv.cnn import ConvModule
@@ -55,12 +56,12 @@ class InvertedResidual(nn.Module):
     ) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        layers = [] if expansion == 1 else [conv_bn(in_channels, hidden, 1)]
-        layers.append(
-            conv_bn(hidden, hidden, kernel_size, stride, dilation=dilation, groups=hidden)
+        expand = [] if expansion == 1 else [conv_bn(in_channels, hidden, 1)]
+        self.layers = nn.Sequential(
+            *expand,
+            conv_bn(hidden, hidden, kernel_size, stride, dilation=dilation, groups=hidden),
+            conv_bn(hidden, out_channels, 1, act=False),
         )
-        layers.append(conv_bn(hidden, out_channels, 1, act=False))
-        self.layers = nn.Sequential(*layers)
         self.with_identity = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,33 +137,36 @@ class EfficientNetLite(BaseModule):
         self.channels_last = channels_last
         width, depth = VARIANTS[variant]
         self.stem = conv_bn(3, STEM_CHANNELS, 3, 2)
-        self.stages = nn.ModuleList()
-        channels = STEM_CHANNELS
-        for index in range(len(STAGES)):
-            stage, channels = self._make_stage(index, channels, width, depth, dilated)
-            self.stages.append(stage)
-        self.stages.append(conv_bn(channels, HEAD_CHANNELS, 1))
+        outputs = [make_divisible(channels * width, 8) for _, _, _, channels, _ in STAGES]
+        stages = [
+            self._make_stage(index, *channels, depth, dilated)
+            for index, channels in enumerate(pairwise([STEM_CHANNELS, *outputs]))
+        ]
+        self.stages = nn.ModuleList([*stages, conv_bn(outputs[-1], HEAD_CHANNELS, 1)])
 
     @staticmethod
     def _make_stage(
-        index: int, in_channels: int, width: float, depth: float, dilated: bool
-    ) -> tuple[nn.Sequential, int]:
-        kernel, stride, expansion, channels, blocks = STAGES[index]
-        out_channels = make_divisible(channels * width, 8)
+        index: int, in_channels: int, channels: int, depth: float, dilated: bool
+    ) -> nn.Sequential:
+        kernel, stride, expansion, _, blocks = STAGES[index]
         # The Lite models leave the depth of the first and the last stage alone.
         if index not in (0, len(STAGES) - 1):
             blocks = math.ceil(blocks * depth)
         dilate = dilated and index >= 5
-        layers = []
-        for block in range(blocks):
-            # The first block of a dilated stage still sees features of the undilated scale.
-            dilation = 2 if dilate and (index > 5 or block > 0) else 1
-            step = stride if block == 0 and not dilate else 1
-            layers.append(
-                InvertedResidual(in_channels, out_channels, kernel, step, expansion, dilation)
-            )
-            in_channels = out_channels
-        return nn.Sequential(*layers), out_channels
+        # The first block of the first dilated stage still sees features of the undilated scale.
+        first = InvertedResidual(
+            in_channels,
+            channels,
+            kernel,
+            stride=1 if dilate else stride,
+            expansion=expansion,
+            dilation=2 if dilate and index > 5 else 1,
+        )
+        others = [
+            InvertedResidual(channels, channels, kernel, 1, expansion, 2 if dilate else 1)
+            for _ in range(blocks - 1)
+        ]
+        return nn.Sequential(first, *others)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of a batch.
@@ -188,12 +192,10 @@ class EfficientNetLite(BaseModule):
         """Switch to training mode, frozen stages without gradient, batch norm by ``norm_eval``."""
         super().train(mode)
         if mode and self.frozen_stages >= 0:
-            for module in (self.stem, *self.stages[: self.frozen_stages + 1]):
-                module.requires_grad_(False)
+            frozen = [self.stem, *self.stages[: self.frozen_stages + 1]]
+            nn.ModuleList(frozen).requires_grad_(False)
         if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+            nn.ModuleList(m for m in self.modules() if isinstance(m, _BatchNorm)).eval()
         return self
 
 

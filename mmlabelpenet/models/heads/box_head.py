@@ -1,6 +1,7 @@
 """Fast R-CNN type head that learns from weighted pseudo boxes."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -34,7 +35,11 @@ class WeakBoxHead(BaseModule):
         regression_weight: Factor of the regression loss.
         loss_clusters: Whether the regions around a pseudo box learn as one bag
             (:func:`cluster_likelihood`) instead of each for itself.
-        init_cfg: mmengine's initialisation.
+        init_cfg: mmengine's initialisation. By default the output layers are drawn narrowly, as
+            in Fast R-CNN, so that training starts flat.
+
+    Attributes:
+        assign: :func:`assign_pseudo_labels` with this head's classes and thresholds.
 
     Raises:
         ValueError: If bags shall be made of a sample of their regions.
@@ -54,13 +59,17 @@ class WeakBoxHead(BaseModule):
         loss_clusters: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        narrow = [dict(type='Normal', std=0.01, override=dict(name='fc_cls'))]
+        if with_regression:
+            narrow.append(dict(type='Normal', std=0.001, override=dict(name='fc_reg')))
+        super().__init__(init_cfg or narrow)
         self.num_classes = num_classes
         self.num_branches = num_branches
         self.num_samples = num_samples
         self.pos_fraction = pos_fraction
-        self.pos_iou = pos_iou
-        self.neg_iou = neg_iou
+        self.assign = partial(
+            assign_pseudo_labels, num_classes=num_classes, pos_iou=pos_iou, neg_iou=neg_iou
+        )
         self.regression_weight = regression_weight
         self.loss_clusters = loss_clusters
         if loss_clusters and num_samples is not None:
@@ -72,15 +81,6 @@ class WeakBoxHead(BaseModule):
         self.coder = TASK_UTILS.build(
             dict(type='mmdet.DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2))
         )
-
-    def init_weights(self) -> None:
-        """Draw the output layers narrowly, as Fast R-CNN does, so that training starts flat."""
-        super().init_weights()
-        nn.init.normal_(self.fc_cls.weight, std=0.01)
-        nn.init.zeros_(self.fc_cls.bias)
-        if self.fc_reg is not None:
-            nn.init.normal_(self.fc_reg.weight, std=0.001)
-            nn.init.zeros_(self.fc_reg.bias)
 
     def forward(
         self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]
@@ -97,12 +97,6 @@ class WeakBoxHead(BaseModule):
         vectors = self.roi_features(feats, bbox2roi(list(bboxes)))
         logits = self.fc_cls(vectors).view(-1, self.num_branches, self.num_classes + 1)
         return logits, None if self.fc_reg is None else self.fc_reg(vectors)
-
-    def assign(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
-        """:func:`assign_pseudo_labels` with this head's thresholds."""
-        return assign_pseudo_labels(
-            bboxes, pseudo_instances, self.num_classes, self.pos_iou, self.neg_iou
-        )
 
     def sample(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
         """Assign the regions of one image and draw those that learn.
@@ -127,7 +121,7 @@ class WeakBoxHead(BaseModule):
         Args:
             logits: [N, C + 1] of one branch for the regions of all images.
             deltas: [N, 4], or None where boxes do not learn.
-            regions: For each image what :meth:`sample` drew, N in all.
+            regions: For each image those that :meth:`sample` drew, N in all.
 
         Returns:
             ``loss_cls`` and, with deltas, ``loss_bbox``: sums over all regions, divided by the
@@ -145,11 +139,11 @@ class WeakBoxHead(BaseModule):
         if deltas is not None:
             foreground = valid & (region.labels < self.num_classes)
             # Only foreground surely has an area, without which deltas are not finite.
-            targets = self.coder.encode(region.bboxes, region.targets)
-            targets = targets.masked_fill(~foreground[:, None], 0)
+            encoded = self.coder.encode(region.bboxes, region.targets)
+            targets = encoded.masked_fill(~foreground[:, None], 0)
             distance = F.smooth_l1_loss(deltas.float(), targets, reduction='none').sum(1)
-            weights = region.weights * foreground
-            losses['loss_bbox'] = self.regression_weight * (distance * weights).sum() / count
+            total = (distance * (region.weights * foreground)).sum()
+            losses['loss_bbox'] = self.regression_weight * total / count
         return losses
 
     def scores_and_boxes(
@@ -187,7 +181,8 @@ def cluster_likelihood(
 
     Args:
         likelihood: [N], log probability of its label for each region of all images.
-        regions: For each image what :meth:`WeakBoxHead.sample` drew, the pseudo boxes among it.
+        regions: For each image those that :meth:`WeakBoxHead.sample` drew, the pseudo boxes among
+            them.
         num_classes: C, the label of background.
 
     Returns:

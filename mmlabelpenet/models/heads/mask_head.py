@@ -26,7 +26,6 @@ class WeakMaskHead(BaseModule):
         num_convs: Number of 3 x 3 convolutions before the upsampling.
         channels: Their channels.
         class_agnostic: Whether one mask serves all classes.
-        loss_weight: Factor of the loss.
         init_cfg: mmengine's initialisation.
     """
 
@@ -38,7 +37,6 @@ class WeakMaskHead(BaseModule):
         num_convs: int = 4,
         channels: int = 256,
         class_agnostic: bool = False,
-        loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -46,7 +44,6 @@ class WeakMaskHead(BaseModule):
         self.extractor = build_extractor(self.fusion, roi_size)
         self.size = 2 * roi_size
         self.class_agnostic = class_agnostic
-        self.loss_weight = loss_weight
         self.fcn = MODELS.build(
             dict(
                 type='mmdet.FCNMaskHead',
@@ -66,8 +63,7 @@ class WeakMaskHead(BaseModule):
             feats: Backbone maps of B images.
             bboxes: For each image its regions [K_i, 4] xyxy in input pixels.
         """
-        rois = bbox2roi(list(bboxes))
-        return self.fcn(self.extractor((self.fusion(feats),), rois))
+        return self.fcn(self.extractor((self.fusion(feats),), bbox2roi(list(bboxes))))
 
     def label_logits(
         self, feats: Sequence[Tensor], bboxes: Sequence[Tensor], labels: Tensor
@@ -98,15 +94,15 @@ class WeakMaskHead(BaseModule):
             ``loss_mask``: the mean over the valid pixels of each region, then over regions.
         """
         region = InstanceData.cat(list(regions))
-        labels = region.labels.clamp(min=0)
-        logits = self.label_logits(feats, [r.bboxes for r in regions], labels)
+        bboxes = [one.bboxes for one in regions]
+        logits = self.label_logits(feats, bboxes, region.labels.clamp(min=0))
         decided = torch.cat(list(valid)).float()
         pixels = F.binary_cross_entropy_with_logits(
             logits, torch.cat(list(targets)), weight=decided, reduction='none'
         )
         mean = pixels.sum((1, 2)) / decided.sum((1, 2)).clamp(min=1)
         count = (region.weights > 0).sum().clamp(min=1)
-        return dict(loss_mask=self.loss_weight * (mean * region.weights).sum() / count)
+        return dict(loss_mask=(mean * region.weights).sum() / count)
 
     def paste(self, soft: Tensor, result: InstanceData, ori_shape: Sequence[int]) -> Tensor:
         """Paste soft masks into their boxes.
@@ -121,8 +117,9 @@ class WeakMaskHead(BaseModule):
         """
         channels = 1 if self.class_agnostic else self.fcn.num_classes
         logits = soft.logit(1e-6)[:, None].expand(-1, channels, -1, -1)
-        copy = result.clone()
-        copy.bboxes = copy.bboxes.clone()  # mmdet scales them in place
+        # A copy, since mmdet scales boxes in place.
+        copy = InstanceData(bboxes=result.bboxes.clone(), labels=result.labels)
         meta = dict(ori_shape=tuple(ori_shape[:2]), scale_factor=(1.0, 1.0))
-        given = [logits], [copy], [meta], ConfigDict(mask_thr_binary=0.5)
-        return self.fcn.predict_by_feat(*given, rescale=True)[0].masks
+        return self.fcn.predict_by_feat(
+            [logits], [copy], [meta], ConfigDict(mask_thr_binary=0.5), rescale=True
+        )[0].masks

@@ -1,5 +1,7 @@
 """Supervision of a mask head by soft maps of pseudo instances."""
 
+from dataclasses import dataclass
+
 import torch
 from mmcv.ops import roi_align
 from mmengine.structures import InstanceData
@@ -27,39 +29,28 @@ def mask_targets(maps: Maps, bboxes: Tensor, assigned: Tensor, size: int) -> Ten
     return roi_align(values, rois, size, 1.0, 2, 'avg', True)[:, 0]
 
 
+@dataclass
 class MaskSupervision:
     """Regions and trimaps by which pseudo instances supervise a mask head.
 
-    Args:
+    Attributes:
         num_classes: C.
         foreground: Least value of a map that is foreground.
         background: Greatest value that is background; pixels in between are ignored.
         num_samples: Regions drawn from an image.
-        pos_iou: Least IoU of a proposal with the pseudo box whose map it learns.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        foreground: float = 0.5,
-        background: float = 0.1,
-        num_samples: int = 16,
-        pos_iou: float = 0.5,
-    ) -> None:
-        self.num_classes = num_classes
-        self.foreground = foreground
-        self.background = background
-        self.num_samples = num_samples
-        self.pos_iou = pos_iou
+    num_classes: int
+    foreground: float = 0.5
+    background: float = 0.1
+    num_samples: int = 16
 
     @torch.no_grad()
     def regions(self, evidence: Evidence) -> InstanceData:
         """Draw at most ``num_samples`` regions around the pseudo instances, with their labels."""
         pseudo = evidence.pseudo_instances
         bboxes = torch.cat([pseudo.bboxes, evidence.proposals.bboxes])
-        assigned = assign_pseudo_labels(
-            bboxes, pseudo, self.num_classes, pos_iou=self.pos_iou, neg_iou=(0.0, 0.0)
-        )
+        assigned = assign_pseudo_labels(bboxes, pseudo, self.num_classes, neg_iou=(0.0, 0.0))
         if len(pseudo) == 0:
             assigned.weights = torch.zeros_like(assigned.weights)
             assigned.labels = torch.zeros_like(assigned.labels)

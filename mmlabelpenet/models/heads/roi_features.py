@@ -91,16 +91,15 @@ class LevelFusion(BaseModule):
             moments: For each used level the mean [c] and the covariance [c, c] of its cells.
         """
         begin = 0
-        for index, (projection, (mean, covariance)) in enumerate(zip(self.projections, moments)):
-            left = len(self.projections) - index
-            count = min((self.out_channels - begin) // left, len(mean))
+        left = range(len(self.projections), 0, -1)
+        for projection, (mean, covariance), levels in zip(self.projections, moments, left):
+            count = min((self.out_channels - begin) // levels, len(mean))
             values, vectors = torch.linalg.eigh(covariance)
             components = vectors.flip(1)[:, :count].t() / values[-1].clamp(min=1e-12).sqrt()
             # The sign of a component is the solver's choice.
             components *= components.sum(1, keepdim=True).sign()
-            weight = projection.weight.new_zeros(self.out_channels, len(mean))
-            weight[begin : begin + count] = components.to(weight)
-            projection.weight.copy_(weight[:, :, None, None])
+            weight = projection.weight.zero_()[:, :, 0, 0]
+            weight[begin : begin + count] = components
             projection.bias.copy_(-weight @ mean.to(weight))
             begin += count
 
@@ -168,12 +167,9 @@ class RoIFeatures(BaseModule):
         fused = self.fusion(feats)
         rois = bbox_rescale(rois, self.context) if around else rois
         chunks = [rois] if torch.is_grad_enabled() else rois.split(self.chunk_size)
-        vectors = [self._embed(fused, chunk, around) for chunk in chunks]
+        pooled = (self.extractor((fused,), chunk) for chunk in chunks)
+        vectors = [self.fcs((x * self.ring if around else x).flatten(1)) for x in pooled]
         return vectors[0] if len(vectors) == 1 else torch.cat(vectors)
-
-    def _embed(self, fused: Tensor, rois: Tensor, around: bool) -> Tensor:
-        pooled = self.extractor((fused,), rois)
-        return self.fcs((pooled * self.ring if around else pooled).flatten(1))
 
 
 def ring_of(roi_size: int, context: float) -> Tensor:
@@ -200,11 +196,12 @@ def build_extractor(
     fusion: LevelFusion, roi_size: int, roi_layer: dict | None = None
 ) -> nn.Module:
     """Mmdet's region extractor, RoIAlign by default, for the one map that ``fusion`` gives."""
-    layer = roi_layer or dict(type='RoIAlign', sampling_ratio=2)
     return MODELS.build(
         dict(
             type='mmdet.SingleRoIExtractor',
-            roi_layer=dict(layer, output_size=roi_size),
+            roi_layer=dict(
+                roi_layer or dict(type='RoIAlign', sampling_ratio=2), output_size=roi_size
+            ),
             out_channels=fusion.out_channels,
             featmap_strides=[fusion.stride],
         )

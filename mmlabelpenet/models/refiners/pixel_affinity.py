@@ -108,12 +108,9 @@ class PixelAffinity(Refiner):
         """Refine the maps of one image by its colours; see :class:`Refiner`."""
         image = evidence.image
         with torch.autocast(image.device.type, enabled=False):
-            maps = maps.resample(self.stride, grid_size(image.shape[1:], self.stride))
-            values = maps.values
-            if len(values) == 0:
-                return maps
             colours = cell_colours(image, self.stride)
             affinity = colour_affinity(colours, self.dilations, self.tolerance)
+            values = maps.resample(self.stride, colours.shape[1:]).values
             for _ in range(self.steps):
                 values = spread(values, affinity, self.dilations)
         return Maps(values, self.stride).normalise()

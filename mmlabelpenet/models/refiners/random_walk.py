@@ -60,46 +60,45 @@ class RandomWalk(Refiner):
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
-        self.strides = tuple(strides)
-        self.stride = strides[self.levels[0]]
+        self.level_strides = tuple(strides[level] for level in self.levels)
+        self.stride = self.level_strides[0]
         self.power = power
         self.steps = steps
         self.scales = tuple(scales)
 
     def forward(self, evidence: Evidence, maps: Maps) -> Maps:
         """Refine the maps of one image by its ``feats``; see :class:`Refiner`."""
-        walked = maps.resample(self.stride, grid_size(evidence.img_shape, self.stride)).values
+        maps = maps.resample(self.stride, grid_size(evidence.img_shape, self.stride))
         if self.steps:
             # Half precision would spoil the sums over cells, here and in all that follows.
-            with torch.autocast(walked.device.type, enabled=False):
+            with torch.autocast(maps.values.device.type, enabled=False):
                 features = self._features(evidence)
-                walks = [self._walk(features, walked, scale) for scale in self.scales]
-                walked = torch.stack(walks).mean(0)
-        return Maps(normalise(walked), self.stride)
+                walks = [self._walk(features, maps.values, scale) for scale in self.scales]
+                maps = Maps(torch.stack(walks).mean(0), self.stride)
+        return maps.normalise()
 
     def _walk(self, features: Tensor, maps: Tensor, scale: float) -> Tensor:
         """Walk on a grid of another size, and resample the result."""
         height, width = maps.shape[1:]
-        if scale != 1:
-            size = (max(round(height * scale), 1), max(round(width * scale), 1))
-            features, maps = _resize(features, size), _resize(maps, size)
-        affinity = feature_affinity(features, self.power)
-        flat = maps.flatten(1)
+        size = (max(round(height * scale), 1), max(round(width * scale), 1))
+        affinity = feature_affinity(_resize(features, size), self.power)
+        walked = _resize(maps, size).flatten(1)
         for _ in range(self.steps):
-            flat = flat @ affinity.t()
-        walked = normalise(flat.view_as(maps))
-        return walked if scale == 1 else _resize(walked, (height, width))
+            walked = walked @ affinity.t()
+        return _resize(normalise(walked.unflatten(1, size)), (height, width))
 
     def _features(self, evidence: Evidence) -> Tensor:
         """Features [D, h, w] of the levels, concatenated on the first one's grid."""
-        size, levels = grid_size(evidence.img_shape, self.stride), []
-        for level in self.levels:
-            x = evidence.cells(level, self.strides[level]).float()
-            # Levels have the same weight, whatever their number of channels and their scale.
-            x = F.normalize(x - x.mean((2, 3), keepdim=True), dim=1)
-            levels.append(resample(x, self.strides[level], self.stride, size)[0])
-        return torch.cat(levels)
+        size = grid_size(evidence.img_shape, self.stride)
+        levels = zip(self.levels, self.level_strides)
+        cells = [evidence.cells(level, stride).float() for level, stride in levels]
+        # Levels have the same weight, whatever their number of channels and their scale.
+        unit = [F.normalize(x - x.mean((2, 3), keepdim=True), dim=1) for x in cells]
+        pairs = zip(unit, self.level_strides)
+        return torch.cat([resample(x, stride, self.stride, size)[0] for x, stride in pairs])
 
 
 def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    if maps.shape[1:] == size:
+        return maps
     return F.interpolate(maps[None], size, mode='bilinear', align_corners=False)[0]
