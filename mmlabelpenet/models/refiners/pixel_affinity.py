@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures import Evidence, Maps
 
 from .base import Refiner
 
