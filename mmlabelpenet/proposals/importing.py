@@ -74,9 +74,8 @@ def exceeds(boxes: np.ndarray, size: tuple[int, int]) -> bool:
         boxes: [N, 4] xyxy.
         size: (height, width) of the image.
     """
-    low = boxes[:, :2] < -TOLERANCE
-    high = boxes[:, 2:] > np.array([size[1], size[0]]) + TOLERANCE
-    return bool(low.any() or high.any())
+    excess = np.maximum(-boxes[:, :2], boxes[:, 2:] - np.array([size[1], size[0]]))
+    return bool((excess > TOLERANCE).any())
 
 
 def to_proposals(
