@@ -151,10 +151,10 @@ def write_lists(
     """
     lists = Path(devkit) / 'ImageSets'
     for name in classes:
-        lines = []
-        for image, found in tags.items():
-            absent = 0 if name in (ignored or {}).get(image, ()) else -1
-            lines.append(f'{image} {1 if name in found else absent:2d}')
+        marks = dict.fromkeys(tags, -1)
+        marks |= {image: 0 for image in tags if name in (ignored or {}).get(image, ())}
+        marks |= {image: 1 for image, found in tags.items() if name in found}
+        lines = (f'{image} {mark:2d}' for image, mark in marks.items())
         write_lines(lists / 'Main' / f'{name}_{split}.txt', lines)
     if segmented:
         write_lines(lists / 'Segmentation' / f'{split}.txt', tags)

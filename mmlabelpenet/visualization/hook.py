@@ -19,11 +19,8 @@ from .panels import Style, compose_panels, save_picture
 
 def ground_truth_of(data_sample: DetDataSample) -> InstanceData | None:
     """Choose the ground-truth instances to paint: those with masks if there are any."""
-    for name in ('gt_mask_instances', 'gt_instances'):
-        instances = data_sample.get(name)
-        if instances is not None and 'bboxes' in instances:
-            return instances
-    return None
+    candidates = (data_sample.get(name) for name in ('gt_mask_instances', 'gt_instances'))
+    return next((one for one in candidates if one is not None and 'bboxes' in one), None)
 
 
 @HOOKS.register_module()
