@@ -15,14 +15,14 @@ from mmlabelpenet.utils import atomic_path, explain_read_errors, write_bytes, wr
 VOID = 255
 
 
-def voc_palette() -> list[int]:
-    """VOC's colour map, 256 x RGB: the bits of an index spread over the three channels."""
+def voc_palette() -> np.ndarray:
+    """VOC's colour map, RGB [256, 3] uint8: the bits of an index spread over the channels."""
     index = np.arange(256)
     rgb: np.ndarray = np.zeros((256, 3), dtype=np.int64)
     for bit in range(8):
         for channel in range(3):
             rgb[:, channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
-    return rgb.ravel().tolist()
+    return rgb.astype(np.uint8)
 
 
 def write_mask(path: str | Path, values: np.ndarray) -> None:
@@ -33,7 +33,7 @@ def write_mask(path: str | Path, values: np.ndarray) -> None:
         values: [H, W] uint8.
     """
     image = Image.fromarray(np.asarray(values, dtype=np.uint8)).convert('P')
-    image.putpalette(voc_palette())
+    image.putpalette(voc_palette().tobytes())
     with atomic_path(path) as temporary:
         image.save(temporary)
 
@@ -151,10 +151,10 @@ def write_lists(
     """
     lists = Path(devkit) / 'ImageSets'
     for name in classes:
-        lines = []
-        for image, found in tags.items():
-            absent = 0 if name in (ignored or {}).get(image, ()) else -1
-            lines.append(f'{image} {1 if name in found else absent:2d}')
+        marks = dict.fromkeys(tags, -1)
+        marks |= {image: 0 for image in tags if name in (ignored or {}).get(image, ())}
+        marks |= {image: 1 for image, found in tags.items() if name in found}
+        lines = (f'{image} {mark:2d}' for image, mark in marks.items())
         write_lines(lists / 'Main' / f'{name}_{split}.txt', lines)
     if segmented:
         write_lines(lists / 'Segmentation' / f'{split}.txt', tags)

@@ -37,9 +37,7 @@ def class_metainfo(
             f'{", ".join(classes)}.'
         )
     if palette is None:
-        values = voc_palette()
-        starts = (3 * (label % 254 + 1) for label in range(len(chosen)))
-        colours = [tuple(values[start : start + 3]) for start in starts]
+        colours = [tuple(voc_palette()[1 + i % 254].tolist()) for i in range(len(chosen))]
     else:
         colours = [palette[classes.index(name)] for name in chosen]
     return {'palette': colours, **metainfo, 'classes': chosen}

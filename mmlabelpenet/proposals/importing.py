@@ -51,13 +51,9 @@ def match_images(
                 f'has {len(infos)}: choose the --split that they were made for.'
             )
         return dict(enumerate(foreign)), []
-    boxes, missing = {}, []
-    for index, info in enumerate(infos):
-        name = next((name for name in names_of(info) if name in foreign), None)
-        if name is None:
-            missing.append(str(info['img_id']))
-        else:
-            boxes[index] = foreign[name]
+    names = [next((name for name in names_of(info) if name in foreign), None) for info in infos]
+    boxes = {index: foreign[name] for index, name in enumerate(names) if name is not None}
+    missing = [str(info['img_id']) for info, name in zip(infos, names) if name is None]
     if not boxes:
         known, wanted = next(iter(foreign), 'nothing'), next(iter(missing), 'nothing')
         raise UserError(
@@ -74,9 +70,8 @@ def exceeds(boxes: np.ndarray, size: tuple[int, int]) -> bool:
         boxes: [N, 4] xyxy.
         size: (height, width) of the image.
     """
-    low = boxes[:, :2] < -TOLERANCE
-    high = boxes[:, 2:] > np.array([size[1], size[0]]) + TOLERANCE
-    return bool(low.any() or high.any())
+    excess = np.maximum(-boxes[:, :2], boxes[:, 2:] - np.array([size[1], size[0]]))
+    return bool((excess > TOLERANCE).any())
 
 
 def to_proposals(

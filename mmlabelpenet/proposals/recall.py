@@ -33,9 +33,7 @@ def best_overlaps(proposals: np.ndarray, gt_bboxes: np.ndarray) -> np.ndarray:
     Returns:
         [G] IoU in 0..1; all 0 without proposals.
     """
-    if len(proposals) == 0:
-        return np.zeros(len(gt_bboxes), dtype=np.float32)
-    return box_iou(proposals, gt_bboxes, dtype=np.float32).max(axis=0)
+    return box_iou(proposals, gt_bboxes, dtype=np.float32).max(axis=0, initial=0)
 
 
 def summarize_overlaps(

@@ -88,9 +88,7 @@ def suppress_duplicates(boxes: np.ndarray, iou_thr: float = NMS_IOU) -> np.ndarr
 def _search_bounded(img: np.ndarray, quality: str, max_side: int) -> np.ndarray:
     """Search at no more than ``max_side`` pixels per side; boxes are in pixels of ``img``."""
     height, width = img.shape[:2]
-    scale = max_side / max(height, width)
-    if scale >= 1:
-        return search_regions(img, quality)
+    scale = min(max_side / max(height, width), 1)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(img, small_size, interpolation=cv2.INTER_AREA)
     factor = np.array([width / small_size[0], height / small_size[1]] * 2)

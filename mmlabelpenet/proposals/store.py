@@ -1,7 +1,7 @@
 """Storage of proposals: one small file per image."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,6 @@ class Proposals:
 
     def __len__(self) -> int:
         return len(self.bboxes)
-
-    def first(self, max_num: int | None) -> 'Proposals':
-        """Select the first ``max_num`` proposals with their segments; None for all."""
-        segments = None if self.segments is None else self.segments[:max_num]
-        return replace(self, bboxes=self.bboxes[:max_num], segments=segments)
 
     def segment_rles(self) -> list[dict] | None:
         """Get the segments as COCO RLE: dicts of ``size`` and ``counts``."""
@@ -98,11 +93,12 @@ def write_proposals(path: str | Path, proposals: Proposals) -> None:
         np.savez_compressed(temporary, **fields)
 
 
-def _unpack_segments(data: np.lib.npyio.NpzFile) -> list[bytes] | None:
+def _unpack_segments(data: np.lib.npyio.NpzFile, max_num: int | None) -> list[bytes] | None:
     if 'segment_bytes' not in data:
         return None
     packed, ends = data['segment_bytes'].tobytes(), np.cumsum(data['segment_lengths'])
-    return [packed[end - n : end] for end, n in zip(ends, data['segment_lengths'])]
+    lengths = data['segment_lengths'][:max_num]
+    return [packed[end - length : end] for end, length in zip(ends, lengths)]
 
 
 def read_proposals(
@@ -132,13 +128,13 @@ def read_proposals(
     remedy = f'delete the file and run {_MAKER} again'
     with explain_read_errors(path, 'a proposal file', remedy), np.load(path) as data:
         proposals = Proposals(
-            bboxes=data['bboxes'],
+            bboxes=data['bboxes'][:max_num],
             width=int(data['width']),
             height=int(data['height']),
             generator=str(data['generator']),
             version=str(data['version']),
             photo_crc=int(data['photo_crc']),
-            segments=_unpack_segments(data),
+            segments=_unpack_segments(data, max_num),
         )
     if image_size is not None and image_size != (proposals.height, proposals.width):
         raise UserError(
@@ -150,4 +146,4 @@ def read_proposals(
             f'{path} was made for another photo of the same name and size, perhaps of another '
             f'data set: {remedy}.'
         )
-    return proposals.first(max_num)
+    return proposals

@@ -1,5 +1,6 @@
 """Generated images: a cluttered background and objects that occlude each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,11 +30,11 @@ class Scene:
 
     def boxes(self) -> np.ndarray:
         """Compute the tight boxes [G, 4] of the visible parts, xyxy, x2 and y2 exclusive."""
-        boxes = []
-        for value in range(1, len(self.labels) + 1):
-            x, y, width, height = cv2.boundingRect((self.instance_map == value).astype(np.uint8))
-            boxes.append((x, y, x + width, y + height))
-        return np.array(boxes, dtype=np.int64).reshape(-1, 4)
+        masks = [self.instance_map == value + 1 for value in range(len(self.labels))]
+        rectangles = [cv2.boundingRect(mask.astype(np.uint8)) for mask in masks]
+        boxes = np.array(rectangles, dtype=np.int64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        return boxes
 
 
 def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
@@ -42,16 +43,12 @@ def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _random_colour(rng: np.random.Generator) -> tuple[float, ...]:
-    return tuple(rng.uniform(20, 235, 3).tolist())
-
-
 def _draw_distractors(img: np.ndarray, rng: np.random.Generator) -> None:
     """Draw blobs, lines and polygons that belong to no class into ``img``."""
     side = max(img.shape[:2])
     for _ in range(rng.integers(6, 16)):
         x, y = (rng.uniform(size=2) * img.shape[1::-1]).astype(int).tolist()
-        colour = _random_colour(rng)
+        colour = rng.uniform(20, 235, 3).tolist()
         kind = rng.integers(3)
         if kind == 0:
             axes = tuple(int(a) for a in rng.uniform(0.02, 0.14, 2) * side)
@@ -102,12 +99,18 @@ def _draw_labels(rng: np.random.Generator) -> list[int]:
     return [int(label) for label in rng.permutation(np.concatenate([classes, more]))]
 
 
-def _visible_fractions(coverages: list[np.ndarray], areas: list[float]) -> np.ndarray:
-    """The fraction of each object that no later one and no border occludes."""
-    owner = np.zeros(coverages[0].shape, dtype=np.int64)
+def _instance_map(coverages: Sequence[np.ndarray], size: tuple[int, ...]) -> np.ndarray:
+    """The object of each pixel, [H, W] uint8: 0 = background, object i -> i + 1."""
+    instance_map: np.ndarray = np.zeros(size, dtype=np.uint8)
     for index, coverage in enumerate(coverages):
-        owner[coverage > 0.5] = index + 1
-    return np.bincount(owner.ravel(), minlength=len(areas) + 1)[1:] / np.array(areas)
+        instance_map[coverage > 0.5] = index + 1
+    return instance_map
+
+
+def _visible_fractions(coverages: Sequence[np.ndarray], areas: Sequence[float]) -> np.ndarray:
+    """The fraction of each object that no later one and no border occludes."""
+    instance_map = _instance_map(coverages, coverages[0].shape)
+    return np.bincount(instance_map.ravel(), minlength=len(areas) + 1)[1:] / np.array(areas)
 
 
 def _full_area(polygons: list[np.ndarray]) -> float:
@@ -159,9 +162,7 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
         The image with 1 to 4 objects.
     """
     img = draw_background(size, rng)
-    labels: list[int] = []
-    coverages: list[np.ndarray] = []
-    areas: list[float] = []
+    placed: list[tuple[int, np.ndarray, float]] = []
     for label in _draw_labels(rng):
         diameter = min(size) * DIAMETERS[0] * (DIAMETERS[1] / DIAMETERS[0]) ** rng.beta(1.6, 1.2)
         polygons = random_outline(CLASSES[label], diameter, rng)
@@ -171,16 +172,11 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
             margin = diameter * 3 / 8
             centre = margin + rng.uniform(size=2) * (np.array(size[::-1]) - 2 * margin)
             coverage = draw_coverage(polygons, centre, size)
-            if _visible_fractions([*coverages, coverage], [*areas, area]).min() >= MIN_VISIBLE:
+            _, coverages, areas = zip(*placed, (label, coverage, area))
+            if _visible_fractions(coverages, areas).min() >= MIN_VISIBLE:
+                placed.append((label, coverage, area))
+                _paint(img, label, diameter, centre, coverage, rng)
                 break
-        else:
-            continue
-        labels.append(label)
-        coverages.append(coverage)
-        areas.append(area)
-        _paint(img, label, diameter, centre, coverage, rng)
-    instance_map: np.ndarray = np.zeros(size, dtype=np.uint8)
-    for index, coverage in enumerate(coverages):
-        instance_map[coverage > 0.5] = index + 1
-    img = _light(img, rng)
-    return Scene(np.clip(np.rint(img), 0, 255).astype(np.uint8), labels, instance_map)
+    instance_map = _instance_map([coverage for _, coverage, _ in placed], size)
+    img = np.clip(np.rint(_light(img, rng)), 0, 255).astype(np.uint8)
+    return Scene(img, [label for label, _, _ in placed], instance_map)

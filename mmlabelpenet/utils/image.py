@@ -1,11 +1,12 @@
 """Image decoding that proposals, training, testing and visualization share."""
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
 
@@ -51,16 +52,12 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     Raises:
         ImageUserError: If the file is truncated, damaged or no image.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
-            with suppress(Exception):
-                ImageOps.exif_transpose(image, in_place=True)
-            rgb = _to_rgb(image)
-    # A damaged file can raise anything, depending on the decoder.
-    except Exception as error:
-        raise _damaged(name, error) from None
+    with _opened(data, name) as image:
+        image.load()
+        # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
+        with suppress(Exception):
+            ImageOps.exif_transpose(image, in_place=True)
+        rgb = _to_rgb(image)
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
@@ -91,16 +88,12 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         ImageUserError: If it is missing or no image.
     """
-    data = read_image_bytes(path)
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            # Pillow itself rotates TIFFs; depending on its version, not before it decodes them.
-            if image.format == 'TIFF':
-                image.load()
-            width, height = image.size
-            sides_swapped = exif_orientation(image) in (5, 6, 7, 8)
-    except Exception as error:
-        raise _damaged(path, error) from None
+    with _opened(read_image_bytes(path), path) as image:
+        # Pillow itself rotates TIFFs; depending on its version, not before it decodes them.
+        if image.format == 'TIFF':
+            image.load()
+        width, height = image.size
+        sides_swapped = exif_orientation(image) in (5, 6, 7, 8)
     return (width, height) if sides_swapped else (height, width)
 
 
@@ -111,12 +104,18 @@ def exif_orientation(image: Image.Image) -> int:
     return 1
 
 
-def _damaged(name: str | Path, error: Exception) -> ImageUserError:
-    reason = 'unknown format' if 'cannot identify' in str(error) else error
-    return ImageUserError(
-        f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name it '
-        'in a skip list.'
-    )
+@contextmanager
+def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            yield image
+    # A damaged file can raise anything, depending on the decoder.
+    except Exception as error:
+        reason = 'unknown format' if isinstance(error, UnidentifiedImageError) else error
+        raise ImageUserError(
+            f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name '
+            'it in a skip list.'
+        ) from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

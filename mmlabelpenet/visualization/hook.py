@@ -7,24 +7,20 @@ from pathlib import Path
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.structures import Evidence
-from mmlabelpenet.utils import read_image
+from mmlabelpenet.utils import read_image, unwrap_model
 
 from .panels import Style, compose_panels, save_picture
 
 
 def ground_truth_of(data_sample: DetDataSample) -> InstanceData | None:
     """Choose the ground-truth instances to paint: those with masks if there are any."""
-    for name in ('gt_mask_instances', 'gt_instances'):
-        instances = data_sample.get(name)
-        if instances is not None and 'bboxes' in instances:
-            return instances
-    return None
+    candidates = (data_sample.get(name) for name in ('gt_mask_instances', 'gt_instances'))
+    return next((one for one in candidates if one is not None and 'bboxes' in one), None)
 
 
 @HOOKS.register_module()
@@ -86,7 +82,7 @@ class CascadeVisualizationHook(Hook):
 
     @torch.no_grad()
     def _explain(self, runner: Runner, data_batch: dict, count: int) -> list[Evidence | None]:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         return model.explain(data_batch) if hasattr(model, 'explain') else [None] * count
 
     def _paint(

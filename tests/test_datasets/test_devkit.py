@@ -87,7 +87,7 @@ def test_masks_come_back_with_the_palette_of_voc(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / 'SegmentationObject/a.png'), 255 - values)
     with Image.open(tmp_path / 'SegmentationClass/a.png') as image:
         assert image.mode == 'P'
-        assert image.getpalette()[:36] == voc_palette()[:36]
+        assert image.getpalette()[:36] == voc_palette()[:12].ravel().tolist()
 
 
 def test_a_damaged_mask_is_named(tmp_path):
@@ -97,8 +97,7 @@ def test_a_damaged_mask_is_named(tmp_path):
 
 
 def test_the_palette_is_that_of_voc():
-    palette = np.array(voc_palette()).reshape(256, 3)
-    assert palette[[1, 15, 20, 255]].tolist() == [
+    assert voc_palette()[[1, 15, 20, 255]].tolist() == [
         [128, 0, 0],
         [192, 128, 128],
         [0, 64, 128],

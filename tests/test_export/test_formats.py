@@ -112,7 +112,7 @@ def test_overlapping_pixels_belong_to_the_highest_score_in_the_devkit(tmp_path, 
     write_voc(images, CLASSES, tmp_path / 'out', read)
     classes, objects = voc_maps(tmp_path / 'out', 'a')
     assert classes.mode == objects.mode == 'P'
-    assert objects.getpalette()[: 3 * 21] == voc_palette()[: 3 * 21]
+    assert objects.getpalette()[: 3 * 21] == voc_palette()[:21].ravel().tolist()
     first, second, third = (decode(rle) for rle in images[0].masks)
     np.testing.assert_array_equal(np.asarray(objects) == 1, first)
     np.testing.assert_array_equal(np.asarray(objects) == 2, second & ~first)

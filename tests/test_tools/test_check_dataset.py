@@ -25,7 +25,7 @@ def test_valid_data_ends_with_code_0(tool, pets, capsys):
     tool('misc/check_dataset', CONFIG, '--min-images', '4', *options(pets))
     said = capsys.readouterr().out
     assert '4 to train, 4 to test' in said
-    assert '| dog   |               4 |' in said
+    assert '| dog     |                 4 |' in said
     assert said.endswith('0 errors, 0 warnings\n')
 
 

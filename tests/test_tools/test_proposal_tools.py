@@ -110,7 +110,7 @@ def test_proposals_of_a_part_of_a_data_set(tool, configs, tmp_path, capsys):
             1 if name == 'half' else 2
         )
     tool('proposals/check_proposals', configs['half'])
-    assert '| photos       |     1 |' in capsys.readouterr().out
+    assert '| photos       |       1 |' in capsys.readouterr().out
     train = read_config(str(configs['half'])).train_dataloader.dataset
     assert [one['proposals'].tolist() for one in DATASETS.build(train)] == [[CAT]]
     # Half a set on all images names what is missing.

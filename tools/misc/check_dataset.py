@@ -12,7 +12,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from terminaltables import AsciiTable
+from tabulate import tabulate
 
 from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
@@ -45,10 +45,8 @@ def format_report(report: Report, max_lines: int) -> str:
     counts = ', '.join(f'{count} to {role}' for role, count in report.num_images.items())
     lines = [f'photos: {counts}']
     if report.images_per_class:
-        rows = map(list, report.images_per_class.items())
-        table = AsciiTable([['class', 'training photos'], *rows])
-        table.justify_columns[1] = 'right'
-        lines.append(table.table)
+        header = ['class', 'training photos']
+        lines.append(tabulate(report.images_per_class.items(), header, tablefmt='psql'))
     for kind in (*ERRORS, *WARNINGS):
         found = report.findings.get(kind, [])
         if found:

@@ -11,7 +11,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from terminaltables import AsciiTable
+from tabulate import tabulate
 from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
@@ -41,14 +41,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def format_figures(figures: dict[str, float]) -> str:
     """Format figures as a table."""
-    overlaps = ('recall', 'ABO', 'MABO')
     rows = [
-        [name, f'{value:.3f}' if name.startswith(overlaps) else f'{value:g}']
+        [name, f'{value:.3f}' if name.startswith(('recall', 'ABO', 'MABO')) else f'{value:g}']
         for name, value in figures.items()
     ]
-    table = AsciiTable([['figure', 'value'], *rows])
-    table.justify_columns[1] = 'right'
-    return table.table
+    columns = dict(disable_numparse=True, colalign=('left', 'right'))
+    return tabulate(rows, ['figure', 'value'], tablefmt='psql', **columns)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -54,6 +54,4 @@ class PackWeakInputs(PackDetInputs):
 
 
 def _multi_hot(labels: Sequence[int], num_classes: int) -> torch.Tensor:
-    vector = torch.zeros(num_classes)
-    vector[list(labels)] = 1
-    return vector
+    return torch.zeros(num_classes).index_fill(0, torch.tensor(labels, dtype=torch.long), 1)

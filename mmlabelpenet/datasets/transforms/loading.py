@@ -44,9 +44,8 @@ class LoadImageFromFile(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the image to ``results``."""
-        path = results['img_path']
-        local = self.backend_args is None
-        data = read_image_bytes(path) if local else get(path, backend_args=self.backend_args)
+        path, backend = results['img_path'], self.backend_args
+        data = read_image_bytes(path) if backend is None else get(path, backend_args=backend)
         img = decode_image(data, path)
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
