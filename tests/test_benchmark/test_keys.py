@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmlabelpenet.datasets import make_shapes
 from mmlabelpenet.registry import MODELS
+from mmlabelpenet.testing import make_shapes
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_voc12-mini.py'

@@ -28,7 +28,7 @@ def read(path):
 
 @pytest.fixture(scope='module')
 def tested(tmp_path_factory, shapes):
-    """A folder with a checkpoint's figures, and what it predicts on test and training images.
+    """A folder with a checkpoint's figures, and its predictions on test and training images.
 
     In one image of each it finds nothing.
     """
@@ -47,7 +47,7 @@ def dump(tested, tmp_path):
     return Path(shutil.copy(tested / 'found.pkl', tmp_path))
 
 
-def test_a_file_gives_what_the_model_gave(tool, config, tested, dump, tmp_path):
+def test_a_file_gives_the_figures_of_the_model(tool, config, tested, dump, tmp_path):
     tested = read(tested / 'toy.metrics.json')
     tool(TOOL, config, dump, '--eval', *NAMES)
     measured = read(tmp_path / 'found.metrics.json')
@@ -57,7 +57,7 @@ def test_a_file_gives_what_the_model_gave(tool, config, tested, dump, tmp_path):
         assert 0 < tested['figures'][name] < 1, name
 
 
-def test_the_file_holds_no_ground_truth_and_no_heavy_masks(dump):
+def test_the_file_has_no_ground_truth_and_no_uncompressed_masks(dump):
     samples = pickle.loads(dump.read_bytes())
     assert len(samples) == 6
     assert not {name for name in samples[0] if name.startswith('gt_') or 'ignored' in name}
@@ -82,7 +82,7 @@ def test_training_images_are_measured_by_any_metric(tool, config, dump, tmp_path
     assert 'bbox_mAP_50' in figures
 
 
-def test_tables_go_to_markdown(tool, config, dump, tmp_path):
+def test_tables_are_written_in_markdown(tool, config, dump, tmp_path):
     tool(TOOL, config, dump, '--eval', 'segm', '--markdown', tmp_path / 'tables.md')
     lines = (tmp_path / 'tables.md').read_text().splitlines()
     assert lines[0].startswith('| masks | ')
@@ -91,7 +91,7 @@ def test_tables_go_to_markdown(tool, config, dump, tmp_path):
 
 
 def as_coco(config):
-    """The true boxes and masks of the test images in COCO's format: the best of labels."""
+    """The ground-truth boxes and masks of the test images in COCO's format."""
     from mmlabelpenet.datasets import ShapesDataset
     from mmlabelpenet.datasets.transforms import LoadInstanceMasks
 
@@ -134,7 +134,7 @@ def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path, folder):
     assert figures['bbox_mAP_50'] == 1
 
 
-def test_labels_of_an_unknown_class_are_reported(tool, capsys, config, tmp_path):
+def test_labels_of_an_unknown_class_are_refused(tool, capsys, config, tmp_path):
     content = as_coco(config)
     content['categories'][0]['name'] = 'zebra'
     path = tmp_path / 'labels.json'
@@ -142,7 +142,7 @@ def test_labels_of_an_unknown_class_are_reported(tool, capsys, config, tmp_path)
     assert '(zebra)' in expect_error(capsys, tool, TOOL, config, path, '--eval', 'bbox')
 
 
-def test_unreadable_files_are_reported(tool, capsys, config, tmp_path):
+def test_unreadable_files_are_explained(tool, capsys, config, tmp_path):
     path = tmp_path / 'gone.pkl'
     assert 'no predictions' in expect_error(capsys, tool, TOOL, config, path)
     for content in (b'torn', pickle.dumps([{'masks': 1}])):
@@ -166,13 +166,13 @@ def change(dump, action):
         (lambda samples: samples[1].update(classes=('cat',)), 'predictions of other classes'),
     ],
 )
-def test_files_that_do_not_fit_are_reported(tool, capsys, config, dump, action, message):
+def test_files_that_do_not_match_are_refused(tool, capsys, config, dump, action, message):
     change(dump, action)
     assert message in expect_error(capsys, tool, TOOL, config, dump, '--eval', 'bbox')
 
 
-def test_a_file_of_mmdet_s_own_dump_is_measured(tool, config, dump, tmp_path):
-    # mmdet's DumpDetResults knows neither data set nor classes, and keeps some ground truth
+def test_a_dump_of_mmdet_itself_is_measured(tool, config, dump, tmp_path):
+    # mmdet's DumpDetResults stores neither data set nor classes, but some ground truth
     def make_plain(samples):
         for sample in samples:
             del sample['dataset_name'], sample['classes']

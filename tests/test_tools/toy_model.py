@@ -1,4 +1,4 @@
-"""A detector that trains in a moment and predicts the ground truth, for tests of the tools."""
+"""A detector that predicts the ground truth and trains quickly, for tests of the tools."""
 
 import torch
 from mmdet.models import BaseDetector
@@ -16,10 +16,10 @@ class ToyDetector(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor)
         self.layer = nn.Linear(3, 1)
         self.dtypes = set()
-        # images in which it finds nothing
+        # images without predictions
         self.blind = blind
         self.masks = masks
-        # it answers the same one box for every image
+        # the same box is predicted for every image
         self.guess = guess
 
     def extract_feat(self, batch_inputs):
@@ -59,14 +59,14 @@ class ToyDetector(BaseDetector):
 
 
 def add_masks(sample, blind):
-    """Predict ground-truth masks instead of boxes, as tensors; nothing without ground truth."""
+    """The ground truth as tensors, with masks if there are any; empty without ground truth."""
     height, width = sample.ori_shape
     true = sample.get('gt_mask_instances', [])
     true = true[:0] if sample.img_id in blind else true
     masks = [torch.from_numpy(mask_api.decode(rle)).bool() for rle in getattr(true, 'masks', [])]
     labels = getattr(true, 'labels', torch.zeros(0, dtype=torch.long))
     sample.pred_instances = InstanceData(
-        # of the first pixel outside, to the last one inside
+        # from exclusive to inclusive corners
         bboxes=getattr(true, 'bboxes', torch.zeros(0, 4)) - torch.tensor([0.0, 0, 1, 1]),
         labels=labels,
         scores=1 - torch.arange(len(labels)) / 10,

@@ -57,7 +57,7 @@ class LabelPEnet(BaseDetector):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.calibration = MODELS.build(dict(num_classes=num_classes, **calibration))
+        self.calibration = MODELS.build({'num_classes': num_classes, **calibration})
         self.cascade = Cascade(cascade, order, self.calibration, num_classes)
         for stage in self.cascade.steps.values():
             stage.use_backbone(self.backbone)

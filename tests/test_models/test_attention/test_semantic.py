@@ -103,7 +103,7 @@ def test_scales_count_as_the_images_do(semantic):
     one = labelled(16, 32, [(0, 1.0, mask)], torch.zeros(3, 1, 2), level=own)
     scaled = evidence_of(32, 64, feats=(larger, larger))
     alone = semantic.loss([one])
-    at_scale = semantic._image_loss(semantic.cell_logits(scaled), one, 2.0)
+    at_scale = semantic._image_loss(scaled, one)
     assert at_scale != alone
     one.scales = [scaled]
     torch.testing.assert_close(semantic.loss([one]), (alone + at_scale) / 2)
