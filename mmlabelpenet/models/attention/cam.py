@@ -25,7 +25,7 @@ class CAMAttention(BaseModule):
         levels: Levels that the classifier reads; the finest one gives the grid.
         standardise: Whether channels are divided by the standard deviation of their means over
             images (:meth:`set_spreads`, see ``FeatureStatisticsHook``), so that all of them learn
-            alike.
+            at the same rate.
         init_cfg: mmengine's initialisation. Weights start from zero by default: a linear
             classifier needs no broken symmetry.
     """
@@ -64,7 +64,7 @@ class CAMAttention(BaseModule):
             self.get_buffer(f'spread_{index}').copy_(clamped)
 
     def use_backbone(self, backbone: nn.Module) -> None:
-        """Take note of the backbone, for sources that walk back through its layers."""
+        """Keep a reference to the backbone, in sources that propagate through its layers."""
 
     @property
     def weights(self) -> list[Tensor]:

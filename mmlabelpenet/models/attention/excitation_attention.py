@@ -75,12 +75,16 @@ class ExcitationAttention(CAMAttention):
         self.tails: dict[int, nn.Sequential] = {}
 
     def use_backbone(self, backbone: nn.Module) -> None:
-        """Keep references to the parts of the backbone between ``level`` and the levels read.
+        """Keep references to the parts of the backbone from ``level`` to each coarser level.
 
         Args:
             backbone: Whose maps :meth:`forward` is given; its modules stay its own.
         """
-        self.tails = {level: backbone_tail(backbone, self.level, level) for level in self.levels}
+        self.tails = {
+            level: backbone_tail(backbone, self.level, level)
+            for level in self.levels
+            if level != self.level
+        }
 
     @torch.no_grad()
     def forward(self, evidence: Evidence) -> Maps:
@@ -97,7 +101,9 @@ class ExcitationAttention(CAMAttention):
 
     def _walk(self, start: Tensor, wanted: Tensor) -> Tensor:
         """Maps [K, h, w] of the wanted classes on the grid of the level's map [1, c, h, w]."""
-        tails = [Excitation(self.tails[level], start) for level in self.levels]
+        # Nothing lies between the grid's own level and the classifier.
+        parts = [self.tails.get(level, nn.Sequential()) for level in self.levels]
+        tails = [Excitation(part, start) for part in parts]
         mass = self._top(tails, wanted, 1.0)
         if self.contrastive:
             opposite = self._top(tails, wanted, -1.0)

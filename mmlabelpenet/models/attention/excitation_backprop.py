@@ -60,7 +60,7 @@ def excite_linear(layer: Callable[[Tensor], Tensor], activation: Tensor, mass: T
 
     Args:
         layer: Maps [1, ...] to [1, ...].
-        activation: Its input [1, ...]; what is negative excites nothing.
+        activation: Its input [1, ...]; negative values excite nothing.
         mass: [K, ...] at its output.
 
     Returns:

@@ -19,7 +19,7 @@ class SemanticAttention(CAMAttention):
     The map of one image mistakes background that often occurs with a class for the class, and
     stops where the evidence of the image is weak. Such errors differ between images more than the
     class does. A classifier that fits the calibrated maps of all images, with the background as a
-    class of its own and all classes competing, keeps what they agree on. This is self-training as
+    class of its own and all classes competing, keeps what they share. This is self-training as
     in weakly supervised semantic segmentation (e.g. Ahn and Kwak, CVPR 2018, last step); it is
     not a part of Label-PEnet as published. ``SemanticStage`` trains it.
 

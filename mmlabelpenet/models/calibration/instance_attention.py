@@ -3,8 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmlabelpenet.structures import Maps
-from mmlabelpenet.structures.maps import inside_boxes, normalise
+from mmlabelpenet.structures.maps import Maps, inside_boxes, normalise
 
 from .energy import scale_boxes
 
@@ -39,11 +38,8 @@ def grow_by_pooling(cells: Tensor) -> Tensor:
 def grow_by_shifts(cells: Tensor) -> Tensor:
     """Same as :func:`grow_by_pooling`; on a CPU ten times as fast as torch's pooling."""
     padded = F.pad(cells, (1, 1, 1, 1))
-    rows = padded[:, :-2] | padded[:, 1:-1]
-    rows |= padded[:, 2:]
-    grown = rows[..., :-2] | rows[..., 1:-1]
-    grown |= rows[..., 2:]
-    return grown
+    rows = padded[:, :-2] | padded[:, 1:-1] | padded[:, 2:]
+    return rows[..., :-2] | rows[..., 1:-1] | rows[..., 2:]
 
 
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:

@@ -59,7 +59,7 @@ def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -
     """Similarity of each neighbour's colour to the cell's, summing to 1 over neighbours.
 
     Differences are divided by the standard deviation of the colours around the cell, so that
-    edges count alike in parts of low and of high contrast.
+    edges have the same effect in parts of low and of high contrast.
 
     Args:
         image: [3, h, w], in any unit.

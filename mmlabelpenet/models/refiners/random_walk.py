@@ -90,12 +90,15 @@ class RandomWalk(Refiner):
     def _features(self, evidence: Evidence) -> Tensor:
         """Features [D, h, w] of the levels, concatenated on the first one's grid."""
         size = grid_size(evidence.img_shape, self.stride)
-        levels = zip(self.levels, self.level_strides)
-        cells = [evidence.cells(level, stride).float() for level, stride in levels]
+        cells = [evidence.cells(*pair).float() for pair in zip(self.levels, self.level_strides)]
         # Levels have the same weight, whatever their number of channels and their scale.
         unit = [F.normalize(x - x.mean((2, 3), keepdim=True), dim=1) for x in cells]
-        pairs = zip(unit, self.level_strides)
-        return torch.cat([resample(x, stride, self.stride, size)[0] for x, stride in pairs])
+        return torch.cat(
+            [
+                resample(x, stride, self.stride, size)[0]
+                for x, stride in zip(unit, self.level_strides)
+            ]
+        )
 
 
 def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -72,7 +72,7 @@ def sample_rois(
     and background do not fill it, ignored regions of weight 0 do.
 
     Args:
-        assigned: What :func:`assign_pseudo_labels` returned for N boxes.
+        assigned: N regions of :func:`assign_pseudo_labels`.
         num_classes: C, the label of background.
         num_samples: Number of regions wanted.
         pos_fraction: Greatest share of foreground.

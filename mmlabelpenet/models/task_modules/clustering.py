@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def top_group(scores: Tensor, num_groups: int = 3, steps: int = 10) -> Tensor:
-    """Which scores belong to the highest group of each row, by k-means.
+    """Select the highest group of scores in each row, by k-means.
 
     Centres start evenly spread between the least and the greatest score, so that nothing is
     drawn at random.
@@ -18,7 +18,7 @@ def top_group(scores: Tensor, num_groups: int = 3, steps: int = 10) -> Tensor:
         steps: Rounds of k-means.
 
     Returns:
-        [T, N] bool; the greatest score of a row is always in.
+        [T, N] bool; True in the highest group, which always has the greatest score.
     """
     low, high = scores.amin(1, keepdim=True), scores.amax(1, keepdim=True)
     spread = torch.linspace(0, 1, num_groups, device=scores.device, dtype=scores.dtype)
@@ -53,7 +53,7 @@ def mine_proposal_clusters(
         bboxes: [N, 4] xyxy.
         scores: [N, C], not negative.
         tags: [C] in {0, 1}.
-        max_per_class: Most centres of one class.
+        max_per_class: Greatest number of centres of one class.
         iou_threshold: IoU above which two proposals are neighbours.
         num_candidates: Best proposals of each class that take part.
         num_groups: Groups of k-means, of which the highest takes part.

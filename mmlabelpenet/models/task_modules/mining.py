@@ -19,7 +19,7 @@ def mine_pseudo_instances(
     iou_threshold: float = 0.3,
     num_candidates: int = 100,
 ) -> InstanceData:
-    """Pseudo instances of every tagged class (METHOD 3.2; at most 5 a class as in PCL).
+    """Pseudo instances of every tagged class (docs/paper/method.md, forward calibration).
 
     The best box of a tagged class is always taken; further ones where they survive NMS and
     reach ``keep_ratio`` of the best score.
@@ -29,15 +29,14 @@ def mine_pseudo_instances(
         scores: [N, C], not negative.
         tags: [C] in {0, 1}.
         keep_ratio: Share of the class's best score that a further box must reach.
-        max_per_class: Most boxes of one class.
+        max_per_class: Greatest number of boxes of one class (PCL: 5).
         iou_threshold: IoU above which NMS removes the lower box.
         num_candidates: Best boxes of each class that take part.
 
     Returns:
         ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then score.
     """
-    count = min(num_candidates, len(bboxes))
-    top_scores, top_boxes = scores.t().topk(count, dim=1)
+    top_scores, top_boxes = scores.t().topk(min(num_candidates, len(bboxes)), dim=1)
     keep = (tags[:, None] > 0) & (top_scores >= keep_ratio * top_scores[:, :1])
     labels, ranks = keep.nonzero(as_tuple=True)
     candidates = InstanceData(
@@ -53,8 +52,12 @@ def mine_pseudo_instances(
 
 def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
     """Indices of the instances that class-wise NMS keeps, by falling score."""
-    config = dict(type='nms', iou_threshold=iou_threshold)
-    return batched_nms(instances.bboxes, instances.scores, instances.labels, config)[1]
+    return batched_nms(
+        instances.bboxes,
+        instances.scores,
+        instances.labels,
+        dict(type='nms', iou_threshold=iou_threshold),
+    )[1]
 
 
 MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
@@ -98,7 +101,7 @@ def select_detections(
         scores: [N, C].
         iou_threshold: IoU above which NMS removes the lower box.
         score_threshold: Lower scores are dropped.
-        max_per_image: Most detections, best boxes of classes aside.
+        max_per_image: Greatest number of detections besides the best boxes of classes.
 
     Returns:
         ``bboxes`` [M, 4], ``scores`` [M] falling, ``labels`` [M].
