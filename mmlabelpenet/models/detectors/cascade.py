@@ -64,8 +64,8 @@ class Cascade(ModuleDict):
 
     def labels_cacheable(self, step: Step) -> bool:
         """Whether :meth:`seed` gives an image the same labels in all steps of this kind."""
-        frozen = not step.backbone and self.seeding[0] not in step.learning
-        return frozen and self._source[0].labels_cacheable(step)
+        learns = step.backbone or self.seeding[0] in step.learning
+        return not learns and self._source[0].labels_cacheable(step)
 
     def down(
         self, evidence: list[Evidence], step: Step = INFERENCE
@@ -113,8 +113,8 @@ class Cascade(ModuleDict):
         """Weighted losses of one step, and for the log the number and weight of its labels."""
         weight, losses = step.weights.get(name, 1.0), self.steps[name].loss(feats, evidence)
         counts = {} if name in self.seeding else label_counts(evidence)
-        losses = {key: value * weight for key, value in losses.items()} | counts
-        return {f'{name}.{key}': value for key, value in losses.items()}
+        weighted = ((key, value * weight) for key, value in losses.items())
+        return {f'{name}.{key}': value for key, value in (*weighted, *counts.items())}
 
     def backward_losses(self, evidence: list[Evidence], step: Step) -> dict[str, Tensor]:
         """Losses of the steps before the last one, on validated labels."""

@@ -104,8 +104,13 @@ def rescaled(evidence: Evidence, scale: float, divisor: int) -> tuple[Evidence, 
     """
     height, width = (max(round(int(side) * scale), 1) for side in evidence.img_shape[:2])
     scaled = Evidence(metainfo=dict(evidence.metainfo) | {'img_shape': (height, width)})
-    resize = dict(mode='bilinear', align_corners=False, antialias=scale < 1)
-    scaled.image = F.interpolate(evidence.image[None], (height, width), **resize)[0]
+    scaled.image = F.interpolate(
+        evidence.image[None],
+        (height, width),
+        mode='bilinear',
+        align_corners=False,
+        antialias=scale < 1,
+    )[0]
     if 'tags' in evidence:
         scaled.tags = evidence.tags
     rows, columns = padded_size((height, width), divisor)

@@ -139,8 +139,10 @@ class RegionStage(ResultStage):
 
     def infer(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Add ``detections``."""
-        found = self.detect(feats, evidence)
-        return [one.replace(detections=result) for one, result in zip(evidence, found)]
+        return [
+            one.replace(detections=result)
+            for one, result in zip(evidence, self.detect(feats, evidence))
+        ]
 
     @torch.no_grad()
     def predict(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:

@@ -128,8 +128,7 @@ class ProposalCalibration(LabelSource):
             images = images * 2
         if len(maps) == 1:
             return maps[0]
-        height = evidence.img_shape[0]
-        scales = [image.img_shape[0] / height for image in images]
+        scales = [image.img_shape[0] / evidence.img_shape[0] for image in images]
         scaled = [Maps(one.values, one.stride / scale) for one, scale in zip(maps, scales)]
         return mean_maps(scaled, evidence.img_shape)
 

@@ -84,8 +84,7 @@ class SegmentationStage(BoxStage, MaskStage):
         tight = Maps(masks.values >= 0.5, masks.stride).tight_boxes(evidence.img_shape)
         filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
         found.bboxes = torch.where(filled, tight, found.bboxes)
-        size = evidence.pseudo_instances.attention.shape[-2:]
-        found.masks = masks.resample(stride, size).values
+        found.masks = masks.resample(stride, evidence.instance_maps().values.shape[-2:]).values
         return evidence.replace(found=found)
 
     @torch.no_grad()
