@@ -163,7 +163,7 @@ def _pseudo_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[
     if 'masks' in pseudo:
         masks = _on_input(evidence.instance_maps('masks'), evidence)
         painted = _paint_instances(image, pseudo, masks, shape, style)
-        panels.append(Panel('pseudo masks', 'refined, supervise stage 4', painted))
+        panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
     return panels
 
 
@@ -231,7 +231,7 @@ def compose_panels(
     panels.append(Panel('result', f'{len(kept)} with score \u2265 {style.score_thr:g}', painted))
     if ground_truth is not None:
         painted = _paint_instances(image, ground_truth, _masks_of(ground_truth), shape, style)
-        panels.append(Panel('ground truth', 'not used in training', painted))
+        panels.append(Panel('ground truth', 'never seen in training', painted))
     return arrange_panels([panels])
 
 
