@@ -35,7 +35,7 @@ SECONDS = 60
 INTRODUCTION = """# Bad inputs and what the package says
 
 Each input below was given to the command or function that reads it; the sentence is what the user
-gets, without a traceback and with exit code 2. `{root}` stands for the folder of the data, `{repo}`
+gets, without a traceback, with exit code 2. `{root}` stands for the folder of the data, `{repo}`
 for that of the repository. The test suite runs every row (`pytest tests/test_bad_inputs`) and
 compares the sentence. The page is written by `python -m tests.test_bad_inputs.table`.
 """
@@ -57,7 +57,7 @@ class BadInput:
     sentence: str
 
 
-class NoSentence(AssertionError):
+class NoSentenceError(AssertionError):
     """A bad input was accepted, or ended in something else than a sentence."""
 
 
@@ -77,7 +77,7 @@ def answer(run: Callable[[Path], Any], root: Path) -> str:
         root: The empty folder; also the working folder meanwhile.
 
     Raises:
-        NoSentence: If the input is accepted, another error comes, or the sentence is no sentence.
+        NoSentenceError: If the input is accepted, another error comes, or the sentence is no sentence.
     """
     stream, folder = io.StringIO(), Path.cwd()
     os.chdir(root)
@@ -90,20 +90,20 @@ def answer(run: Callable[[Path], Any], root: Path) -> str:
         text = sentence_of(error)
     except SystemExit as error:
         if error.code != 2:
-            raise NoSentence(f'exit code {error.code}: {stream.getvalue()[-500:]}') from error
+            raise NoSentenceError(f'exit code {error.code}: {stream.getvalue()[-500:]}') from error
         text = stream.getvalue().strip().splitlines()[-1].partition('error: ')[2]
     else:
-        raise NoSentence(f'accepted: {found!r}')
+        raise NoSentenceError(f'accepted: {found!r}')
     finally:
         signal.alarm(0)
         os.chdir(folder)
     if not 10 < len(text) < 600 or '\n' in text or 'Traceback' in text:
-        raise NoSentence(f'no sentence: {text!r}')
+        raise NoSentenceError(f'no sentence: {text!r}')
     return text.replace(str(root), '{root}').replace(str(REPOSITORY), '{repo}')
 
 
 def _too_long(*_: Any) -> None:
-    raise NoSentence(f'still running after {SECONDS} s')
+    raise NoSentenceError(f'still running after {SECONDS} s')
 
 
 def run_tool(name: str, *args: object) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from mmlabelpenet.utils import UserError
 
-from .table import KINDS, PAGE, BadInput, NoSentence, answer, page, rows_of
+from .table import KINDS, PAGE, BadInput, NoSentenceError, answer, page, rows_of
 
 ROWS = {f'{kind}: {row.name}': row for kind in KINDS for row in rows_of(kind)}
 
@@ -34,9 +34,9 @@ def test_only_a_sentence_counts(tmp_path):
     assert answer(raises(UserError(f'{tmp_path}/a is bad: fix it.')), tmp_path) == (
         '{root}/a is bad: fix it.'
     )
-    with pytest.raises(NoSentence, match='accepted'):
+    with pytest.raises(NoSentenceError, match='accepted'):
         answer(lambda root: 7, tmp_path)
-    with pytest.raises(NoSentence, match='exit code 1'):
+    with pytest.raises(NoSentenceError, match='exit code 1'):
         answer(raises(SystemExit(1)), tmp_path)
     with pytest.raises(ZeroDivisionError):
         answer(raises(ZeroDivisionError()), tmp_path)
