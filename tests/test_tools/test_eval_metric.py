@@ -173,7 +173,7 @@ def test_files_that_do_not_match_are_refused(tool, capsys, config, dump, action,
 
 
 def test_a_dump_of_mmdet_itself_is_measured(tool, capsys, config, dump, tmp_path):
-    # mmdet's DumpDetResults stores neither data set nor classes, but some ground truth, and tensors
+    # DumpDetResults stores neither data set nor classes, but some ground truth, and tensors
     # by a function that executes what they hold
     def write_tensors(samples, path):
         path.write_bytes(pickle.dumps(samples))
