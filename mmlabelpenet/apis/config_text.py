@@ -59,18 +59,21 @@ def _parse(text: str, path: str) -> dict[str, Any]:
 
 def _value(node: ast.expr, path: str) -> Any:
     """Evaluate literals, and calls of ``dict`` with them."""
-    match node:
-        case ast.Call(func=ast.Name(id='dict'), args=[*args], keywords=named):
-            given = [_value(one, path) for one in args]
-            return dict(*given) | {str(one.arg): _value(one.value, path) for one in named}
-        case ast.Dict(keys=[*keys], values=values) if None not in keys:
-            return {ast.literal_eval(key): _value(one, path) for key, one in zip(keys, values)}
-        case ast.List(elts=parts):
-            return [_value(one, path) for one in parts]
-        case ast.Tuple(elts=parts):
-            return tuple(_value(one, path) for one in parts)
     try:
-        return ast.literal_eval(node)
+        match node:
+            case ast.Call(func=ast.Name(id='dict'), args=[*args], keywords=named):
+                given = [_value(one, path) for one in args]
+                return dict(*given) | {str(one.arg): _value(one.value, path) for one in named}
+            case ast.Dict(keys=keys, values=values):
+                # a key that is none stands for ** and is no literal
+                names = [ast.literal_eval(key or node) for key in keys]
+                return dict(zip(names, (_value(one, path) for one in values)))
+            case ast.List(elts=parts):
+                return [_value(one, path) for one in parts]
+            case ast.Tuple(elts=parts):
+                return tuple(_value(one, path) for one in parts)
+            case _:
+                return ast.literal_eval(node)
     except ValueError as error:
         raise _no_data(node, path) from error
 

@@ -44,7 +44,7 @@ class _Array(np.ndarray):
         """Make an empty array, which gets its content by its state."""
         return super().__new__(cls, (0,), np.int8)
 
-    def __setstate__(self, state: tuple) -> None:  # type: ignore[override]
+    def __setstate__(self, state: tuple) -> None:
         """Take shape and values."""
         shape, dtype, fortran, values = state[-4:]
         listed = dtype.dtype.kind == 'O'
@@ -115,37 +115,39 @@ class _ArrayPickler(pickle.Pickler):
         return 'from_numpy' if value is torch.from_numpy else NotImplemented
 
 
-def plain(value: Any, seen: set[int] | None = None) -> Any:
+def plain(value: Any, seen: dict[int, Any] | None = None) -> Any:
     """Replace the stand-ins of arrays and data types by the real ones.
 
     Args:
         value: What was unpickled by the names in ``PLAIN``; containers are changed in place.
-        seen: Identities of the containers that are done.
+        seen: The containers that are done, by their identity.
 
     Returns:
         The value, of plain arrays.
     """
-    seen = set() if seen is None else seen
+    seen = {} if seen is None else seen
+    first = id(value) not in seen
     if isinstance(value, _Dtype):
         return value.dtype
     if isinstance(value, tuple):
         done = [plain(one, seen) for one in value]
         changed = any(one is not old for one, old in zip(done, value))
         return type(value)(done) if changed else value
-    if isinstance(value, type) or id(value) in seen:
-        return value
-    seen.add(id(value))
+    if first and not isinstance(value, type):
+        seen[id(value)] = value
+        _make_content_plain(value, seen)
+    return value.view(np.ndarray) if isinstance(value, _Array) else value
+
+
+def _make_content_plain(value: Any, seen: dict[int, Any]) -> None:
     if isinstance(value, dict):
         value.update({key: plain(one, seen) for key, one in value.items()})
     elif isinstance(value, list):
         value[:] = [plain(one, seen) for one in value]
-    elif isinstance(value, _Array):
-        if value.dtype == object:
-            value.flat[:] = [plain(one, seen) for one in value.flat]
-        return value.view(np.ndarray)
-    if isinstance(state := getattr(value, '__dict__', None), dict):
+    elif isinstance(value, _Array) and value.dtype == object:
+        value.flat[:] = [plain(one, seen) for one in value.flat]
+    elif isinstance(state := getattr(value, '__dict__', None), dict):
         plain(state, seen)
-    return value
 
 
 def load_arrays(

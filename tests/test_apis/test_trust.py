@@ -217,9 +217,10 @@ def assert_same(one, other):
         for part, same in zip(one, other):
             assert_same(part, same)
     elif isinstance(one, np.ndarray | np.generic | torch.Tensor):
-        # numpy turns the order of bytes into that of the machine
-        if not isinstance(one, torch.Tensor):
-            assert one.dtype == other.dtype.newbyteorder('=')
+        if isinstance(one, torch.Tensor):
+            assert one.dtype == other.dtype
+        else:  # some protocols keep the order of bytes, some do not
+            assert one.dtype.newbyteorder('=') == other.dtype.newbyteorder('=')
         assert one.shape == other.shape
         values, same = one.tolist(), other.tolist()
         if isinstance(values, list):
