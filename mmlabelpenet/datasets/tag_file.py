@@ -23,6 +23,7 @@ from .tag_table import (
 )
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
+JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
 JSON_REMEDY = 'write {"photo.jpg": ["dog", "person"]}'
 # Numbers, dates, values of missing cells, and words between brackets or quotation marks.
 NO_TAG = re.compile(
@@ -90,7 +91,10 @@ def read_tag_file(path: str | Path) -> TagFile:
     """
     path = Path(path)
     with explain_read_errors(path, 'a tag file', 'fix the path, or save it as UTF-8'):
-        text = read_file(path).decode('utf-8-sig').replace('\r\n', '\n').replace('\r', '\n')
+        content = read_file(path)
+        # As programs of office packages write it.
+        encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+        text = content.decode(encoding).replace('\r\n', '\n').replace('\r', '\n')
     is_json = path.suffix.lower() in ('.json', '.jsonl')
     kind, remedy = ('a JSON', JSON_REMEDY) if is_json else ('a CSV', CSV_REMEDY)
     with explain_read_errors(path, f'{kind} tag file', remedy):
@@ -144,7 +148,10 @@ def _normalise(name: str) -> str:
 def _parse_json(path: Path, text: str) -> tuple[list[str], list[Entry]]:
     load = partial(json.loads, object_pairs_hook=partial(_unique_keys, path))
     if path.suffix.lower() == '.jsonl':
-        content: Any = [load(line) for line in text.splitlines() if line.strip()]
+        content: Any = []
+        for number, line in enumerate(text.split('\n'), start=1):
+            with explain_read_errors(f'Line {number} of {path}', 'JSON', JSON_LINE_REMEDY):
+                content += [load(line)] if line.strip() else []
     else:
         content = load(text)
     if isinstance(content, dict) and {'images', 'annotations'} <= set(content):
@@ -248,9 +255,10 @@ def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
                 )
             if NO_TAG.fullmatch(name) or is_image_name(name):
                 raise UserError(
-                    f'{path} has {name!r} as a tag in {entry.place}, which is no name of a class: '
-                    'write names, name the columns in the first line (`photo,tags`), or list all '
-                    f'classes in a first line `{CLASS_LINE},...` (JSON: "classes") if it is one.'
+                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: write '
+                    'names of classes (columns of 0 and 1, confidences or boxes need a first line '
+                    f'of column names), or list all classes in a first line `{CLASS_LINE},...` '
+                    '(JSON: "classes") if it is one.'
                 )
         (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
     return line

@@ -163,11 +163,12 @@ def _read_rows(path: Path, text: str) -> list[_Row]:
     if text.lstrip()[:1] in ('{', '['):
         raise UserError(f'{path} looks like JSON: give it the suffix .json or .jsonl.')
     for number, line in enumerate(text.split('\n'), start=1):
-        if line.count('"') % 2 or '\0' in line:
+        if line.count('"') % 2:
             raise UserError(
-                f'{path} has a quotation mark that is not closed, or a zero byte, in line '
-                f'{number}: close it there, or save the file as UTF-8.'
+                f'{path} has a quotation mark that is not closed in line {number}: close it there.'
             )
+        if '\0' in line:
+            raise UserError(f'{path} has a zero byte in line {number}: save the file as UTF-8.')
     chosen = re.match('sep=([,;\t])\n', text)
     first = re.sub('"[^"]*"', '', text.partition('\n')[0])
     # The first separator separates columns; others separate tags within a column.
