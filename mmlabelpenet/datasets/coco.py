@@ -97,7 +97,7 @@ class COCOInstanceDataset(TaggedDataset):
                 'img_id': image['id'],
                 'photo_id': osp.splitext(osp.normpath(osp.join(prefix, name)))[0],
                 'img_path': paths[name],
-                'dataset_name': osp.basename(osp.abspath(self.data_root)),
+                'dataset_name': self.dataset_name,
                 'num_classes': len(self.metainfo['classes']),
                 'height': image['height'],
                 'width': image['width'],

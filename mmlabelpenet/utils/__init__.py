@@ -3,7 +3,7 @@
 from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
 from .errors import UserError, explain_read_errors
-from .files import atomic_path, write_bytes, write_lines
+from .files import atomic_path, read_file, write_bytes, write_lines
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
@@ -12,6 +12,7 @@ from .image import (
     image_size,
     read_image,
     read_image_bytes,
+    require_aspect,
 )
 from .models import in_evaluation, unwrap_model
 from .setup_env import let_checkpoints_be_read, register_all_modules
