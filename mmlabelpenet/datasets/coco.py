@@ -1,8 +1,10 @@
 """Data sets in COCO's JSON format, with tags for training, boxes and masks for testing."""
 
+import gc
 import os
 import os.path as osp
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from logging import WARNING
 from typing import Any
@@ -14,6 +16,18 @@ from mmlabelpenet.registry import DATASETS
 from .coco_file import COCOFile, COCOImage, COCOObject
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
+
+
+@contextmanager
+def _paused_gc() -> Iterator[None]:
+    """Pause garbage collection, which takes longer than the reading of a large file."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @DATASETS.register_module()
@@ -59,7 +73,8 @@ class COCOInstanceDataset(TaggedDataset):
         **kwargs: Any,
     ) -> None:
         path = osp.join(data_root, ann_file)
-        self._file = COCOFile(path)
+        with _paused_gc():
+            self._file = COCOFile(path)
         names = [*self._file.categories.values()]
         super().__init__(
             data_root=data_root,
@@ -69,6 +84,7 @@ class COCOInstanceDataset(TaggedDataset):
             **kwargs,
         )
 
+    @_paused_gc()
     def load_data_list(self) -> list[dict]:
         """Convert the content of the JSON file.
 
