@@ -44,7 +44,8 @@ class COCOInstanceDataset(TaggedDataset):
 
     and with ``supervision='full'`` also ``instances``: dicts of ``bbox`` (xyxy, 0-based, both
     corners inclusive, as in all data sets of this package), ``bbox_label``, ``ignore_flag`` (1 =
-    crowd) and ``mask`` (polygons or run lengths), and ``with_masks``: whether the file has any.
+    crowd, or without area) and ``mask`` (polygons or run lengths); ``with_masks``: whether objects
+    have masks; ``annotated_size``: (height, width), which the photo must have.
 
     With ``supervision='tags'``, only the image, the class and the crowd flag of an annotation
     are read; with ``'none'`` no annotation, and the file needs none.
@@ -121,6 +122,7 @@ class COCOInstanceDataset(TaggedDataset):
         if self.supervision == 'full':
             info['instances'] = [_instance(label, one) for label, one in known]
             info['with_masks'] = with_masks
+            info['annotated_size'] = image.size
         return info
 
     @cached_property

@@ -24,12 +24,12 @@ class COCOObject(NamedTuple):
     Attributes:
         category: Name of its class.
         crowd: Whether it is a group of objects.
-        geometry: Its box and mask; None if they were not read.
+        geometry: Its box and mask, empty if they were not read.
     """
 
     category: str
     crowd: bool
-    geometry: Geometry | None = None
+    geometry: Geometry = Geometry()
 
 
 @dataclass(slots=True)
@@ -148,7 +148,8 @@ class COCOFile:
         if not entries:
             raise self._error('lists no photo')
         for number, one in enumerate(entries, start=1):
-            key, name = as_id(one.get('id')), one.get('file_name')
+            key: Any = as_id(one.get('id'))
+            name: Any = one.get('file_name')
             size = _size(one)
             problem = _image_problem(number, key, name, size)
             if not problem and key in found:
@@ -162,7 +163,7 @@ class COCOFile:
                 report(f'{self.path} {problem}.')
             else:
                 img_id = key if isinstance(one['id'], float) else one['id']
-                found[key] = COCOImage(img_id, name, size)  # type: ignore[index, arg-type]
+                found[key] = COCOImage(img_id, name, size)  # type: ignore[arg-type]
         return found
 
     def annotate(
@@ -191,9 +192,9 @@ class COCOFile:
             if text
         }
         usable = [i for i, key in enumerate(keys) if key in images and i not in problems]
-        shapes: Sequence[Geometry | None] = [None] * len(usable)
+        shapes = [Geometry()] * len(usable)
         if geometry:
-            sizes = [images[keys[i]].size for i in usable]  # type: ignore[index]
+            sizes = [images[keys[i]].size for i in usable]
             shapes, bad, whole = read_geometry([entries[i] for i in usable], sizes)
             if whole:
                 raise self._error(*whole)
@@ -202,9 +203,9 @@ class COCOFile:
             report(f'{self.path}: {_named(entries[index], index)} {problems[index]}.')
         for index, shape in zip(usable, shapes):
             if index not in problems:
-                name = self.categories[categories[index]]  # type: ignore[index]
+                name = self.categories[categories[index]]
                 one = COCOObject(name, bool(crowds[index]), shape)
-                images[keys[index]].objects.append(one)  # type: ignore[index]
+                images[keys[index]].objects.append(one)
 
     def _report_unlisted(
         self, keys: Sequence[Id | None], images: Mapping, report: Callable[[str], None]
@@ -247,8 +248,7 @@ def _ids(entries: Sequence[dict], key: str) -> list[Any]:
 
 def _crowds(entries: Sequence[dict]) -> list[bool | None]:
     values = [one.get('iscrowd', 0) for one in entries]
-    plain = set(map(type, values)) <= {int, float, bool, str, type(None)}
-    return [CROWD.get(one) if plain or not isinstance(one, list | dict) else None for one in values]
+    return [None if isinstance(one, list | dict) else CROWD.get(one) for one in values]
 
 
 def _size(image: dict) -> tuple[int, int] | None:
@@ -259,9 +259,7 @@ def _size(image: dict) -> tuple[int, int] | None:
     return None
 
 
-def _image_problem(
-    number: int, key: Id | None, name: Any, size: tuple[int, int] | None
-) -> str:
+def _image_problem(number: int, key: Id | None, name: Any, size: tuple[int, int] | None) -> str:
     if key is None:
         return f'has no valid id of photo number {number} ({name}): give it a number'
     if not isinstance(name, str) or not name.strip():
@@ -271,9 +269,7 @@ def _image_problem(
     return ''
 
 
-def _name_problem(
-    name: str, key: Id | None, ids: dict[str, Any], found: Mapping[Id, COCOImage]
-) -> str:
+def _name_problem(name: str, key: Any, ids: dict[str, Any], found: Mapping[Id, COCOImage]) -> str:
     """Find an image that would share its results and proposals with an earlier one."""
     stem = osp.splitext(osp.normpath(name))[0]
     other = ids.setdefault(stem, key)

@@ -30,17 +30,14 @@ class Geometry(NamedTuple):
         flat: Whether it has no area at all, as two objects of COCO 2017 do.
     """
 
-    bbox: Sequence[float]
+    bbox: Sequence[float] = ()
     mask: list | dict | None = None
     flat: bool = False
 
 
-Geometries = list[Geometry | None]
-
-
 def read_geometry(
     annotations: Sequence[dict], sizes: Sequence[tuple[int, int]]
-) -> tuple[Geometries, dict[int, str], tuple[str, str] | None]:
+) -> tuple[list[Geometry], dict[int, str], tuple[str, str] | None]:
     """Read the boxes and masks of annotations.
 
     An annotation without a box, or with one without area, has the box of its mask.
@@ -50,7 +47,7 @@ def read_geometry(
         sizes: (height, width) of the photo of each.
 
     Returns:
-        The objects, None where something is wrong; what is wrong, with the remedy, by the
+        The objects, empty where something is wrong; what is wrong, with the remedy, by the
         places of these; and what is wrong with all boxes together, and the remedy, or None.
     """
     masks = [_given(one.get('segmentation')) for one in annotations]
@@ -58,7 +55,7 @@ def read_geometry(
     boxes = _boxes(annotations)
     whole = _systematic_problem(boxes, extents, sizes)
     rows: list = boxes.tolist()
-    found: Geometries = []
+    found: list[Geometry] = []
     for index, (one, row, mask, extent) in enumerate(zip(annotations, rows, masks, extents)):
         try:
             if index in problems:
@@ -66,7 +63,7 @@ def read_geometry(
             found.append(_geometry(one.get('bbox'), row, mask, extent, sizes[index]))
         except MaskError as error:
             problems[index] = error
-            found.append(None)
+            found.append(Geometry())
     return found, {index: str(error) for index, error in problems.items()}, whole
 
 
@@ -78,18 +75,14 @@ def _given(segmentation: Any) -> Any:
 def _boxes(annotations: Sequence[dict]) -> np.ndarray:
     """Boxes [N, 4] x, y, width, height; nan where there are none."""
     rows = [one.get('bbox') for one in annotations]
-    rows = [
-        row
-        if isinstance(row, list) and len(row) == 4 and set(map(type, row)) <= {int, float}
-        else NO_BOX
-        for row in rows
-    ]
-    try:
-        return np.array(rows, dtype=np.float64).reshape(-1, 4)
-    except OverflowError:
-        return np.array(
-            [[float(min(max(v, -1e300), 1e300)) for v in row] for row in rows]
-        ).reshape(-1, 4)
+    rows = [row if _is_box(row) else NO_BOX for row in rows]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def _is_box(row: Any) -> bool:
+    numbers = isinstance(row, list) and len(row) == 4 and set(map(type, row)) <= {int, float}
+    # Python's whole numbers may be too large to convert.
+    return numbers and max(map(abs, row)) < 1e18
 
 
 def _mask_extents(
