@@ -31,6 +31,7 @@ class TaggedDataset(BaseDetDataset):
 
     Attributes:
         problems: Sentences about problems of the data.
+        image_root: Folder of the images, once they have been found.
 
     Raises:
         UserError: If ``supervision`` is unknown, the skip list is missing, or the name of the data
@@ -55,12 +56,22 @@ class TaggedDataset(BaseDetDataset):
         self.dataset_name = name_of_dataset(dict(kwargs, dataset_name=dataset_name))
         self.strict = strict
         self.problems: list[str] = []
+        self.image_root: str | None = None
         self._skipped = read_skip_list(skip) if skip else frozenset()
         super().__init__(**kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Get the tags of an image; class-aware samplers call this."""
         return self.get_data_info(idx)['tags']
+
+    def get_data_info(self, idx: int) -> dict:
+        """Get the entry of an image, with its ``file_name``: its path below the folder of images.
+
+        Results are filed and joined with ground truth by this name.
+        """
+        info = super().get_data_info(idx)
+        name = osp.relpath(info['img_path'], self.image_root or osp.dirname(info['img_path']))
+        return {**info, 'file_name': name}
 
     def report_problem(self, sentence: str) -> None:
         """Raise a problem of the data, or record it if the data set is not strict."""
@@ -90,6 +101,7 @@ class TaggedDataset(BaseDetDataset):
         names, list_files = list(names), cache(_list_files)
         if not names:
             self.report_problem(f'{source} lists no photo, or all are skipped: add some.')
+        self.image_root = root
         found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.

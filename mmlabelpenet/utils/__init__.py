@@ -3,7 +3,15 @@
 from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
 from .errors import UserError, explain_read_errors
-from .files import atomic_path, read_file, write_bytes, write_lines
+from .files import (
+    WriteError,
+    atomic_path,
+    explain_write_errors,
+    read_file,
+    require_writable,
+    write_bytes,
+    write_lines,
+)
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
@@ -14,6 +22,7 @@ from .image import (
     read_image_bytes,
     require_aspect,
 )
+from .image_names import UniqueNames, image_name
 from .models import in_evaluation, unwrap_model
 from .setup_env import let_checkpoints_be_read, register_all_modules
 from .tables import markdown_table
