@@ -4,7 +4,15 @@ from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
 from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
-from .files import atomic_path, write_bytes, write_lines
+from .files import (
+    WriteError,
+    atomic_path,
+    explain_write_errors,
+    read_file,
+    require_writable,
+    write_bytes,
+    write_lines,
+)
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
@@ -13,7 +21,9 @@ from .image import (
     image_size,
     read_image,
     read_image_bytes,
+    require_aspect,
 )
+from .image_names import UniqueNames, image_name
 from .models import in_evaluation, unwrap_model
 from .safe_pickle import dump_arrays, load_arrays, plain
 from .setup_env import register_all_modules

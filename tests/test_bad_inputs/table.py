@@ -77,7 +77,7 @@ def answer(run: Callable[[Path], Any], root: Path) -> str:
         root: The empty folder; also the working folder meanwhile.
 
     Raises:
-        NoSentenceError: If the input is accepted, another error comes, or the sentence is no sentence.
+        NoSentenceError: If the input is accepted or the answer is no sentence.
     """
     stream, folder = io.StringIO(), Path.cwd()
     os.chdir(root)

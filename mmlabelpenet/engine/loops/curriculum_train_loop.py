@@ -158,7 +158,10 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
     def _open_caches(self) -> None:
         remove_caches(self.model)
         step = self.model.step
-        fixed = not step.backbone, self.model.cascade.labels_cacheable(step)
+        # Batches that the preprocessor changes at random are other ones in every epoch.
+        changed = getattr(self.model.data_preprocessor, 'batch_augments', None)
+        frozen = not step.backbone and not changed
+        fixed = frozen, frozen and self.model.cascade.labels_cacheable(step)
         for cache in compress(self.caches, fixed):
             cache.around(self.model)
 
