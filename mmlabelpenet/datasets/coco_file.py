@@ -76,6 +76,7 @@ class COCOFile:
 
     Attributes:
         categories: Names of the classes by their ids, in the order of the ids.
+        listed: Their names in the order of the file's list.
 
     Raises:
         UserError: If it is no such file, or its classes are not clear.
@@ -89,7 +90,10 @@ class COCOFile:
         if not isinstance(self._content, dict):
             kind = type(self._content).__name__
             raise self._error(f'holds a {kind} instead of images, annotations and categories')
-        self.categories = self._read_categories()
+        found = self._read_categories()
+        self.listed = [*found.values()]
+        order = sorted(found, key=lambda key: (isinstance(key, str), key))
+        self.categories = {key: found[key] for key in order}
 
     def _error(self, problem: str, remedy: str = REMEDY) -> UserError:
         return UserError(f'{self.path} {problem}: {remedy}.')
@@ -123,8 +127,7 @@ class COCOFile:
             found[key] = name
         if not found:
             raise self._error('has no category')
-        order = sorted(found, key=lambda key: (isinstance(key, str), key))
-        return {key: found[key] for key in order}
+        return found
 
     def images(
         self, report: Callable[[str], None], skipped: Callable[[str], bool]
