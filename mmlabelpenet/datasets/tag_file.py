@@ -255,10 +255,10 @@ def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
                 )
             if NO_TAG.fullmatch(name) or is_image_name(name):
                 raise UserError(
-                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: write '
-                    'names of classes (columns of 0 and 1, confidences or boxes need a first line '
-                    f'of column names), or list all classes in a first line `{CLASS_LINE},...` '
-                    '(JSON: "classes") if it is one.'
+                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: '
+                    'write names of classes (columns of 0 and 1, confidences or boxes need a '
+                    'first line of column names), or list all classes in a first line '
+                    f'`{CLASS_LINE},...` (JSON: "classes") if it is one.'
                 )
         (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
     return line
