@@ -13,14 +13,8 @@ from typing import Any
 
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
-from .tag_table import (
-    CLASS_LINE,
-    UNSURE,
-    Entry,
-    column_kind,
-    is_image_name,
-    parse_table,
-)
+from .tag_columns import UNSURE, column_kind
+from .tag_table import CLASS_LINE, Entry, is_image_name, parse_table
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
 JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
