@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmlabelpenet.utils import (
+    UserError,
     atomic_path,
     explain_read_errors,
     read_file,
@@ -57,37 +58,46 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If it cannot be read, was compressed with loss, or has other colours.
     """
-    with (
-        explain_read_errors(path, 'a mask', 'save it as a PNG with a palette, or restore it'),
-        Image.open(io.BytesIO(read_file(path))) as image,
-    ):
-        lossy = image.format == 'JPEG' or (image.format == 'WEBP' and image.mode != 'P')
-        if lossy:
-            raise ValueError(f'{image.format} changes values')
-        if image.mode in ('1', 'L', 'P'):
-            return np.asarray(image, dtype=np.uint8)
-        if image.mode[0] == 'I':
-            return np.asarray(image).astype(np.int32)
-        if image.mode in ('LA', 'RGB', 'RGBA'):
-            return _values_of_colours(np.asarray(image.convert('RGBA')))
-        raise ValueError(f'pixels of the kind {image.mode}')
+    with explain_read_errors(path, 'a mask', 'restore it'):
+        data = read_file(path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except Exception:
+        raise UserError(
+            f'{path} cannot be read as a mask (unknown format or damaged data): restore it.'
+        ) from None
+    lossy = image.format in ('JPEG', 'MPO') or (image.format == 'WEBP' and image.mode != 'P')
+    if not lossy and image.mode in ('1', 'L', 'P'):
+        return np.asarray(image, dtype=np.uint8)
+    if not lossy and image.mode[0] == 'I':
+        return np.asarray(image).astype(np.int32)
+    if not lossy and image.mode in ('LA', 'RGB', 'RGBA'):
+        values = _values_of_colours(np.asarray(image.convert('RGBA')))
+        if values is not None:
+            return values
+    raise UserError(
+        f'{path} has pixels of the kind {image.mode} in the format {image.format}, which are no '
+        "exact values: save a PNG of class or object numbers, or in VOC's colours."
+    )
 
 
-def _values_of_colours(rgba: np.ndarray) -> np.ndarray:
-    """Find the indices of opaque colours [H, W, 4] in VOC's colour map, or their grey values."""
-    if (rgba[..., 3] != 255).any():
-        raise ValueError('transparent pixels')
+def _values_of_colours(rgba: np.ndarray) -> np.ndarray | None:
+    """Find the indices of colours [H, W, 4] in VOC's colour map, or their grey values.
+
+    Returns:
+        [H, W] uint8; None for other colours and transparent pixels.
+    """
     rgb = rgba[..., :3].astype(np.int64)
     index = np.full(1 << 24, -1, dtype=np.int16)
     palette = voc_palette().astype(np.int64)
     index[palette @ [1 << 16, 1 << 8, 1]] = np.arange(256)
     values = index[rgb @ [1 << 16, 1 << 8, 1]]
     if (values < 0).any():
-        if (rgb != rgb[..., :1]).any():
-            red, green, blue = rgb[values < 0][0]
-            raise ValueError(f"the colour ({red}, {green}, {blue}) is not of VOC's colour map")
-        values = rgb[..., 0]
-    return values.astype(np.uint8)
+        is_grey = (rgb == rgb[..., :1]).all()
+        values = rgb[..., 0] if is_grey else values
+    exact = (values >= 0).all() and (rgba[..., 3] == 255).all()
+    return values.astype(np.uint8) if exact else None
 
 
 def write_masks(
