@@ -20,8 +20,8 @@ from .image import (
     read_image,
     read_image_bytes,
 )
+from .image_names import UniqueNames, image_name
 from .masks import Masks, to_rles
 from .models import in_evaluation, unwrap_model
-from .names import UniqueNames, image_name
 from .setup_env import let_checkpoints_be_read, register_all_modules
 from .tables import markdown_table
