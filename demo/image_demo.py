@@ -7,7 +7,7 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import PALETTES, LabelPEnetInferencer, run_command
+from mmlabelpenet.apis import PALETTES, LabelPEnetInferencer, add_trust_option, run_command
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,6 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')
     parser.add_argument('--print-result', action='store_true', help='print the results')
+    add_trust_option(parser)
     return parser.parse_args(argv)
 
 
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         proposal_root=args.proposals,
         quality=args.quality,
         palette=args.palette,
+        trust_checkpoint=args.trust_checkpoint,
     )
     result = inferencer(
         args.inputs,

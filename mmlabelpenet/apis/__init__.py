@@ -4,6 +4,7 @@ from .checkpoint import load_weights, read_checkpoint, require_same_model
 from .command import (
     add_config_options,
     add_evaluation_arguments,
+    add_trust_option,
     config_parser,
     load_config,
     run_command,

@@ -10,7 +10,7 @@ from mmengine.config import Config, DictAction
 
 from mmlabelpenet.engine.distributed import shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import TRUST_HELP, UserError
 
 from .settings import read_config
 
@@ -58,6 +58,11 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoint``, which :func:`~mmlabelpenet.utils.trust_files` takes."""
+    parser.add_argument('--trust-checkpoint', action='store_true', help=TRUST_HELP)
+
+
 def config_parser(description: str, checkpoint: bool = False) -> argparse.ArgumentParser:
     """Make a parser of the arguments that commands with a config have in common.
 
@@ -65,12 +70,13 @@ def config_parser(description: str, checkpoint: bool = False) -> argparse.Argume
 
     Args:
         description: Of the command.
-        checkpoint: Whether the command also takes a checkpoint.
+        checkpoint: Whether the command also takes a checkpoint, and ``--trust-checkpoint``.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     if checkpoint:
         parser.add_argument('checkpoint', help='checkpoint file')
+        add_trust_option(parser)
     parser.add_argument(
         '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
     )

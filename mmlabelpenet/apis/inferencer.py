@@ -27,6 +27,7 @@ from mmlabelpenet.utils import (
     register_all_modules,
     require_writable,
     to_rles,
+    trust_files,
     write_bytes,
 )
 from mmlabelpenet.visualization import (
@@ -38,6 +39,7 @@ from mmlabelpenet.visualization import (
 )
 
 from .checkpoint import load_weights, read_checkpoint
+from .config_text import config_of_checkpoint
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
@@ -65,6 +67,8 @@ class LabelPEnetInferencer(DetInferencer):
         palette: Colours of the classes as in mmdet: ``'none'`` (those of the data set),
             ``'coco'``, ``'voc'``, ``'citys'`` or ``'random'``.
         show_progress: Whether to show a progress bar.
+        trust_checkpoint: Whether to load a checkpoint that holds more than weights and plain data,
+            or a config with code. It can then run any code on this machine.
 
     Raises:
         UserError: If the config or the checkpoint is missing, they do not fit, or the model has
@@ -85,6 +89,7 @@ class LabelPEnetInferencer(DetInferencer):
         quality: str = 'fast',
         palette: str = 'none',
         show_progress: bool = True,
+        trust_checkpoint: bool = False,
     ) -> None:
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
@@ -93,8 +98,9 @@ class LabelPEnetInferencer(DetInferencer):
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
         register_all_modules()
         self._weights = str(weights)
-        checkpoint = read_checkpoint(self._weights)
-        cfg = _config_of(model, checkpoint, self._weights)
+        with trust_files(trust_checkpoint):
+            self._checkpoint = read_checkpoint(self._weights)
+            cfg = _config_of(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
         for index, transform in enumerate(pipeline):
@@ -105,7 +111,7 @@ class LabelPEnetInferencer(DetInferencer):
                     quality=quality,
                     max_num=transform.get('max_num'),
                 )
-        self._metainfo = _metainfo_of(cfg, checkpoint)
+        self._metainfo = _metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette
         let_matplotlib_write(self._metainfo['classes'])
@@ -115,11 +121,12 @@ class LabelPEnetInferencer(DetInferencer):
         # pictures are saved by this class, not by the visualizer's backends
         cfg.visualizer = dict(type='DetLocalVisualizer', name='inferencer')
         super().__init__(cfg, None, device, scope='mmlabelpenet', show_progress=show_progress)
+        del self._checkpoint
         self.load_image = TRANSFORMS.build(pipeline[0])
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: None, cfg: Config) -> None:
         """Load weights, classes and palette; called by mmengine."""
-        load_weights(model, self._weights)
+        load_weights(model, self._weights, self._checkpoint)
         model.dataset_meta = self._metainfo
 
     def _init_pipeline(self, cfg: Config) -> Compose:
@@ -309,13 +316,11 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     """Get a copy of the config, in whatever form it is given."""
     if isinstance(model, Config):
         return copy.deepcopy(model)
-    text = checkpoint.get('meta', {}).get('cfg')
-    if model is not None:
-        require_config(model)
-    elif text is None:
-        raise UserError(f'{weights} holds no config: name the one that it was trained with.')
-    with explain_read_errors(model or weights, 'a config', 'fix it'):
-        return Config.fromstring(text, '.py') if model is None else Config.fromfile(str(model))
+    if model is None:
+        return config_of_checkpoint(checkpoint, weights)
+    require_config(model)
+    with explain_read_errors(model, 'a config', 'fix it'):
+        return Config.fromfile(str(model))
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:

@@ -1,6 +1,5 @@
 """Testing a checkpoint, and measuring predictions from a file."""
 
-import pickle
 from collections.abc import Sequence
 from logging import WARNING
 from pathlib import Path
@@ -25,7 +24,13 @@ from mmlabelpenet.evaluation import (
     write_report,
 )
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.utils import (
+    UserError,
+    atomic_path,
+    dump_arrays,
+    load_arrays,
+    register_all_modules,
+)
 
 from .checkpoint import load_weights, read_checkpoint
 from .pipeline import choose_stage
@@ -188,9 +193,9 @@ def _add_dumps(evaluators: Sequence[Evaluator], out: str) -> list[Path]:
 
 def _join_dumps(parts: Sequence[Path], out: str) -> None:
     """Make one file of the predictions of all sets of images."""
-    samples = [sample for part in parts for sample in pickle.loads(part.read_bytes())]
+    samples = [sample for part in parts for sample in load_arrays(part)]
     with atomic_path(out) as temporary:
-        temporary.write_bytes(pickle.dumps(samples))
+        dump_arrays(samples, temporary)
     for part in parts:
         part.unlink()
 

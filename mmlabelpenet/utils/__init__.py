@@ -2,6 +2,7 @@
 
 from .atomic_backend import AtomicBackend
 from .boxes import box_areas, box_intersections, box_iou
+from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
 from .files import (
     WriteError,
@@ -23,5 +24,7 @@ from .image import (
 from .image_names import UniqueNames, image_name
 from .masks import Masks, to_rles
 from .models import in_evaluation, unwrap_model
-from .setup_env import let_checkpoints_be_read, register_all_modules
+from .safe_pickle import dump_arrays, load_arrays, plain
+from .setup_env import register_all_modules
 from .tables import markdown_table
+from .trust import TRUST_HELP, files_are_trusted, refusal, trust_files
