@@ -39,6 +39,7 @@ from mmlabelpenet.visualization import (
 )
 
 from .checkpoint import load_weights, read_checkpoint
+from .classes import checkpoint_classes
 from .config_text import config_of_checkpoint
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
@@ -325,11 +326,13 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
     """Get classes and palette: those of the checkpoint's training data, else of the config's."""
-    found = checkpoint.get('meta', {}).get('dataset_meta')
-    if found is None:
+    classes = checkpoint_classes(checkpoint, 'The checkpoint')
+    if classes is None:
         dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
         found = DATASETS.build({**dataset, 'lazy_init': True}).metainfo
-    return {name: found[name] for name in ('classes', 'palette') if name in found}
+        return {name: found[name] for name in ('classes', 'palette') if name in found}
+    palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
+    return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}
 
 
 def _described(images: Sequence[str | np.ndarray]) -> list[dict]:

@@ -117,12 +117,15 @@ def classes_of(cfg: dict) -> tuple[str, ...]:
     Args:
         cfg: Config of a data set, or of a wrapper.
 
+    Returns:
+        Their names in the order of its first part.
+
     Raises:
         UserError: If parts of it differ in their classes, or their file is unreadable.
     """
     datasets = _build_datasets(cfg, lazy_init=True)
-    classes, *others = {tuple(dataset.metainfo['classes']) for dataset in datasets}
-    if others:
+    classes, *others = [tuple(dataset.metainfo['classes']) for dataset in datasets]
+    if any(set(other) != set(classes) for other in others):
         raise UserError(
             'The parts of the training data differ in their classes: name the same classes for '
             'all of them, by metainfo or class_file.'

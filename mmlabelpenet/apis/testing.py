@@ -33,6 +33,7 @@ from mmlabelpenet.utils import (
 )
 
 from .checkpoint import load_weights, read_checkpoint
+from .classes import unify_tested_classes
 from .pipeline import choose_stage
 from .training import build_runner
 
@@ -45,10 +46,12 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
         checkpoint: File of the weights.
 
     Raises:
-        UserError: If the checkpoint does not exist or does not fit.
+        UserError: If the checkpoint does not exist or does not fit, or the tested data has other
+            classes.
     """
     # read before the runner is built, so that a wrong path is reported at once
     content = read_checkpoint(checkpoint)
+    unify_tested_classes(cfg, content, checkpoint)
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_weights(runner.model, checkpoint, content)

@@ -12,6 +12,7 @@ from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.utils import UserError, register_all_modules
 
 from .checkpoint import read_checkpoint, require_same_model
+from .classes import unify_trained_classes
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -79,8 +80,8 @@ def train_detector(
         The runner after training.
 
     Raises:
-        UserError: If the checkpoint to resume from does not exist or does not fit, or a part
-            of the data is missing.
+        UserError: If the checkpoint to resume from does not exist or does not fit, a part of the
+            data is missing, or its parts differ in their classes.
     """
     if amp:
         enable_amp(cfg)
@@ -92,9 +93,10 @@ def train_detector(
         cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
         cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
-    checkpoint = read_checkpoint(cfg.load_from) if resume and cfg.resume else None
+    checkpoint = read_checkpoint(cfg.load_from) if cfg.get('load_from') else None
+    unify_trained_classes(cfg, checkpoint)
     runner = build_runner(cfg)
-    if checkpoint is not None:
+    if checkpoint is not None and resume:
         require_same_model(runner.model, checkpoint, cfg.load_from)
     runner.train()
     return runner

@@ -1,25 +1,33 @@
 """Data sets in COCO's JSON format, with tags for training, boxes and masks for testing."""
 
-import json
+import gc
 import os
 import os.path as osp
-from collections import deque
-from collections.abc import Mapping
-from operator import itemgetter
-from pathlib import Path
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from logging import WARNING
 from typing import Any
 
-from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import explain_read_errors
+from mmengine.logging import print_log
 
+from mmlabelpenet.registry import DATASETS
+
+from .coco_file import COCOFile, COCOImage, COCOObject
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
 
-_REQUIRED_KEYS = {
-    'images': ('id', 'file_name', 'height', 'width'),
-    'annotations': ('image_id', 'category_id'),
-    'categories': ('id', 'name'),
-}
+
+@contextmanager
+def _paused_gc() -> Iterator[None]:
+    """Pause garbage collection, which takes longer than the reading of a large file."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @DATASETS.register_module()
@@ -36,10 +44,11 @@ class COCOInstanceDataset(TaggedDataset):
 
     and with ``supervision='full'`` also ``instances``: dicts of ``bbox`` (xyxy, 0-based, both
     corners inclusive, as in all data sets of this package), ``bbox_label``, ``ignore_flag`` (1 =
-    crowd) and ``mask`` (polygons or run lengths), and ``with_masks``: whether the file has any.
+    crowd, or without area) and ``mask`` (polygons or run lengths); ``with_masks``: whether objects
+    have masks; ``annotated_size``: (height, width), which the photo must have.
 
     With ``supervision='tags'``, only the image, the class and the crowd flag of an annotation
-    are read.
+    are read; with ``'none'`` no annotation, and the file needs none.
 
     Args:
         data_root: Folder that all other paths are relative to, e.g. ``data/coco``.
@@ -49,7 +58,8 @@ class COCOInstanceDataset(TaggedDataset):
         **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
-        UserError: If the file or an image is missing, or the file is not in COCO's format.
+        UserError: If the file or an image is missing, or something in the file has no clear
+            meaning, see :class:`COCOFile`.
     """
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'COCO'}
@@ -64,9 +74,9 @@ class COCOInstanceDataset(TaggedDataset):
         **kwargs: Any,
     ) -> None:
         path = osp.join(data_root, ann_file)
-        self._content = _read_json(path)
-        categories = sorted(self._content['categories'], key=lambda one: one['id'])
-        names = [one['name'] for one in categories]
+        with _paused_gc():
+            self._file = COCOFile(path)
+        names = [*self._file.categories.values()]
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
@@ -75,85 +85,88 @@ class COCOInstanceDataset(TaggedDataset):
             **kwargs,
         )
 
+    @_paused_gc()
     def load_data_list(self) -> list[dict]:
         """Convert the content of the JSON file.
 
         Returns:
             One dict per image, in the order of the file.
         """
-        images = [one for one in self._content['images'] if not self.is_skipped(one['file_name'])]
-        annotations = self._annotations_by_image()
-        with_masks = any(one.get('segmentation') for one in self._content['annotations'])
-        root = self.data_prefix['img']
-        paths = self.find_images(root, [one['file_name'] for one in images], self.ann_file)
-        prefix = osp.relpath(root, self.data_root)
-        # Proposals of images outside data_root are stored in the data set's folder as well.
-        if prefix.split(os.sep)[0] == os.pardir:
-            prefix = osp.basename(osp.abspath(root))
-        data_list = []
-        for image in images:
-            name, found = image['file_name'], annotations[image['id']]
-            info = {
-                'img_id': image['id'],
-                'photo_id': osp.splitext(osp.normpath(osp.join(prefix, name)))[0],
-                'img_path': paths[name],
-                'dataset_name': osp.basename(osp.abspath(self.data_root)),
-                'num_classes': len(self.metainfo['classes']),
-                'height': image['height'],
-                'width': image['width'],
-                **_tags(found if self.supervision != 'none' else []),
-            }
-            if self.supervision == 'full':
-                info['instances'] = [_instance(label, one) for label, one in found]
-                info['with_masks'] = with_masks
-            data_list.append(info)
+        found = self._file.images(self.report_problem, self.is_skipped)
+        if self.supervision != 'none':
+            self._file.annotate(found, self.report_problem, self.supervision == 'full')
         # Every worker would get a copy of this, which is as large as the file.
-        self._content = {}
-        return data_list
-
-    def _annotations_by_image(self) -> dict[int, list[tuple[int, dict]]]:
-        """Get the labels and annotations of each image; those of other classes are left out."""
+        self._file.forget()
+        images = [one for one in found.values() if not self.is_skipped(one.name)]
+        root = self.data_prefix['img']
+        paths = self.find_images(root, [one.name for one in images], self.ann_file)
         labels = {name: label for label, name in enumerate(self.metainfo['classes'])}
-        label_of = {one['id']: labels.get(one['name']) for one in self._content['categories']}
-        found: dict[int, list] = {one['id']: [] for one in self._content['images']}
-        annotations = self._content['annotations']
-        unlisted = {one['image_id']: one for one in annotations if one['image_id'] not in found}
-        if unlisted:
-            self.report_problem(
-                f'{self.ann_file} annotates the photo {next(iter(unlisted))} ({len(unlisted)} in '
-                'all), which its list of images lacks: fix the file.'
+        with_masks = self.supervision == 'full' and self._has_masks(images, labels)
+        return [self._info(one, paths[one.name], labels, with_masks) for one in images]
+
+    def _info(
+        self, image: COCOImage, path: str, labels: Mapping[str, int], with_masks: bool
+    ) -> dict:
+        """Describe an image; objects of other classes are left out."""
+        known = [(labels[one.category], one) for one in image.objects if one.category in labels]
+        info = {
+            'img_id': image.img_id,
+            'photo_id': osp.splitext(osp.normpath(osp.join(self._prefix, image.name)))[0],
+            'img_path': path,
+            'dataset_name': osp.basename(osp.abspath(self.data_root)),
+            'num_classes': len(labels),
+            'height': image.size[0],
+            'width': image.size[1],
+            **_tags(known),
+        }
+        if self.supervision == 'full':
+            info['instances'] = [_instance(label, one) for label, one in known]
+            info['with_masks'] = with_masks
+            info['annotated_size'] = image.size
+        return info
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The folder of the images below ``data_root``."""
+        prefix = osp.relpath(self.data_prefix['img'], self.data_root)
+        # Proposals of images outside data_root are stored in the data set's folder as well.
+        outside = prefix.split(os.sep)[0] == os.pardir
+        return osp.basename(osp.abspath(self.data_prefix['img'])) if outside else prefix
+
+    def _has_masks(self, images: Sequence[COCOImage], classes: Container[str]) -> bool:
+        """Whether all objects have masks; if only some do, masks cannot be measured."""
+        objects = [(image.name, one) for image in images for one in image.objects]
+        objects = [(name, one) for name, one in objects if one.category in classes]
+        masked = [(name, one) for name, one in objects if one.geometry.mask is not None]
+        bare = [name for name, one in objects if one.geometry.mask is None and not one.crowd]
+        if bare and masked:
+            sentence = (
+                f'{self.ann_file} has no mask of {len(bare)} of {len(objects)} objects (such as '
+                f'one in {bare[0]}): masks are not measured until these are added.'
             )
-        for one in annotations:
-            label = label_of.get(one['category_id'])
-            if label is not None and one['image_id'] in found:
-                found[one['image_id']].append((label, one))
-        return found
+            if self.strict:
+                print_log(sentence, logger='current', level=WARNING)
+            else:
+                self.report_problem(sentence)
+        return bool(masked) and not bare
 
 
-def _read_json(path: str) -> dict:
-    remedy = 'fix it, or set data_root and ann_file in the config'
-    with explain_read_errors(path, 'a COCO JSON file', remedy):
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-        for key, names in _REQUIRED_KEYS.items():
-            # Raises an error if an entry lacks a key.
-            deque(map(itemgetter(*names), content[key]), maxlen=0)
-    return content
-
-
-def _tags(annotations: list[tuple[int, dict]]) -> dict:
+def _tags(objects: Sequence[tuple[int, COCOObject]]) -> dict:
     """Tags of an image; classes with crowds only are ignored."""
-    tags = {label for label, one in annotations if not one.get('iscrowd')}
-    crowds = {label for label, one in annotations if one.get('iscrowd')}
+    tags = {label for label, one in objects if not one.crowd}
+    crowds = {label for label, one in objects if one.crowd}
     return {'tags': sorted(tags), 'ignored_tags': sorted(crowds - tags)}
 
 
-def _instance(label: int, annotation: dict) -> dict:
-    x, y, width, height = annotation['bbox']
+def _instance(label: int, one: COCOObject) -> dict:
+    """An object with its box, both corners inclusive; an object without area is ignored."""
+    x, y, width, height = one.geometry.bbox
+    flat = one.geometry.flat
     instance = {
-        'bbox': [x, y, x + width - 1, y + height - 1],
+        'bbox': [x, y, x + max(width, flat) - 1, y + max(height, flat) - 1],
         'bbox_label': label,
-        'ignore_flag': int(bool(annotation.get('iscrowd'))),
+        'ignore_flag': int(one.crowd or flat),
     }
-    if annotation.get('segmentation'):
-        instance['mask'] = annotation['segmentation']
+    if one.geometry.mask is not None:
+        instance['mask'] = one.geometry.mask
     return instance

@@ -25,7 +25,7 @@ from .conftest import CLASSES, REPOSITORY
 class TagsOnly(BaseDetDataset):
     """Images and tags, and nothing else to read."""
 
-    METAINFO = dict(classes=('Stern', 'Ring', 'Mond'))
+    METAINFO = dict(classes=CLASSES)
 
     def load_data_list(self):
         return [
@@ -109,7 +109,7 @@ def test_tags_alone_are_enough_for_every_format(export, config, images, tmp_path
         assert {one['category_id'] for one in found[image.name]} == {label}
     names = ['sub_0_photo', 'sub_1_photo']
     assert (out / 'ImageSets/Main/train.txt').read_text().split() == names
-    marks = (out / 'ImageSets/Main/Stern_train.txt').read_text().split()
+    marks = (out / 'ImageSets/Main/star_train.txt').read_text().split()
     assert marks == [names[0], '1', names[1], '-1']
     for name, image in zip(names, images):
         for copy in (f'JPEGImages/{name}.jpg', f'images/train/{name}.jpg'):

@@ -24,6 +24,7 @@ class LoadImageFromFile(BaseTransform):
     Required Keys:
 
     - img_path (str)
+    - annotated_size (tuple, optional): (h, w) of the image that was annotated
 
     Added Keys:
 
@@ -36,7 +37,8 @@ class LoadImageFromFile(BaseTransform):
         backend_args: Of MMEngine's file storage; None reads local files.
 
     Raises:
-        UserError: If the image is missing, truncated, damaged or no image.
+        UserError: If the image is missing, truncated, damaged, no image, or of another size than
+            its annotations.
     """
 
     to_float32: bool = False
@@ -47,6 +49,12 @@ class LoadImageFromFile(BaseTransform):
         path, backend = results['img_path'], self.backend_args
         data = read_image_bytes(path) if backend is None else get(path, backend_args=backend)
         img = decode_image(data, path)
+        size = results.get('annotated_size', img.shape[:2])
+        if tuple(size) != img.shape[:2]:
+            raise UserError(
+                f'{path} has {img.shape[1]} x {img.shape[0]} pixels upright, its annotation says '
+                f'{size[1]} x {size[0]}: annotate this very photo, or restore the annotated one.'
+            )
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
         results['photo_crc'] = zlib.crc32(data)

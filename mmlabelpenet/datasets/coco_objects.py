@@ -1,0 +1,153 @@
+"""Boxes and masks of COCO annotations, checked."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .coco_masks import (
+    TOLERANCE,
+    Extent,
+    MaskError,
+    check_runs,
+    outside,
+    polygon_extent,
+    runs_extent,
+    size_text,
+)
+
+BOX = 'write bbox as [x, y, width, height] in pixels'
+NO_BOX = [np.nan] * 4
+
+
+class Geometry(NamedTuple):
+    """Where an object is.
+
+    Attributes:
+        bbox: x, y, width, height in pixels.
+        mask: Polygons or run lengths; None if there are none.
+        flat: Whether it has no area at all, as two objects of COCO 2017 do.
+    """
+
+    bbox: Sequence[float] = ()
+    mask: list | dict | None = None
+    flat: bool = False
+
+
+def read_geometry(
+    annotations: Sequence[dict], sizes: Sequence[tuple[int, int]]
+) -> tuple[list[Geometry], dict[int, str], tuple[str, str] | None]:
+    """Read the boxes and masks of annotations.
+
+    An annotation without a box, or with one without area, has the box of its mask.
+
+    Args:
+        annotations: Entries of a COCO file.
+        sizes: (height, width) of the photo of each.
+
+    Returns:
+        The objects, empty where something is wrong; what is wrong, with the remedy, by the
+        places of these; and what is wrong with all boxes together, and the remedy, or None.
+    """
+    masks = [_given(one.get('segmentation')) for one in annotations]
+    extents, problems = _mask_extents(masks, sizes)
+    boxes = _boxes(annotations)
+    whole = _systematic_problem(boxes, extents, sizes)
+    rows: list = boxes.tolist()
+    found: list[Geometry] = []
+    for index, (one, row, mask, extent) in enumerate(zip(annotations, rows, masks, extents)):
+        try:
+            if index in problems:
+                raise problems[index]
+            found.append(_geometry(one.get('bbox'), row, mask, extent, sizes[index]))
+        except MaskError as error:
+            problems[index] = error
+            found.append(Geometry())
+    return found, {index: str(error) for index, error in problems.items()}, whole
+
+
+def _given(segmentation: Any) -> Any:
+    """None for the ways in which files write that there is no mask."""
+    return None if segmentation in (None, [], [[]], {}, '') else segmentation
+
+
+def _boxes(annotations: Sequence[dict]) -> np.ndarray:
+    """Boxes [N, 4] x, y, width, height; nan where there are none."""
+    rows = [one.get('bbox') for one in annotations]
+    rows = [row if _is_box(row) else NO_BOX for row in rows]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def _is_box(row: Any) -> bool:
+    numbers = isinstance(row, list) and len(row) == 4 and set(map(type, row)) <= {int, float}
+    # Python's whole numbers may be too large to convert.
+    return numbers and max(map(abs, row)) < 1e18
+
+
+def _mask_extents(
+    masks: Sequence[Any], sizes: Sequence[tuple[int, int]]
+) -> tuple[list[Extent | None], dict[int, MaskError]]:
+    """Check masks; get the extents of polygons, and what is wrong by place."""
+    extents: list[Extent | None] = [None] * len(masks)
+    problems: dict[int, MaskError] = {}
+    runs = []
+    for index, mask in enumerate(masks):
+        if isinstance(mask, dict):
+            runs.append(index)
+        elif mask is not None:
+            try:
+                extents[index] = polygon_extent(mask, sizes[index])
+            except MaskError as error:
+                problems[index] = error
+    found = check_runs([masks[i] for i in runs], [sizes[i] for i in runs])
+    return extents, problems | {i: error for i, error in zip(runs, found) if error}
+
+
+def _geometry(
+    given: Any, box: Sequence[float], mask: Any, extent: Extent | None, size: tuple[int, int]
+) -> Geometry:
+    """Check one object, whose mask is right."""
+    absent = given is None or given == []
+    x, y, width, height = box
+    if not absent and not math.isfinite(x + y + width + height):
+        raise MaskError(f'has a bbox that is not 4 numbers ({str(given)[:60]}): {BOX}')
+    if width < 0 or height < 0:
+        raise MaskError(f'has a bbox of negative size ({given}): {BOX}')
+    if not absent and outside((x, y, x + width, y + height), size):
+        raise MaskError(f'has a bbox {given} beyond its photo of {size_text(size)} pixels: {BOX}')
+    if not absent and min(width, height) > 0:
+        _require_area(extent)
+        return Geometry(given, mask)
+    if mask is None:
+        what = 'has neither a bbox nor a mask' if absent else f'has a bbox without area ({given})'
+        raise MaskError(f'{what}: add its bbox, or remove it')
+    left, top, right, bottom = extent or runs_extent(mask)
+    if absent:
+        _require_area(extent)
+    flat = right <= left or bottom <= top
+    return Geometry([left, top, right - left, bottom - top], mask, flat)
+
+
+def _require_area(extent: Extent | None) -> None:
+    if extent is not None and (extent[2] <= extent[0] or extent[3] <= extent[1]):
+        raise MaskError('has polygons without area: draw its mask anew, or remove it')
+
+
+def _systematic_problem(
+    boxes: np.ndarray, extents: Sequence[Extent | None], sizes: Sequence[tuple[int, int]]
+) -> tuple[str, str] | None:
+    """Find boxes in other units or of another kind, which may lie within their photos."""
+    corners = np.array([NO_BOX if one is None else one for one in extents]).reshape(-1, 4)
+    for what, values in (('boxes', boxes), ('polygons', corners)):
+        known = values[np.isfinite(values).all(1)]
+        fractions = (known != np.round(known)).any() and known.max() <= 1
+        if fractions and np.min(sizes) > TOLERANCE:
+            return f'has {what} in fractions of 1', 'multiply them by the width and height'
+    both = np.isfinite(boxes).all(1) & np.isfinite(corners).all(1)
+    boxes, corners = boxes[both], corners[both]
+    as_corners = np.abs(boxes - corners).max(initial=0) <= TOLERANCE
+    ends = boxes[:, :2] + boxes[:, 2:]
+    if as_corners and (np.abs(ends - corners[:, 2:]) > 2 * TOLERANCE).any():
+        return 'has boxes x1, y1, x2, y2, as its polygons show', BOX
+    return None
