@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
@@ -30,6 +31,10 @@ def read_config(path: str, options: dict | None = None) -> Config:
     with explain_read_errors(path, 'a config', 'fix it or the --cfg-options'):
         cfg = Config.fromfile(path)
         _apply(cfg, options or {})
+        loaders = [cfg[key] for key in cfg if key.endswith('_dataloader') and cfg[key]]
+        require_distinct_names(
+            one for loader in loaders for one in plain_datasets(loader['dataset'])
+        )
         if cfg.get('classes_from_data'):
             cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
         return cfg

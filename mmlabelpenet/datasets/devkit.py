@@ -3,6 +3,7 @@
 All code that writes this layout uses these functions; :class:`VOCInstanceDataset` reads it.
 """
 
+import io
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmlabelpenet.utils import atomic_path, explain_read_errors, write_bytes, write_lines
+from mmlabelpenet.utils import (
+    atomic_path,
+    explain_read_errors,
+    read_file,
+    write_bytes,
+    write_lines,
+)
 
 VOID = 255
 
@@ -39,22 +46,48 @@ def write_mask(path: str | Path, values: np.ndarray) -> None:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read the palette indices of a PNG.
+    """Read the values of a mask: palette indices, grey values, or colours of VOC's colour map.
 
     Args:
         path: The file.
 
     Returns:
-        [H, W] uint8.
+        [H, W] uint8, or int32 if the file has more than 8 bits per pixel.
 
     Raises:
-        UserError: If it cannot be read.
+        UserError: If it cannot be read, was compressed with loss, or has other colours.
     """
     with (
-        explain_read_errors(path, 'a mask', 'unpack the data set again'),
-        Image.open(path) as image,
+        explain_read_errors(path, 'a mask', 'save it as a PNG with a palette, or restore it'),
+        Image.open(io.BytesIO(read_file(path))) as image,
     ):
-        return np.asarray(image, dtype=np.uint8)
+        lossy = image.format == 'JPEG' or (image.format == 'WEBP' and image.mode != 'P')
+        if lossy:
+            raise ValueError(f'{image.format} changes values')
+        if image.mode in ('1', 'L', 'P'):
+            return np.asarray(image, dtype=np.uint8)
+        if image.mode[0] == 'I':
+            return np.asarray(image).astype(np.int32)
+        if image.mode in ('LA', 'RGB', 'RGBA'):
+            return _values_of_colours(np.asarray(image.convert('RGBA')))
+        raise ValueError(f'pixels of the kind {image.mode}')
+
+
+def _values_of_colours(rgba: np.ndarray) -> np.ndarray:
+    """Find the indices of opaque colours [H, W, 4] in VOC's colour map, or their grey values."""
+    if (rgba[..., 3] != 255).any():
+        raise ValueError('transparent pixels')
+    rgb = rgba[..., :3].astype(np.int64)
+    index = np.full(1 << 24, -1, dtype=np.int16)
+    palette = voc_palette().astype(np.int64)
+    index[palette @ [1 << 16, 1 << 8, 1]] = np.arange(256)
+    values = index[rgb @ [1 << 16, 1 << 8, 1]]
+    if (values < 0).any():
+        if (rgb != rgb[..., :1]).any():
+            red, green, blue = rgb[values < 0][0]
+            raise ValueError(f"the colour ({red}, {green}, {blue}) is not of VOC's colour map")
+        values = rgb[..., 0]
+    return values.astype(np.uint8)
 
 
 def write_masks(

@@ -8,11 +8,11 @@ from .files import (
     WriteError,
     atomic_path,
     explain_write_errors,
+    read_file,
     require_writable,
     write_bytes,
     write_lines,
-)
-from .image import (
+)from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
     decode_image,
@@ -20,6 +20,7 @@ from .image import (
     image_size,
     read_image,
     read_image_bytes,
+    require_aspect,
 )
 from .image_names import UniqueNames, image_name
 from .masks import Masks, to_rles

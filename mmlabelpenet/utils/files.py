@@ -1,9 +1,11 @@
 """Writing files so that an interrupted process never leaves half of one."""
 
+import errno
 import itertools
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,6 +124,20 @@ def _runs(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a regular file; a pipe, a device or a folder is an error, where reading would wait.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it is missing, unreadable or no regular file.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, 'not a regular file')
+    return Path(path).read_bytes()
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -75,7 +75,7 @@ def test_unusable_lines_are_reported(tmp_path):
     problems = read(tmp_path, '#classes,dog\na.jpg,dog\na.jpg,dog\n,dog\nb.jpg,dgo\n').problems
     assert len(problems) == 3
     assert 'names the photo a.jpg twice' in problems[0]
-    assert 'entry 3 names no photo' in problems[1]
+    assert 'names no photo in line 4' in problems[1]
     assert 'tags dgo that its own list of classes lacks' in problems[2]
 
 
