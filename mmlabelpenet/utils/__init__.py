@@ -12,7 +12,8 @@ from .files import (
     require_writable,
     write_bytes,
     write_lines,
-)from .image import (
+)
+from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
     decode_image,
