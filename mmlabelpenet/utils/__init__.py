@@ -1,6 +1,6 @@
 """Utilities for all parts of the package."""
 
-from .atomic_backend import AtomicBackend
+from .atomic_backend import AtomicBackend, latest_checkpoint
 from .boxes import box_areas, box_intersections, box_iou
 from .errors import UserError, explain_read_errors
 from .files import atomic_path, write_bytes, write_lines
