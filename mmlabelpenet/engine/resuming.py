@@ -33,6 +33,10 @@ class Schedule:
         begins = accumulate((length for length, *_ in self.phases.values()), initial=0)
         return [pair for pair in zip(self.phases, begins) if pair[1] <= iteration][-1]
 
+    def passes(self, iterations: int) -> float:
+        """Passes over the images in some iterations."""
+        return iterations * self.batch_size * self.processes / self.images
+
     def differences(self, other: 'Schedule') -> str:
         """What is different in another schedule, in words."""
         return ', '.join(
@@ -74,7 +78,7 @@ def same_place(iteration: int, old: Schedule, new: Schedule) -> int:
     (length, *configured), (new_length, *new_configured) = old.phases[name], new.phases[name]
     share = (iteration - begin) / length
     if configured != new_configured:
-        share *= length / old.epoch_length * new.epoch_length / new_length
+        share *= old.passes(length) / new.passes(new_length)
     updates = new_length // new.accumulation
     # At least one: the beginning of a phase copies parts, which have learned since.
     done = min(max(round(share * updates), 1), updates)
