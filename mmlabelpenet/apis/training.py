@@ -1,15 +1,12 @@
 """Training the model of a config."""
 
-import re
-from pathlib import Path
-
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
-from mmlabelpenet.utils import UserError, register_all_modules
+from mmlabelpenet.utils import UserError, latest_checkpoint, register_all_modules
 
 from .checkpoint import read_checkpoint, require_same_model
 from .classes import unify_trained_classes
@@ -33,30 +30,6 @@ def _scale_learning_rate(cfg: Config) -> None:
             'the batch size that its learning rate belongs to.'
         )
     cfg.auto_scale_lr.enable = True
-
-
-def latest_checkpoint(work_dir: str) -> str | None:
-    """Find the checkpoint to resume from: the one that ``last_checkpoint`` names.
-
-    If a killed run left that file empty, or its checkpoint is missing, it is the one of the latest
-    epoch or iteration.
-
-    Args:
-        work_dir: Folder of the run.
-
-    Returns:
-        Its path; None if there is none.
-    """
-    note = Path(work_dir) / 'last_checkpoint'
-    named = note.read_text().strip() if note.is_file() else ''
-    if named and Path(named).is_file():
-        return named
-    counted = {
-        int(found[1]): str(path)
-        for path in Path(work_dir).glob('*.pth')
-        if (found := re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem))
-    }
-    return counted[max(counted)] if counted else None
 
 
 def train_detector(
