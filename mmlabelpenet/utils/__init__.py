@@ -14,5 +14,6 @@ from .image import (
     read_image_bytes,
 )
 from .models import in_evaluation, unwrap_model
+from .names import advise_name, nearest_name
 from .setup_env import let_checkpoints_be_read, register_all_modules
 from .tables import markdown_table
