@@ -63,7 +63,7 @@ REGISTRIES: dict[str, Registry] = {
     'visualizer': registry.VISUALIZERS,
 }
 # Dicts whose `type` is no name of a registry.
-FOREIGN_TYPES = ('clip_grad', 'nms', 'roi_layer', 'model_wrapper_cfg')
+FOREIGN_TYPES = ('clip_grad', 'dcn', 'model_wrapper_cfg', 'nms', 'plugins', 'roi_layer')
 # Given by the code that builds a part, not by the config.
 GIVEN = ('self', 'num_classes', 'runner', 'dataloader', 'evaluator', 'params', 'module', 'name')
 
@@ -160,8 +160,10 @@ def names_without_type(key: str, node: Mapping, parent: type | None) -> Names | 
     """
     if parent is None:
         return _TOP_LEVEL.get(key)
-    if not parent.__module__.startswith(registry.SCOPE):
-        return _PARAMWISE if key == 'paramwise_cfg' else _clipping(key, node)
+    if key in _OF_OPTIMISERS:
+        return _OF_OPTIMISERS[key]
+    if not parent.__module__.startswith(_READING):
+        return _clipping(key, node)
     if key == 'mining':
         plain = parent is SegmentationStage
         return _without(names_of(mine_pseudo_instances), *_TENSORS) if plain else _mining(node)
@@ -178,7 +180,13 @@ def _clipping(key: str, node: Mapping) -> Names | None:
     return _without(names_of(function), 'parameters', more=('type',))
 
 
-_PARAMWISE = Names(keys_read(DefaultOptimWrapperConstructor) - {'lr', 'weight_decay'})
+# Modules whose classes pass on dicts without a type.
+_READING = (f'{registry.SCOPE}.models', f'{registry.SCOPE}.engine.loops')
+# Other constructors read other names too.
+_OF_OPTIMISERS = {
+    'paramwise_cfg': Names(keys_read(DefaultOptimWrapperConstructor), open=True),
+    'custom_key': Names(frozenset({'lr_mult', 'decay_mult'})),
+}
 _READERS: dict[str, Callable] = {
     'box_head': WeakBoxHead,
     'feature_cache': DiskCache,
@@ -187,7 +195,7 @@ _READERS: dict[str, Callable] = {
     'mask_results': MaskResults,
     'mask_supervision': MaskSupervision,
     'merging': merge_validated,
-    'phases': Phase,
+    'phase': Phase,
     'roi_features': RoIFeatures,
     'semantic': SemanticAttention,
     'test_cfg': select_detections,
@@ -219,21 +227,24 @@ def top_level_names() -> frozenset[str]:
     return (names_of(Runner).known | frozenset(read) | frozenset(OWN_SETTINGS)) - {'cfg', 'type'}
 
 
-def find_type(name: Any, first: Registry | None) -> Any:
+def find_type(name: Any, first: Registry | None, scope: str = registry.SCOPE) -> Any:
     """Find the class or function that a ``type`` names, in any registry.
 
     Args:
         name: The value of ``type``.
         first: Registry to look into first.
+        scope: The config's default scope: ``'mmdet'`` leaves this package's classes out.
 
     Returns:
         The class or function; None if nothing is registered under the name.
     """
     if not isinstance(name, str):
         return name
-    for one in ([first] if first is not None else []) + list(all_registries()):
+    for one in (first, *all_registries()):
+        while one is not None and one.scope not in (scope, 'mmengine'):
+            one = one.parent
         try:
-            found = one.get(name)
+            found = None if one is None else one.get(name)
         except Exception:
             # mmengine raises errors of many types for names that it cannot import
             continue

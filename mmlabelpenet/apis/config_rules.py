@@ -25,18 +25,17 @@ def check_rules(cfg: Config) -> None:
     Raises:
         UserError: If a rule is broken.
     """
-    if not isinstance(cfg.get('model'), dict):
-        raise UserError('it has no model: inherit one of configs/_base_/models, or set model.')
-    is_cascade = _is_a(cfg.model, MODELS, LabelPEnet)
+    model = cfg.get('model') or {}
+    is_cascade = _is_a(model, MODELS, LabelPEnet)
     for name in LOADERS:
         loader = cfg.get(f'{name}_dataloader')
         if isinstance(loader, dict):
             _check_loader(f'{name}_dataloader', loader, is_cascade)
     if is_cascade:
-        _check_stages(cfg.model)
+        _check_stages(model)
     train_cfg = cfg.get('train_cfg')
     if isinstance(train_cfg, dict) and _is_a(train_cfg, LOOPS, CurriculumTrainLoop):
-        _check_phases(train_cfg, cfg.model if is_cascade else None)
+        _check_phases(train_cfg, model if is_cascade else None)
 
 
 def _is_a(node: Mapping, registry: Any, kind: type) -> bool:
@@ -55,7 +54,7 @@ def _check_stages(model: Mapping) -> None:
     for name in cascade:
         if name not in order:
             raise UserError(
-                f"model.cascade.{name} is no stage of model.order: {advise_name(name, order)}"
+                f'model.cascade.{name} is no stage of model.order: {advise_name(name, order)}'
             )
     stages = stage_names(model)
     missing = [name for name in order[: len(stages)] if name not in stages]
@@ -79,7 +78,7 @@ def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
     for name in phases:
         if order is not None and name not in order:
             raise UserError(
-                f"train_cfg.phases.{name} is not in train_cfg.order: {advise_name(name, order)}"
+                f'train_cfg.phases.{name} is not in train_cfg.order: {advise_name(name, order)}'
             )
     try:
         built = build_phases(phases, order)

@@ -57,7 +57,7 @@ def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:
     if name not in RANGES:
         return None
     least, greatest = RANGES[name]
-    if isinstance(value, str | bool) or any(not least <= one <= greatest for one in numbers):
+    if isinstance(value, str) or any(not least <= one <= greatest for one in numbers):
         whole = 'a whole number' if name in WHOLE else 'a number'
         limits = f'from {least} to {greatest}' if greatest < math.inf else f'of at least {least}'
         return f'must be {whole} {limits}'

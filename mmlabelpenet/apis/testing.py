@@ -27,6 +27,7 @@ from mmlabelpenet.evaluation import (
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 
+from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .pipeline import choose_stage
 from .training import build_runner
@@ -91,9 +92,10 @@ def evaluate_detector(
     choose_stage(cfg, stage)
     _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
+    with explain_build_errors(cfg.filename):
+        evaluators = evaluators_of(runner.test_loop)
     if tta:
         runner.model = MODELS.build(dict(cfg.tta_model, module=runner.model))
-    evaluators = evaluators_of(runner.test_loop)
     parts = [] if out is None else _add_dumps(evaluators, out)
     metrics = runner.test()
     if is_main_process():

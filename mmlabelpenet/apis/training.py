@@ -11,7 +11,9 @@ from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.utils import UserError, register_all_modules
 
+from .building import explain_build_errors
 from .checkpoint import read_checkpoint, require_same_model
+from .settings import require_model
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -19,10 +21,30 @@ def build_runner(cfg: Config) -> Runner:
 
     Args:
         cfg: The whole config.
+
+    Raises:
+        UserError: If the config has no model, or a part of it cannot be built.
     """
+    require_model(cfg)
     register_all_modules(init_default_scope=False)
     prepare_distributed(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    for parts in _GROUPS:
+        given = [name for name in parts if cfg.get(name) is not None]
+        if given and len(given) < len(parts):
+            lacking = next(name for name in parts if name not in given)
+            raise UserError(
+                f'{cfg.filename} has {given[0]} but no {lacking}: set both, or both to None.'
+            )
+    with explain_build_errors(cfg.filename):
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+# mmengine takes all settings of a group or none.
+_GROUPS = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
 
 
 def _scale_learning_rate(cfg: Config) -> None:
@@ -93,8 +115,14 @@ def train_detector(
         cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
     checkpoint = read_checkpoint(cfg.load_from) if resume and cfg.resume else None
+    if cfg.get('train_dataloader') is None:
+        raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
     runner = build_runner(cfg)
     if checkpoint is not None:
         require_same_model(runner.model, checkpoint, cfg.load_from)
+    with explain_build_errors(cfg.filename):
+        # as runner.train() does first
+        runner._train_loop = runner.train_loop
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.train()
     return runner

@@ -1,5 +1,7 @@
 """Checking a config before anything is built: unknown settings, types and values out of range."""
 
+import re
+from collections.abc import Container
 from types import NoneType
 from typing import Any
 
@@ -14,7 +16,6 @@ from .config_parts import (
     FOREIGN_TYPES,
     REGISTRIES,
     Names,
-    all_registries,
     find_type,
     names_of,
     names_without_type,
@@ -25,15 +26,19 @@ from .config_rules import check_rules
 from .config_values import wrong_value
 
 # Contents that no class of this package or of mmdet checks by name.
-OPAQUE = ('backend_args', 'custom_imports', 'custom_keys', 'data_prefix', 'file_client_args')
+OPAQUE: tuple[str, ...] = ('backend_args', 'custom_imports', 'data_prefix', 'file_client_args')
 OPAQUE += ('metainfo', 'shared_settings')
+# The names in these dicts are the user's; their values are checked as dicts of this name.
+OF_USER = {'phases': 'phase', 'custom_keys': 'custom_key'}
 SCOPES = ('mmengine', 'mmdet', registry.SCOPE)
 # Likeness of names for a setting of classes that may take any.
 ALIKE = 0.85
+# Parts of other models that are built by a registry of models.
+_PART = re.compile(r'head|neck|backbone|^loss')
 TYPED = ('default_hooks', 'custom_hooks', 'pipeline', 'transforms', 'dataset', 'datasets')
 
 
-def check_config(cfg: Config, whole: bool = True) -> None:
+def check_config(cfg: Config, whole: bool = True, new: Container[str] = ()) -> None:
     """Check a config, after inheritance and overrides.
 
     Unknown settings and types are errors, and so are values out of range. Names at the top level
@@ -43,12 +48,13 @@ def check_config(cfg: Config, whole: bool = True) -> None:
         cfg: The config.
         whole: Whether all of it is checked. If not, only its data sets are, without their
             pipelines, which is enough to list images.
+        new: Dotted keys that overrides have added.
 
     Raises:
         UserError: If anything is wrong.
     """
     register_all_modules(init_default_scope=False)
-    check = ConfigCheck(cfg, whole)
+    check = ConfigCheck(cfg, whole, new)
     for key, value in cfg.items():
         if key in top_level_names() and (whole or key.endswith('_dataloader')):
             first = registry.METRICS if key.endswith('_evaluator') else REGISTRIES.get(key)
@@ -63,11 +69,15 @@ class ConfigCheck:
     Args:
         cfg: The config, after inheritance and overrides.
         whole: Whether pipelines are checked too.
+        new: Dotted keys that overrides have added.
     """
 
-    def __init__(self, cfg: Config, whole: bool = True) -> None:
+    def __init__(self, cfg: Config, whole: bool = True, new: Container[str] = ()) -> None:
+        self.new = new
         self.opaque = OPAQUE if whole else (*OPAQUE, 'pipeline')
-        self.knows_scope = cfg.get('default_scope', 'mmengine') in SCOPES
+        scope = cfg.get('default_scope') or registry.SCOPE
+        self.knows_scope = scope in SCOPES
+        self.scope = scope if self.knows_scope else registry.SCOPE
 
     def check_top(self, key: str, value: Any, first: Registry | None) -> None:
         """Check a setting at the top level and all that it holds."""
@@ -101,15 +111,16 @@ class ConfigCheck:
         reader = self._reader(path, key, node, first, parent)
         names = self._names(key, node, first, reader, parent)
         if names is not None:
-            self._check_names(path, node, names, parent)
+            self._check_names(path, node, names)
+        if names is None or names.open:
+            self._check_new(path, node)
+        inner = reader or parent
         for name, value in node.items():
-            self._check_value(f'{path}.{name}', name, value, names)
-            inner = reader or parent
-            self.check(f'{path}.{name}', name, value, _registry_below(name, first), inner)
+            below = f'{path}.{name}'
+            self._check_value(below, name, value, names, _is_foreign_model(first, inner))
+            self.check(below, OF_USER.get(key) or name, value, _registry_below(name, first), inner)
 
-    def _reader(
-        self, path: str, key: str, node: dict, first: Registry | None, parent: Any
-    ) -> Any:
+    def _reader(self, path: str, key: str, node: dict, first: Registry | None, parent: Any) -> Any:
         """Find the class that is built from a dict; None if it has no type."""
         if 'type' not in node:
             if _needs_type(path, key):
@@ -117,14 +128,13 @@ class ConfigCheck:
             return None
         if key in FOREIGN_TYPES:
             return None
-        reader = find_type(node['type'], first)
-        if reader is None and self.knows_scope:
-            strict = first is not None and (parent is None or _is_own(parent) or key in REGISTRIES)
-            known = registered_names(*([first] if strict and first else all_registries()))
-            if strict or nearest_name(node['type'], known, ALIKE):
-                kind = f'no {first.name}' if strict and first is not None else 'nothing'
+        reader = find_type(node['type'], first, self.scope)
+        if reader is None and first is not None and self.knows_scope:
+            known = registered_names(first)
+            foreign = _is_foreign_model(first, parent)
+            if not foreign or (_PART.search(key) and nearest_name(node['type'], known, ALIKE)):
                 raise UserError(
-                    f"{path}.type '{node['type']}' is registered as {kind}: "
+                    f"{path}: no {first.name} is registered as '{node['type']}': "
                     f'{advise_name(node["type"], known)}'
                 )
         return reader if callable(reader) else None
@@ -134,32 +144,46 @@ class ConfigCheck:
     ) -> Names | None:
         if reader is None:
             return None if 'type' in node else names_without_type(key, node, parent)
-        if key.endswith('_cfg') and parent is not None and not _is_own(parent):
-            return None
         names = names_of(reader)
         extras = EXTRAS.get('' if first is None else first.name, frozenset())
-        return names._replace(known=names.known | extras | {'type', '_scope_', '_delete_'})
+        return names._replace(
+            known=names.known | extras | {'type', '_scope_', '_delete_'},
+            open=names.open or _is_foreign_model(first, parent),
+        )
 
-    def _check_names(self, path: str, node: dict, names: Names, parent: Any) -> None:
+    def _check_names(self, path: str, node: dict, names: Names) -> None:
         owner = f'{path} ({node["type"]})' if isinstance(node.get('type'), str) else path
         for name in node:
             if name in names.known:
                 continue
             if not names.open or nearest_name(name, names.known, ALIKE):
-                raise UserError(f"{owner} has no setting '{name}': {advise_name(name, names.known)}")
+                known = [one for one in names.known if one[0] != '_' and one != 'type']
+                raise UserError(f"{owner} has no setting '{name}': {advise_name(name, known)}")
         missing = sorted(names.required.difference(node))
         if missing:
             raise UserError(f'{owner} lacks {missing[0]}: set {path}.{missing[0]}.')
 
-    def _check_value(self, path: str, name: str, value: Any, names: Names | None) -> None:
+    def _check_new(self, path: str, node: dict) -> None:
+        """Find misspelt overrides in dicts of which the names are not known."""
+        for name in node:
+            others = [one for one in node if one != name]
+            if f'{path}.{name}' in self.new and nearest_name(name, others, ALIKE):
+                raise UserError(f"{path} has no setting '{name}': {advise_name(name, others)}")
+
+    @staticmethod
+    def _check_value(path: str, name: str, value: Any, names: Names | None, foreign: bool) -> None:
+        if foreign and name != 'num_classes':
+            return
         hint = names.hints.get(name, Any) if names is not None else Any
         wrong = wrong_value(str(name), value, hint)
         if wrong is not None:
             raise UserError(f'{path} {wrong}, not {value!r}.')
 
 
-def _is_own(reader: Any) -> bool:
-    return str(getattr(reader, '__module__', '')).startswith(registry.SCOPE)
+def _is_foreign_model(first: Registry | None, reader: Any) -> bool:
+    """Whether a part lies within a model that is not of this package."""
+    own = reader is None or str(reader.__module__).startswith(registry.SCOPE)
+    return first is registry.MODELS and not own
 
 
 def _needs_type(path: str, key: str) -> bool:
