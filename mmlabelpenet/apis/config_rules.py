@@ -106,9 +106,8 @@ def _has_semantic(model: Mapping) -> bool:
 
 
 def _check_loader(path: str, loader: Mapping, is_cascade: bool) -> None:
-    for name in ('dataset', *(() if loader.get('batch_sampler') else ('sampler',))):
-        if loader.get(name) is None:
-            raise UserError(f'{path} lacks {name}: set {path}.{name}.')
+    if loader.get('dataset') is None:
+        raise UserError(f'{path} lacks dataset: set {path}.dataset.')
     if is_cascade:
         for where, dataset in _plain_datasets(f'{path}.dataset', loader['dataset']):
             _check_pipeline(f'{where}.pipeline', dataset.get('pipeline') or [])

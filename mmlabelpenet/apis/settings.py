@@ -69,6 +69,26 @@ def require_model(cfg: Config) -> None:
         )
 
 
+def require_num_classes(cfg: Config, loader: str) -> None:
+    """Make sure that a cascade has as many classes as the data.
+
+    Args:
+        cfg: The whole config.
+        loader: Name of the data loader.
+
+    Raises:
+        UserError: If it has another number, or the classes cannot be read from the data.
+    """
+    if 'num_classes' not in (cfg.get('model') or {}) or cfg.get('classes_from_data'):
+        return
+    number = len(classes_of(cfg[loader].dataset))
+    if number != cfg.model.num_classes:
+        raise UserError(
+            f'{cfg.filename}: model.num_classes is {cfg.model.num_classes}, but the data of '
+            f'{loader} have {number} classes: set model.num_classes={number}.'
+        )
+
+
 def _settle(cfg: Config) -> None:
     """Give settings that have one meaning the form that torch takes."""
     for key, loader in cfg.items():

@@ -30,6 +30,7 @@ from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .pipeline import choose_stage
+from .settings import require_num_classes
 from .training import build_runner
 
 
@@ -45,6 +46,7 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
     """
     # read before the runner is built, so that a wrong path is reported at once
     content = read_checkpoint(checkpoint)
+    require_num_classes(cfg, 'test_dataloader')
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_weights(runner.model, checkpoint, content)

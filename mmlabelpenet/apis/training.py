@@ -13,7 +13,7 @@ from mmlabelpenet.utils import UserError, register_all_modules
 
 from .building import explain_build_errors
 from .checkpoint import read_checkpoint, require_same_model
-from .settings import require_model
+from .settings import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -29,14 +29,23 @@ def build_runner(cfg: Config) -> Runner:
     register_all_modules(init_default_scope=False)
     prepare_distributed(cfg)
     for parts in _GROUPS:
-        given = [name for name in parts if cfg.get(name) is not None]
-        if given and len(given) < len(parts):
-            lacking = next(name for name in parts if name not in given)
-            raise UserError(
-                f'{cfg.filename} has {given[0]} but no {lacking}: set both, or both to None.'
-            )
+        _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):
         return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def _require_together(cfg: Config, loader: str, *others: str) -> None:
+    given = [name for name in (loader, *others) if cfg.get(name) is not None]
+    lacking = [name for name in (loader, *others) if name not in given]
+    if given and lacking:
+        raise UserError(
+            f'{cfg.filename} has {given[0]} but no {lacking[0]}: set both, or both to None.'
+        )
+    if given and cfg[loader].get('sampler') is None:
+        raise UserError(
+            f'{cfg.filename}: {loader} lacks sampler: set {loader}.sampler, such as '
+            "dict(type='DefaultSampler', shuffle=True)."
+        )
 
 
 # mmengine takes all settings of a group or none.
@@ -117,6 +126,7 @@ def train_detector(
     checkpoint = read_checkpoint(cfg.load_from) if resume and cfg.resume else None
     if cfg.get('train_dataloader') is None:
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
+    require_num_classes(cfg, 'train_dataloader')
     runner = build_runner(cfg)
     if checkpoint is not None:
         require_same_model(runner.model, checkpoint, cfg.load_from)
