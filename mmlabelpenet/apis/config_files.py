@@ -50,10 +50,26 @@ def read_file(path: str | Path) -> Config:
 
     Args:
         path: The file.
+
+    Raises:
+        UserError: If a module that it imports is missing, or two bases set the same names.
     """
     texts = [Path(one).read_text(encoding='utf-8') for one in chain_of(path)]
     with quoted_environment({name for text in texts for name in _PLACEHOLDER.findall(text)}):
-        return Config.fromfile(str(path))
+        try:
+            return Config.fromfile(str(path))
+        except KeyError as error:
+            names = sorted(re.findall(r"'(\w+)'", str(error)))
+            if 'Duplicate key' not in str(error) or not names:
+                raise
+            raise UserError(
+                f"{path} has two bases that both set '{names[0]}': inherit one of them."
+            ) from error
+        except ImportError as error:
+            raise UserError(
+                f'{path} imports a module that cannot be imported ({error.__cause__ or error}): '
+                'fix its name, or set PYTHONPATH to its folder.'
+            ) from error
 
 
 def bases_of(path: str | Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Rules that concern several settings of a config at once."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType
 from typing import Any
 
 from mmcv.transforms import LoadImageFromFile as MMCVLoadImage
@@ -75,7 +76,9 @@ def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
     phases, order = train_cfg.get('phases'), train_cfg.get('order')
     if not isinstance(phases, dict) or not phases:
         raise UserError('train_cfg.phases must be a dict of phases by name.')
-    for name in phases:
+    for name, phase in phases.items():
+        if not isinstance(phase, dict | NoneType):
+            raise UserError(f'train_cfg.phases.{name} must be a dict or None, not {phase!r}.')
         if order is not None and name not in order:
             raise UserError(
                 f'train_cfg.phases.{name} is not in train_cfg.order: {advise_name(name, order)}'

@@ -11,13 +11,16 @@ _COUNTS = (
     'accumulative_counts base_batch_size batch_size channels chunk_size dilations epoch_length '
     'fc_channels in_channels max_epochs max_images max_iters max_per_class max_per_image '
     'max_proposals num_branches num_candidates num_classes num_convs num_groups num_samples '
-    'out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size stride strides '
+    'out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size scale stride '
+    'strides '
     'times val_interval window_size'
 )
 _AMOUNTS = (
-    'alternate context decay_mult dilation epochs final_factor iterations lr lr_factor lr_mult '
+    'alternate attention_scales context decay_mult dilation epochs final_factor iterations lr '
+    'lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
-    'opencv_num_threads power regression_weight score_power seed timeout tolerance val_begin '
+    'opencv_num_threads power regression_weight scales score_power seed std timeout tolerance '
+    'val_begin '
     'wait_time warmup weight_decay weights'
 )
 _SHARES = (
@@ -33,6 +36,10 @@ RANGES: dict[str, tuple[float, float]] = {
 WHOLE = frozenset(
     (_COUNTS + ' alternate iterations num_fcs num_images num_workers seed val_begin').split()
 )
+# -1 means never, or all.
+ENDLESS = ('interval', 'max_keep_ckpts')
+NOT_ZERO = ('attention_scales', 'context', 'dilation', 'max_norm', 'scales', 'std', *ENDLESS)
+RANGES |= dict.fromkeys(ENDLESS, (-1, math.inf))
 NOT_EMPTY = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'strides', 'scale', 'scales')
 
 
@@ -53,7 +60,7 @@ def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:
         return 'must have at least one value'
     numbers = list(_numbers(value))
     if any(math.isnan(one) for one in numbers):
-        return 'must be a number'
+        return 'must be a finite number'
     if name not in RANGES:
         return None
     least, greatest = RANGES[name]
@@ -63,6 +70,8 @@ def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:
         return f'must be {whole} {limits}'
     if name in WHOLE and any(one != int(one) for one in numbers):
         return 'must be a whole number'
+    if name in NOT_ZERO and 0 in numbers:
+        return 'must not be 0'
     if name != 'max_gigabytes' and math.inf in numbers:
         return 'must be finite'
     return None
@@ -102,8 +111,9 @@ def _fits_container(value: Any, kind: Any, parts: tuple) -> bool:
         return isinstance(value, Mapping)
     if kind in (list, tuple, Sequence):
         items = isinstance(value, list | tuple)
-        same = len(parts) == 1 or parts[1:] == (...,)
-        return items and (not same or all(fits(one, parts[0]) for one in value))
+        if parts and (kind is not tuple or parts[1:] == (...,)):
+            parts = parts[:1] * len(value) if items else ()
+        return items and (not parts or len(parts) == len(value) and all(map(fits, value, parts)))
     return True
 
 
@@ -126,5 +136,6 @@ def describe(hint: Any) -> str:
     if origin is Literal:
         return ' or '.join(repr(one) for one in parts)
     if (origin or hint) in (list, tuple, Sequence):
-        return 'a list'
+        fixed = origin is tuple and parts[1:] != (...,)
+        return f'a list of {len(parts)}' if fixed else 'a list'
     return _WORDS.get(origin or hint, str(hint))

@@ -9,9 +9,10 @@ from mmengine.runner import Runner
 
 from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
-from mmlabelpenet.utils import UserError, register_all_modules
+from mmlabelpenet.models import LabelPEnet
+from mmlabelpenet.utils import UserError, register_all_modules, unwrap_model
 
-from .building import explain_build_errors
+from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_same_model
 from .settings import require_model, require_num_classes
 
@@ -130,6 +131,9 @@ def train_detector(
     runner = build_runner(cfg)
     if checkpoint is not None:
         require_same_model(runner.model, checkpoint, cfg.load_from)
+    model = unwrap_model(runner.model)
+    if isinstance(model, LabelPEnet):
+        require_levels(cfg, model)
     with explain_build_errors(cfg.filename):
         # as runner.train() does first
         runner._train_loop = runner.train_loop

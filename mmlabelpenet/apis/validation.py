@@ -31,6 +31,13 @@ OPAQUE += ('metainfo', 'shared_settings')
 # The names in these dicts are the user's; their values are checked as dicts of this name.
 OF_USER = {'phases': 'phase', 'custom_keys': 'custom_key'}
 SCOPES = ('mmengine', 'mmdet', registry.SCOPE)
+TOP_HINTS = {
+    'classes_from_data': bool,
+    'load_from': str | None,
+    'proposal_root': str,
+    'resume': bool,
+    'work_dir': str | None,
+}
 # Likeness of names for a setting of classes that may take any.
 ALIKE = 0.85
 # Parts of other models that are built by a registry of models.
@@ -76,6 +83,8 @@ class ConfigCheck:
         self.new = new
         self.opaque = OPAQUE if whole else (*OPAQUE, 'pipeline')
         scope = cfg.get('default_scope') or registry.SCOPE
+        if scope not in SCOPES and nearest_name(scope, SCOPES, ALIKE):
+            raise UserError(f"default_scope '{scope}' is unknown: {advise_name(scope, SCOPES)}")
         self.knows_scope = scope in SCOPES
         self.scope = scope if self.knows_scope else registry.SCOPE
 
@@ -85,7 +94,7 @@ class ConfigCheck:
             value, dict | NoneType
         ):
             raise UserError(f'{key} must be a dict, not {value!r}.')
-        wrong = wrong_value(key, value)
+        wrong = wrong_value(key, value, TOP_HINTS.get(key, Any))
         if wrong is not None:
             raise UserError(f'{key} {wrong}, not {value!r}.')
         self.check(key, key, value, first, None)
@@ -172,7 +181,7 @@ class ConfigCheck:
 
     @staticmethod
     def _check_value(path: str, name: str, value: Any, names: Names | None, foreign: bool) -> None:
-        if foreign and name != 'num_classes':
+        if foreign and name not in ('num_classes', 'pad_size_divisor', 'std'):
             return
         hint = names.hints.get(name, Any) if names is not None else Any
         wrong = wrong_value(str(name), value, hint)
