@@ -100,6 +100,9 @@ def _constructors(reader: Callable) -> Iterator[Callable]:
             yield vars(base)['__init__']
 
 
+_PASSING_ON = (registry.SCOPE, 'mmdet', 'mmcv', 'mmengine', 'torch')
+
+
 @cache
 def names_of(reader: Callable) -> Names:
     """Get the keys that a class or function reads: its arguments.
@@ -122,7 +125,8 @@ def names_of(reader: Callable) -> Names:
             found.setdefault(name, one)
             hints.setdefault(name, one.annotation if own else Any)
         more = any(one.kind == one.VAR_KEYWORD for one in parameters.values())
-        if not more:
+        # a stranger's class may read its further arguments itself
+        if not more or function.__module__.partition('.')[0] not in _PASSING_ON:
             break
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     named = {n: one for n, one in found.items() if one.kind not in variable and n != 'self'}

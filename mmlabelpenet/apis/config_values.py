@@ -113,7 +113,7 @@ def _fits_container(value: Any, kind: Any, parts: tuple) -> bool:
         items = isinstance(value, list | tuple)
         if parts and (kind is not tuple or parts[1:] == (...,)):
             parts = parts[:1] * len(value) if items else ()
-        return items and (not parts or len(parts) == len(value) and all(map(fits, value, parts)))
+        return items and (not parts or (len(parts) == len(value) and all(map(fits, value, parts))))
     return True
 
 

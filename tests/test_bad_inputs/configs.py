@@ -1,4 +1,4 @@
-"""Configs: misspelt names, values out of range, parts that do not fit, overrides that do nothing."""
+"""Configs: misspelt names, values out of range, parts that do not fit, idle overrides."""
 
 import functools
 import tempfile
@@ -72,15 +72,15 @@ ROWS = [
     config(
         'a base that does not exist',
         "_base_ = 'gone.py'",
-        '',
-        base='{root}/mine.py cannot be read as a config (FileNotFoundError: [Errno 2] No such file'
+        '{root}/mine.py cannot be read as a config (FileNotFoundError: [Errno 2] No such file'
         " or directory: '{root}/gone.py'): fix it or the --cfg-options.",
+        base='',
     ),
     config(
         'two bases with the same names',
         f'_base_ = [{str(REPOSITORY / SHAPES)!r}] * 2',
-        '',
-        base="{root}/mine.py has two bases that both set 'auto_scale_lr': inherit one of them.",
+        "{root}/mine.py has two bases that both set 'auto_scale_lr': inherit one of them.",
+        base='',
     ),
     config(
         'import of a module',
@@ -259,7 +259,8 @@ ROWS = [
     ),
     config(
         'no phase of any length',
-        'train_cfg = dict(phases=dict(classification=None, detection=None, refinement=None, segmentation=None, joint=None))',
+        'train_cfg = dict(phases=dict(classification=None, detection=None, refi'
+        'nement=None, segmentation=None, joint=None))',
         '{root}/mine.py: train_cfg.phases holds no phase of any length.',
     ),
     config(
@@ -361,19 +362,23 @@ ROWS = [
     ),
     config(
         'a pipeline that loads no proposals',
-        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), dict(type="PackWeakInputs")]))',
+        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFro'
+        'mFile"), dict(type="PackWeakInputs")]))',
         '{root}/mine.py: train_dataloader.dataset.pipeline lacks a step that the model needs:'
         " add dict(type='LoadRegionProposals', proposal_root=...).",
     ),
     config(
         'a pipeline that packs nothing',
-        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile"), dict(type="LoadRegionProposals", proposal_root="x")]))',
+        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadImageFro'
+        'mFile"), dict(type="LoadRegionProposals", proposal_root="x")]))',
         '{root}/mine.py: train_dataloader.dataset.pipeline lacks a step that the model needs:'
         " add dict(type='PackWeakInputs').",
     ),
     config(
         'proposals before the photo',
-        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadRegionProposals", proposal_root="x"), dict(type="LoadImageFromFile"), dict(type="PackWeakInputs")]))',
+        'train_dataloader = dict(dataset=dict(pipeline=[dict(type="LoadRegionPr'
+        'oposals", proposal_root="x"), dict(type="LoadImageFromFile"), dict(typ'
+        'e="PackWeakInputs")]))',
         '{root}/mine.py: train_dataloader.dataset.pipeline has '
         "dict(type='LoadRegionProposals', proposal_root=...) too early: the order is load, "
         'propose, pack.',
@@ -416,7 +421,8 @@ ROWS = [
     option(
         'an override that nothing reads',
         'learning_rate=3',
-        sentence="{root}/mine.py: --cfg-options learning_rate: nothing reads 'learning_rate': known "
+        sentence="{root}/mine.py: --cfg-options learning_rate: nothing reads 'learning_r"
+        "ate': known "
         'are activation_checkpointing, auto_scale_lr, classes_from_data, compile, '
         'corloc_dataloader, corloc_evaluator, custom_hooks, custom_imports, '
         'data_preprocessor, default_hooks, default_scope, efficient_conv_bn_eval and 29 more.',
@@ -435,14 +441,16 @@ ROWS = [
     option(
         'an override of a variable',
         'train_pipeline.2.transforms.0.scale=(320,256)',
-        sentence="{root}/mine.py: 'train_pipeline' is a variable of a config, from which settings were"
+        sentence="{root}/mine.py: 'train_pipeline' is a variable of a config, from which"
+        ' settings were'
         ' made: to change it afterwards sets nothing; set what was made of it, such as '
         'train_dataloader.dataset.pipeline.',
     ),
     option(
         'an override below None',
         'val_dataloader.batch_size=2',
-        sentence='{root}/mine.py: --cfg-options val_dataloader.batch_size: val_dataloader is None in '
+        sentence='{root}/mine.py: --cfg-options val_dataloader.batch_size: val_dataloade'
+        'r is None in '
         "this config and holds no 'batch_size': set val_dataloader as a whole in a config of "
         'your own.',
         base='configs/label_penet/label-penet_effnet-lite0_tags.py',
@@ -450,19 +458,22 @@ ROWS = [
     option(
         'an override beyond a list',
         'val_evaluator.7.iou_thrs=[0.5]',
-        sentence="{root}/mine.py: --cfg-options val_evaluator.7.iou_thrs: '7' is no place in a list of"
+        sentence="{root}/mine.py: --cfg-options val_evaluator.7.iou_thrs: '7' is no plac"
+        'e in a list of'
         ' 2, which are counted from 0.',
     ),
     option(
         'an override of part of a number',
         'model.num_classes.x=3',
-        sentence='{root}/mine.py: --cfg-options model.num_classes.x: model.num_classes is 6 in this '
+        sentence='{root}/mine.py: --cfg-options model.num_classes.x: model.num_classes i'
+        's 6 in this '
         "config and holds no 'x': set model.num_classes as a whole in a config of your own.",
     ),
     option(
         'an override of text for a number',
         'train_dataloader.batch_size=two',
-        sentence='{root}/mine.py: train_dataloader.batch_size must be a whole number of at least 1, '
+        sentence='{root}/mine.py: train_dataloader.batch_size must be a whole number of '
+        'at least 1, '
         "not 'two'.",
     ),
     option(
@@ -489,7 +500,8 @@ ROWS = [
     ),
     trained(
         'a part copied that does not exist',
-        "train_cfg = dict(phases=dict(segmentation=dict(start_from={'segmentation.box_hed': 'detection.box_head'})))",
+        "train_cfg = dict(phases=dict(segmentation=dict(start_from={'segmentati"
+        "on.box_hed': 'detection.box_head'})))",
         "Phase segmentation copies 'segmentation.box_hed', no part of the model: did you mean"
         " 'segmentation.box_head'?",
     ),
