@@ -15,5 +15,6 @@ from .image import (
 )
 from .models import in_evaluation, unwrap_model
 from .names import advise_name, nearest_name
+from .processes import StopRequest, end_with_parent, start_pool_worker, stop_requests
 from .setup_env import let_checkpoints_be_read, register_all_modules
 from .tables import markdown_table
