@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmlabelpenet.engine.distributed import shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
 from mmlabelpenet.utils import TRUST_HELP, UserError
 
+from .overrides import ConfigOptions
 from .settings import read_config
 
 
@@ -52,7 +53,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='override settings of the config, as key=value, e.g. '
         'train_dataloader.batch_size=2 or key="[a,b]" (quoted, without spaces)',
     )

@@ -26,6 +26,8 @@ from .image import (
 from .image_names import UniqueNames, image_name
 from .masks import Masks, to_rles
 from .models import in_evaluation, unwrap_model
+from .names import advise_name, nearest_name
+from .processes import StopRequest, end_with_parent, start_pool_worker, stop_requests
 from .safe_pickle import dump_arrays, load_arrays, plain
 from .setup_env import register_all_modules
 from .tables import markdown_table

@@ -1,6 +1,6 @@
 """The training loop: phases that follow from the iteration alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, compress
 
 from mmengine.dist import get_rank, get_world_size
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import LOOPS
-from mmlabelpenet.utils import UserError, latest_checkpoint, unwrap_model
+from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, unwrap_model
 
 from ..cache import FeatureCache, LabelCache, remove_caches, require_cacheable_transforms
 from ..freezing import copy_parts, freeze
@@ -48,7 +48,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_interval: Epochs between validations.
 
     Raises:
-        UserError: If all phases together are shorter than an iteration.
+        UserError: If all phases together are shorter than an iteration, or one names a part that
+            the model does not have.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
+        require_parts(self.model, self.phases)
         runner.register_hook(ResumeHook(self._schedule(lengths)))
         if self.caches:
             require_cacheable_transforms(self.dataloader.dataset)
@@ -216,3 +218,25 @@ def _accumulative_counts(optim_wrapper: OptimWrapper | dict) -> int:
     if isinstance(optim_wrapper, dict):
         return optim_wrapper.get('accumulative_counts', 1)
     return getattr(optim_wrapper, '_accumulative_counts', 1)
+
+
+def require_parts(model: LabelPEnet, phases: Mapping[str, Phase]) -> None:
+    """Make sure that a model has the stages and parts that phases name.
+
+    Args:
+        model: Not wrapped.
+        phases: By name.
+
+    Raises:
+        UserError: If it lacks one.
+    """
+    parts = {name for name, _ in model.cascade.named_modules()}
+    for name, phase in phases.items():
+        for stage in phase.stages:
+            if stage not in model.cascade.learnable:
+                advice = advise_name(stage, model.cascade.learnable)
+                raise UserError(f"Phase {name} trains '{stage}', no stage of the model: {advice}")
+        for part in (*phase.start_from, *phase.start_from.values()):
+            if part not in parts:
+                advice = advise_name(part, [one for one in parts if one.count('.') == 1])
+                raise UserError(f"Phase {name} copies '{part}', no part of the model: {advice}")
