@@ -29,6 +29,7 @@ KINDS = {
     'proposals': 'Proposals',
     'configs': 'Configs',
     'checkpoints': 'Checkpoints and results',
+    'resume': 'Resumed runs and caches',
     'command_lines': 'Command lines',
 }
 SECONDS = 60

@@ -50,9 +50,10 @@ class ResumeHook(Hook):
             convert_optimizer(runner, checkpoint)
             checkpoint['meta']['iter'] = self._same_place(runner, checkpoint['meta'])
         except UserError as error:
+            path = runner._load_from or 'The latest checkpoint'
             raise UserError(
-                f'{runner._load_from or "The latest checkpoint"} {error}, or begin a new run with '
-                'its weights (without --resume, with --cfg-options load_from=...).'
+                f'{path} {error}, or begin a new run with its weights (without --resume, with '
+                f'--cfg-options load_from={path}).'
             ) from None
 
     def _same_place(self, runner: Runner, meta: dict) -> int:
@@ -68,7 +69,7 @@ class ResumeHook(Hook):
                 )
             return iteration
         old = Schedule(**meta['schedule'])
-        if old == new:
+        if old == new and list(old.phases) == list(new.phases):
             return iteration
         if runner.param_schedulers:
             raise UserError(
@@ -79,8 +80,8 @@ class ResumeHook(Hook):
         place = same_place(iteration, old, new)
         name, begin = new.phase_at(max(place - 1, 0))
         print_log(
-            f'The run was cut at iteration {iteration}, with other settings '
-            f'({old.differences(new)}). It goes on at the same place: iteration {place}, '
+            f'The run was cut at iteration {iteration} with other settings '
+            f'({old.differences(new)}), and goes on at the same place: iteration {place}, '
             f'{place - begin} of {new.phases[name][0]} of phase {name}.',
             logger='current',
         )
@@ -103,10 +104,9 @@ def convert_optimizer(runner: Runner, checkpoint: dict) -> None:
     sizes = [[len(group['params']) for group in part] for part in (groups, new_groups)]
     if sizes[0] != sizes[1] or not (names <= new_names or new_names <= names):
         raise UserError(
-            f'was trained with another optimizer ({len(groups)} groups of parameters with '
-            f'{", ".join(sorted(names))}) than that of this config ({len(new_groups)} groups with '
-            f'{", ".join(sorted(new_names))}): resume with the optim_wrapper that it was trained '
-            'with'
+            f'was trained with another optimizer ({len(groups)} and here {len(new_groups)} groups '
+            f'of parameters, not in common {sorted(names ^ new_names)}): resume with the '
+            'optim_wrapper that it was trained with'
         )
     if not runner.param_schedulers:
         kept = saved.keys() & fresh.keys() & {'state', 'loss_scaler'}

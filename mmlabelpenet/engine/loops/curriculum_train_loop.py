@@ -132,8 +132,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         except OSError as error:
             last = latest_checkpoint(self.runner.work_dir)
             raise UserError(
-                f'The training stopped at iteration {self._iter} of {self.max_iters} ({error}). '
-                'What was saved before is whole: free space or repair that, then '
+                f'The training stopped at iteration {self._iter} of {self.max_iters} ({error}), '
+                'and what was saved before is whole: free space or repair that, then '
                 + (f'go on from {last} with --resume.' if last else 'start again.')
             ) from error
 
