@@ -11,7 +11,7 @@ from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.utils import UserError, register_all_modules
 
-from .checkpoint import read_checkpoint, require_same_model
+from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -79,8 +79,8 @@ def train_detector(
         The runner after training.
 
     Raises:
-        UserError: If the checkpoint to resume from does not exist or does not fit, or a part
-            of the data is missing.
+        UserError: If the checkpoint to start from does not exist or does not fit, or a part of
+            the data is missing.
     """
     if amp:
         enable_amp(cfg)
@@ -92,9 +92,11 @@ def train_detector(
         cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
         cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
-    checkpoint = read_checkpoint(cfg.load_from) if resume and cfg.resume else None
+    source = cfg.get('load_from')
+    checkpoint = read_checkpoint(source) if source else None
     runner = build_runner(cfg)
     if checkpoint is not None:
-        require_same_model(runner.model, checkpoint, cfg.load_from)
+        require = require_same_model if cfg.get('resume') else require_common_weights
+        require(runner.model, checkpoint, source)
     runner.train()
     return runner

@@ -18,8 +18,10 @@ def require_display() -> None:
     backend = plt.get_backend().lower()
     # a notebook's own backend is a module
     interactive = {name.lower() for name in rcsetup.interactive_bk}
-    if backend not in interactive and not backend.startswith('module://') and (
-        'inline' not in backend
+    if (
+        backend not in interactive
+        and not backend.startswith('module://')
+        and ('inline' not in backend)
     ):
         raise UserError(
             '--show needs a display, and there is none that matplotlib can use '

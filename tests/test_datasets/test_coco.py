@@ -199,7 +199,12 @@ def test_the_config_has_the_number_of_classes_and_gives_samples(root, tmp_path):
         ({'categories': None}, r'a\.json has no list of categories: fix it'),
         ({'images': CONTENT['images'][1:]}, r'annotates the photo 139 \(1 in all\)'),
         (
-            {'images': [*CONTENT['images'], {**CONTENT['images'][0], 'id': 1, 'file_name': 'no.png'}]},
+            {
+                'images': [
+                    *CONTENT['images'],
+                    {**CONTENT['images'][0], 'id': 1, 'file_name': 'no.png'},
+                ]
+            },
             r'photos/no\.png is missing \(1 of 4',
         ),
     ],
@@ -219,7 +224,9 @@ def test_missing_files_and_bad_masks_are_named(root):
     content = copy.deepcopy(CONTENT)
     content['annotations'][0]['segmentation'] = [[1, 2]]
     write(root, content)
-    with pytest.raises(UserError, match='annotation number 1 has a polygon of fewer than 3 points'):
+    with pytest.raises(
+        UserError, match='annotation number 1 has a polygon of fewer than 3 points'
+    ):
         load(root, supervision='full', pipeline=PIPELINE)[0]
 
 
