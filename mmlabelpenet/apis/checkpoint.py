@@ -74,6 +74,31 @@ def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
             f'{path} is a checkpoint of another model than the {type(model).__name__} of this '
             f'config: {", ".join(listed)}; use the config that it was trained with.'
         )
+    _require_finite(checkpoint, path)
+
+
+def require_common_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Make sure that a checkpoint holds some weights of a model, from which its training starts.
+
+    Args:
+        model: The model, wrapped or not.
+        checkpoint: See :func:`read_checkpoint`.
+        path: Of the checkpoint, for the message.
+
+    Raises:
+        UserError: If no weight fits by name and shape, or a weight is not finite.
+    """
+    model = unwrap_model(model)
+    if not _shapes(model.state_dict()).items() & _shapes(checkpoint['state_dict']).items():
+        raise UserError(
+            f'{path} has no weight with the name and shape of one of the {type(model).__name__} '
+            'of this config: name another checkpoint as load_from (weights of a backbone alone '
+            'belong into its init_cfg).'
+        )
+    _require_finite(checkpoint, path)
+
+
+def _require_finite(checkpoint: dict, path: str) -> None:
     broken = [name for name, value in checkpoint['state_dict'].items() if not _is_finite(value)]
     if broken:
         raise UserError(

@@ -12,6 +12,7 @@ from mmengine.registry import Registry
 
 from mmlabelpenet.utils import UserError, explain_read_errors, files_are_trusted, refusal
 
+REMEDY = 'name the config that it was trained with'
 # The parts of a config that the inferencer builds.
 _BUILT = ('model', 'test_dataloader', 'val_dataloader')
 
@@ -34,9 +35,9 @@ def config_of_checkpoint(checkpoint: dict, path: str) -> Config:
         UserError: If the checkpoint holds no config, or one that is more than data.
     """
     text = checkpoint['meta'].get('cfg')
-    if not text:
-        raise UserError(f'{path} holds no config: name the one that it was trained with.')
-    with explain_read_errors(path, 'a config', 'name the one that it was trained with'):
+    if not text or not isinstance(text, str):
+        raise UserError(f'{path} holds no config: {REMEDY}.')
+    with explain_read_errors(path, 'a config', REMEDY):
         if files_are_trusted():
             return Config.fromstring(text, '.py')
         content = _parse(text, path)
@@ -80,7 +81,7 @@ def _value(node: ast.expr, path: str) -> Any:
 
 def _no_data(node: ast.stmt | ast.expr, path: str) -> UserError:
     code = ast.unparse(node).partition('\n')[0]
-    return refusal(path, f'a config with the code `{code[:60]}`')
+    return refusal(path, f'a config with the code `{code[:60]}`', REMEDY)
 
 
 def _require_known_parts(content: dict, path: str) -> None:
@@ -88,12 +89,12 @@ def _require_known_parts(content: dict, path: str) -> None:
     imports = (content.get('custom_imports') or {}).get('imports') or []
     for name in [imports] if isinstance(imports, str) else imports:
         if name not in sys.modules:
-            raise refusal(path, f'a config that imports {name}')
+            raise refusal(path, f'a config that imports {name}', REMEDY)
     names, scopes = _registered()
     for full in _types({key: content.get(key) for key in _BUILT}):
         scope, _, name = str(full).rpartition('.')
         if name not in names or (scope and scope not in scopes):
-            raise refusal(path, f'a config of the type {full}, which is registered nowhere')
+            raise refusal(path, f'a config of the unregistered type {full}', REMEDY)
 
 
 def _types(node: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import UserError, latest_checkpoint, register_all_modules, unwrap_model
 
 from .building import explain_build_errors, require_levels
-from .checkpoint import read_checkpoint, require_same_model
+from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
 from .settings import require_model, require_num_classes
 
@@ -85,7 +85,7 @@ def train_detector(
         The runner after training.
 
     Raises:
-        UserError: If the checkpoint to resume from does not exist or does not fit, a part of the
+        UserError: If the checkpoint to start from does not exist or does not fit, a part of the
             data is missing, or its parts differ in their classes.
     """
     if amp:
@@ -104,8 +104,9 @@ def train_detector(
     unify_trained_classes(cfg, checkpoint)
     require_num_classes(cfg, 'train_dataloader')
     runner = build_runner(cfg)
-    if checkpoint is not None and resume:
-        require_same_model(runner.model, checkpoint, cfg.load_from)
+    if checkpoint is not None:
+        require = require_same_model if cfg.get('resume') else require_common_weights
+        require(runner.model, checkpoint, cfg.load_from)
     model = unwrap_model(runner.model)
     if isinstance(model, LabelPEnet):
         require_levels(cfg, model)

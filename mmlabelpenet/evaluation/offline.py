@@ -11,6 +11,7 @@ import torch
 from mmengine.evaluator import Evaluator
 from pycocotools.coco import COCO
 
+from mmlabelpenet.datasets.coco_masks import compressed_sums
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, load_arrays
 
@@ -63,6 +64,17 @@ def _require_predictions(samples: Any) -> None:
         number = {len(value) for value in dict(found).values()}
         if len(number) > 1:
             raise ValueError(f'photo {sample["img_id"]} has different numbers of boxes and scores')
+        masks = found.get('masks', [])
+        if any(isinstance(mask, dict) for mask in masks):
+            _require_runs(masks, sample['img_id'])
+
+
+def _require_runs(masks: Sequence[dict], img_id: object) -> None:
+    """Make sure that run lengths are whole, for pycocotools' C code trusts them."""
+    texts = [str(mask['counts'], 'ascii') for mask in masks]
+    totals, _ = compressed_sums(texts)
+    if any(total != mask['size'][0] * mask['size'][1] for total, mask in zip(totals, masks)):
+        raise ValueError(f'photo {img_id} has a mask of damaged run lengths')
 
 
 def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -> None:

@@ -7,6 +7,7 @@ import functools
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from .errors import UserError, explain_read_errors
 from .safe_pickle import PLAIN, plain
 from .trust import files_are_trusted, refusal
 
-REMEDY = 'take another one or train again'
+REMEDY = 'copy or download it again, or take another one'
 _FORCE_SAFE, _FORCE_UNSAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
@@ -71,10 +72,30 @@ def _require_file(path: str) -> None:
         raise UserError(f'{path} is a folder, no checkpoint; name a .pth file in it.')
     if not file.is_file():
         raise UserError(f'There is no checkpoint {path}; train first, or fix the path.')
-    with explain_read_errors(path, 'a checkpoint', REMEDY), open(file, 'rb') as content:
-        # a zip file, or a pickle of old torch
-        if not content.read(2).startswith((b'PK', b'\x80')):
-            raise ValueError('it is empty' if not file.stat().st_size else 'it is none of torch')
+    problem = _problem(file)
+    if problem:
+        raise UserError(f'{path} cannot be read as a checkpoint ({problem}): {REMEDY}.')
+
+
+def _problem(file: Path) -> str:
+    """Say what is wrong with a file, of which torch does not check the values."""
+    try:
+        with open(file, 'rb') as content:
+            head = content.read(2)
+        if not head:
+            return 'it is empty'
+        if head != b'PK':
+            # old torch wrote pickles
+            return '' if head[:1] == b'\x80' else 'torch.save does not write such files'
+        with zipfile.ZipFile(file) as archive:
+            if not any(name.endswith('/data.pkl') for name in archive.namelist()):
+                return 'it is a zip file of something else'
+            damaged = archive.testzip()
+        return f'its part {damaged} is damaged' if damaged else ''
+    except zipfile.BadZipFile:
+        return 'it is cut or damaged'
+    except OSError as error:
+        return str(error)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ pointers. Stand-ins check the state first; they are replaced by plain arrays aft
 import math
 import pickle
 from collections import OrderedDict, defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,8 @@ PLAIN: dict[str, Any] = {
     **{f'builtins.{one.__name__}': one for one in (set, frozenset, slice, bytes, bytearray)},
     **{f'builtins.{one.__name__}': one for one in (complex, dict, list)},
     **{f'collections.{one.__name__}': one for one in (OrderedDict, defaultdict)},
+    'pathlib.PosixPath': PurePosixPath,
+    'pathlib._local.PosixPath': PurePosixPath,
     'numpy.dtype': _Dtype,
     'numpy.ndarray': _Array,
     # an enumeration of integers, of which only the number is needed

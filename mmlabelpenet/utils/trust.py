@@ -32,15 +32,17 @@ def files_are_trusted() -> bool:
     return _TRUSTED.get()
 
 
-def refusal(path: object, content: str) -> UserError:
+def refusal(path: object, content: str, remedy: str = '') -> UserError:
     """Make the error of a file that is no plain data.
 
     Args:
         path: The file.
         content: What it holds, such as ``'posix.system'``.
+        remedy: What the user can do instead of trusting the file.
     """
+    otherwise = f'{remedy}, or, ' if remedy else ''
     return UserError(
-        f'{path} holds {content}, which can run any code on this machine, so it was not loaded: '
-        'if you trust its author, add --trust-checkpoint (trust_checkpoint=True of the '
-        'inferencer).'
+        f'{path} holds {content}, which is more than weights and plain data and could run any '
+        f'code on this machine, so it was not loaded: {otherwise}if you trust its author, add '
+        '--trust-checkpoint (trust_checkpoint=True of the inferencer).'
     )
