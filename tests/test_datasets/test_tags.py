@@ -131,7 +131,7 @@ def test_the_model_has_the_number_of_classes_of_the_file(images, monkeypatch):
     assert read_config(CONFIG).model.num_classes == 2
 
 
-def test_an_inheriting_config_sets_the_data_in_two_lines(images, tmp_path):
+def test_an_inheriting_config_sets_the_data_in_two_lines(images, tmp_path, formatted_configs):
     child = tmp_path / 'mine.py'
     child.write_text(f'_base_ = {CONFIG!r}\ndata_root = {str(images)!r}\ntag_file = "tags.csv"\n')
     cfg = read_config(str(child))
