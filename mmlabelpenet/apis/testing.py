@@ -30,6 +30,7 @@ from mmlabelpenet.utils import (
     dump_arrays,
     load_arrays,
     register_all_modules,
+    require_writable,
 )
 
 from .building import explain_build_errors
@@ -99,6 +100,8 @@ def evaluate_detector(
     """
     if out is not None and not out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out {out} must end with .pkl or .pickle.')
+    for path in filter(None, (out, markdown)):
+        require_writable(path)
     choose_stage(cfg, stage)
     _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
@@ -258,6 +261,8 @@ def evaluate_file(
         UserError: If a name is unknown, or predictions or a part of the data are missing.
     """
     register_all_modules()
+    if markdown is not None:
+        require_writable(markdown)
     metrics, tables = evaluate_predictions(evaluation_sets(cfg, eval_names, split), path)
     source = {'predictions': path, 'config': cfg.filename}
     _report(metrics, tables, source, {'split': split}, cfg.work_dir, markdown)

@@ -21,6 +21,8 @@ from mmlabelpenet.utils import (
 )
 
 VOID = 255
+# Names of own classes, by the values of the masks: the first one has the value 1.
+CLASS_FILE = 'ImageSets/classes.txt'
 
 
 def voc_palette() -> np.ndarray:
@@ -167,6 +169,29 @@ def write_annotation(devkit: str | Path, name: str, root: ET.Element) -> None:
     """Write ``Annotations/{name}.xml``, see :func:`annotation_element`."""
     content = ET.tostring(root, encoding='utf-8', xml_declaration=False)
     write_bytes(Path(devkit) / 'Annotations' / f'{name}.xml', content)
+
+
+def devkit_classes(devkit: str | Path) -> tuple[str, ...] | None:
+    """Read the classes of a devkit that is an export of own classes.
+
+    Args:
+        devkit: The year's folder.
+
+    Returns:
+        Their names, in the order of their values in masks; None for a devkit of VOC's classes.
+
+    Raises:
+        UserError: If the list is unreadable, or empty, or has a name twice.
+    """
+    path = Path(devkit) / CLASS_FILE
+    if not path.is_file():
+        return None
+    with explain_read_errors(path, 'a list of classes', 'write a class a line'):
+        lines = read_file(path).decode('utf-8-sig').splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
+        if not names or len({*names}) < len(names) or len(names) >= VOID:
+            raise ValueError(f'{len(names)} names, {len({*names})} of them different')
+        return names
 
 
 def write_lists(

@@ -13,6 +13,7 @@ from mmdet.datasets import VOCDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
+from .devkit import CLASS_FILE, devkit_classes
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
 
@@ -49,7 +50,8 @@ class VOCInstanceDataset(TaggedDataset):
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
         ann_file: The split's list, relative to ``data_root``.
-        metainfo: Other ``classes`` than all of METAINFO's: a subset, in any order.
+        metainfo: Other ``classes`` than all of METAINFO's (or, of a devkit with own classes, than
+            all in its ``ImageSets/classes.txt``): a subset, in any order.
         **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
@@ -71,8 +73,12 @@ class VOCInstanceDataset(TaggedDataset):
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
-        known, palette = self.METAINFO['classes'], self.METAINFO['palette']
-        metainfo = class_metainfo(known, metainfo, type(self).__name__, palette)
+        own = devkit_classes(data_root)
+        self.known_classes, palette = own or self.METAINFO['classes'], self.METAINFO['palette']
+        if self.known_classes != self.METAINFO['classes']:
+            palette = None
+        source = type(self).__name__ if own is None else osp.join(data_root, CLASS_FILE)
+        metainfo = class_metainfo(self.known_classes, metainfo, source, palette)
         super().__init__(ann_file=ann_file, metainfo=metainfo, data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -156,7 +162,7 @@ class VOCInstanceDataset(TaggedDataset):
 
     def _parse_object(self, element: ET.Element, path: str) -> dict:
         """Convert a box from 1-based to 0-based pixels; label -1 if a config leaves it out."""
-        classes = self.METAINFO['classes']
+        classes = self.known_classes
         known = {one.casefold(): one for one in classes}
         found = ' '.join((element.findtext('name') or '').split())
         name = known.get(found.casefold(), '')
@@ -196,7 +202,7 @@ class VOCInstanceDataset(TaggedDataset):
         return {
             'seg_map_path': class_mask,
             'instance_map_path': object_mask,
-            'seg_label_map': [0, *(values.get(name, 0) for name in self.METAINFO['classes'])],
+            'seg_label_map': [0, *(values.get(name, 0) for name in self.known_classes)],
         }
 
 

@@ -1,12 +1,13 @@
 """Joining the predictions of a file with the images of a data set, by the images' files."""
 
+import filecmp
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, image_name
 
 # How well a name agrees: but for the suffix, with the suffix, or as the very file.
 NO, STEM, NAME, FILE = range(4)
@@ -16,7 +17,7 @@ class PredictionIndex:
     """Finds the predictions of an image by its file.
 
     Predictions name their image by ``img_path``, or by ``file_name`` and perhaps its folder
-    ``photo_root``. If there is such a file, it must be that of the image (or a link to it).
+    ``photo_root``. If there is such a file, it must be that of the image, a link to it or a copy.
     Otherwise, as the data has been moved, the names must agree as far as both are known: a
     relative name is the end of the image's path, and of the path on another machine the data
     set's folder and the name within it are the end.
@@ -32,18 +33,27 @@ class PredictionIndex:
     def __init__(self, predictions: Sequence[Mapping], path: str | os.PathLike) -> None:
         self.path = path
         self._by_file: dict[str, Mapping] = {}
-        self._moved: dict[str, list[Mapping]] = defaultdict(list)
+        self._by_stem: dict[str, list[Mapping]] = defaultdict(list)
         names = set()
         for sample in predictions:
+            if not (sample.get('img_path') or sample.get('file_name')) and (
+                not isinstance(sample.get('img_id'), str)
+            ):
+                raise UserError(
+                    f'{path} names its photos by numbers such as {sample.get("img_id")} alone, '
+                    'which mean other photos in another data set: dump them with img_path, among '
+                    'the meta_keys of the packing transform.'
+                )
             name, file = given_name(sample), given_file(sample)
             known = name, sample.get('dataset_name')
             if known in names or (file is not None and file in self._by_file):
-                raise UserError(f'{path} holds photo {name} twice: keep one of the two.')
+                raise UserError(
+                    f'{path} holds photo {image_name(sample)} twice: keep one of the two.'
+                )
             names.add(known)
             if file is not None:
                 self._by_file[file] = sample
-            else:
-                self._moved[PurePath(name).stem].append(sample)
+            self._by_stem[PurePath(name).stem].append(sample)
 
     def find(self, info: Mapping, data_root: str) -> Mapping | None:
         """Find the predictions of an image.
@@ -61,7 +71,7 @@ class PredictionIndex:
         exact = self._by_file.get(os.path.realpath(info['img_path']))
         if exact is not None:
             return exact
-        candidates = self._moved.get(PurePath(info['img_path']).stem, ())
+        candidates = self._by_stem.get(PurePath(info['img_path']).stem, ())
         levels = [_agreement(sample, info, data_root) for sample in candidates]
         best = [one for one, level in zip(candidates, levels) if level and level == max(levels)]
         if len(best) > 1:
@@ -74,11 +84,11 @@ class PredictionIndex:
 
 
 def given_name(sample: Mapping[str, Any]) -> str:
-    """Get the name by which predictions name their image."""
+    """Get the name by which predictions name their image; an id is one without suffix."""
     for key in ('img_path', 'file_name'):
         if sample.get(key):
             return str(sample[key])
-    return str(sample['img_id'])
+    return f'{sample["img_id"]}.jpg'
 
 
 def given_file(sample: Mapping[str, Any]) -> str | None:
@@ -94,11 +104,13 @@ def given_file(sample: Mapping[str, Any]) -> str | None:
 
 def _agreement(sample: Mapping[str, Any], info: Mapping, data_root: str) -> int:
     """How well the name of moved predictions agrees with an image."""
+    path, name, file = os.path.abspath(info['img_path']), given_name(sample), given_file(sample)
+    if file is not None:
+        same = os.path.isfile(path) and filecmp.cmp(file, path, shallow=False)
+        return FILE if same else NO
     sets = {sample.get('dataset_name'), info.get('dataset_name')} - {None}
     if len(sets) > 1:
         return NO
-    path = os.path.abspath(info['img_path'])
-    name = given_name(sample)
     own = _within(path, os.path.abspath(data_root))
     if not os.path.isabs(name):
         return _ends_with(path, name)
