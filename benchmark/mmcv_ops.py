@@ -9,6 +9,7 @@ Example:
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import subprocess
@@ -100,11 +101,20 @@ def reduce(root: Path) -> None:
             path.unlink()
 
 
+def cuda_headers() -> list[Path]:
+    """Folders of headers that the packages of CUDA bring along."""
+    spec = importlib.util.find_spec('nvidia')
+    roots = [] if spec is None else spec.submodule_search_locations or []
+    return [path for root in roots for path in Path(root).glob('cu*/include')]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Unpack, reduce and build."""
     args = parse_args(argv)
     environment = dict(os.environ, FORCE_CUDA='1', MMCV_WITH_OPS='1')
     environment.setdefault('CFLAGS', '-O2 -g0 -DNDEBUG -fwrapv')
+    # Headers of cuBLAS and others, which torch includes, may have come with torch's wheel alone.
+    environment.setdefault('CPATH', ':'.join(map(str, cuda_headers())))
     build = (
         sys.executable,
         '-m',
