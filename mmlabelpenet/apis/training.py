@@ -98,9 +98,9 @@ def train_detector(
         cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
         cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
+    checkpoint = read_checkpoint(cfg.load_from) if cfg.get('load_from') else None
     if cfg.get('train_dataloader') is None:
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
-    checkpoint = read_checkpoint(cfg.load_from) if cfg.get('load_from') else None
     unify_trained_classes(cfg, checkpoint)
     require_num_classes(cfg, 'train_dataloader')
     runner = build_runner(cfg)

@@ -64,7 +64,7 @@ def check_predictions(samples: Sequence[Mapping], classes: Sequence[str], path: 
     for sample in samples:
         problem = _problem_of(sample, len(classes))
         if problem:
-            raise UserError(f'{path} has for photo {image_name(sample)} {problem}: {REMEDY}.')
+            raise UserError(f'{path} has {problem} (photo {image_name(sample)}): {REMEDY}.')
 
 
 def _problem_of(sample: Mapping, num_classes: int) -> str:
@@ -80,11 +80,12 @@ def _problem_of(sample: Mapping, num_classes: int) -> str:
     rles = found.get('masks')
     if rles is None or len(rles) == 0 or not isinstance(rles[0], dict):
         return ''
-    size = list(sample.get('ori_shape') or rles[0]['size'])[:2]
+    height, width = list(sample.get('ori_shape') or rles[0]['size'])[:2]
     masks = [{'size': [*map(int, one['size'])], 'counts': _text(one['counts'])} for one in rles]
     # an empty mask is a prediction like others, which matches no object
-    problems = (str(one) for one in check_runs(masks, [size] * len(masks)) if one is not None)
-    return next((one for one in problems if 'without a single pixel' not in one), '')
+    problems = (str(one) for one in check_runs(masks, [(height, width)] * len(masks)) if one)
+    problem = next((one for one in problems if 'without a single pixel' not in one), '')
+    return problem.removeprefix('has ').partition(': ')[0]
 
 
 def _text(counts: Any) -> Any:

@@ -1,11 +1,12 @@
 """Checkpoints on disk: MMEngine's storage with atomic writes, and the latest one of a run."""
 
+import os
 import re
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from .files import write_bytes
+from .files import WriteError, write_bytes
 
 
 class AtomicBackend(LocalBackend):
@@ -26,8 +27,8 @@ class AtomicBackend(LocalBackend):
         """
         try:
             write_bytes(filepath, obj)
-        except OSError as error:
-            raise type(error)(error.errno, error.strerror, str(filepath)) from None
+        except WriteError as error:
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(filepath)) from None
 
 
 register_backend('atomic', AtomicBackend, force=True)
