@@ -28,7 +28,7 @@ from mmengine.config import Config
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
 from mmlabelpenet.evaluation.offline import load_ground_truth
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import atomic_path, register_all_modules
+from mmlabelpenet.utils import atomic_path, dump_arrays, register_all_modules
 
 CLASSES = tuple(f'class {label}' for label in range(20))
 IOU_THRS = (0.25, 0.5, 0.7, 0.75)
@@ -143,7 +143,7 @@ def dump(config: str, path: str, number: int) -> dict:
         found['masks'] = to_rles(found['masks'])
         samples.append({'img_id': image['img_id'], 'pred_instances': found})
     with atomic_path(path) as temporary:
-        temporary.write_bytes(pickle.dumps(samples))
+        dump_arrays(samples, temporary)
     return {'images': len(samples), 'predictions': number, 'file': path}
 
 

@@ -16,6 +16,7 @@ from mmlabelpenet.apis import (
     run_command,
 )
 from mmlabelpenet.export import Selection
+from mmlabelpenet.utils import trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -61,17 +62,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         min_area=args.min_area,
         tagged_only=not args.all_classes,
     )
-    export_instances(
-        load_config(args),
-        args.checkpoint,
-        args.out,
-        format=args.format,
-        stage=args.stage,
-        split=args.split,
-        selection=selection,
-        segmentation=args.segmentation,
-        link=args.link,
-    )
+    with trust_files(args.trust_checkpoint):
+        export_instances(
+            load_config(args),
+            args.checkpoint,
+            args.out,
+            format=args.format,
+            stage=args.stage,
+            split=args.split,
+            selection=selection,
+            segmentation=args.segmentation,
+            link=args.link,
+        )
 
 
 if __name__ == '__main__':

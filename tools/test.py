@@ -17,6 +17,7 @@ from mmlabelpenet.apis import (
     load_config,
     run_command,
 )
+from mmlabelpenet.utils import trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,17 +51,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     cfg = load_config(args)
     enable_painting(cfg, args.show, args.show_dir, args.wait_time)
-    evaluate_detector(
-        cfg,
-        args.checkpoint,
-        eval_names=args.eval,
-        out=args.out,
-        tta=args.tta,
-        stage=args.stage,
-        split=args.split,
-        markdown=args.markdown,
-        format_only=args.format_only,
-    )
+    with trust_files(args.trust_checkpoint):
+        evaluate_detector(
+            cfg,
+            args.checkpoint,
+            eval_names=args.eval,
+            out=args.out,
+            tta=args.tta,
+            stage=args.stage,
+            split=args.split,
+            markdown=args.markdown,
+            format_only=args.format_only,
+        )
 
 
 if __name__ == '__main__':

@@ -7,7 +7,14 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import config_parser, load_config, run_command, train_detector
+from mmlabelpenet.apis import (
+    add_trust_option,
+    config_parser,
+    load_config,
+    run_command,
+    train_detector,
+)
+from mmlabelpenet.utils import trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,19 +35,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='resume from this checkpoint; without a path from the latest in the work folder',
     )
     parser.add_argument('--seed', type=int, help='seed of the random numbers')
+    add_trust_option(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train."""
     args = parse_args(argv)
-    train_detector(
-        load_config(args),
-        amp=args.amp,
-        auto_scale_lr=args.auto_scale_lr,
-        resume=args.resume,
-        seed=args.seed,
-    )
+    with trust_files(args.trust_checkpoint):
+        train_detector(
+            load_config(args),
+            amp=args.amp,
+            auto_scale_lr=args.auto_scale_lr,
+            resume=args.resume,
+            seed=args.seed,
+        )
 
 
 if __name__ == '__main__':

@@ -4,13 +4,14 @@ from .checkpoint import load_weights, read_checkpoint, require_same_model
 from .command import (
     add_config_options,
     add_evaluation_arguments,
+    add_trust_option,
     config_parser,
     load_config,
     run_command,
     sentence_of,
 )
 from .exporting import add_export_arguments, export_ground_truth, export_instances
-from .inferencer import LabelPEnetInferencer
+from .inferencer import PALETTES, LabelPEnetInferencer
 from .settings import classes_of, images_of, plain_datasets, read_config
 from .testing import enable_painting, evaluate_detector, evaluate_file
 from .training import train_detector

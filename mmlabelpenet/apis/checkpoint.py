@@ -1,17 +1,12 @@
 """Reading checkpoints, and loading their weights into the model that they were trained with."""
 
 import re
-from pathlib import Path
 
+import torch
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmlabelpenet.utils import (
-    UserError,
-    explain_read_errors,
-    let_checkpoints_be_read,
-    unwrap_model,
-)
+from mmlabelpenet.utils import UserError, restrict_checkpoint_loading, unwrap_model
 
 
 def read_checkpoint(path: str) -> dict:
@@ -25,16 +20,26 @@ def read_checkpoint(path: str) -> dict:
         wrapped models, and maybe ``meta``.
 
     Raises:
-        UserError: If there is no such file, or it is no checkpoint.
+        UserError: If there is no such file, it is no checkpoint, or it holds more than weights and
+            plain data and is not read in a block of
+            :func:`~mmlabelpenet.utils.trust_files`.
     """
-    if '://' not in path and not Path(path).is_file():
-        raise UserError(f'There is no checkpoint {path}; train first, or fix the path.')
-    let_checkpoints_be_read()
-    with explain_read_errors(path, 'a checkpoint', 'take another one or train again'):
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        weights = checkpoint.get('state_dict', checkpoint).items()
-        weights = {re.sub(r'^module\.', '', name): value for name, value in weights}
-        return {**checkpoint, 'state_dict': weights}
+    restrict_checkpoint_loading()
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, dict):
+        raise UserError(f'{path} holds no weights by their names: take another checkpoint.')
+    weights = {re.sub(r'^module\.', '', str(name)): value for name, value in weights.items()}
+    for name, value in weights.items():
+        if not isinstance(value, torch.Tensor):
+            raise UserError(
+                f'{path} holds {name}, which is no weight but a {type(value).__name__}: take a '
+                'checkpoint with weights, by their names or under state_dict.'
+            )
+    meta = checkpoint.get('meta') or {}
+    if not isinstance(meta, dict):
+        raise UserError(f'{path} has a meta that is no dict: take another checkpoint.')
+    return {**checkpoint, 'state_dict': weights, 'meta': meta}
 
 
 def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
@@ -49,7 +54,7 @@ def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
         path: Of the checkpoint, for the message.
 
     Raises:
-        UserError: If the two differ.
+        UserError: If the two differ, or a weight is not finite.
     """
     model = unwrap_model(model)
     expected, given = _shapes(model.state_dict()), _shapes(checkpoint['state_dict'])
@@ -69,6 +74,41 @@ def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
             f'{path} is a checkpoint of another model than the {type(model).__name__} of this '
             f'config: {", ".join(listed)}; use the config that it was trained with.'
         )
+    _require_finite(checkpoint, path)
+
+
+def require_common_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Make sure that a checkpoint holds some weights of a model, from which its training starts.
+
+    Args:
+        model: The model, wrapped or not.
+        checkpoint: See :func:`read_checkpoint`.
+        path: Of the checkpoint, for the message.
+
+    Raises:
+        UserError: If no weight fits by name and shape, or a weight is not finite.
+    """
+    model = unwrap_model(model)
+    if not _shapes(model.state_dict()).items() & _shapes(checkpoint['state_dict']).items():
+        raise UserError(
+            f'{path} has no weight with the name and shape of one of the {type(model).__name__} '
+            'of this config: name another checkpoint as load_from (weights of a backbone alone '
+            'belong into its init_cfg).'
+        )
+    _require_finite(checkpoint, path)
+
+
+def _require_finite(checkpoint: dict, path: str) -> None:
+    broken = [name for name, value in checkpoint['state_dict'].items() if not _is_finite(value)]
+    if broken:
+        raise UserError(
+            f'{path} has {len(broken)} weights with values that are not finite (such as '
+            f'{broken[0]}): its training diverged; take an earlier checkpoint.'
+        )
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    return not value.is_floating_point() or bool(value.isfinite().all())
 
 
 def _shapes(weights: dict) -> dict[str, tuple[int, ...]]:
@@ -98,4 +138,4 @@ def load_weights(model: nn.Module, path: str, checkpoint: dict | None = None) ->
     require_same_model(model, checkpoint, path)
     # not strict: checkpoints of old torch lack the counters of batches
     unwrap_model(model).load_state_dict(checkpoint['state_dict'], strict=False)
-    return checkpoint.get('meta', {})
+    return checkpoint['meta']

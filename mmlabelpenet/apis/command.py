@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmlabelpenet.engine.distributed import shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import TRUST_HELP, UserError
 
+from .overrides import ConfigOptions
 from .settings import read_config
 
 
@@ -52,10 +53,15 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='override settings of the config, as key=value, e.g. '
         'train_dataloader.batch_size=2 or key="[a,b]" (quoted, without spaces)',
     )
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoint``, which :func:`~mmlabelpenet.utils.trust_files` takes."""
+    parser.add_argument('--trust-checkpoint', action='store_true', help=TRUST_HELP)
 
 
 def config_parser(description: str, checkpoint: bool = False) -> argparse.ArgumentParser:
@@ -65,12 +71,13 @@ def config_parser(description: str, checkpoint: bool = False) -> argparse.Argume
 
     Args:
         description: Of the command.
-        checkpoint: Whether the command also takes a checkpoint.
+        checkpoint: Whether the command also takes a checkpoint, and ``--trust-checkpoint``.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     if checkpoint:
         parser.add_argument('checkpoint', help='checkpoint file')
+        add_trust_option(parser)
     parser.add_argument(
         '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
     )

@@ -7,7 +7,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
+from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, require_aspect
 
 
 def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
@@ -47,6 +47,7 @@ def as_bgr(img: np.ndarray) -> np.ndarray:
             f'An array of shape {list(img.shape)} and type {img.dtype} is no photo: give '
             '[height, width, 3] of uint8, in the order blue, green, red.'
         )
+    require_aspect(img.shape[0], img.shape[1], 'given as an array')
     return np.ascontiguousarray(np.broadcast_to(img, (*img.shape[:2], 3)))
 
 

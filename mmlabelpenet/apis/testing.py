@@ -1,6 +1,5 @@
 """Testing a checkpoint, and measuring predictions from a file."""
 
-import pickle
 from collections.abc import Sequence
 from logging import WARNING
 from pathlib import Path
@@ -25,11 +24,19 @@ from mmlabelpenet.evaluation import (
     write_report,
 )
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.utils import UserError, atomic_path, register_all_modules
+from mmlabelpenet.utils import (
+    UserError,
+    atomic_path,
+    dump_arrays,
+    load_arrays,
+    register_all_modules,
+)
 
+from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import unify_tested_classes
 from .pipeline import choose_stage
+from .settings import require_num_classes
 from .training import build_runner
 
 
@@ -47,6 +54,7 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
     # read before the runner is built, so that a wrong path is reported at once
     content = read_checkpoint(checkpoint)
     unify_tested_classes(cfg, content, checkpoint)
+    require_num_classes(cfg, 'test_dataloader')
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_weights(runner.model, checkpoint, content)
@@ -94,9 +102,10 @@ def evaluate_detector(
     choose_stage(cfg, stage)
     _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
+    with explain_build_errors(cfg.filename):
+        evaluators = evaluators_of(runner.test_loop)
     if tta:
         runner.model = MODELS.build(dict(cfg.tta_model, module=runner.model))
-    evaluators = evaluators_of(runner.test_loop)
     parts = [] if out is None else _add_dumps(evaluators, out)
     metrics = runner.test()
     if is_main_process():
@@ -191,9 +200,9 @@ def _add_dumps(evaluators: Sequence[Evaluator], out: str) -> list[Path]:
 
 def _join_dumps(parts: Sequence[Path], out: str) -> None:
     """Make one file of the predictions of all sets of images."""
-    samples = [sample for part in parts for sample in pickle.loads(part.read_bytes())]
+    samples = [sample for part in parts for sample in load_arrays(part)]
     with atomic_path(out) as temporary:
-        temporary.write_bytes(pickle.dumps(samples))
+        dump_arrays(samples, temporary)
     for part in parts:
         part.unlink()
 

@@ -4,8 +4,8 @@ from .coco import COCOInstanceDataset
 from .coco_file import COCOFile
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset
-from .tag_file import TagFile, TagLine, read_tag_file
-from .tagged import TaggedDataset
+from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
+from .tagged import TaggedDataset, name_of_dataset, require_distinct_names
 from .tags import TagFileDataset
 from .transforms import (
     LoadImageFromFile,

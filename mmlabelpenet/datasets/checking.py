@@ -15,7 +15,10 @@ from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_ima
 
 from .devkit import read_mask
 from .tagged import TaggedDataset
+from .transforms import LoadInstanceMasks
 
+# Training images that a report shows.
+EXAMPLES = 3
 # Proposals are stored as int16.
 MAX_SIDE = 32767
 # Kinds of findings that prevent training, and kinds that a user should inspect.
@@ -30,6 +33,7 @@ ERRORS = (
 WARNINGS = (
     'untagged',
     'class with few photos',
+    'class in every photo',
     'similar class names',
     'box outside the photo',
     'duplicate photo',
@@ -61,12 +65,14 @@ class Report:
         unreadable: Ids of unreadable images.
         images_per_class: Number of training images with the tag, by class.
         num_images: Number of images by role (``train``, ``val``, ...).
+        examples: The first training images with their tags, as they are understood.
     """
 
     findings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unreadable: list[str] = field(default_factory=list)
     images_per_class: dict[str, int] = field(default_factory=dict)
     num_images: dict[str, int] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
 
     def add(self, kind: str, sentence: str) -> None:
         """Add a finding once."""
@@ -113,7 +119,9 @@ def check_datasets(roles: dict[str, list[dict]], min_images: int = 10, workers: 
         for info in found:
             _check_image(info, decoded[info['img_path']], report)
     if built.get('train'):
-        _check_tags(built['train'][0].metainfo['classes'], infos['train'], min_images, report)
+        classes = built['train'][0].metainfo['classes']
+        report.examples = [_describe(info, classes) for info in infos['train'][:EXAMPLES]]
+        _check_tags(classes, infos['train'], min_images, report)
     _check_copies(infos, decoded, report)
     return report
 
@@ -145,8 +153,8 @@ def _decode_all(paths: Iterable[str], workers: int) -> dict[str, DecodedImage]:
 
 
 def _decode(path: str) -> DecodedImage:
-    # The data set has already reported missing images.
-    if not osp.exists(path):
+    # The data set has already reported missing images, but no broken links.
+    if not osp.lexists(path):
         return DecodedImage()
     try:
         data = read_image_bytes(path)
@@ -167,12 +175,33 @@ def _check_image(info: dict, image: DecodedImage, report: Report) -> None:
     if max(image.size) > MAX_SIDE:
         report.add('size mismatch', f'{path} has a side of more than {MAX_SIDE} pixels.')
     _check_boxes(info, image.size, report)
-    for mask_path in [info[key] for key in ('seg_map_path', 'instance_map_path') if key in info]:
+    _check_masks(info, image.size, report)
+
+
+def _check_masks(info: dict, size: tuple[int, int], report: Report) -> None:
+    """Check that the masks have the image's size, and read them as a test does."""
+    fits = True
+    for path in [info[key] for key in ('seg_map_path', 'instance_map_path') if key in info]:
         try:
-            mask = read_mask(mask_path)
-            _check_size(mask_path, mask.shape[:2], image.size, 'its photo has', report)
+            found = read_mask(path).shape
         except UserError as error:
             report.add('missing or invalid', str(error))
+            fits = False
+            continue
+        _check_size(path, found, size, 'its photo has', report)
+        fits &= found == size
+    if fits:
+        try:
+            LoadInstanceMasks()({**info, 'ori_shape': size})
+        except UserError as error:
+            report.add('missing or invalid', str(error))
+
+
+def _describe(info: dict, classes: Sequence[str]) -> str:
+    """An image with its tags, unsure ones with a question mark."""
+    tags = [classes[label] for label in info.get('tags', ())]
+    tags += [f'?{classes[label]}' for label in info.get('ignored_tags', ())]
+    return f'{osp.basename(info["img_path"])}: {", ".join(tags) or "no tag"}'
 
 
 def _check_size(
@@ -210,6 +239,12 @@ def _check_tags(
         elif number < min_images:
             report.add(
                 'class with few photos', f'The class {name} has only {number} training photos.'
+            )
+        if number == len(infos):
+            report.add(
+                'class in every photo',
+                f'The class {name} is in every training photo: add photos without it, from which '
+                'training learns what it is not.',
             )
         similar = [other for other in classes if _normalised(other) == _normalised(name)]
         if len(similar) > 1:

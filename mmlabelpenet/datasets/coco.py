@@ -113,7 +113,7 @@ class COCOInstanceDataset(TaggedDataset):
             'img_id': image.img_id,
             'photo_id': osp.splitext(osp.normpath(osp.join(self._prefix, image.name)))[0],
             'img_path': path,
-            'dataset_name': osp.basename(osp.abspath(self.data_root)),
+            'dataset_name': self.dataset_name,
             'num_classes': len(labels),
             'height': image.size[0],
             'width': image.size[1],

@@ -3,6 +3,7 @@
 All code that writes this layout uses these functions; :class:`VOCInstanceDataset` reads it.
 """
 
+import io
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmlabelpenet.utils import atomic_path, explain_read_errors, write_bytes, write_lines
+from mmlabelpenet.utils import (
+    UserError,
+    atomic_path,
+    explain_read_errors,
+    read_file,
+    write_bytes,
+    write_lines,
+)
 
 VOID = 255
 
@@ -39,22 +47,57 @@ def write_mask(path: str | Path, values: np.ndarray) -> None:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read the palette indices of a PNG.
+    """Read the values of a mask: palette indices, grey values, or colours of VOC's colour map.
 
     Args:
         path: The file.
 
     Returns:
-        [H, W] uint8.
+        [H, W] uint8, or int32 if the file has more than 8 bits per pixel.
 
     Raises:
-        UserError: If it cannot be read.
+        UserError: If it cannot be read, was compressed with loss, or has other colours.
     """
-    with (
-        explain_read_errors(path, 'a mask', 'unpack the data set again'),
-        Image.open(path) as image,
-    ):
+    with explain_read_errors(path, 'a mask', 'restore it'):
+        data = read_file(path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except Exception:
+        raise UserError(
+            f'{path} cannot be read as a mask (unknown format or damaged data): restore it.'
+        ) from None
+    lossy = image.format in ('JPEG', 'MPO') or (image.format == 'WEBP' and image.mode != 'P')
+    if not lossy and image.mode in ('1', 'L', 'P'):
         return np.asarray(image, dtype=np.uint8)
+    if not lossy and image.mode[0] == 'I':
+        return np.asarray(image).astype(np.int32)
+    if not lossy and image.mode in ('LA', 'RGB', 'RGBA'):
+        values = _values_of_colours(np.asarray(image.convert('RGBA')))
+        if values is not None:
+            return values
+    raise UserError(
+        f'{path} has pixels of the kind {image.mode} in the format {image.format}, which are no '
+        "exact values: save a PNG of class or object numbers, or in VOC's colours."
+    )
+
+
+def _values_of_colours(rgba: np.ndarray) -> np.ndarray | None:
+    """Find the indices of colours [H, W, 4] in VOC's colour map, or their grey values.
+
+    Returns:
+        [H, W] uint8; None for other colours and transparent pixels.
+    """
+    rgb = rgba[..., :3].astype(np.int64)
+    index = np.full(1 << 24, -1, dtype=np.int16)
+    palette = voc_palette().astype(np.int64)
+    index[palette @ [1 << 16, 1 << 8, 1]] = np.arange(256)
+    values = index[rgb @ [1 << 16, 1 << 8, 1]]
+    if (values < 0).any():
+        is_grey = (rgb == rgb[..., :1]).all()
+        values = rgb[..., 0] if is_grey else values
+    exact = (values >= 0).all() and (rgba[..., 3] == 255).all()
+    return values.astype(np.uint8) if exact else None
 
 
 def write_masks(

@@ -1,6 +1,7 @@
 """Data loading that can resume at any iteration: each sample has its own random seed."""
 
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,8 @@ class SeededDataset(Dataset):
 
     Workers persist between epochs, so that their random state depends on all samples that they
     have loaded; a resumed run could not restore it. Here every sample is loaded with its own
-    seed.
+    seed. Its metainfo gets ``input_crc``, the CRC-32 of the pixels, by which caches tell inputs
+    apart.
 
     Args:
         dataset: The data set, or its config.
@@ -37,7 +39,11 @@ class SeededDataset(Dataset):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        return self.dataset[index]
+        sample = self.dataset[index]
+        if isinstance(sample, dict) and 'data_samples' in sample:
+            crc = zlib.crc32(sample['inputs'].contiguous().numpy())
+            sample['data_samples'].set_metainfo(dict(input_crc=crc))
+        return sample
 
     def __len__(self) -> int:
         return len(self.dataset)

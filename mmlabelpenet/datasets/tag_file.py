@@ -1,23 +1,30 @@
-"""Reading tag files: CSV or JSON, one entry per image."""
+"""Reading tag files: CSV or JSON."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+import os
+import os.path as osp
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
-HEADERS = ('photo', 'image', 'file', 'filename', 'file_name', 'path')
-CLASS_LINE = '#classes'
-# Prefix of an unsure tag: the class is neither present nor absent.
-UNSURE = '?'
+from .tag_columns import UNSURE, column_kind
+from .tag_table import CLASS_LINE, Entry, is_image_name, parse_table
+
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
+JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
 JSON_REMEDY = 'write {"photo.jpg": ["dog", "person"]}'
-
-Entry = tuple[str, list[str]]
+# Numbers, dates, values of missing cells, and words between brackets or quotation marks.
+NO_TAG = re.compile(
+    r'[-+]?\d[\d.,:/%+\-eEtTzZ ]*|true|false|yes|no|nan|null|none|n/?a|[!-/:-@\[-`{-~]+'
+    r'|[\[\](){}"\'].*|.*[\[\]{}"]',
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -54,10 +61,17 @@ def read_tag_file(path: str | Path) -> TagFile:
     """Read a tag file.
 
     CSV (UTF-8; comma, semicolon or tab): the image, then its tags, in separate columns or
-    separated by ``;`` or ``|`` in one. A first line of column names is ignored, a first line
-    ``#classes,dog,cat`` lists the classes. JSON: ``{"a.jpg": ["dog"], ...}``, the same under
-    ``photos`` next to a list of ``classes``, or objects ``{"photo": "a.jpg", "tags": ["dog"]}``
-    in a list or one per line. A tag such as ``?dog`` is unsure: there may be a dog.
+    separated by ``;``, ``|`` or ``,`` in one. A first line ``#classes,dog,cat`` lists the classes.
+    The next line may name the columns (``photo,tags``); then the table may also have
+
+    - a column per class with 1 and 0, -1, true and false, or yes and no; ``?`` is unsure;
+    - one row per tag (``image,label``): rows of an image are joined. A tag with ``confidence`` 0
+      is absent;
+    - boxes, dates and other columns whose name says that they are no tags.
+
+    JSON: ``{"a.jpg": ["dog"], ...}``, the same under ``photos`` next to a list of ``classes``, or
+    objects ``{"photo": "a.jpg", "tags": ["dog"]}`` in a list or one per line. A tag such as
+    ``?dog`` is unsure: there may be a dog.
 
     Args:
         path: The file, ``.csv``, ``.tsv``, ``.txt``, ``.json`` or ``.jsonl``.
@@ -66,49 +80,110 @@ def read_tag_file(path: str | Path) -> TagFile:
         Its content; of an image that is listed twice the first entry, and a problem.
 
     Raises:
-        UserError: If the file is missing, is neither CSV nor JSON, or contains no tag.
+        UserError: If the file is missing, is neither CSV nor JSON, contains no tag, or a part of
+            it has no clear meaning.
     """
     path = Path(path)
     with explain_read_errors(path, 'a tag file', 'fix the path, or save it as UTF-8'):
-        text = path.read_text(encoding='utf-8-sig')
-    suffix = path.suffix.lower()
-    is_json = suffix in ('.json', '.jsonl')
+        content = read_file(path)
+        # As programs of office packages write it.
+        encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+        text = content.decode(encoding).replace('\r\n', '\n').replace('\r', '\n')
+    is_json = path.suffix.lower() in ('.json', '.jsonl')
     kind, remedy = ('a JSON', JSON_REMEDY) if is_json else ('a CSV', CSV_REMEDY)
     with explain_read_errors(path, f'{kind} tag file', remedy):
-        parsed = _parse_json(text, suffix == '.jsonl') if is_json else _parse_csv(text)
-    return _collect(path, *parsed)
+        classes, entries = _parse_json(path, text) if is_json else parse_table(path, text)
+    return _collect(path, _check_classes(path, classes), entries)
 
 
-def _parse_csv(text: str) -> tuple[list[str], list[Entry]]:
-    first = text.partition('\n')[0]
-    # The first separator separates columns; others separate tags within a column.
-    separators = [mark for mark in ',;\t' if mark in first]
-    delimiter = min(separators, key=first.index) if separators else ','
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    rows = [row for row in ([cell.strip() for cell in row] for row in reader) if any(row)]
-    classes: list[str] = []
-    if rows and rows[0][0].lower() == CLASS_LINE:
-        classes = _split_tags(rows.pop(0)[1:])
-    if rows and rows[0][0].lower() in HEADERS:
-        rows.pop(0)
-    return classes, [(row[0], _split_tags(row[1:])) for row in rows]
+def read_class_folders(root: str | Path) -> TagFile:
+    """Read tags from a folder that has one subfolder of images for each class.
+
+    Args:
+        root: The folder. Hidden files and folders, and files that are no images, are ignored.
+
+    Returns:
+        The classes in alphabetical order, and every image with its class.
+
+    Raises:
+        UserError: If an image is not directly in a subfolder, or there is none.
+    """
+    found = TagFile((), [])
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = sorted(
+            name for name in subfolders if name[0] != '.' and name != '__MACOSX'
+        )
+        place = osp.relpath(folder, root)
+        images = [name for name in sorted(files) if name[0] != '.' and is_image_name(name)]
+        if folder == str(root):
+            found.classes = tuple(map(_normalise, subfolders))
+        if images and (place == osp.curdir or osp.dirname(place)):
+            raise UserError(
+                f'{osp.join(folder, images[0])} is not in a folder of its class within {root}: '
+                'move it, or write a tag file and set tag_file.'
+            )
+        found.lines += [TagLine(osp.join(place, name), [_normalise(place)], []) for name in images]
+    splits = {'train', 'val', 'valid', 'test', 'images'} & set(map(str.lower, found.classes))
+    if splits:
+        raise UserError(
+            f'{root} has the folder {min(splits)}, which is no class: set data_root to a folder '
+            'that has one subfolder for each class.'
+        )
+    if not found.lines:
+        raise UserError(f'{root} has no subfolders of photos: write a tag file and set tag_file.')
+    return found
 
 
-def _split_tags(cells: Iterable[str]) -> list[str]:
-    parts = (part for cell in cells for part in cell.replace('|', ';').split(';'))
-    return [part.strip() for part in parts if part.strip()]
+def _normalise(name: str) -> str:
+    """A name in Unicode's composed form, in which the same letters are the same text."""
+    return unicodedata.normalize('NFC', name)
 
 
-def _parse_json(text: str, one_per_line: bool) -> tuple[list[str], list[Entry]]:
-    lines = (line for line in text.splitlines() if line.strip())
-    content: Any = [json.loads(line) for line in lines] if one_per_line else json.loads(text)
+def _parse_json(path: Path, text: str) -> tuple[list[str], list[Entry]]:
+    load = partial(json.loads, object_pairs_hook=partial(_unique_keys, path))
+    if path.suffix.lower() == '.jsonl':
+        content: Any = []
+        for number, line in enumerate(text.split('\n'), start=1):
+            with explain_read_errors(f'Line {number} of {path}', 'JSON', JSON_LINE_REMEDY):
+                content += [load(line)] if line.strip() else []
+    else:
+        content = load(text)
+    if isinstance(content, dict) and {'images', 'annotations'} <= set(content):
+        raise UserError(f'{path} is a COCO file: read it by COCOInstanceDataset(ann_file=...).')
     classes: Any = []
     if isinstance(content, dict) and 'photos' in content:
+        unknown = sorted(set(content) - {'photos', 'classes'})
+        if unknown:
+            raise UserError(
+                f'{path} has the key {unknown[0]!r} beside "photos": name it "classes".'
+            )
         classes, content = content.get('classes', []), content['photos']
     if isinstance(content, dict):
-        return _names(classes), [(image, _names(tags)) for image, tags in content.items()]
-    entries = [(_names([entry['photo']])[0], _names(entry['tags'])) for entry in content]
+        content = [{'photo': image, 'tags': tags} for image, tags in content.items()]
+    entries = [_json_entry(path, f'entry {i}', one) for i, one in enumerate(content, start=1)]
     return _names(classes), entries
+
+
+def _json_entry(path: Path, place: str, content: dict) -> Entry:
+    """Make the entry of an object with the name of an image and its tags."""
+    kinds = {column_kind(key): key for key in content}
+    unknown = [key for kind, key in kinds.items() if kind in ('', 'confidence', 'split')]
+    image = kinds.get('image') or kinds['id' if 'id' in kinds else 'photo']
+    tags = kinds.get('tags') or kinds['tag' if 'tag' in kinds else 'tags']
+    if unknown:
+        raise UserError(
+            f'{path} has the unknown key {unknown[0]!r} in {place}: remove it, or name it "tags".'
+        )
+    return Entry(_names([content[image]])[0], _names(content[tags]), place)
+
+
+def _unique_keys(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(f'{path} has the key {twice!r} twice in one object: keep one of them.')
+    return found
 
 
 def _names(values: Any) -> list[str]:
@@ -117,19 +192,38 @@ def _names(values: Any) -> list[str]:
     return [value.strip() for value in values]
 
 
+def _check_classes(path: Path, classes: Sequence[str]) -> list[str]:
+    """Require that a file lists its classes once each, without the mark of unsure tags."""
+    names = list(map(_normalise, classes))
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f'{path} lists the class {name} twice: keep one.')
+        if name.startswith(UNSURE):
+            raise UserError(f'{path} lists the class {name!r}: remove the question mark.')
+    return names
+
+
 def _collect(path: Path, classes: Sequence[str], entries: Sequence[Entry]) -> TagFile:
     """Make the lines; an entry without an image, or of an image listed before, is a problem."""
     lines: dict[str, TagLine] = {}
     problems = []
-    for number, (image, names) in enumerate(entries, start=1):
+    for image, names, place in entries:
+        line = _read_entry(path, Entry(image and osp.normpath(image), names, place), classes)
+        both = set(line.tags) & set(line.unsure)
         if not image:
-            problems.append(f'{path}: entry {number} names no photo: {CSV_REMEDY}.')
-        elif image in lines:
-            problems.append(f'{path} names the photo {image} twice: keep one line of it.')
+            problems.append(f'{path} names no photo in {place}: {CSV_REMEDY}.')
+        elif line.image in lines:
+            problems.append(
+                f'{path} names the photo {line.image} twice, the second time in {place}: keep '
+                'one line of it.'
+            )
         else:
-            unsure = [name[1:].strip() for name in names if name.startswith(UNSURE)]
-            tags = [name for name in names if not name.startswith(UNSURE)]
-            lines[image] = TagLine(image, tags, unsure)
+            lines[line.image] = line
+            if both:
+                problems.append(
+                    f'{path} has both {min(both)} and {UNSURE}{min(both)} in {place}: keep one of '
+                    'them.'
+                )
     found = {name for line in lines.values() for name in (*line.tags, *line.unsure)}
     if not found:
         raise UserError(f'{path} contains no tag: {CSV_REMEDY}.')
@@ -140,3 +234,25 @@ def _collect(path: Path, classes: Sequence[str], entries: Sequence[Entry]) -> Ta
             'there or fix them.'
         )
     return TagFile(tuple(classes or sorted(found)), list(lines.values()), problems)
+
+
+def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
+    """Separate tags from unsure ones, and require that each can be the name of a class."""
+    line = TagLine(entry.image, [], [])
+    for tag in entry.tags:
+        name = _normalise(tag.removeprefix(UNSURE).strip())
+        if name not in classes:
+            if not name or name.startswith(UNSURE):
+                raise UserError(
+                    f'{path} has the tag {tag!r} in {entry.place}: write `?dog` if there may be a '
+                    'dog, and no tag if nothing is known.'
+                )
+            if NO_TAG.fullmatch(name) or is_image_name(name):
+                raise UserError(
+                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: '
+                    'write names of classes (columns of 0 and 1, confidences or boxes need a '
+                    'first line of column names), or list all classes in a first line '
+                    f'`{CLASS_LINE},...` (JSON: "classes") if it is one.'
+                )
+        (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
+    return line

@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,19 @@ class TaggedDataset(BaseDetDataset):
             use; ``'none'`` for images without annotations, such as VOC 2012's test images.
         skip: A text file of images to leave out, one per line, by file name or id, such as
             ``tools/misc/check_dataset.py --write-skip`` writes.
+        dataset_name: Of the folder of its proposals, and in results; default: the name of the
+            folder ``data_root``.
         strict: Whether a problem of the data is an error. If not, it is added to ``problems``,
             and the image is kept if possible.
         **kwargs: Of mmdet's ``BaseDetDataset``.
 
     Attributes:
         problems: Sentences about problems of the data.
+        image_root: Folder of the images, once they have been found.
 
     Raises:
-        UserError: If ``supervision`` is unknown or the skip list is missing.
+        UserError: If ``supervision`` is unknown, the skip list is missing, or the name of the data
+            set is no name of a folder.
     """
 
     REMEDY = 'set data_root in the config'
@@ -41,6 +45,7 @@ class TaggedDataset(BaseDetDataset):
         supervision: str = 'tags',
         skip: str | None = None,
         strict: bool = True,
+        dataset_name: str | None = None,
         **kwargs: Any,
     ) -> None:
         if supervision not in SUPERVISIONS:
@@ -48,14 +53,25 @@ class TaggedDataset(BaseDetDataset):
                 f'Unknown supervision {supervision!r}: choose one of {", ".join(SUPERVISIONS)}.'
             )
         self.supervision = supervision
+        self.dataset_name = name_of_dataset(dict(kwargs, dataset_name=dataset_name))
         self.strict = strict
         self.problems: list[str] = []
+        self.image_root: str | None = None
         self._skipped = read_skip_list(skip) if skip else frozenset()
         super().__init__(**kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Get the tags of an image; class-aware samplers call this."""
         return self.get_data_info(idx)['tags']
+
+    def get_data_info(self, idx: int) -> dict:
+        """Get the entry of an image, with its ``file_name``: its path below the folder of images.
+
+        Results are filed and joined with ground truth by this name.
+        """
+        info = super().get_data_info(idx)
+        name = osp.relpath(info['img_path'], self.image_root or osp.dirname(info['img_path']))
+        return {**info, 'file_name': name}
 
     def report_problem(self, sentence: str) -> None:
         """Raise a problem of the data, or record it if the data set is not strict."""
@@ -83,6 +99,9 @@ class TaggedDataset(BaseDetDataset):
             of missing images.
         """
         names, list_files = list(names), cache(_list_files)
+        self.image_root = root
+        if not names:
+            self.report_problem(f'{source} lists no photo, or all are skipped: add some.')
         found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.
@@ -95,6 +114,7 @@ class TaggedDataset(BaseDetDataset):
             files = list_files(folder)
             file = files.get(base) or files.get(unicodedata.normalize('NFC', base))
             found[name] = file and osp.join(folder, file)
+        self._report_twins(found, source)
         missing = [name for name, path in found.items() if path is None]
         for name in missing[: 1 if self.strict else None]:
             self.report_problem(
@@ -102,6 +122,66 @@ class TaggedDataset(BaseDetDataset):
                 f'{source}): {self.REMEDY}.'
             )
         return {name: path or osp.join(root, name) for name, path in found.items()}
+
+    def _report_twins(self, found: Mapping[str, str | None], source: str) -> None:
+        """Report two names of one image, such as ``a.jpg`` and ``./a.jpg``."""
+        names: dict[str, str] = {}
+        for name, path in found.items():
+            first = names.setdefault(path or name, name)
+            if first != name:
+                self.report_problem(
+                    f'{source} names the photo {path} twice, as {first} and {name}: keep one.'
+                )
+
+
+def name_of_dataset(cfg: Mapping) -> str:
+    """Get the name of a data set: its ``dataset_name``, or else that of its folder.
+
+    Args:
+        cfg: The data set's config.
+
+    Raises:
+        UserError: If it is not the name of a folder.
+    """
+    root = cfg.get('data_root') or ''
+    name = cfg.get('dataset_name') or osp.basename(osp.abspath(root))
+    if not name or name != osp.basename(name) or name in (os.curdir, os.pardir):
+        raise UserError(
+            f'The data set of {root} has the name {name!r}: set dataset_name to a name without '
+            'slashes.'
+        )
+    return name
+
+
+def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
+    """Require that data sets of one name have their images in one folder.
+
+    Proposals and results are filed under the name of the data set and the name of the image, so
+    those of ``train/images`` and ``valid/images`` would replace each other.
+
+    Args:
+        cfgs: Configs of all data sets that are used together.
+
+    Raises:
+        UserError: If two folders have the same name.
+    """
+    folders: dict[str, str] = {}
+    for cfg in cfgs:
+        root = cfg.get('data_root')
+        if not root:
+            continue
+        name, folder = name_of_dataset(cfg), osp.abspath(root)
+        images = osp.normpath(osp.join(folder, (cfg.get('data_prefix') or {}).get('img', '')))
+        # These are filed by the name of their folder.
+        if not osp.join(images, '').startswith(osp.join(folder, '')):
+            name, folder = osp.join(name, osp.basename(images)), images
+        first = folders.setdefault(name, folder)
+        if osp.realpath(first) != osp.realpath(folder):
+            raise UserError(
+                f'Proposals and results of {first} and of {folder} would have the same names '
+                f'{name}/...: set another dataset_name for one of them in the config, such as '
+                f'dataset_name={osp.basename(osp.dirname(folder)) + "_" + osp.basename(folder)!r}.'
+            )
 
 
 def _list_files(folder: str) -> dict[str, str]:

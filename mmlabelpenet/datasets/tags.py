@@ -1,15 +1,18 @@
 """Folders of images with a tag file."""
 
+import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
 from .metainfo import class_metainfo
-from .tag_file import TagLine, read_tag_file
+from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
+from .tag_table import is_image_name
 from .tagged import TaggedDataset
 
 
@@ -17,18 +20,19 @@ from .tagged import TaggedDataset
 class TagFileDataset(TaggedDataset):
     """A folder of images and a tag file, see :func:`read_tag_file`.
 
+    Without a tag file, every subfolder of the images is a class, see :func:`read_class_folders`.
     The classes are those of the file. An image is a dict of
 
-    - ``img_id``: its name in the file without the suffix; ``img_path``;
+    - ``img_id``: its path in the folder without the suffix; ``img_path``;
     - ``dataset_name``: name of its proposals' folder; ``num_classes``;
     - ``tags``, ``ignored_tags``: sorted class indices, the latter of unsure tags such as ``?dog``.
 
     Args:
         data_root: Folder of images, which may have subfolders.
-        tag_file: Tag file, relative to the working folder or to ``data_root``.
-        class_file: Tag file that defines the classes; default ``tag_file``. For test images,
-            which may not have all classes.
-        dataset_name: Default: the folder's name.
+        tag_file: Tag file, relative to the working folder or to ``data_root``; it may name images
+            without suffix. Empty, or a folder: its subfolders are the classes.
+        class_file: Tag file, or folder of classes, that defines the classes; default ``tag_file``.
+            For test images, which may not have all classes.
         metainfo: ``classes`` in another order, or some of them.
         **kwargs: Of :class:`TaggedDataset`; ``supervision`` can only be ``'tags'``.
 
@@ -43,19 +47,17 @@ class TagFileDataset(TaggedDataset):
     def __init__(
         self,
         data_root: str,
-        tag_file: str,
+        tag_file: str | None = None,
         class_file: str | None = None,
-        dataset_name: str | None = None,
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
         if kwargs.get('supervision', 'tags') != 'tags':
             raise UserError(f"{tag_file} contains tags only: set supervision='tags'.")
         self.tag_file = _locate(tag_file, data_root)
-        self.content = read_tag_file(self.tag_file)
-        own = read_tag_file(_locate(class_file, data_root)) if class_file else self.content
+        self.content = _read(self.tag_file)
+        own = _read(_locate(class_file, data_root)) if class_file else self.content
         self.known_classes = own.classes
-        self.dataset_name = dataset_name or osp.basename(osp.abspath(data_root))
         super().__init__(
             data_root=data_root,
             metainfo=class_metainfo(self.known_classes, metainfo, self.tag_file),
@@ -70,7 +72,9 @@ class TagFileDataset(TaggedDataset):
         """
         if not osp.isdir(self.data_root):
             raise UserError(f'There is no folder of photos at {self.data_root}: {self.REMEDY}.')
-        lines = [line for line in self.content.lines if not self.is_skipped(line.image)]
+        complete = _NameCompletion(self.data_root)
+        lines = [replace(line, image=complete(line.image)) for line in self.content.lines]
+        lines = [line for line in lines if not self.is_skipped(line.image)]
         for sentence in (*self.content.problems, *self._problems(lines)):
             self.report_problem(sentence)
         paths = self.find_images(self.data_root, [line.image for line in lines], self.tag_file)
@@ -112,6 +116,51 @@ class TagFileDataset(TaggedDataset):
         return problems
 
 
-def _locate(path: str, data_root: str) -> str:
+class _NameCompletion:
+    """Completes names of images: the suffix, if one image has it, and slashes of Windows."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._stems: dict[str, dict[str, list[str]]] = {}
+
+    def __call__(self, name: str) -> str:
+        if '\\' in name and not osp.exists(osp.join(self.root, name)):
+            name = osp.normpath(name.replace('\\', '/'))
+        if is_image_name(name) or osp.exists(osp.join(self.root, name)):
+            return name
+        folder, stem = osp.split(name)
+        if folder not in self._stems:
+            self._stems[folder] = _images_by_stem(osp.join(self.root, folder))
+        found = self._stems[folder].get(stem, [])
+        if len(found) > 1:
+            raise UserError(
+                f'The photo {name} may be {" or ".join(found)} in {self.root}: write its suffix.'
+            )
+        return osp.join(folder, found[0]) if found else name
+
+
+def _images_by_stem(folder: str) -> dict[str, list[str]]:
+    stems: dict[str, list[str]] = {}
+    for file in sorted(os.listdir(folder)) if osp.isdir(folder) else ():
+        if is_image_name(file):
+            stems.setdefault(osp.splitext(file)[0], []).append(file)
+    return stems
+
+
+def _read(path: str) -> TagFile:
+    """Read a tag file, or a folder with a subfolder for each class."""
+    if osp.isdir(path):
+        return read_class_folders(path)
+    if not osp.exists(path):
+        raise UserError(
+            f'There is no tag file at {path}: fix the path, or set tag_file to the folder of '
+            'photos if each of its subfolders is a class.'
+        )
+    return read_tag_file(path)
+
+
+def _locate(path: str | None, data_root: str) -> str:
+    if not path:
+        return data_root
     inside = osp.join(data_root, path)
     return path if osp.exists(path) or not osp.exists(inside) else inside

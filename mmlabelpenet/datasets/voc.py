@@ -1,19 +1,26 @@
 """PASCAL VOC with image tags for training, boxes and instance masks for testing."""
 
+import math
 import os.path as osp
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
+from difflib import get_close_matches
 from typing import Any
 
 from mmdet.datasets import VOCDataset
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
+
+CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+# Suffixes of masks that would be overlooked.
+OTHER_MASKS = ('PNG', 'jpg', 'jpeg', 'bmp', 'gif', 'tif', 'tiff', 'webp', 'npy', 'mat')
+# Marks in the lists of classes, as they may be written.
+MARKS = {'1': '1', '+1': '1', '0': '0', '-1': '-1'}
 
 
 @DATASETS.register_module()
@@ -84,7 +91,7 @@ class VOCInstanceDataset(TaggedDataset):
             info = {
                 'img_id': img_id,
                 'img_path': paths[name],
-                'dataset_name': osp.basename(osp.normpath(self.data_root)),
+                'dataset_name': self.dataset_name,
                 'num_classes': len(self.metainfo['classes']),
                 'tags': tags.get(img_id, []),
                 'ignored_tags': ignored.get(img_id, []),
@@ -102,59 +109,88 @@ class VOCInstanceDataset(TaggedDataset):
         if not osp.isdir(self.data_root):
             raise UserError(f'There is no data set at {self.data_root}: {self.REMEDY}.')
         with explain_read_errors(path, 'a list of images', self.REMEDY):
-            lines = Path(path).read_text(encoding='utf-8').splitlines()
+            lines = read_file(path).decode('utf-8-sig').splitlines()
         return [line.split() for line in lines if line.strip()]
 
     def _read_tags(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
         """Read the class indices marked 1, and those marked 0, of each image that has some."""
         split = osp.splitext(osp.basename(self.ann_file))[0]
-        labels: dict[str, dict] = {mark: defaultdict(list) for mark in ('1', '0', '-1')}
+        labels: dict[str, dict] = {mark: defaultdict(list) for mark in MARKS}
         for label, name in enumerate(self.metainfo['classes']):
             path = self._path('ImageSets', 'Main', f'{name}_{split}.txt')
-            for img_id, *marks in self._read_list(path) if self.supervision != 'none' else ():
-                mark = ' '.join(marks)
-                if mark in labels:
-                    labels[mark][img_id].append(label)
-                else:
+            rows = self._read_list(path) if self.supervision != 'none' else []
+            found: dict[str, str] = {}
+            for img_id, *marks in rows:
+                mark = MARKS.get(' '.join(marks), '')
+                if not mark:
                     self.report_problem(
                         f'{path} does not mark {img_id} by 1, 0 or -1: {self.REMEDY}.'
                     )
+                elif found.setdefault(img_id, mark) != mark:
+                    self.report_problem(
+                        f'{path} marks {img_id} by both {found[img_id]} and {mark}: keep one line.'
+                    )
+            for img_id, mark in found.items():
+                if mark:
+                    labels[mark][img_id].append(label)
         return labels['1'], labels['0']
 
     def _read_annotation(self, img_id: str) -> dict:
         """Read size and boxes of one image."""
         path = self._path('Annotations', f'{img_id}.xml')
         try:
-            with explain_read_errors(path, 'a VOC annotation', self.REMEDY):
-                root = ET.parse(path).getroot()
-                return {
-                    'height': int(root.findtext('size/height', '')),
-                    'width': int(root.findtext('size/width', '')),
-                    'instances': self._parse_objects(root),
-                }
+            with explain_read_errors(path, 'a VOC annotation', 'restore it, or set data_root'):
+                root = ET.fromstring(read_file(path))
+            width, height = (_number(root, f'size/{key}', path) for key in ('width', 'height'))
+            if min(width, height) < 1:
+                raise UserError(f'{path} says {width:g} x {height:g} pixels: fix the size.')
+            objects = (self._parse_object(one, path) for one in root.iterfind('object'))
+            return {
+                'height': int(height),
+                'width': int(width),
+                'instances': [one for one in objects if _lies_within(one, width, height, path)],
+            }
         except UserError as error:
             self.report_problem(str(error))
         return {'instances': []}
 
-    def _parse_objects(self, root: ET.Element) -> list[dict]:
-        """Convert the boxes of this data set's classes from 1-based to 0-based pixels."""
-        labels = {name: label for label, name in enumerate(self.metainfo['classes'])}
-        corners = ('xmin', 'ymin', 'xmax', 'ymax')
-        return [
-            {
-                'bbox': [float(obj.findtext(f'bndbox/{key}', '')) - 1 for key in corners],
-                'bbox_label': labels[obj.findtext('name')],
-                'ignore_flag': int(obj.findtext('difficult', '0')),
-            }
-            for obj in root.iterfind('object')
-            if obj.findtext('name') in labels
-        ]
+    def _parse_object(self, element: ET.Element, path: str) -> dict:
+        """Convert a box from 1-based to 0-based pixels; label -1 if a config leaves it out."""
+        classes = self.METAINFO['classes']
+        known = {one.casefold(): one for one in classes}
+        found = ' '.join((element.findtext('name') or '').split())
+        name = known.get(found.casefold(), '')
+        if not name:
+            near = get_close_matches(found.casefold(), known, 1)
+            raise UserError(
+                f'{path} has an object with the name {found!r}, which is no class: '
+                + (f'did you mean {known[near[0]]!r}?' if near else f'use {", ".join(classes)}.')
+            )
+        x1, y1, x2, y2 = (_number(element, f'bndbox/{key}', path) for key in CORNERS)
+        if x2 < x1 or y2 < y1:
+            raise UserError(
+                f'{path} has the box of a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), which '
+                'ends before it begins: exchange the corners.'
+            )
+        difficult = (element.findtext('difficult') or '0').strip()
+        if difficult not in ('0', '1'):
+            raise UserError(f'{path} has difficult={difficult!r} for a {name}: write 0 or 1.')
+        chosen = self.metainfo['classes']
+        return {
+            'bbox': [x1 - 1, y1 - 1, x2 - 1, y2 - 1],
+            'bbox_label': chosen.index(name) if name in chosen else -1,
+            'ignore_flag': int(difficult),
+        }
 
     def _find_masks(self, img_id: str) -> dict:
         """Find the masks of one image, if it has both."""
         class_mask = self._path('SegmentationClass', f'{img_id}.png')
         object_mask = self._path('SegmentationObject', f'{img_id}.png')
         if not (osp.exists(class_mask) and osp.exists(object_mask)):
+            for path in (class_mask, object_mask):
+                others = (f'{path[:-3]}{suffix}' for suffix in OTHER_MASKS)
+                for other in filter(osp.exists, others):
+                    self.report_problem(f'The mask {other} is no PNG: save it as {path}.')
             return {}
         values = {name: value for value, name in enumerate(self.metainfo['classes'], start=1)}
         return {
@@ -162,3 +198,29 @@ class VOCInstanceDataset(TaggedDataset):
             'instance_map_path': object_mask,
             'seg_label_map': [0, *(values.get(name, 0) for name in self.METAINFO['classes'])],
         }
+
+
+def _number(element: ET.Element, key: str, path: str) -> float:
+    """Read a finite number from a child of an element."""
+    text = element.findtext(key)
+    try:
+        value = float(text or 'nan')
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        found = 'nothing' if text is None else repr(text)
+        raise UserError(
+            f'{path} cannot be read as a VOC annotation ({found} in <{key}>): write a number.'
+        )
+    return value
+
+
+def _lies_within(instance: dict, width: float, height: float, path: str) -> bool:
+    """Whether an object's class is used; its box must share pixels with the image."""
+    x1, y1, x2, y2 = instance['bbox']
+    if x1 >= width or y1 >= height or x2 <= -1 or y2 <= -1:
+        raise UserError(
+            f'{path} has a box from ({x1 + 1:g}, {y1 + 1:g}) to ({x2 + 1:g}, {y2 + 1:g}), outside '
+            f'the photo of {width:g} x {height:g} pixels: fix the box or the size.'
+        )
+    return instance['bbox_label'] >= 0

@@ -1,24 +1,35 @@
 """Caches on disk of features and pseudo labels that stay the same over a phase."""
 
 import hashlib
+import io
 import json
+import logging
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.structures import BaseDataElement, InstanceData
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.models.detectors.features import stack_maps
 from mmlabelpenet.structures import Evidence, Maps
-from mmlabelpenet.utils import UserError, atomic_path
+from mmlabelpenet.utils import UserError, write_bytes
+from mmlabelpenet.version import __version__
 
-# Inputs of one image are told apart by these keys, which is enough after these transforms.
-KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction')
+# Inputs of one image are told apart by these keys: `input_crc` by their pixels, `img_shape` at
+# further scales. Other transforms than these would fill the disk with inputs that never return.
+KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction', 'input_crc')
 CACHEABLE_TRANSFORMS = {
     'Compose',
     'LoadImageFromFile',
@@ -36,9 +47,10 @@ CACHEABLE_TRANSFORMS = {
 class DiskCache:
     """Tensors of images on disk, one file for each image, size and flip.
 
-    Processes and runs may share a folder: the tensors of other weights lie in another subfolder,
-    and each file appears whole or not at all. Only images that are resized and flipped can be
-    cached: see :func:`require_cacheable_transforms`.
+    A key holds everything that the tensors follow from: the pixels of the input, its
+    normalisation, the precision, weights and settings. Processes and runs may share a folder: the
+    tensors of other weights lie in another subfolder, and each file appears whole or not at all. A
+    damaged file is made anew. Where a file cannot be written, as on a full disk, no more are.
 
     Args:
         root: Folder.
@@ -58,12 +70,15 @@ class DiskCache:
             modules: Their weights, printed structure and plain attributes are the key.
             recipe: Further settings that the tensors depend on.
         """
-        digest = hashlib.blake2b(recipe.encode(), digest_size=8)
+        digest = hashlib.blake2b(
+            f'{__version__} {torch.__version__} {recipe}'.encode(), digest_size=8
+        )
         for module in modules:
             # The initialisation of weights does not matter once they have values.
             structure = re.sub(r'\s*init_cfg=.*', '', repr(module)) + repr(settings_of(module))
             digest.update(structure.encode())
-            for name, value in module.state_dict().items():
+            # Buffers that no checkpoint holds count too: the mean and std of images.
+            for name, value in chain(module.named_parameters(), module.named_buffers()):
                 if not name.endswith('num_batches_tracked'):
                     digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         self.folder = self.root / digest.hexdigest()
@@ -72,7 +87,7 @@ class DiskCache:
 
     def remember(
         self,
-        sample: BaseDataElement,
+        evidence: Evidence,
         device: torch.device,
         make: Callable[[], dict],
         content: bytes = b'',
@@ -80,7 +95,8 @@ class DiskCache:
         """Read the tensors of an image, or make and keep them.
 
         Args:
-            sample: Of the image; its metainfo is the key.
+            evidence: Of the image; its metainfo is the key. Without ``input_crc`` it gets that
+                of ``image``.
             device: Of the result.
             make: Gives nested dicts of tensors and numbers.
             content: Further inputs of ``make``.
@@ -89,17 +105,61 @@ class DiskCache:
             The same with maps (tensors of three dimensions or more) rounded to half precision,
             kept or not, so that a run does not depend on the content of the cache.
         """
-        key = json.dumps([str(sample.metainfo.get(key)) for key in KEYS]).encode() + content
+        if 'input_crc' not in evidence.metainfo:
+            pixels = evidence.image.detach().cpu().contiguous().numpy()
+            evidence.set_metainfo(dict(input_crc=zlib.crc32(pixels)))
+        parts = [str(evidence.metainfo.get(key)) for key in KEYS] + [precision_on(device)]
+        key = json.dumps(parts).encode() + content
         path = self.folder / f'{hashlib.blake2b(key, digest_size=12).hexdigest()}.pth'
-        if path.is_file():
-            return _apply(torch.load(path, mmap=True, weights_only=True), _restored, device)
-        payload = _apply(make(), _kept)
-        size = sum(one.nbytes for one in _tensors(payload))
-        if self.num_bytes + size <= self.max_bytes:
-            with atomic_path(path) as temporary:
-                torch.save(_apply(payload, lambda one: one.cpu().clone()), temporary)
-            self.num_bytes += size
-        return _apply(payload, _restored, device)
+        payload = self._read(path)
+        if payload is None:
+            payload = apply_to(make(), torch.is_tensor, _kept)
+            self._write(path, payload)
+        return apply_to(payload, torch.is_tensor, partial(_restored, device=device))
+
+    def _read(self, path: Path) -> dict | None:
+        """The content of a file; None if there is none, or a damaged one."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        # Damage raises errors of many kinds; torch itself does not notice a changed byte.
+        with suppress(Exception):
+            if zipfile.ZipFile(io.BytesIO(content)).testzip() is None:
+                return torch.load(io.BytesIO(content), weights_only=True)
+        self.num_bytes -= len(content)
+        return None
+
+    def _write(self, path: Path, payload: dict) -> None:
+        sizes: list[int] = []
+        apply_to(payload, torch.is_tensor, lambda one: sizes.append(one.nbytes))
+        if self.num_bytes + sum(sizes) > self.max_bytes:
+            return
+        content = io.BytesIO()
+        torch.save(apply_to(payload, torch.is_tensor, lambda one: one.cpu().clone()), content)
+        try:
+            write_bytes(path, content.getvalue())
+        except OSError as error:
+            self.max_bytes = 0
+            _warn_once(
+                f'{self.root} cannot be written ({error.strerror}), so that features and labels '
+                'are computed in every epoch from now on. The results are the same; to save time, '
+                'free space or set train_cfg.feature_cache.root to another folder.'
+            )
+        else:
+            self.num_bytes += sum(sizes)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    print_log(message, logger='current', level=logging.WARNING)
+
+
+def precision_on(device: torch.device) -> str:
+    """Kind of device and type of the numbers that a matrix product gives on it right now."""
+    one = torch.ones(1, 1, device=device)
+    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    return f'{device.type} {(one @ one).dtype} {tf32}'
 
 
 class FeatureCache(DiskCache):
@@ -107,7 +167,7 @@ class FeatureCache(DiskCache):
 
     def around(self, model: LabelPEnet) -> None:
         """Read the maps of training images from the cache until :func:`remove_caches`."""
-        self.open(model.backbone)
+        self.open(model.data_preprocessor, model.backbone)
         extract = model.extract
 
         def cached(batch_inputs: Tensor, evidence: list[Evidence]) -> tuple[Tensor, ...]:
@@ -128,7 +188,8 @@ class LabelCache(DiskCache):
     def around(self, model: LabelPEnet) -> None:
         """Read the labels of training images from the cache until :func:`remove_caches`."""
         scales = model.attention_scales if model.step.scales else ()
-        parts = model.backbone, next(iter(model.cascade.values())), model.calibration
+        first = next(iter(model.cascade.values()))
+        parts = model.data_preprocessor, model.backbone, first, model.calibration
         self.open(*parts, recipe=repr(scales))
         seed = model.cascade.seed
 
@@ -176,13 +237,12 @@ def remove_caches(model: LabelPEnet) -> None:
 def settings_of(module: nn.Module) -> dict[str, str]:
     """Plain attributes of a module and its parts by name: settings that are not printed."""
     plain = (bool, int, float, str, tuple, list, dict, type(None))
+    internal = vars(BaseModule())
     return {
         f'{name}.{key}': repr(value)
         for name, part in module.named_modules()
         for key, value in vars(part).items()
-        if isinstance(value, plain)
-        and not key.startswith('_')
-        and key not in ('training', 'init_cfg')
+        if isinstance(value, plain) and key not in internal
     }
 
 
@@ -199,19 +259,6 @@ def _kept(one: Tensor) -> Tensor:
 def _restored(one: Tensor, device: torch.device) -> Tensor:
     one = one.to(device, non_blocking=True)
     return one.float() if one.dtype == torch.float16 else one
-
-
-def _apply(value: Any, change: Callable[..., Tensor], *args: Any) -> Any:
-    """The same nested dict with every tensor changed."""
-    if isinstance(value, dict):
-        return {key: _apply(one, change, *args) for key, one in value.items()}
-    return change(value, *args) if isinstance(value, Tensor) else value
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in _tensors(part)]
-    return [value] if isinstance(value, Tensor) else []
 
 
 def require_cacheable_transforms(dataset: Any) -> None:

@@ -1,7 +1,6 @@
 """Measuring the predictions of a file."""
 
 import json
-import pickle
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,8 +11,9 @@ import torch
 from mmengine.evaluator import Evaluator
 from pycocotools.coco import COCO
 
+from mmlabelpenet.datasets.coco_masks import compressed_sums
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, load_arrays
 
 from .metrics.base import ImageMetric
 from .report import ClassTable
@@ -43,12 +43,38 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
         if path.suffix == '.json':
             content = json.loads(path.read_text(encoding='utf-8'))
             return _from_coco(content, classes, path)
-        samples = pickle.loads(path.read_bytes())
-        if not all('pred_instances' in sample and 'img_id' in sample for sample in samples):
-            raise ValueError('not a list of predictions')
+        samples = load_arrays(path, 'predictions', REMEDY, trustable=True)
+        _require_predictions(samples)
         for sample in samples:
             _require_classes(sample.get('classes', classes), classes, path)
         return samples
+
+
+def _require_predictions(samples: Any) -> None:
+    """Make sure that a file holds a dict per image, with as many scores as boxes."""
+    if not isinstance(samples, list | tuple):
+        raise ValueError(f'it holds a {type(samples).__name__} instead of a list of predictions')
+    for index, sample in enumerate(samples):
+        if not isinstance(sample, dict) or not {'img_id', 'pred_instances'} <= set(sample):
+            raise ValueError(f'entry {index} is no dict with img_id and pred_instances')
+        found = sample['pred_instances']
+        missing = [name for name in ('bboxes', 'labels', 'scores') if name not in found]
+        if missing:
+            raise ValueError(f'photo {sample["img_id"]} has no {missing[0]}')
+        number = {len(value) for value in dict(found).values()}
+        if len(number) > 1:
+            raise ValueError(f'photo {sample["img_id"]} has different numbers of boxes and scores')
+        masks = found.get('masks', [])
+        if any(isinstance(mask, dict) for mask in masks):
+            _require_runs(masks, sample['img_id'])
+
+
+def _require_runs(masks: Sequence[dict], img_id: object) -> None:
+    """Make sure that run lengths are whole, for pycocotools' C code trusts them."""
+    texts = [str(mask['counts'], 'ascii') for mask in masks]
+    totals, _ = compressed_sums(texts)
+    if any(total != mask['size'][0] * mask['size'][1] for total, mask in zip(totals, masks)):
+        raise ValueError(f'photo {img_id} has a mask of damaged run lengths')
 
 
 def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -> None:

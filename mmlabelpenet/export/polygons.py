@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from .bridges import Bridges
+
 # Outlines are traced through the pixel centres of a mask enlarged by this factor. They lie an
 # eighth of a pixel inside the exact border, so that every rasteriser restores the same pixels.
 ENLARGEMENT = 4
@@ -60,27 +62,25 @@ def join_rings(rings: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         [P, 2], closed implicitly: the first point follows the last.
     """
-    joined, rest = rings[0], list(rings[1:])
-    while rest:
-        bridges = [_bridge(joined, ring) for ring in rest]
-        nearest = min(range(len(rest)), key=lambda index: bridges[index][0])
-        _, here, there = bridges[nearest]
-        ring = np.roll(rest.pop(nearest), -there, axis=0)
-        joined = np.concatenate([joined[: here + 1], ring, ring[:1], joined[here:]])
-    return joined
+    if len(rings) == 1:
+        return rings[0]
+    bridges = Bridges(rings)
+    # numbers of the points, for which equal points have one number
+    joined = bridges.corners[0]
+    for index, here, there in bridges:
+        # of several shortest bridges the first one along the joined rings, then along the ring
+        at = int(np.isin(joined, here).argmax())
+        ring = bridges.corners[index]
+        start = int(np.isin(ring, there[here == joined[at]]).argmax())
+        ring = np.roll(ring, -start)
+        joined = np.concatenate([joined[: at + 1], ring, ring[:1], joined[at:]])
+    return bridges.points[joined]
 
 
 def _simplify(contour: np.ndarray, tolerance: float) -> np.ndarray:
     """Simplify an enlarged contour to points [P, 2], unless fewer than three would remain."""
     simple = cv2.approxPolyDP(contour, tolerance * ENLARGEMENT, True)
     return (simple if len(simple) >= 3 else contour)[:, 0].astype(np.float64)
-
-
-def _bridge(ring: np.ndarray, other: np.ndarray) -> tuple[float, int, int]:
-    """Find the shortest bridge of two rings: its squared length and the indices of its ends."""
-    distance = ((ring[:, None] - other[None]) ** 2).sum(-1)
-    here, there = divmod(int(distance.argmin()), len(other))
-    return float(distance[here, there]), here, there
 
 
 def _area(polygon: np.ndarray) -> float:

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmlabelpenet.utils import UserError, explain_read_errors
-
-from .safe_pickle import load_arrays
+from mmlabelpenet.utils import UserError, explain_read_errors, load_arrays
 
 # Boxes [N, 4] of each image, by its name, or in the order of the data set if a file has no names.
 ForeignProposals = dict[str, np.ndarray] | list[np.ndarray]

@@ -144,6 +144,6 @@ def read_proposals(
     if photo_crc and proposals.photo_crc not in (0, photo_crc):
         raise UserError(
             f'{path} was made for another photo of the same name and size, perhaps of another '
-            f'data set: {remedy}.'
+            f'data set: set another dataset_name for one of the two, or {remedy}.'
         )
     return proposals

@@ -1,9 +1,18 @@
 """Utilities for all parts of the package."""
 
-from .atomic_backend import AtomicBackend
+from .atomic_backend import AtomicBackend, latest_checkpoint
 from .boxes import box_areas, box_intersections, box_iou
+from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
-from .files import atomic_path, write_bytes, write_lines
+from .files import (
+    WriteError,
+    atomic_path,
+    explain_write_errors,
+    read_file,
+    require_writable,
+    write_bytes,
+    write_lines,
+)
 from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
@@ -12,7 +21,14 @@ from .image import (
     image_size,
     read_image,
     read_image_bytes,
+    require_aspect,
 )
+from .image_names import UniqueNames, image_name
+from .masks import Masks, to_rles
 from .models import in_evaluation, unwrap_model
-from .setup_env import let_checkpoints_be_read, register_all_modules
+from .names import advise_name, nearest_name
+from .processes import StopRequest, end_with_parent, start_pool_worker, stop_requests
+from .safe_pickle import dump_arrays, load_arrays, plain
+from .setup_env import register_all_modules
 from .tables import markdown_table
+from .trust import TRUST_HELP, files_are_trusted, refusal, trust_files

@@ -9,8 +9,19 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
+from .files import read_file
 
+# Pillow opens no larger images, which would take gigabytes.
+MAX_PIXELS = 178_956_970
+# At the size that the network sees, a longer image may have no pixel of height left.
+MAX_ASPECT = 100
+# Formats that other programs draw.
+VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+
+
+class _KindError(ValueError):
+    """An image of a kind that has no single meaning as a photo."""
 
 
 class ImageUserError(UserError):
@@ -24,13 +35,14 @@ def read_image_bytes(path: str | Path) -> bytes:
         path: The file.
 
     Raises:
-        ImageUserError: If it is missing or unreadable.
+        ImageUserError: If it is missing, unreadable or no regular file.
     """
     try:
-        return Path(path).read_bytes()
+        return read_file(path)
     except OSError as error:
         raise ImageUserError(
-            f'The photo {path} cannot be read ({error.strerror}): restore it.'
+            f'The photo {path} cannot be read ({error.strerror}): restore it, or name it '
+            'in a skip list.'
         ) from None
 
 
@@ -50,9 +62,11 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
         [H, W, 3] uint8, BGR.
 
     Raises:
-        ImageUserError: If the file is truncated, damaged or no image.
+        ImageUserError: If the file is truncated, damaged or no image, or the image is too large or
+            too long.
     """
     with _opened(data, name) as image:
+        require_aspect(*image.size[::-1], name)
         image.load()
         # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
         with suppress(Exception):
@@ -104,14 +118,45 @@ def exif_orientation(image: Image.Image) -> int:
     return 1
 
 
+def require_aspect(height: int, width: int, name: str | Path) -> None:
+    """Require that an image is not too long to be resized for the network.
+
+    Args:
+        height: Its height in pixels.
+        width: Its width in pixels.
+        name: Its name in the message.
+
+    Raises:
+        ImageUserError: If one side is more than ``MAX_ASPECT`` times the other.
+    """
+    if max(height, width) > MAX_ASPECT * min(height, width):
+        raise ImageUserError(
+            f'The photo {name} has {width} x {height} pixels, one side more than {MAX_ASPECT} '
+            'times the other: crop it, or name it in a skip list.'
+        )
+
+
 @contextmanager
 def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.format in VECTOR_FORMATS:
+                raise _KindError(f'{image.format} is a drawing')
             yield image
+    except ImageUserError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageUserError(
+            f'The photo {name} has more than {MAX_PIXELS / 1e6:.0f} megapixels: make it smaller, '
+            'or name it in a skip list.'
+        ) from None
     # A damaged file can raise anything, depending on the decoder.
     except Exception as error:
-        reason = 'unknown format' if isinstance(error, UnidentifiedImageError) else error
+        reason = 'truncated or damaged data'
+        if isinstance(error, UnidentifiedImageError):
+            reason = 'unknown format'
+        elif isinstance(error, _KindError):
+            reason = str(error)
         raise ImageUserError(
             f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name '
             'it in a skip list.'
@@ -122,10 +167,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith('I'):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError('more than 16 bits per pixel')
+            raise _KindError('more than 16 bits per pixel')
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == 'F':
-        raise ValueError('floating-point pixels of unknown range')
+        raise _KindError('floating-point pixels of unknown range')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         layer = image.convert('RGBA')
         white = Image.new('RGBA', layer.size, (255, 255, 255, 255))

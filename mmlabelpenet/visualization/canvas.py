@@ -1,30 +1,15 @@
 """A canvas to paint boxes, masks and heat maps on an image."""
 
-from functools import cache
-from pathlib import Path
-
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from .fonts import font
 
 Colour = tuple[int, int, int]
 
 # Everything is painted at this scale and then reduced, which smooths the edges.
 OVERSAMPLING = 2
-
-
-@cache
-def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Load DejaVu Sans from matplotlib's files, which exist on every machine.
-
-    Args:
-        size: Height in pixels.
-        bold: Whether to load the bold face.
-    """
-    name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
-    folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
-    return ImageFont.truetype(str(folder / name), round(size))
 
 
 def text_colour_on(colour: Colour) -> Colour:
@@ -121,7 +106,7 @@ class Canvas:
             colour: Of the plate.
         """
         draw = ImageDraw.Draw(self.image)
-        face = font(12 * OVERSAMPLING)
+        face = font(12 * OVERSAMPLING, text=text)
         pad = 2 * OVERSAMPLING
         width = draw.textlength(text, font=face) + 2 * pad
         height = sum(face.getmetrics()) + pad

@@ -12,9 +12,10 @@ from mmengine.structures import InstanceData
 
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.structures import Evidence
-from mmlabelpenet.utils import read_image, unwrap_model
+from mmlabelpenet.utils import UniqueNames, image_name, read_image, require_writable, unwrap_model
 
 from .panels import Style, compose_panels, save_picture
+from .window import require_display
 
 
 def ground_truth_of(data_sample: DetDataSample) -> InstanceData | None:
@@ -34,7 +35,8 @@ class CascadeVisualizationHook(Hook):
 
     Args:
         draw: Whether to paint at all.
-        out_dir: Folder for the pictures ``{image}.png``; None writes none.
+        out_dir: Folder for the pictures ``{image}.png``, in subfolders as the images are; None
+            writes none.
         show: Whether to show each picture in a window.
         wait_time: Seconds for which a window is shown.
         max_images: Maximum number of images to paint (per process); None for all.
@@ -49,10 +51,15 @@ class CascadeVisualizationHook(Hook):
     score_thr: float = 0.3
     num_painted: int = field(init=False, default=0)
     first_set_done: bool = field(init=False, default=False)
+    names: UniqueNames = field(init=False, default_factory=UniqueNames)
 
     def before_run(self, runner: Runner) -> None:
-        """Reset the counters."""
-        self.num_painted, self.first_set_done = 0, False
+        """Reset the counters; make sure that windows can be shown."""
+        if self.draw and self.show:
+            require_display()
+        if self.draw and self.out_dir is not None:
+            require_writable(self.out_dir, folder=True)
+        self.num_painted, self.first_set_done, self.names = 0, False, UniqueNames()
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Do not paint further data sets."""
@@ -90,10 +97,11 @@ class CascadeVisualizationHook(Hook):
     ) -> None:
         image = read_image(data_sample.img_path)[..., ::-1]
         meta = runner.test_dataloader.dataset.metainfo
-        style = Style(meta['classes'], meta['palette'], score_thr=self.score_thr)
+        style = Style(meta['classes'], meta.get('palette'), score_thr=self.score_thr)
         prediction, ground_truth = data_sample.pred_instances, ground_truth_of(data_sample)
         picture = compose_panels(image, prediction, style, evidence, ground_truth)
-        name = Path(data_sample.img_path).stem
+        group = data_sample.get('dataset_name')
+        name = self.names(image_name(data_sample), data_sample.img_path, group)
         if self.out_dir is not None:
             save_picture(picture, Path(self.out_dir) / f'{name}.png')
         if self.show:

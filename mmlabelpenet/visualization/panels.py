@@ -12,10 +12,12 @@ from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw
 from pycocotools import mask as mask_api
 
+from mmlabelpenet.datasets.devkit import voc_palette
 from mmlabelpenet.structures import Evidence, Maps
 from mmlabelpenet.utils import atomic_path
 
-from .canvas import Canvas, Colour, font
+from .canvas import Canvas, Colour
+from .fonts import font
 
 GAP = 14
 HEADER = 46
@@ -32,19 +34,22 @@ class Style:
 
     Attributes:
         classes: Names of the classes.
-        palette: A colour (red, green, blue in 0..255) per class.
+        palette: A colour (red, green, blue in 0..255) per class; VOC's colours without one.
         panel_width: Width of each panel in pixels.
         score_thr: Predictions below are not painted.
     """
 
     classes: Sequence[str]
-    palette: Sequence[Colour]
+    palette: Sequence[Colour] | None = None
     panel_width: int = 320
     score_thr: float = 0.3
 
     def colour(self, label: int) -> Colour:
         """Get the colour of a class."""
-        red, green, blue = self.palette[int(label) % len(self.palette)]
+        # a name such as 'random', as mmdet's palettes may be, is no list of colours
+        named = self.palette is None or isinstance(self.palette, str) or not len(self.palette)
+        colours = voc_palette()[1:-1] if named else self.palette
+        red, green, blue = colours[int(label) % len(colours)]
         return int(red), int(green), int(blue)
 
 
@@ -63,14 +68,24 @@ def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
     return np.asarray(values)
 
 
-def _masks_of(instances: InstanceData) -> np.ndarray | None:
-    """Get the masks [M, h, w] of instances, decoded from run lengths; None without masks."""
+class _Masks:
+    """The masks [h, w] of instances by index; run lengths are decoded one at a time.
+
+    All masks of a large image at once would take gigabytes.
+    """
+
+    def __init__(self, masks: Sequence) -> None:
+        self.masks = masks
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        mask = self.masks[index]
+        return mask_api.decode(mask) if isinstance(mask, Mapping) else _array(mask)
+
+
+def _masks_of(instances: InstanceData) -> _Masks | None:
+    """Get the masks of instances; None without masks."""
     masks = instances.get('masks')
-    if masks is None or len(masks) == 0:
-        return None
-    if isinstance(masks[0], Mapping):
-        return mask_api.decode(list(masks)).transpose(2, 0, 1)
-    return _array(masks)
+    return None if masks is None or len(masks) == 0 else _Masks(masks)
 
 
 def shown_classes(evidence: Evidence) -> list[int]:
@@ -133,7 +148,7 @@ def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> lis
 def _paint_instances(
     image: np.ndarray,
     instances: InstanceData,
-    masks: np.ndarray | None,
+    masks: np.ndarray | _Masks | None,
     img_shape: tuple[int, int],
     style: Style,
 ) -> Image.Image:
@@ -192,8 +207,9 @@ def arrange_panels(rows: Sequence[Sequence[Panel]]) -> np.ndarray:
     for row, height, bottom in zip(rows, heights, accumulate(heights)):
         for column, panel in enumerate(row):
             left, top = GAP + column * width, bottom - height
-            draw.text((left, top + 16), panel.title, fill=INK, font=font(16, True), anchor='lm')
-            draw.text((left, top + 35), panel.caption, fill=PALE_INK, font=font(12), anchor='lm')
+            title, caption = font(16, True, panel.title), font(12, text=panel.caption)
+            draw.text((left, top + 16), panel.title, fill=INK, font=title, anchor='lm')
+            draw.text((left, top + 35), panel.caption, fill=PALE_INK, font=caption, anchor='lm')
             picture.paste(panel.image, (left, top + HEADER))
     return np.asarray(picture)
 

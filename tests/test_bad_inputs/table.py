@@ -29,6 +29,7 @@ KINDS = {
     'proposals': 'Proposals',
     'configs': 'Configs',
     'checkpoints': 'Checkpoints and results',
+    'resume': 'Resumed runs and caches',
     'command_lines': 'Command lines',
 }
 SECONDS = 60
@@ -77,7 +78,7 @@ def answer(run: Callable[[Path], Any], root: Path) -> str:
         root: The empty folder; also the working folder meanwhile.
 
     Raises:
-        NoSentenceError: If the input is accepted, another error comes, or the sentence is no sentence.
+        NoSentenceError: If the input is accepted or the answer is no sentence.
     """
     stream, folder = io.StringIO(), Path.cwd()
     os.chdir(root)

@@ -1,14 +1,17 @@
+import errno
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from mmcv.transforms import Compose
-from test_models.tiny import LEVELS, build_model, collate, image, losses_of, train_as
+from test_models.tiny import LEVELS, build_model, collate, image, losses_of, model_cfg, train_as
 
+import mmlabelpenet.engine.cache as engine_cache
 from mmlabelpenet.engine import CurriculumTrainLoop, FeatureCache, LabelCache
 from mmlabelpenet.engine.cache import remove_caches, require_cacheable_transforms
 from mmlabelpenet.models import EfficientNetLite
-from mmlabelpenet.registry import TRANSFORMS
+from mmlabelpenet.registry import MODELS, TRANSFORMS
 from mmlabelpenet.utils import UserError
 
 STAGES = ('classification', 'detection')
@@ -185,24 +188,136 @@ def test_a_full_cache_keeps_its_files_and_changes_no_loss(model, cache, passes):
     assert files_of(cache) == []
 
 
-def test_a_file_appears_whole_or_not_at_all(model, cache, monkeypatch):
+class FullDisk:
+    """Nothing can be written; counts the attempts and keeps the warnings."""
+
+    def __init__(self, monkeypatch):
+        self.attempts, self.warnings = 0, []
+        monkeypatch.setattr(Path, 'write_bytes', lambda path, content: self.fail(path))
+        monkeypatch.setattr(
+            engine_cache, 'print_log', lambda text, **_: self.warnings.append(text)
+        )
+        engine_cache._warn_once.cache_clear()
+
+    def fail(self, path):
+        self.attempts += 1
+        path.touch()
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_a_full_disk_switches_the_caches_off_with_one_warning(
+    model, labels, tmp_path, monkeypatch
+):
+    images, root = two_images(), tmp_path / 'both'
+    whole = losses_of(model, *images)
+    caches = FeatureCache(root), LabelCache(root)
+    open_caches(model, *caches)
+    with monkeypatch.context() as patch:
+        disk = FullDisk(patch)
+        for _ in range(2):
+            assert losses_of(model, *images) == whole
+        assert disk.attempts == 2  # one of each cache
+        [warning] = disk.warnings
+        assert 'No space left on device' in warning
+        assert 'train_cfg.feature_cache.root' in warning
+    # A file appears whole or not at all.
+    assert [path for path in root.rglob('*') if path.is_file()] == []
+    # A new run with room fills them.
+    caches = FeatureCache(root), LabelCache(root)
+    open_caches(model, *caches)
+    assert losses_of(model, *images) == whole
+    assert all(files_of(one) for one in caches)
+
+
+def test_a_folder_that_is_a_file_switches_the_cache_off(model, tmp_path, monkeypatch):
+    (tmp_path / 'taken').write_text('')
+    train_as(model, learning=STAGES, backbone=False)
+    expected = FeatureCache(tmp_path / 'free')
+    open_caches(model, expected)
+    first = losses_of(model, named_image('a'))
+    open_caches(model, FeatureCache(tmp_path / 'taken'))
+    assert losses_of(model, named_image('a')) == first
+    remove_caches(model)
+
+
+@pytest.mark.parametrize('kind', ['empty', 'short', 'changed', 'text', 'a folder less'])
+def test_a_damaged_file_is_made_anew(model, cache, passes, kind):
     whole = losses_of(model, named_image('a'))
     [path] = files_of(cache)
     content = path.read_bytes()
-    path.unlink()
-
-    def cut(payload, target):
-        with open(target, 'wb') as file:
-            file.write(content[: len(content) // 2])
-        raise OSError('no space left')
-
-    with monkeypatch.context() as patch:
-        patch.setattr(torch, 'save', cut)
-        with pytest.raises(OSError, match='no space left'):
-            losses_of(model, named_image('a'))
-    assert files_of(cache) == []
+    middle = len(content) // 2
+    damaged = {
+        'empty': b'',
+        'short': content[:middle],
+        'changed': content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        'text': b'no cache',
+        'a folder less': content[-middle:],
+    }
+    path.write_bytes(damaged[kind])
     assert losses_of(model, named_image('a')) == whole
-    assert files_of(cache) == [path]
+    assert passes == [1, 1]
+    assert path.read_bytes() == content
+    assert cache.num_bytes > 0
+    assert losses_of(model, named_image('a')) == whole
+    assert passes == [1, 1]
+
+
+def test_a_replaced_image_of_the_same_name_and_size_is_read_anew(model, labels, passes, made):
+    replaced = named_image('a', seed=1)
+    fresh = losses_of(model, replaced)
+    losses_of(model, named_image('a', seed=0))
+    count = len(passes), len(made)
+    assert losses_of(model, replaced) == fresh
+    assert losses_of(model, replaced) == fresh
+    assert (len(passes), len(made)) == count == (4, 2)
+
+
+def test_the_loader_s_checksum_takes_the_place_of_the_pixels(model, cache, passes):
+    def checked(crc):
+        inputs, sample = named_image('a')
+        sample.set_metainfo(dict(input_crc=crc))
+        return inputs, sample
+
+    for crc in (1, 2, 1, 2):
+        losses_of(model, checked(crc))
+    assert passes == [1, 1]
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(mean=[120.0] * 3),
+        dict(std=[100.0] * 3),
+        dict(bgr_to_rgb=True),
+        dict(pad_size_divisor=64),
+        dict(pad_value=1),
+    ],
+)
+def test_maps_of_other_preprocessing_lie_in_another_folder(model, labels, cache, change):
+    folders, before = (cache.folder, labels.folder), model.data_preprocessor
+    model.data_preprocessor = MODELS.build(model_cfg()['data_preprocessor'] | change)
+    open_caches(model, cache, labels)
+    assert cache.folder != folders[0]
+    assert labels.folder != folders[1]
+    model.data_preprocessor = before
+    open_caches(model, cache, labels)
+    assert (cache.folder, labels.folder) == folders
+
+
+def test_maps_of_another_precision_are_made_anew(model, labels, passes, made):
+    for dtype in (None, torch.bfloat16, None, torch.bfloat16):
+        with torch.autocast('cpu', dtype=dtype, enabled=dtype is not None):
+            losses_of(model, named_image('a'))
+    assert len(made) == 2
+    assert len(passes) == 4  # at two scales each
+
+
+def test_random_changes_of_whole_batches_are_not_cached(model, cache, passes, monkeypatch):
+    monkeypatch.setattr(model.data_preprocessor, 'batch_augments', [lambda *batch: batch])
+    open_caches(model, cache)
+    for _ in range(2):
+        losses_of(model, named_image('a'))
+    assert passes == [1, 1]
 
 
 def trained(cache=None, labels=None):
@@ -219,14 +334,26 @@ def trained(cache=None, labels=None):
     return {name: value.detach() for name, value in model.cascade.state_dict().items()}
 
 
-def test_a_run_with_caches_equals_one_without(tmp_path):
+def test_a_run_with_caches_equals_one_without(tmp_path, monkeypatch):
     def caches(folder, **options):
         return FeatureCache(tmp_path / folder, **options), LabelCache(tmp_path / folder, **options)
 
     before = build_model().cascade.state_dict()
     plain, filling = trained(), trained(*caches('roomy'))
-    # Bits depend neither on the content of the caches nor on their room.
-    for other in (trained(*caches('roomy')), trained(*caches('none', max_gigabytes=0))):
+    # Bits depend neither on the content of the caches nor on their room, nor on a full disk.
+    others = [trained(*caches('roomy')), trained(*caches('none', max_gigabytes=0))]
+    with monkeypatch.context() as patch:
+        write, count = Path.write_bytes, iter(range(100))
+
+        def write_twice(path, content):
+            if next(count) >= 2:
+                raise OSError(errno.ENOSPC, 'No space left on device')
+            write(path, content)
+
+        patch.setattr(Path, 'write_bytes', write_twice)
+        others.append(trained(*caches('filled')))
+    assert len(list((tmp_path / 'filled').rglob('*.pth'))) == 2
+    for other in others:
         assert all(value.equal(other[name]) for name, value in filling.items())
     moved = [(value - before[name]).abs().max() for name, value in plain.items()]
     assert max(moved) > 0.01

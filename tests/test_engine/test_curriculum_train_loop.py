@@ -213,3 +213,32 @@ def test_a_resumed_run_equals_one_that_was_not_interrupted(tmp_path):
     assert resumed.record == whole.record[2 * IMAGES :]
     assert resumed.weight.equal(whole.weight)
     assert len({entry[2] for entry in whole.record}) == len(whole.record)
+
+
+class Copying(TwoStages):
+    """Its second stage starts as a copy of the first and learns to be 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.cascade.a, self.cascade.b = self.cascade.steps['a'], self.cascade.steps['b']
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        super().forward(inputs)
+        learns = self.cascade.steps[self.step.learning[-1]]
+        return dict(loss=(learns.bias - 1).square().sum())
+
+
+def test_parts_are_copied_when_a_phase_begins_and_not_again_when_it_is_resumed(tmp_path):
+    copied = {'b': 'a'}
+    phases = dict(
+        first=dict(epochs=1, stages=['a'], warmup=0),
+        second=dict(epochs=2, stages=['b'], warmup=0, start_from=copied),
+    )
+    hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
+    whole, _ = run_training(tmp_path / 'whole', phases, Copying(), default_hooks=hooks)
+    assert whole.cascade.b.weight.equal(whole.cascade.a.weight)  # copied, without a gradient
+    assert not whole.cascade.b.bias.equal(whole.cascade.a.bias)
+    middle = dict(load_from=str(tmp_path / 'whole' / 'epoch_2.pth'), resume=True)
+    resumed, _ = run_training(tmp_path / 'resumed', phases, Copying(), **middle)
+    assert len(resumed.record) == IMAGES
+    assert resumed.cascade.b.bias.equal(whole.cascade.b.bias)

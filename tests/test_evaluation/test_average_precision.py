@@ -2,6 +2,10 @@ import numpy as np
 import pytest
 
 from mmlabelpenet.evaluation import average_precision, mean_over_valid
+from mmlabelpenet.evaluation.functional.average_precision import (
+    match_image,
+    per_class_best_overlap,
+)
 
 
 def test_area_is_taken_under_the_envelope():
@@ -39,3 +43,17 @@ def test_unknown_mode_is_refused():
 def test_the_mean_leaves_out_classes_that_do_not_occur():
     assert mean_over_valid(np.array([0.5, np.nan, 1.0])) == pytest.approx(0.75)
     assert np.isnan(mean_over_valid(np.array([np.nan])))
+
+
+def test_best_overlap_leaves_out_difficult_objects():
+    # Of class 0 an object found by 0.6 and a difficult one; of class 1 a difficult one alone.
+    image = match_image(
+        labels=[0, 0],
+        scores=[0.9, 0.8],
+        gt_labels=[0, 0, 1],
+        ious=np.array([[0.6, 0.0, 0.0], [0.1, 0.9, 0.0]]),
+        difficult=[False, True, True],
+    )
+    best = per_class_best_overlap([image], num_classes=2)
+    assert best[0] == pytest.approx(0.6)
+    assert np.isnan(best[1])

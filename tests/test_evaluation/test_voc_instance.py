@@ -46,6 +46,12 @@ def test_overlap_of_masks_counts_pixels():
     assert mask_iou([], np.stack([strip(0, 5)])).shape == (0, 1)
 
 
+def test_empty_masks_do_not_overlap_whatever_pycocotools_gives(monkeypatch):
+    monkeypatch.setattr(mask_api, 'iou', lambda *args: np.array([[np.nan, 0.5]]))
+    nothing = np.stack([strip(0, 0)])
+    assert mask_iou(nothing, np.stack([strip(0, 0), strip(0, 5)])).tolist() == [[0, 0.5]]
+
+
 @pytest.mark.parametrize('dtype', [bool, np.uint8, np.float32])
 def test_run_lengths_hold_the_very_pixels(dtype):
     masks = np.random.default_rng(0).random((3, 7, 5)) > 0.5

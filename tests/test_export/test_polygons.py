@@ -1,3 +1,5 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -78,3 +80,53 @@ def test_the_smallest_masks_have_an_outline(size):
 
 def test_an_empty_mask_has_no_outline():
     assert mask_to_polygons(np.zeros((4, 4))) == []
+
+
+def shortest_bridge(ring, other):
+    distance = ((ring[:, None] - other[None]) ** 2).sum(-1)
+    here, there = divmod(int(distance.argmin()), len(other))
+    return float(distance[here, there]), here, there
+
+
+def join_slowly(rings):
+    """Joins rings as the definition says, in cubic time."""
+    joined, rest = rings[0], list(rings[1:])
+    while rest:
+        bridges = [shortest_bridge(joined, ring) for ring in rest]
+        nearest = min(range(len(rest)), key=lambda index: bridges[index][0])
+        _, here, there = bridges[nearest]
+        ring = np.roll(rest.pop(nearest), -there, axis=0)
+        joined = np.concatenate([joined[: here + 1], ring, ring[:1], joined[here:]])
+    return joined
+
+
+@pytest.mark.parametrize('seed', range(30))
+def test_rings_are_joined_by_the_shortest_bridges(seed):
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=rng.integers(3, 40, 2)).astype(np.float32)
+    if seed % 3:
+        noise = cv2.GaussianBlur(noise, (0, 0), 0.5 * (seed % 3))
+    mask = noise > np.quantile(noise, [0.3, 0.5, 0.8][seed % 3])
+    rings = mask_to_polygons(mask)
+    np.testing.assert_array_equal(join_rings(rings), join_slowly(rings))
+
+
+@pytest.mark.parametrize('step', [(0, 1), (1, 1), (1, 3)])
+def test_rings_on_a_line_and_touching_ones_are_joined(step):
+    points = np.arange(12)[:, None] * np.array(step, dtype=float)
+    rings = [points[:3], points[8:10], points[2:5], points[5:8], points[9:]]
+    np.testing.assert_array_equal(join_rings(rings), join_slowly(rings))
+    twice = [points[:3], points[:3], points[1:2]]
+    np.testing.assert_array_equal(join_rings(twice), join_slowly(twice))
+
+
+def test_a_mask_of_thousands_of_specks_takes_seconds():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((1000, 1200), dtype=bool)
+    mask[rng.integers(0, 1000, 4000), rng.integers(0, 1200, 4000)] = True
+    start = time.process_time()
+    rings = mask_to_polygons(mask)
+    joined = join_rings(rings)
+    assert time.process_time() - start < 10
+    assert len(rings) > 3000
+    np.testing.assert_array_equal(raster([joined], mask.shape), mask)

@@ -8,7 +8,7 @@ from mmlabelpenet.proposals import (
     search_regions,
     suppress_duplicates,
 )
-from mmlabelpenet.proposals.selective_search import MIN_SIZE, NMS_IOU
+from mmlabelpenet.proposals.selective_search import MIN_SIZE, NMS_IOU, _search_bounded
 from mmlabelpenet.utils import UserError, box_iou
 
 SQUARE = np.array([[20, 30, 60, 70]])
@@ -58,10 +58,26 @@ def test_a_large_image_is_searched_at_a_smaller_size():
     assert proposals.bboxes[0].tolist() == [0, 0, 600, 450]
 
 
+def test_both_sides_of_a_long_image_return_to_its_own_pixels():
+    # 45 x 900 pixels are searched at 2 x 50: a pixel there is 18 wide, but 22.5 high.
+    long = np.full((45, 900, 3), 20, dtype=np.uint8)
+    assert _search_bounded(long, 'fast', 50).tolist() == [[0, 0, 900, 45]]
+    assert _search_bounded(long.transpose(1, 0, 2), 'fast', 50).tolist() == [[0, 0, 45, 900]]
+
+
 @pytest.mark.parametrize('shape', [(6, 8), (1, 1), (100, 100), (3, 200)])
 def test_uniform_and_tiny_images_have_the_whole_as_only_proposal(shape):
     grey = np.full((*shape, 3), 128, dtype=np.uint8)
     assert make_proposals(grey).bboxes.tolist() == [[0, 0, shape[1], shape[0]]]
+
+
+@pytest.mark.parametrize('quality', ['fast', 'quality'])
+@pytest.mark.parametrize(
+    'shape', [(1, 1), (3, 3), (1, 600), (600, 1), (12, 12), (5, 3000), (1, 3000)]
+)
+def test_images_of_any_shape_are_searched(shape, quality):
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert make_proposals(noise, quality).bboxes[0].tolist() == [0, 0, shape[1], shape[0]]
 
 
 def test_suppression_keeps_the_earlier_of_two_that_overlap():

@@ -57,6 +57,17 @@ def test_an_image_of_another_size_is_refused(tmp_path):
         read_proposals(tmp_path / 'a.npz', image_size=(20, 12))
 
 
+def test_another_image_of_the_same_name_and_size_is_refused(tmp_path):
+    path = tmp_path / 'a.npz'
+    write_proposals(path, make(photo_crc=7))
+    for known in (0, 7):
+        assert read_proposals(path, (12, 20), photo_crc=known).photo_crc == 7
+    with pytest.raises(UserError, match=r'a\.npz was made for another photo of the same name'):
+        read_proposals(path, (12, 20), photo_crc=8)
+    write_proposals(path, make())
+    assert read_proposals(path, photo_crc=8).photo_crc == 0
+
+
 def test_missing_and_broken_files_name_the_remedy(tmp_path):
     with pytest.raises(UserError, match=r'no\.npz.*make_proposals'):
         read_proposals(tmp_path / 'no.npz')

@@ -22,11 +22,23 @@ def options(pets, *more):
 
 
 def test_valid_data_ends_with_code_0(tool, pets, capsys):
+    for number, name in enumerate('efgh'):
+        Image.new('RGB', (30 + number, 16)).save(pets / f'{name}.jpg')
+    with open(pets / 'tags.csv', 'a') as file:
+        file.writelines(f'{name}.jpg,cat;?dog\n' for name in 'efgh')
     tool('misc/check_dataset', CONFIG, '--min-images', '4', *options(pets))
     said = capsys.readouterr().out
-    assert '4 to train, 4 to test' in said
+    assert '8 to train, 8 to test' in said
+    assert 'as understood:\n  a.jpg: dog\n  b.jpg: dog\n  c.jpg: dog\n' in said
     assert '| dog     |                 4 |' in said
     assert said.endswith('0 errors, 0 warnings\n')
+
+
+def test_a_class_in_every_image_is_reported(tool, pets, capsys):
+    tool('misc/check_dataset', CONFIG, '--min-images', '1', *options(pets))
+    said = capsys.readouterr().out
+    assert 'WARNING: class in every photo (1)\n  The class dog is in every training photo' in said
+    assert said.endswith('0 errors, 1 warnings\n')
 
 
 def test_few_images_are_an_error_only_in_strict_mode(tool, pets, capsys):

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME
+from mmlabelpenet.utils import dump_arrays
 
 from .conftest import run_tool, write_config
 from .test_train_tool import expect_error
@@ -152,10 +153,10 @@ def test_unreadable_files_are_explained(tool, capsys, config, tmp_path):
         assert 'tools/test.py CONFIG CHECKPOINT --out' in error
 
 
-def change(dump, action):
+def change(dump, action, write=dump_arrays):
     samples = pickle.loads(dump.read_bytes())
     action(samples)
-    dump.write_bytes(pickle.dumps(samples))
+    write(samples, dump)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +172,12 @@ def test_files_that_do_not_match_are_refused(tool, capsys, config, dump, action,
     assert message in expect_error(capsys, tool, TOOL, config, dump, '--eval', 'bbox')
 
 
-def test_a_dump_of_mmdet_itself_is_measured(tool, config, dump, tmp_path):
-    # mmdet's DumpDetResults stores neither data set nor classes, but some ground truth
+def test_a_dump_of_mmdet_itself_is_measured(tool, capsys, config, dump, tmp_path):
+    # DumpDetResults stores neither data set nor classes, but some ground truth, and tensors
+    # by a function that executes what they hold
+    def write_tensors(samples, path):
+        path.write_bytes(pickle.dumps(samples))
+
     def make_plain(samples):
         for sample in samples:
             del sample['dataset_name'], sample['classes']
@@ -180,6 +185,8 @@ def test_a_dump_of_mmdet_itself_is_measured(tool, config, dump, tmp_path):
 
     tool(TOOL, config, dump, '--eval', 'segm')
     before = read(tmp_path / 'found.metrics.json')['figures']
-    change(dump, make_plain)
-    tool(TOOL, config, dump, '--eval', 'segm')
+    change(dump, make_plain, write_tensors)
+    error = expect_error(capsys, tool, TOOL, config, dump, '--eval', 'segm')
+    assert 'if you trust its author, add --trust-checkpoint' in error
+    tool(TOOL, config, dump, '--eval', 'segm', '--trust-checkpoint')
     assert read(tmp_path / 'found.metrics.json')['figures'] == before

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 from mmlabelpenet.apis import (
     add_evaluation_arguments,
+    add_trust_option,
     config_parser,
     evaluate_file,
     load_config,
     run_command,
 )
+from mmlabelpenet.utils import trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,13 +27,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='.pkl that tools/test.py --out has written, or .json of labels in COCO format',
     )
     add_evaluation_arguments(parser)
+    add_trust_option(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure."""
     args = parse_args(argv)
-    evaluate_file(load_config(args), args.predictions, args.eval, args.split, args.markdown)
+    with trust_files(args.trust_checkpoint):
+        evaluate_file(load_config(args), args.predictions, args.eval, args.split, args.markdown)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ from mmlabelpenet.apis import config_parser, load_config, load_weights, run_comm
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
 from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.utils import UserError, read_image, register_all_modules
+from mmlabelpenet.utils import UserError, read_image, register_all_modules, trust_files
 from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
 
 KINDS = {
@@ -168,7 +168,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     register_all_modules()
     cfg = load_config(args)
-    samples, meta = predict(cfg, args.checkpoint)
+    with trust_files(args.trust_checkpoint):
+        samples, meta = predict(cfg, args.checkpoint)
     failures = find_failures(samples, meta)
     style = Style(meta['classes'], meta['palette'], panel_width=args.width)
     save_picture(compose(failures, style, args.columns), args.out)

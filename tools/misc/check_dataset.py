@@ -1,6 +1,7 @@
 """Check the data of a config before training.
 
-Decodes every image and mask of its dataloaders. Exits with code 1 on errors (images that are
+Decodes every image and mask of its dataloaders, and prints the tags of the first training images
+and the number of images of every class. Exits with code 1 on errors (images that are
 missing, unreadable, listed twice or of another size than their annotation; classes without
 images), with 0 if there are none or only warnings.
 
@@ -41,9 +42,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def format_report(report: Report, max_lines: int) -> str:
-    """Format the number of images per class, then the findings by kind."""
+    """Format the first images, the number of images per class, then the findings by kind."""
     counts = ', '.join(f'{count} to {role}' for role, count in report.num_images.items())
     lines = [f'photos: {counts}']
+    if report.examples:
+        lines += ['the first training photos, as understood:']
+        lines += [f'  {example}' for example in report.examples]
     if report.images_per_class:
         header = ['class', 'training photos']
         lines.append(tabulate(report.images_per_class.items(), header, tablefmt='psql'))
@@ -69,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if there is an error in the data.
     """
     args = parse_args(argv)
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, whole=False)
     register_all_modules()
     loaders = {role: cfg.get(f'{role}_dataloader') for role in ROLES}
     roles = {role: plain_datasets(one['dataset']) for role, one in loaders.items() if one}

@@ -29,6 +29,7 @@ class PackWeakInputs(PackDetInputs):
         meta_keys: Sequence[str] = (
             'img_id',
             'img_path',
+            'file_name',
             'dataset_name',
             'ori_shape',
             'img_shape',

@@ -25,7 +25,7 @@ class LoadInstanceMasks(BaseTransform):
     Masks come from two index masks as in VOC, or from polygons or run lengths as in COCO. In the
     index masks, an instance is the set of pixels with one value in the instance mask; its class
     is that of most of its pixels in the class mask. Values 0 (background) and 255 (void) are no
-    instances.
+    instances; in a mask of 16 bits, 255 is an instance like any other.
 
     Required Keys:
 
@@ -41,7 +41,7 @@ class LoadInstanceMasks(BaseTransform):
     - gt_seg_map (np.uint8): [H, W], 0 = background, class c -> c + 1, 255 = void
 
     Raises:
-        UserError: If a mask can't be read.
+        UserError: If a mask can't be read, has another size than the image, or an unknown class.
     """
 
     def transform(self, results: dict) -> dict:
@@ -60,8 +60,21 @@ class LoadInstanceMasks(BaseTransform):
                 f'{results["seg_map_path"]} and {results["instance_map_path"]} differ in size: '
                 'unpack the data set again.'
             )
+        size = results.get('ori_shape', seg_map.shape)[:2]
+        if seg_map.shape != tuple(size):
+            raise UserError(
+                f'{results["seg_map_path"]} has {seg_map.shape[1]} x {seg_map.shape[0]} pixels, '
+                f'but the photo has {size[1]} x {size[0]}: restore the mask.'
+            )
+        labels = results['seg_label_map']
+        unknown = seg_map[(seg_map >= len(labels)) & (seg_map != VOID)]
+        if unknown.size:
+            raise UserError(
+                f'{results["seg_map_path"]} has the value {unknown[0]}, but classes have values '
+                f'from 1 to {len(labels) - 1}: use a data set with its classes, or fix the mask.'
+            )
         lookup: np.ndarray = np.zeros(256, dtype=np.uint8)
-        lookup[: len(results['seg_label_map'])] = results['seg_label_map']
+        lookup[: len(labels)] = labels
         lookup[VOID] = VOID
         results['gt_seg_map'] = lookup[seg_map]
         results['gt_mask_instances'] = split_instances(instance_map, results['gt_seg_map'])
@@ -113,18 +126,23 @@ def split_instances(instance_map: np.ndarray, seg_map: np.ndarray) -> InstanceDa
     """Split an instance mask into instances.
 
     Args:
-        instance_map: [H, W] uint8, 0 = background, 255 = void, else an instance's id.
+        instance_map: [H, W] uint8, 0 = background, 255 = void, else an instance's id; or of more
+            bits, 0 = background, else an id.
         seg_map: [H, W] uint8, 0 = background, class c -> c + 1, 255 = void.
 
     Returns:
         G instances by rising id, with the fields that :class:`LoadInstanceMasks` describes.
     """
+    values, number = np.arange(256), instance_map
+    if instance_map.dtype != np.uint8:
+        values, number = np.unique(instance_map, return_inverse=True)
     # counts[i, s]: pixels of instance i with class value s.
-    joint = instance_map.astype(np.int64) * 256 + seg_map
-    counts = np.bincount(joint.ravel(), minlength=65536).reshape(256, 256)
+    joint = number.reshape(instance_map.shape).astype(np.int64) * 256 + seg_map
+    counts = np.bincount(joint.ravel(), minlength=len(values) * 256).reshape(-1, 256)
     counts[:, VOID] = 0
     majority = counts.argmax(axis=1)
-    ids = np.arange(1, VOID)
-    ids = ids[majority[ids] > 0]
+    is_void = values == (VOID if instance_map.dtype == np.uint8 else 0)
+    kept = (majority > 0) & (values > 0) & ~is_void
+    ids = values[kept]
     rles = mask_utils.encode(np.asfortranarray(instance_map[..., None] == ids, dtype=np.uint8))
-    return _pack_instances(torch.from_numpy(majority[ids] - 1), rles)
+    return _pack_instances(torch.from_numpy(majority[kept] - 1), rles)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
-from mmlabelpenet.utils import in_evaluation, read_image, unwrap_model
+from mmlabelpenet.utils import UniqueNames, image_name, in_evaluation, read_image, unwrap_model
 from mmlabelpenet.visualization import Style, compose_panels, ground_truth_of, save_picture
 
 
@@ -54,6 +54,7 @@ class PseudoLabelHook(Hook):
         self.num_pictures = num_pictures
         self.stage = stage
         self.loader: DataLoader | None = None
+        self.names = UniqueNames()
 
     def before_train(self, runner: Runner) -> None:
         """Make the loader of the images."""
@@ -99,14 +100,15 @@ class PseudoLabelHook(Hook):
 
     def _paint(self, runner: Runner, model: LabelPEnet, batch: dict, outputs: list) -> None:
         meta = self.loader.dataset.metainfo if self.loader is not None else {}
-        style = Style(meta['classes'], meta['palette'])
+        style = Style(meta['classes'], meta.get('palette'))
         folder = Path(runner.work_dir) / 'pseudo_labels' / f'epoch_{runner.epoch + 1}'
         for sample, evidence in zip(outputs, model.explain(batch)):
             image = read_image(sample.img_path)[..., ::-1]
             picture = compose_panels(
                 image, sample.pred_instances, style, evidence, ground_truth_of(sample)
             )
-            save_picture(picture, folder / f'{Path(sample.img_path).stem}.png')
+            name = self.names(image_name(sample), sample.img_path, sample.get('dataset_name'))
+            save_picture(picture, folder / f'{name}.png')
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import torch
 from mmdet.evaluation import DumpDetResults
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import dump_arrays
 
 from ..functional import to_rles
 
@@ -16,8 +17,9 @@ class DumpPredictions(DumpDetResults):
     """Writes predictions, and no ground truth, to a pickle file.
 
     The file holds one dict per image, as that of mmdet's ``DumpDetResults``; masks are RLE dicts,
-    semantic maps uint8. Each dict also has ``classes``, the names of the data set's classes, so
-    that an evaluation can check the meaning of the labels.
+    semantic maps uint8, and tensors are written as arrays, see :func:`dump_arrays`. Each dict also
+    has ``classes``, the names of the data set's classes, so that an evaluation can check the
+    meaning of the labels.
 
     Args:
         out_file_path: The file, which ends with ``.pkl`` or ``.pickle``.
@@ -48,3 +50,12 @@ class DumpPredictions(DumpDetResults):
             super().process(data_batch, [kept])
             if masks is not None:
                 self.results[-1]['pred_instances']['masks'] = to_rles(masks)
+
+    def compute_metrics(self, results: list) -> dict:
+        """Write the predictions of all ranks.
+
+        Args:
+            results: One dict per image.
+        """
+        dump_arrays(results, self.out_file_path)
+        return {}

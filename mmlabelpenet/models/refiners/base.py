@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from mmengine.model import BaseModule, ModuleList
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence, Maps
+from mmlabelpenet.structures import Evidence, Maps, grid_size
 
 
 class Refiner(BaseModule, metaclass=ABCMeta):
@@ -38,7 +38,10 @@ def build_refiners(configs: dict | Sequence[dict] | None) -> ModuleList:
 
 
 def refine(refiners: Iterable[Refiner], evidence: Evidence, maps: Maps) -> Maps:
-    """Refine maps by one refiner after the other."""
+    """Refine maps by one refiner after the other; no maps stay none, on the last one's grid."""
     for refiner in refiners:
-        maps = refiner(evidence, maps)
+        if len(maps.values) > 0:
+            maps = refiner(evidence, maps)
+        else:
+            maps = maps.resample(refiner.stride, grid_size(evidence.img_shape, refiner.stride))
     return maps

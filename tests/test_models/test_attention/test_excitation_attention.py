@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from ..tiny import (
     image,
     losses_of,
     predictions_of,
+    random_feats,
     with_feats,
 )
 
@@ -60,6 +62,24 @@ def test_the_maps_of_an_image_do_not_depend_on_the_batch(model):
     alone = evidence_of(64, 96, feats=[level[1:] for level in feats])
     together, alone = attention(second).values, attention(alone).values
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_each_level_starts_with_the_mass_that_it_adds_to_the_logit():
+    attention = ExcitationAttention(NUM_CLASSES, **LEVELS, levels=(1, 2), level=1)
+    for classifier in attention.classifiers:
+        torch.nn.init.uniform_(classifier.weight)
+    feats = random_feats(64, 96)
+    outputs = [feats[level] for level in attention.levels]
+    tails = [SimpleNamespace(output=output) for output in outputs]
+    mass = attention._top(tails, torch.tensor([2]), 1.0)
+    added = torch.stack(
+        [
+            (classifier.weight[2, :, 0, 0] * output.mean((0, 2, 3))).sum()
+            for classifier, output in zip(attention.classifiers, outputs)
+        ]
+    )
+    assert [tuple(part.shape[1:]) for part in mass] == [(40, 8, 12), (112, 4, 6)]
+    torch.testing.assert_close(torch.stack([part.sum() for part in mass]), added / added.sum())
 
 
 def test_the_cascade_trains_and_predicts_and_holds_no_weight_twice(model):

@@ -2,6 +2,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS as MMDET_MODELS
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmlabelpenet.models import DilatedVGG, EfficientNetLite
 from mmlabelpenet.models.attention import Excitation
@@ -119,6 +120,18 @@ def test_the_propagation_is_linear_so_that_contrast_may_be_taken_before_it():
     one, other = masses(excitation.output, 2).split(1)
     apart = excitation.back(one) - excitation.back(other)
     torch.testing.assert_close(excitation.back(one - other), apart, rtol=1e-3, atol=1e-7)
+
+
+def test_batch_norm_is_folded_into_the_layer_before_it():
+    conv, norm = nn.Conv2d(4, 6, 3, padding=1).eval(), frozen_norm(6)
+    assert norm.weight.min() < 0 < norm.weight.max()
+    x = torch.rand(1, 4, 9, 12)
+    apart, folded = (
+        Excitation(nn.Sequential(*layers, nn.ReLU()), x)
+        for layers in ((conv, norm), (fuse_conv_bn_eval(conv, norm),))
+    )
+    mass = masses(folded.output)
+    torch.testing.assert_close(apart.back(mass), folded.back(mass), rtol=1e-3, atol=1e-6)
 
 
 def test_mass_goes_where_the_evidence_is():

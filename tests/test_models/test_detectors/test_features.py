@@ -3,9 +3,14 @@ import torch
 import torch.nn.functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmlabelpenet.models.detectors.features import FurtherScales, padded_size, rescaled
+from mmlabelpenet.models.detectors.features import (
+    FurtherScales,
+    image_evidence,
+    padded_size,
+    rescaled,
+)
 from mmlabelpenet.models.refiners import refine
-from mmlabelpenet.structures import Maps
+from mmlabelpenet.structures import Maps, Step
 
 from ..tiny import (
     STRIDES,
@@ -159,3 +164,36 @@ def test_the_classifier_learns_from_every_scale():
     logits = plain.cascade['classification'].attention.image_logits([larger])
     alone = F.binary_cross_entropy_with_logits(logits[0], larger.tags, reduction='sum')
     torch.testing.assert_close(both, (one + alone) / 2)
+
+
+@pytest.mark.parametrize('learns', [False, True])
+def test_only_a_backbone_that_learns_has_a_graph(model, learns):
+    model.step = Step(backbone=learns)
+    model.backbone.requires_grad_(True)
+    maps = model.extract_feat(torch.randn(1, 3, 64, 96))
+    assert all(level.requires_grad is learns for level in maps)
+    evidence = model.evidence(torch.randn(1, 3, 64, 96), [image()[1]])
+    assert all(level.requires_grad is learns for level in evidence[0].feats)
+
+
+def test_classes_with_difficult_objects_only_are_unknown():
+    inputs, sample = image(tags=(1, 0, 0))
+    assert image_evidence(inputs, sample, tagged=True).known.tolist() == [1, 1, 1]
+    sample.ignored_tags = torch.tensor([0.0, 1, 0])
+    evidence = image_evidence(inputs, sample, tagged=True)
+    assert evidence.tags.tolist() == [1, 0, 0]
+    assert evidence.known.tolist() == [1, 0, 1]
+    assert 'known' not in image_evidence(inputs, sample, tagged=False)
+
+
+def test_the_tag_of_a_class_with_difficult_objects_only_teaches_nothing(model):
+    bias = model.cascade['classification'].attention.bias
+    img, sample = image(tags=(1, 0, 0))
+    losses_of(train_as(model, learning=('classification',)), (img, sample))[
+        'classification.loss_image'
+    ].backward()
+    assert (bias.grad != 0).all()
+    model.zero_grad()
+    sample.ignored_tags = torch.tensor([0.0, 1, 0])
+    losses_of(model, (img, sample))['classification.loss_image'].backward()
+    assert bias.grad.ne(0).tolist() == [True, False, True]

@@ -86,6 +86,23 @@ def test_a_flipped_view_of_a_symmetric_image_adds_nothing():
     assert torch.allclose(plain[4:], flipped[:4], atol=1e-5)
 
 
+@pytest.mark.parametrize('stage', ['refinement', 'segmentation'])
+def test_results_of_a_flipped_view_are_flipped_back(stage):
+    model = build_model(test_cfg=dict(stage=stage, score_threshold=0.0)).eval()
+    mirrored = view_of(*image(), flip=True)
+    flipped = results_of(model, mirrored).pred_instances
+    # The same pixels as an image of its own, which is not to be flipped back.
+    mirrored[1].set_metainfo(dict(flip=False))
+    plain = results_of(model, mirrored).pred_instances
+    assert flipped.labels.equal(plain.labels)
+    x1, y1, x2, y2 = plain.bboxes.unbind(1)
+    expected = torch.stack([192 - x2, y1, 192 - x1, y2], dim=1)
+    torch.testing.assert_close(flipped.bboxes, expected, atol=1e-3, rtol=0)
+    assert plain.masks.any()
+    assert (plain.masks != plain.masks.flip(-1)).float().mean() > 0.05
+    assert (flipped.masks != plain.masks.flip(-1)).float().mean() < 1e-3
+
+
 def test_boxes_of_a_view_return_to_the_original_image():
     evidence = evidence_of(
         50, 80, metainfo=dict(flip=True, scale_factor=(0.5, 0.25), img_shape=(50, 80))

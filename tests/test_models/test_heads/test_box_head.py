@@ -106,6 +106,25 @@ def test_scores_are_the_mean_of_the_branches_and_boxes_stay_in_the_image():
     assert (moved - bboxes[0]).abs().max() > 1
 
 
+@pytest.mark.parametrize(
+    ('deltas', 'expected'),
+    [
+        # by a side to the right and three quarters of one down, then up and to the left
+        ([10.0, 7.5, 0, 0], [60.0, 32.5, 90, 60]),
+        ([-10.0, -7.5, 0, 0], [0.0, 0, 20, 17.5]),
+        # e^2 times as large
+        ([0.0, 0, 10, 10], [0.0, 0, 90, 60]),
+    ],
+)
+def test_boxes_are_clipped_to_their_image_without_padding(deltas, expected):
+    head = build_head().eval()
+    torch.nn.init.zeros_(head.fc_reg.weight)
+    head.fc_reg.bias.data = torch.tensor(deltas)
+    box = torch.tensor([[20.0, 10, 60, 40]])
+    ((_, moved),) = head.scores_and_boxes(random_feats(), [box], [(60, 90)])
+    torch.testing.assert_close(moved[0], torch.tensor(expected))
+
+
 def test_without_regression_boxes_stay():
     head = build_head(with_regression=False).eval()
     ((_, bboxes),) = head.scores_and_boxes(random_feats(), [BOXES], [(64, 96)])

@@ -56,6 +56,14 @@ def test_a_further_branch_is_supervised_by_what_the_one_before_finds():
     assert 0 not in refined.labels.tolist()
 
 
+def test_a_branch_does_not_learn_from_the_loss_of_the_next_one():
+    stage = DetectionStage(NUM_CLASSES, OICR | dict(num_branches=2))
+    stage.loss(random_feats(), [image_evidence()])['loss_cls_1'].backward()
+    first, second = stage.box_head.fc_cls.weight.grad.unflatten(0, (2, NUM_CLASSES + 1))
+    assert (first == 0).all()
+    assert (second != 0).any()
+
+
 def test_branches_need_all_proposals():
     with pytest.raises(ValueError, match='num_samples=None'):
         DetectionStage(NUM_CLASSES, BOX_HEAD | dict(num_branches=2))
@@ -180,6 +188,7 @@ def test_validation_adds_agreement_to_found_and_to_pseudo_instances(detector):
     after = stage.validate(feats, [evidence])[0]
     assert after.found.agreement.shape == (2,)
     assert after.pseudo_instances.agreement.shape == (1,)
+    assert not after.pseudo_instances.agreement.requires_grad
     assert 'agreement' not in evidence.found
     evidence.found = found[:0]
     assert stage.validate(feats, [evidence])[0].found.agreement.shape == (0,)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import SegmentationStage
 
@@ -54,3 +55,40 @@ def test_it_is_the_last_stage_and_validation_starts_there():
     stage, evidence = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD), [image_evidence()]
     assert stage.starts_validation
     assert stage.propagate(random_feats(), evidence) is evidence
+
+
+def found_by(stage, monkeypatch, logits, img_shape=(63, 95)):
+    """What validation finds in an image whose size is no multiple of the stride of its grid."""
+    logits = logits.expand(1, 14, 14)
+    monkeypatch.setattr(stage.mask_head, 'label_logits', lambda *args: logits)
+    for parameter in stage.box_head.fc_reg.parameters():
+        parameter.data.zero_()  # boxes stay where they are
+    pseudo = PSEUDO.clone()
+    pseudo.attention = torch.zeros(2, 16, 24)
+    image = torch.zeros(3, *img_shape)
+    evidence = image_evidence(pseudo, 4, image=image, tags=torch.tensor([0.0, 1, 0]))
+    evidence.set_metainfo(dict(img_shape=img_shape))
+    whole = torch.tensor([[0.0, 0, img_shape[1], img_shape[0]]])
+    evidence.proposals = InstanceData(bboxes=whole)
+    [after] = stage.validate(random_feats(), [evidence])
+    return after.found
+
+
+def test_boxes_around_masks_end_with_the_image_though_their_cells_do_not(monkeypatch):
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD).eval()
+    found = found_by(stage, monkeypatch, torch.tensor(20.0))
+    assert (found.masks >= 0.5)[:, :-1, :-1].all()
+    assert found.bboxes.tolist() == [[0, 0, 95, 63]]
+
+
+def test_an_empty_mask_leaves_its_box(monkeypatch):
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD).eval()
+    found = found_by(stage, monkeypatch, torch.tensor(-20.0), (60, 90))
+    assert found.bboxes.tolist() == [[0, 0, 90, 60]]
+
+
+def test_labels_on_the_way_back_have_no_gradient(monkeypatch):
+    stage = SegmentationStage(NUM_CLASSES, BOX_HEAD, MASK_HEAD)
+    found = found_by(stage, monkeypatch, torch.tensor(1.0, requires_grad=True))
+    assert len(found) == 1
+    assert not any(value.requires_grad for value in found.values())
