@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 from mmlabelpenet.apis import LabelPEnetInferencer, evaluate_detector, train_detector
 from mmlabelpenet.apis.classes import (
@@ -110,7 +111,8 @@ def test_parts_of_the_training_data_are_numbered_alike(tags):
     parts = [cfg.train_dataloader.dataset, cfg.val_dataloader.dataset]
     cfg.train_dataloader = {'dataset': {'type': 'ConcatDataset', 'datasets': parts}}
     unify_trained_classes(cfg)
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    with DefaultScope.overwrite_default_scope('mmlabelpenet'):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
     assert dataset.metainfo['classes'] == ('emu', 'dog')
     assert [dataset.get_data_info(i)['tags'] for i in range(4)] == [[1], [0], [1], [0]]
 
