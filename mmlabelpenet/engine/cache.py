@@ -62,6 +62,7 @@ class DiskCache:
         self.max_bytes = max_gigabytes * 1e9
         self.folder = self.root
         self.num_bytes = 0
+        self.intact: set[Path] = set()  # the sums of these files were checked
 
     def open(self, *modules: nn.Module, recipe: str = '') -> None:
         """Use the subfolder of the modules' current weights.
@@ -125,7 +126,8 @@ class DiskCache:
             return None
         # Damage raises errors of many kinds; torch itself does not notice a changed byte.
         with suppress(Exception):
-            if zipfile.ZipFile(io.BytesIO(content)).testzip() is None:
+            if path in self.intact or zipfile.ZipFile(io.BytesIO(content)).testzip() is None:
+                self.intact.add(path)
                 return torch.load(io.BytesIO(content), weights_only=True)
         self.num_bytes -= len(content)
         return None
