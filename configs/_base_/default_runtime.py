@@ -1,4 +1,6 @@
 default_scope = 'mmlabelpenet'
+# for mmdet's own tools; a config with custom_imports of its own names this module too
+custom_imports = dict(imports=['mmlabelpenet.registration'])
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

@@ -58,8 +58,16 @@ def image_proposal_path(proposal_root: str | Path, info: Mapping) -> Path:
     Args:
         proposal_root: Folder with one folder per data set.
         info: Entry of the image: ``dataset_name``, and ``photo_id`` or else ``img_id``.
+
+    Raises:
+        UserError: If they are missing, since the image comes from no data set.
     """
-    name = info['photo_id'] if 'photo_id' in info else info['img_id']
+    name = info.get('photo_id', info.get('img_id'))
+    if name is None or 'dataset_name' not in info:
+        raise UserError(
+            f'{info.get("img_path", "An image")} comes from no data set, so that its proposals '
+            'cannot be found: use mmlabelpenet.apis.LabelPEnetInferencer for single photos.'
+        )
     return proposal_path(proposal_root, info['dataset_name'], name)
 
 

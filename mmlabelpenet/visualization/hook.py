@@ -41,6 +41,8 @@ class CascadeVisualizationHook(Hook):
         wait_time: Seconds for which a window is shown.
         max_images: Maximum number of images to paint (per process); None for all.
         score_thr: Predictions below are not painted.
+        test_out_dir: As of mmdet's hook, whose test tool sets it: a folder within that of the run,
+            ``{work_dir}/{timestamp}/{test_out_dir}``, if there is no ``out_dir``.
     """
 
     draw: bool = False
@@ -49,6 +51,7 @@ class CascadeVisualizationHook(Hook):
     wait_time: float = 0.0
     max_images: int | None = None
     score_thr: float = 0.3
+    test_out_dir: str | None = None
     num_painted: int = field(init=False, default=0)
     first_set_done: bool = field(init=False, default=False)
     names: UniqueNames = field(init=False, default_factory=UniqueNames)
@@ -57,6 +60,8 @@ class CascadeVisualizationHook(Hook):
         """Reset the counters; make sure that windows can be shown."""
         if self.draw and self.show:
             require_display()
+        if self.out_dir is None and self.test_out_dir is not None:
+            self.out_dir = str(Path(runner.work_dir, runner.timestamp, self.test_out_dir))
         if self.draw and self.out_dir is not None:
             require_writable(self.out_dir, folder=True)
         self.num_painted, self.first_set_done, self.names = 0, False, UniqueNames()

@@ -162,7 +162,7 @@ def gt_boxes_of(data_sample: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Returns:
         ``gt_labels`` [G], ``gt_bboxes`` [G, 4] xyxy and ``difficult`` [G] bool.
     """
-    parts = data_sample['gt_instances'], data_sample.get('ignored_instances')
+    parts = gt_instances_of(data_sample), data_sample.get('ignored_instances')
     labels, ignored_labels = map(labels_of, parts)
     difficult = np.arange(len(labels) + len(ignored_labels)) >= len(labels)
     return {
@@ -192,6 +192,22 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
         image = data_sample.get('img_path', 'a photo')
         raise UserError(f'There is no {name} for {image}: {remedy}.')
     return data_sample[name]
+
+
+def gt_instances_of(data_sample: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Get the ground-truth instances of an image.
+
+    Args:
+        data_sample: Of one image.
+
+    Raises:
+        UserError: If it has none, as the dumped predictions that mmdet's ``eval_metric`` reads.
+    """
+    remedy = (
+        "load them with the data (supervision='full', LoadAnnotations), and measure dumped "
+        "predictions by this package's tools/analysis_tools/eval_metric.py"
+    )
+    return require(data_sample, 'gt_instances', remedy)
 
 
 def masks_of(

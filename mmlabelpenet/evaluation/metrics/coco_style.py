@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mean_over_valid
-from .base import ImageMetric, boxes_of, labels_of, masks_of, to_numpy
+from .base import ImageMetric, boxes_of, gt_instances_of, labels_of, masks_of, to_numpy
 
 KINDS = ('bbox', 'segm')
 # names of pycocotools' first nine summary figures, after bbox_ or segm_
@@ -87,7 +87,7 @@ class COCOStyleMetric(ImageMetric):
     def _gt_boxes(self, data_sample: Mapping[str, Any]) -> list[dict]:
         plain, difficult = (
             self._box_annotations(labels_of(part), boxes_of(part))
-            for part in (data_sample['gt_instances'], data_sample.get('ignored_instances'))
+            for part in (gt_instances_of(data_sample), data_sample.get('ignored_instances'))
         )
         return [*plain, *({**one, 'iscrowd': 1} for one in difficult)]
 

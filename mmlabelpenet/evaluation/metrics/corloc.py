@@ -9,7 +9,15 @@ from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import box_iou
 
 from ..functional import mean_over_valid
-from .base import ImageMetric, LabelledValues, boxes_of, labels_of, pool_values, to_numpy
+from .base import (
+    ImageMetric,
+    LabelledValues,
+    boxes_of,
+    gt_instances_of,
+    labels_of,
+    pool_values,
+    to_numpy,
+)
 
 
 @METRICS.register_module()
@@ -34,7 +42,7 @@ class CorLocMetric(ImageMetric):
 
     def measure(self, data_sample: Mapping[str, Any]) -> LabelledValues:
         """Check the best box of each class of one image: 1 if it is correct, else 0."""
-        predicted, gt = data_sample['pred_instances'], data_sample['gt_instances']
+        predicted, gt = data_sample['pred_instances'], gt_instances_of(data_sample)
         labels, gt_labels = labels_of(predicted), labels_of(gt)
         ranked = np.argsort(-to_numpy(predicted['scores']), kind='stable')
         found, first = np.unique(labels[ranked], return_index=True)

@@ -13,6 +13,7 @@ from .base import (
     ImageMetric,
     LabelledValues,
     boxes_of,
+    gt_instances_of,
     labels_of,
     pool_values,
     require,
@@ -35,7 +36,7 @@ class ProposalMetric(ImageMetric):
 
     def measure(self, data_sample: Mapping[str, Any]) -> tuple[int, LabelledValues]:
         """Count the proposals of one image, and get the best overlap of each object."""
-        gt = data_sample['gt_instances']
+        gt = gt_instances_of(data_sample)
         scale = np.tile(data_sample.get('scale_factor', (1.0, 1.0)), 2)
         remedy = 'add LoadRegionProposals to the pipeline'
         proposals = boxes_of(require(data_sample, 'proposals', remedy)) / scale
