@@ -29,6 +29,7 @@ KINDS = {
     'proposals': 'Proposals',
     'configs': 'Configs',
     'checkpoints': 'Checkpoints and results',
+    'results': 'Results and exports',
     'command_lines': 'Command lines',
 }
 SECONDS = 60
