@@ -12,7 +12,7 @@ from mmlabelpenet.utils import UserError, image_name
 
 from .joining import PredictionIndex
 from .metrics.base import ImageMetric
-from .prediction_files import REMEDY, read_predictions
+from .prediction_files import read_predictions, remedy_of
 from .report import ClassTable
 
 
@@ -70,10 +70,12 @@ def join_ground_truth(
     source = dataset.ann_file or root
     lacking = [info for info, one in zip(infos, found) if one is None]
     if lacking:
+        other = index.example() if len(lacking) == len(infos) else ''
         raise UserError(
             f'{path} has predictions for {len(infos) - len(lacking)} of the {len(infos)} photos '
             f'of {source}, but no predictions for photo {image_name(lacking[0])} of this split '
-            f'({lacking[0]["img_path"]}): {REMEDY}, or choose another --split.'
+            f'({lacking[0]["img_path"]}){other}: {remedy_of(path)}, or choose another '
+            '--split.'
         )
     _require_sizes(infos, found, source, path)
     _require_one_each(infos, found, path)
@@ -89,9 +91,9 @@ def _require_sizes(
         own = tuple(info[name] for name in ('height', 'width') if name in info)
         if given and own and tuple(map(int, given)) != tuple(map(int, own)):
             raise UserError(
-                f'{path} has predictions for a photo {image_name(sample)} of {given[1]} x '
-                f'{given[0]} pixels, but in {source} it has {own[1]} x {own[0]}: they are of '
-                f'other photos, {REMEDY}.'
+                f'{path} has predictions for photo {image_name(sample)} with {given[1]} x '
+                f'{given[0]} pixels, but in {source} it has {own[1]} x {own[0]}, so that they are '
+                f'of another photo: {remedy_of(path)}.'
             )
 
 

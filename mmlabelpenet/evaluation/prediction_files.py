@@ -9,12 +9,23 @@ import numpy as np
 import torch
 from pycocotools.coco import COCO
 
-from mmlabelpenet.datasets.coco_masks import check_runs
+from mmlabelpenet.datasets.coco_masks import check_runs, polygon_extent
 from mmlabelpenet.utils import UserError, explain_read_errors, image_name, load_arrays
 
 from .metrics.base import boxes_of, labels_of, to_numpy
 
 REMEDY = 'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`'
+JSON_REMEDY = 'fix the file, or export the labels again'
+_REQUIRED = {
+    'images': ('id', 'file_name'),
+    'annotations': ('image_id', 'category_id', 'bbox'),
+    'categories': ('id', 'name'),
+}
+
+
+def remedy_of(path: str | Path) -> str:
+    """What a user can do about a file of predictions that cannot be measured."""
+    return JSON_REMEDY if Path(path).suffix == '.json' else REMEDY
 
 
 def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
@@ -36,7 +47,7 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f'There are no predictions {path}: {REMEDY}.')
-    with explain_read_errors(path, 'predictions', REMEDY):
+    with explain_read_errors(path, 'predictions', remedy_of(path)):
         if path.suffix == '.json':
             content = json.loads(path.read_text(encoding='utf-8-sig'))
             samples = _from_coco(content, classes, path)
@@ -64,7 +75,7 @@ def check_predictions(samples: Sequence[Mapping], classes: Sequence[str], path: 
     for sample in samples:
         problem = _problem_of(sample, len(classes))
         if problem:
-            raise UserError(f'{path} has {problem} (photo {image_name(sample)}): {REMEDY}.')
+            raise UserError(f'In {path} photo {image_name(sample)} {problem}; {remedy_of(path)}.')
 
 
 def _problem_of(sample: Mapping, num_classes: int) -> str:
@@ -72,20 +83,18 @@ def _problem_of(sample: Mapping, num_classes: int) -> str:
     found = sample['pred_instances']
     labels, scores, boxes = labels_of(found), to_numpy(found['scores']), boxes_of(found)
     if len({len(labels), len(scores), len(boxes)}) > 1:
-        return f'{len(boxes)} boxes, {len(labels)} labels and {len(scores)} scores'
+        return f'has {len(boxes)} boxes, {len(labels)} labels and {len(scores)} scores'
     if not np.isfinite(boxes.astype(float)).all() or not np.isfinite(scores.astype(float)).all():
-        return 'a box or score that is no number'
+        return 'has a box or score that is no number'
     if ((labels < 0) | (labels >= num_classes)).any():
-        return f'labels from {labels.min()} to {labels.max()}, but there are {num_classes} classes'
+        wrong = labels[(labels < 0) | (labels >= num_classes)][0]
+        return f'has the label {wrong}, but there are {num_classes} classes, counted from 0'
     rles = found.get('masks')
     if rles is None or len(rles) == 0 or not isinstance(rles[0], dict):
         return ''
-    height, width = list(sample.get('ori_shape') or rles[0]['size'])[:2]
+    size = list(sample.get('ori_shape') or rles[0]['size'])[:2]
     masks = [{'size': [*map(int, one['size'])], 'counts': _text(one['counts'])} for one in rles]
-    # an empty mask is a prediction like others, which matches no object
-    problems = (str(one) for one in check_runs(masks, [(height, width)] * len(masks)) if one)
-    problem = next((one for one in problems if 'without a single pixel' not in one), '')
-    return problem.removeprefix('has ').partition(': ')[0]
+    return _runs_problem(masks, size)
 
 
 def _text(counts: Any) -> Any:
@@ -123,6 +132,7 @@ def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
             f"{path} is a list of COCO's results, which names neither photos nor classes: give a "
             "file of COCO's data format, with images, categories and annotations."
         )
+    _require_fields(content)
     names = {one['id']: one['name'] for one in content['categories']}
     _require_classes([*classes, *(set(names.values()) - set(classes))], classes, path)
     labels = {number: classes.index(name) for number, name in names.items()}
@@ -141,13 +151,27 @@ def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
         {
             'file_name': image['file_name'],
             'photo_root': root,
-            'ori_shape': (image['height'], image['width']),
+            'ori_shape': tuple(image[name] for name in ('height', 'width') if name in image),
             'pred_instances': _instances(coco, coco.imgToAnns[image['id']], labels),
             # COCO's boxes end where their last pixel ends
             'boxes_end': 'outside',
         }
         for image in content['images']
     ]
+
+
+def _require_fields(content: Any) -> None:
+    for part, fields in _REQUIRED.items():
+        entries = content.get(part) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            raise ValueError(f'it has no list of {part}')
+        for entry in entries:
+            lacking = [name for name in fields if not isinstance(entry, dict) or name not in entry]
+            if lacking:
+                raise ValueError(f'an entry of {part} lacks {lacking[0]}: {str(entry)[:80]}')
+            box = entry.get('bbox', [0] * 4)
+            if not isinstance(box, list) or len(box) != 4:
+                raise ValueError(f'a bbox is not [x, y, width, height]: {str(box)[:80]}')
 
 
 def _instances(
@@ -162,5 +186,25 @@ def _instances(
         'bboxes': torch.from_numpy(boxes),
     }
     if all(one.get('segmentation') for one in annotations):
-        found['masks'] = [coco.annToRLE(one) for one in annotations]
+        found['masks'] = [_to_rle(coco, one) for one in annotations]
     return found
+
+
+def _to_rle(coco: COCO, annotation: dict) -> dict:
+    """Convert a mask to run lengths, after checks that pycocotools' C code relies on."""
+    image, mask = coco.imgs[annotation['image_id']], annotation['segmentation']
+    size = [image['height'], image['width']]
+    if isinstance(mask, dict):
+        problem = _runs_problem([mask], size)
+        if problem:
+            raise ValueError(f'the photo {image["file_name"]} {problem}')
+    else:
+        polygon_extent(mask, (size[0], size[1]))
+    return coco.annToRLE(annotation)
+
+
+def _runs_problem(masks: Sequence[dict], size: Sequence[int]) -> str:
+    """What is wrong with run lengths, if anything; a mask may be empty and match no object."""
+    found = check_runs(masks, [(size[0], size[1])] * len(masks))
+    problems = (str(one) for one in found if one is not None)
+    return next((one for one in problems if 'without a single pixel' not in one), '')

@@ -30,6 +30,7 @@ KINDS = {
     'configs': 'Configs',
     'checkpoints': 'Checkpoints and results',
     'resume': 'Resumed runs and caches',
+    'results': 'Results and exports',
     'command_lines': 'Command lines',
 }
 SECONDS = 60
