@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.utils import UserError, register_all_modules, unwrap_model
+from mmlabelpenet.utils import StopRequest, UserError, register_all_modules, unwrap_model
 
 from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_same_model
@@ -138,5 +138,14 @@ def train_detector(
         # as runner.train() does first
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    runner.train()
+    try:
+        runner.train()
+    except StopRequest as stop:
+        last = latest_checkpoint(cfg.work_dir)
+        stop.advice = (
+            f'run the same command with --resume to go on from {last}.'
+            if last
+            else f'{cfg.work_dir} has no checkpoint yet; run the command again.'
+        )
+        raise
     return runner
