@@ -7,7 +7,13 @@ from mmengine.runner import Runner
 from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.models import LabelPEnet
-from mmlabelpenet.utils import UserError, latest_checkpoint, register_all_modules, unwrap_model
+from mmlabelpenet.utils import (
+    StopRequest,
+    UserError,
+    latest_checkpoint,
+    register_all_modules,
+    unwrap_model,
+)
 
 from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
@@ -114,5 +120,14 @@ def train_detector(
         # as runner.train() does first
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    runner.train()
+    try:
+        runner.train()
+    except StopRequest as stop:
+        last = latest_checkpoint(cfg.work_dir)
+        stop.advice = (
+            f'run the same command with --resume to go on from {last}.'
+            if last
+            else f'{cfg.work_dir} has no checkpoint yet; run the command again.'
+        )
+        raise
     return runner

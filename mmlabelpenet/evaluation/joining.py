@@ -58,7 +58,9 @@ class PredictionIndex:
     def example(self) -> str:
         """Name one of the photos, for messages."""
         first = next((one for group in self._by_stem.values() for one in group), None)
-        return '' if first is None else f', only others such as {given_file(first) or given_name(first)}'
+        if first is None:
+            return ''
+        return f', only others such as {given_file(first) or given_name(first)}'
 
     def find(self, info: Mapping, data_root: str) -> Mapping | None:
         """Find the predictions of an image.

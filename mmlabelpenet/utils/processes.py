@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
+# Seconds after which a request to stop is repeated.
+AGAIN = 2.0
 
 
 class StopRequest(KeyboardInterrupt):
@@ -48,11 +50,19 @@ def stop_requests() -> Iterator[None]:
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _request_stop(number: int, _: FrameType | None) -> None:
+    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``."""
+
+    def again(*_: object) -> None:
+        raise StopRequest(number)
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
     raise StopRequest(number)
 
 
