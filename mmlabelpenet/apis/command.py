@@ -164,16 +164,17 @@ def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--markdown', metavar='FILE', help='write tables in Markdown to this file')
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def load_config(args: argparse.Namespace, runs_model: bool = True) -> Config:
     """Read the config that the arguments name and put the common arguments into it.
 
     Args:
         args: Of a parser that :func:`config_parser` made.
+        runs_model: See :func:`read_config`.
 
     Raises:
         UserError: If the config is missing or cannot be read.
     """
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, runs_model=runs_model)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     default = Path('work_dirs') / Path(args.config).stem

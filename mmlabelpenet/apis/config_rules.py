@@ -17,11 +17,12 @@ from mmlabelpenet.utils import UserError, advise_name
 from .config_parts import LOADERS, find_type
 
 
-def check_rules(cfg: Config) -> None:
+def check_rules(cfg: Config, runs_model: bool = True) -> None:
     """Check what holds between the settings of a whole config.
 
     Args:
         cfg: The config.
+        runs_model: Whether the data sets must have all that the model needs.
 
     Raises:
         UserError: If a rule is broken.
@@ -31,7 +32,7 @@ def check_rules(cfg: Config) -> None:
     for name in LOADERS:
         loader = cfg.get(f'{name}_dataloader')
         if isinstance(loader, dict):
-            _check_loader(f'{name}_dataloader', loader, is_cascade)
+            _check_loader(f'{name}_dataloader', loader, is_cascade and runs_model)
     if is_cascade:
         _check_stages(model)
     train_cfg = cfg.get('train_cfg')
@@ -108,10 +109,10 @@ def _has_semantic(model: Mapping) -> bool:
     return (model.get('calibration') or {}).get('semantic') is not None
 
 
-def _check_loader(path: str, loader: Mapping, is_cascade: bool) -> None:
+def _check_loader(path: str, loader: Mapping, for_cascade: bool) -> None:
     if loader.get('dataset') is None:
         raise UserError(f'{path} lacks dataset: set {path}.dataset.')
-    if is_cascade:
+    if for_cascade:
         for where, dataset in _plain_datasets(f'{path}.dataset', loader['dataset']):
             _check_pipeline(f'{where}.pipeline', dataset.get('pipeline') or [])
 

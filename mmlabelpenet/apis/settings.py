@@ -16,7 +16,9 @@ from .overrides import apply_options
 from .validation import check_config
 
 
-def read_config(path: str, options: dict | None = None, whole: bool = True) -> Config:
+def read_config(
+    path: str, options: dict | None = None, whole: bool = True, runs_model: bool = True
+) -> Config:
     """Read a config with its overrides, check it, and apply what follows from it.
 
     An override of a text or list at the top level such as ``data_root`` or ``scale`` also holds
@@ -28,6 +30,7 @@ def read_config(path: str, options: dict | None = None, whole: bool = True) -> C
         path: The config.
         options: Overrides by dotted key, as ``--cfg-options`` gives them.
         whole: Whether all of it is checked, or its data sets alone, see :func:`check_config`.
+        runs_model: Whether the data sets must have all that the model needs.
 
     Raises:
         UserError: If the config is missing, cannot be read or is wrong, or if the classes cannot
@@ -40,7 +43,7 @@ def read_config(path: str, options: dict | None = None, whole: bool = True) -> C
     with naming(path):
         new = apply_options(cfg, options or {}, earlier)
         _settle(cfg)
-        check_config(cfg, whole, new)
+        check_config(cfg, whole, new, runs_model)
         loaders = [cfg[key] for key in cfg if key.endswith('_dataloader') and cfg[key]]
         require_distinct_names(
             one for loader in loaders for one in plain_datasets(loader['dataset'])

@@ -45,7 +45,9 @@ _PART = re.compile(r'head|neck|backbone|^loss')
 TYPED = ('default_hooks', 'custom_hooks', 'pipeline', 'transforms', 'dataset', 'datasets')
 
 
-def check_config(cfg: Config, whole: bool = True, new: Container[str] = ()) -> None:
+def check_config(
+    cfg: Config, whole: bool = True, new: Container[str] = (), runs_model: bool = True
+) -> None:
     """Check a config, after inheritance and overrides.
 
     Unknown settings and types are errors, and so are values out of range. Names at the top level
@@ -56,6 +58,7 @@ def check_config(cfg: Config, whole: bool = True, new: Container[str] = ()) -> N
         whole: Whether all of it is checked. If not, only its data sets are, without their
             pipelines, which is enough to list images.
         new: Dotted keys that overrides have added.
+        runs_model: Whether the data sets must have all that the model needs.
 
     Raises:
         UserError: If anything is wrong.
@@ -67,7 +70,7 @@ def check_config(cfg: Config, whole: bool = True, new: Container[str] = ()) -> N
             first = registry.METRICS if key.endswith('_evaluator') else REGISTRIES.get(key)
             check.check_top(key, value, first)
     if whole:
-        check_rules(cfg)
+        check_rules(cfg, runs_model)
 
 
 class ConfigCheck:

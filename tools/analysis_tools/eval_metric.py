@@ -35,7 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure."""
     args = parse_args(argv)
     with trust_files(args.trust_checkpoint):
-        evaluate_file(load_config(args), args.predictions, args.eval, args.split, args.markdown)
+        evaluate_file(
+            load_config(args, runs_model=False),
+            args.predictions,
+            args.eval,
+            args.split,
+            args.markdown,
+        )
 
 
 if __name__ == '__main__':

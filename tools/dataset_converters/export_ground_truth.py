@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = parse_args(argv)
     written = export_ground_truth(
-        load_config(args),
+        load_config(args, runs_model=False),
         args.out,
         format=args.format,
         split=args.split,
