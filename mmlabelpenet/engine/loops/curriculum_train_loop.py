@@ -124,8 +124,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             UserError: If a file cannot be read or written, as on a full disk.
         """
         self._iter -= self._iter % self.accumulation
-        going = self._iter < self.max_iters
-        self._epoch = self._iter // len(self.dataloader) if going else self.max_epochs
+        self._epoch = (
+            self._iter // len(self.dataloader) if self._iter < self.max_iters else self.max_epochs
+        )
         self.runner.optim_wrapper.initialize_count_status(
             self.runner.model, self._iter, self.max_iters
         )
@@ -195,7 +196,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         remove_caches(self.model)
         step = self.model.step
         # Batches that the preprocessor changes at random are other ones in every epoch.
-        frozen = not (step.backbone or getattr(self.model.data_preprocessor, 'batch_augments', 0))
+        frozen = not (
+            step.backbone or getattr(self.model.data_preprocessor, 'batch_augments', False)
+        )
         fixed = frozen, frozen and self.model.cascade.labels_cacheable(step)
         for cache in compress(self.caches, fixed):
             cache.around(self.model)
