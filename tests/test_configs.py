@@ -13,8 +13,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from test_models.test_configs import give_attention, shrink
 
+from mmlabelpenet.datasets import require_cacheable_transforms
 from mmlabelpenet.engine import freeze
-from mmlabelpenet.engine.cache import require_cacheable_transforms
 from mmlabelpenet.engine.loops import build_phases
 from mmlabelpenet.registry import DATASETS, MODELS, SCOPE
 from mmlabelpenet.utils import register_all_modules

@@ -2,7 +2,13 @@
 
 from .coco import COCOInstanceDataset
 from .coco_file import COCOFile
-from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
+from .reproducible import (
+    SeededBatchSampler,
+    SeededDataset,
+    derived_seed,
+    reproducible,
+    require_cacheable_transforms,
+)
 from .shapes import ShapesDataset
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
 from .tagged import TaggedDataset, name_of_dataset, require_distinct_names

@@ -10,6 +10,21 @@ import torch
 from torch.utils.data import BatchSampler, Dataset
 
 from mmlabelpenet.registry import DATA_SAMPLERS, DATASETS
+from mmlabelpenet.utils import UserError
+
+# Others would fill a cache of features with inputs that never return.
+CACHEABLE_TRANSFORMS = {
+    'Compose',
+    'LoadImageFromFile',
+    'LoadRegionProposals',
+    'LoadTrueInstances',
+    'PackWeakInputs',
+    'ProposalBroadcaster',
+    'RandomChoiceResize',
+    'RandomFlip',
+    'RandomResize',
+    'Resize',
+}
 
 
 def derived_seed(*numbers: int) -> int:
@@ -121,3 +136,27 @@ def reproducible(dataloader: dict, seed: int) -> dict:
         batch_sampler=changed.get('batch_sampler'),
     )
     return changed
+
+
+def require_cacheable_transforms(dataset: Any) -> None:
+    """Make sure that the cache's keys distinguish all inputs of an image.
+
+    Args:
+        dataset: Of the training images, or a wrapper of such.
+
+    Raises:
+        UserError: If the pipeline holds another transform than ``CACHEABLE_TRANSFORMS``.
+    """
+    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
+        if part is not None:
+            require_cacheable_transforms(part)
+    pending = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
+    while pending:
+        transform = pending.pop()
+        pending += getattr(transform, 'transforms', [])
+        name = type(transform).__name__
+        if name not in CACHEABLE_TRANSFORMS:
+            raise UserError(
+                f'The feature cache can not tell apart what {name} makes of a photo: take it out '
+                'of the training pipeline, or say train_cfg.feature_cache=None.'
+            )

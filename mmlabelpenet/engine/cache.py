@@ -24,24 +24,12 @@ from torch import Tensor, nn
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.models.detectors.features import stack_maps
 from mmlabelpenet.structures import Evidence, Maps
-from mmlabelpenet.utils import UserError, write_bytes
+from mmlabelpenet.utils import write_bytes
 from mmlabelpenet.version import __version__
 
 # Inputs of one image are told apart by these keys: `input_crc` by their pixels, `img_shape` at
-# further scales. Other transforms than these would fill the disk with inputs that never return.
+# further scales.
 KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction', 'input_crc')
-CACHEABLE_TRANSFORMS = {
-    'Compose',
-    'LoadImageFromFile',
-    'LoadRegionProposals',
-    'LoadTrueInstances',
-    'PackWeakInputs',
-    'ProposalBroadcaster',
-    'RandomChoiceResize',
-    'RandomFlip',
-    'RandomResize',
-    'Resize',
-}
 
 
 class DiskCache:
@@ -160,8 +148,8 @@ def _warn_once(message: str) -> None:
 def precision_on(device: torch.device) -> str:
     """Kind of device and type of the numbers that a matrix product gives on it right now."""
     one = torch.ones(1, 1, device=device)
-    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    return f'{device.type} {(one @ one).dtype} {tf32}'
+    cuda = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    return f'{device.type} {(one @ one).dtype} {cuda}'
 
 
 class FeatureCache(DiskCache):
@@ -261,27 +249,3 @@ def _kept(one: Tensor) -> Tensor:
 def _restored(one: Tensor, device: torch.device) -> Tensor:
     one = one.to(device, non_blocking=True)
     return one.float() if one.dtype == torch.float16 else one
-
-
-def require_cacheable_transforms(dataset: Any) -> None:
-    """Make sure that the cache's keys distinguish all inputs of an image.
-
-    Args:
-        dataset: Of the training images, or a wrapper of such.
-
-    Raises:
-        UserError: If the pipeline holds another transform than ``CACHEABLE_TRANSFORMS``.
-    """
-    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
-        if part is not None:
-            require_cacheable_transforms(part)
-    pending = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
-    while pending:
-        transform = pending.pop()
-        pending += getattr(transform, 'transforms', [])
-        name = type(transform).__name__
-        if name not in CACHEABLE_TRANSFORMS:
-            raise UserError(
-                f'The feature cache can not tell apart what {name} makes of a photo: take it out '
-                'of the training pipeline, or say train_cfg.feature_cache=None.'
-            )

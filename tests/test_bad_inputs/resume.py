@@ -97,7 +97,7 @@ def cached_distortion(root: Path) -> None:
     """Cache the features of photos whose colours change at random."""
     from mmcv.transforms import Compose
 
-    from mmlabelpenet.engine.cache import require_cacheable_transforms
+    from mmlabelpenet.datasets import require_cacheable_transforms
     from mmlabelpenet.registry import TRANSFORMS
 
     toy()

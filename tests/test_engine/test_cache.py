@@ -8,8 +8,9 @@ from mmcv.transforms import Compose
 from test_models.tiny import LEVELS, build_model, collate, image, losses_of, model_cfg, train_as
 
 import mmlabelpenet.engine.cache as engine_cache
+from mmlabelpenet.datasets import require_cacheable_transforms
 from mmlabelpenet.engine import CurriculumTrainLoop, FeatureCache, LabelCache
-from mmlabelpenet.engine.cache import remove_caches, require_cacheable_transforms
+from mmlabelpenet.engine.cache import remove_caches
 from mmlabelpenet.models import EfficientNetLite
 from mmlabelpenet.registry import MODELS, TRANSFORMS
 from mmlabelpenet.utils import UserError

@@ -8,7 +8,7 @@ from mmlabelpenet.utils import UserError
 
 from ..resuming import Schedule, same_place
 
-PARTS = {'meta', 'message_hub', 'optimizer'}
+PARTS, NUMBERS = {'meta', 'message_hub', 'optimizer'}, {'epoch', 'iter'}
 
 
 class ResumeHook(Hook):
@@ -39,10 +39,7 @@ class ResumeHook(Hook):
         if not runner._resume:
             return
         try:
-            if not checkpoint.keys() >= PARTS or not checkpoint['meta'].keys() >= {
-                'epoch',
-                'iter',
-            }:
+            if not (checkpoint.keys() >= PARTS and checkpoint['meta'].keys() >= NUMBERS):
                 raise UserError(
                     'holds weights but not the state of a training: resume from a checkpoint that '
                     'a training saved'
@@ -101,8 +98,9 @@ def convert_optimizer(runner: Runner, checkpoint: dict) -> None:
     saved, fresh = checkpoint['optimizer'], runner.optim_wrapper.state_dict()
     groups, new_groups = saved['param_groups'], fresh['param_groups']
     names, new_names = {*groups[0]} - {'initial_lr'}, {*new_groups[0]}
-    sizes = [[len(group['params']) for group in part] for part in (groups, new_groups)]
-    if sizes[0] != sizes[1] or not (names <= new_names or new_names <= names):
+    if [len(one['params']) for one in groups] != [
+        len(one['params']) for one in new_groups
+    ] or not (names <= new_names or new_names <= names):
         raise UserError(
             f'was trained with another optimizer ({len(groups)} and here {len(new_groups)} groups '
             f'of parameters, not in common {sorted(names ^ new_names)}): resume with the '

@@ -9,12 +9,17 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
 
-from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
+from mmlabelpenet.datasets import (
+    SeededBatchSampler,
+    derived_seed,
+    reproducible,
+    require_cacheable_transforms,
+)
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import LOOPS
 from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, unwrap_model
 
-from ..cache import FeatureCache, LabelCache, remove_caches, require_cacheable_transforms
+from ..cache import FeatureCache, LabelCache, remove_caches
 from ..freezing import copy_parts, freeze
 from ..hooks.resume import ResumeHook
 from ..resuming import Schedule
@@ -87,7 +92,6 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
     def _schedule(self, lengths: Sequence[int]) -> Schedule:
         """What an iteration means, for checkpoints."""
         loader = self.dataloader
-        parts = zip(self.phases.items(), lengths)
         return Schedule(
             images=len(loader.dataset),
             batch_size=loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1,
@@ -96,7 +100,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             epoch_length=len(loader),
             phases={
                 name: (length, phase.epochs, phase.iterations)
-                for (name, phase), length in parts
+                for (name, phase), length in zip(self.phases.items(), lengths)
                 if length > 0
             },
         )
@@ -122,8 +126,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             UserError: If a file cannot be read or written, as on a full disk.
         """
         self._iter -= self._iter % self.accumulation
-        finished = self._iter >= self.max_iters
-        self._epoch = self.max_epochs if finished else self._iter // len(self.dataloader)
+        self._epoch = (
+            self._iter // len(self.dataloader) if self._iter < self.max_iters else self.max_epochs
+        )
         self.runner.optim_wrapper.initialize_count_status(
             self.runner.model, self._iter, self.max_iters
         )
@@ -193,8 +198,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         remove_caches(self.model)
         step = self.model.step
         # Batches that the preprocessor changes at random are other ones in every epoch.
-        changed = getattr(self.model.data_preprocessor, 'batch_augments', None)
-        frozen = not step.backbone and not changed
+        frozen = not (
+            step.backbone or getattr(self.model.data_preprocessor, 'batch_augments', False)
+        )
         fixed = frozen, frozen and self.model.cascade.labels_cacheable(step)
         for cache in compress(self.caches, fixed):
             cache.around(self.model)
