@@ -7,7 +7,7 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import LabelPEnetInferencer, add_trust_option, run_command
+from mmlabelpenet.apis import PALETTES, LabelPEnetInferencer, add_trust_option, run_command
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,6 +25,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
     )
     parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
+    parser.add_argument(
+        '--palette',
+        default='none',
+        choices=PALETTES,
+        help='colours of the classes (default: those of the data set)',
+    )
     parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
     parser.add_argument(
         '--pred-score-thr', type=float, default=0.3, help='minimum score of painted instances'
@@ -55,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stage=args.stage,
         proposal_root=args.proposals,
         quality=args.quality,
+        palette=args.palette,
         trust_checkpoint=args.trust_checkpoint,
     )
     result = inferencer(

@@ -16,13 +16,6 @@ SHAPES = ShapesDataset.METAINFO['classes']
 SPLITS = dict(train='train', val='val', trainval='train', test='val', train_aug='train')
 
 
-def leave_configs_plain(monkeypatch):
-    """Skip the formatting of configs by yapf, which takes longer than a short training."""
-    for module in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
-        unchanged = lambda text, **style: (text, True)  # noqa: E731
-        monkeypatch.setattr(f'{module}.FormatCode', unchanged, raising=False)
-
-
 def make_devkit(root, years=('VOC2007', 'VOC2012'), num_train=3, num_val=2, image_size=(64, 96)):
     """Make ``root``/Shapes, /VOC2007 and /VOC2012, and proposals for all in ``root``/proposals.
 

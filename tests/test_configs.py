@@ -152,7 +152,9 @@ def test_baselines_and_bound_see_as_many_images_as_label_penet(name):
 
 
 @pytest.mark.parametrize('config', sorted(CONFIGS.rglob('*voc12-mini.py')), ids=lambda p: p.stem)
-def test_a_dumped_config_trains_its_phases_in_the_same_order(config, tmp_path, monkeypatch):
+def test_a_dumped_config_trains_its_phases_in_the_same_order(
+    config, tmp_path, monkeypatch, formatted_configs
+):
     monkeypatch.setenv('VOC12MINI_ROOT', str(tmp_path))
     cfg = Config.fromfile(config)
     cfg.dump(str(tmp_path / 'written.py'))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from plain_configs import write_plain_yapf
 from test_tools.test_scripts import run_script
 
 from mmlabelpenet.apis import run_command
@@ -125,6 +126,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp('place')
     make_shapes(root / 'data/shapes/Shapes', num_train=8, num_val=3, image_size=(64, 96))
     small_config().dump(str(root / 'small.py'))
+    write_plain_yapf(root / 'lib')
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         run_tool('proposals/make_proposals', 'small.py', '--workers', 1)
@@ -238,7 +240,8 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     cfg.work_dir = str(tmp_path)
     cfg.dump(str(tmp_path / 'two.py'))
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
+        for folder in (tmp_path, place / 'lib'):
+            patch.syspath_prepend(folder)
         result = run_script('dist_train.sh', tmp_path / 'two.py', 2, cwd=place)
     assert result.returncode == 0, result.stderr[-6000:]
     one, other = (torch.load(tmp_path / f'rank_{rank}.pth') for rank in (0, 1))
@@ -257,7 +260,9 @@ def run_in_own_process(cfg, work_dir, *args):
         env={
             **os.environ,
             'OMP_NUM_THREADS': '1',
-            'PYTHONPATH': os.pathsep.join([str(REPOSITORY), str(config.parent)]),
+            'PYTHONPATH': os.pathsep.join(
+                map(str, (REPOSITORY, config.parent, Path('lib').resolve()))
+            ),
         },
         capture_output=True,
         text=True,
@@ -317,7 +322,8 @@ def test_two_processes_equal_one_that_accumulates(place, tmp_path):
         cfg.work_dir = str(tmp_path / name)
         cfg.dump(str(tmp_path / f'{name}.py'))
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
+        for folder in (tmp_path, place / 'lib'):
+            patch.syspath_prepend(folder)
         result = run_script('dist_train.sh', tmp_path / 'two.py', 2, cwd=place)
         assert result.returncode == 0, result.stderr[-6000:]
         run_tool('train', tmp_path / 'one.py')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from devkit import leave_configs_plain, make_devkit
+from devkit import make_devkit
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
@@ -95,7 +95,6 @@ def test_scales_of_training_and_test_are_the_published_ones(name):
 @pytest.mark.parametrize('name', ['vgg16_voc07', 'r50_voc12-aug'])
 def test_a_few_iterations_train_and_are_tested_at_several_scales(name, tmp_path, monkeypatch):
     make_devkit(tmp_path, num_train=2, num_val=1)
-    leave_configs_plain(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
     cfg = load(name)

@@ -12,7 +12,7 @@ fi
 GPUS=${GPUS:-8}
 # SRUN_ARGS holds several words
 # shellcheck disable=SC2086
-srun -p "$1" \
+exec srun -p "$1" \
     --job-name="$2" \
     --gres=gpu:"${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}" \
     --ntasks="$GPUS" \

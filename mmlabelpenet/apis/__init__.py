@@ -11,7 +11,7 @@ from .command import (
     sentence_of,
 )
 from .exporting import add_export_arguments, export_ground_truth, export_instances
-from .inferencer import LabelPEnetInferencer
+from .inferencer import PALETTES, LabelPEnetInferencer
 from .settings import classes_of, images_of, plain_datasets, read_config
 from .testing import enable_painting, evaluate_detector, evaluate_file
 from .training import train_detector

@@ -1,31 +1,76 @@
 """Command lines: common arguments, the config that they name, and errors as sentences."""
 
 import argparse
+import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+import torch
+from mmengine.config import Config
 
 from mmlabelpenet.engine.distributed import shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
-from mmlabelpenet.utils import TRUST_HELP, UserError
+from mmlabelpenet.utils import (
+    TRUST_HELP,
+    StopRequest,
+    UserError,
+    end_with_parent,
+    stop_requests,
+)
 
+from .overrides import ConfigOptions
 from .settings import read_config
 
 
-def sentence_of(error: UserError) -> str:
+def sentence_of(error: BaseException) -> str | None:
     """Get the sentence of an error, also of one that was raised in a data loader's worker.
 
     Args:
         error: The error. Torch raises a worker's error again with the worker's whole
             traceback as its text, of which only the last sentence is for the user.
+
+    Returns:
+        The sentence; None for an error that the user did not cause.
     """
+    text = ' '.join(_own_text(error).split())
+    if isinstance(error, UserError):
+        return text
+    if isinstance(error, OSError):
+        return _sentence_of_os_error(error, text)
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return f'there is not enough memory ({text}): {_LESS_MEMORY}'
+    killed = re.match(r'DataLoader worker \(pid.* (?:exited|is killed by signal)', text)
+    return f'{text.rstrip(". ")}, perhaps for want of memory: {_LESS_MEMORY}' if killed else None
+
+
+_LESS_MEMORY = 'lower the batch size, the sizes of photos or num_workers of the data loader.'
+
+
+def _own_text(error: BaseException) -> str:
     text = str(error)
     if 'Original Traceback' in text:
-        text = text.rpartition(f'{UserError.__name__}: ')[2]
-    return ' '.join(text.split())
+        text = text.rpartition(f'{type(error).__name__}: ')[2]
+    return text
+
+
+def _sentence_of_os_error(error: OSError, text: str) -> str:
+    """Write one sentence about a file, a disk or a connection."""
+    remedies = {
+        errno.ENOSPC: 'make room there, then run the command again',
+        errno.EDQUOT: 'make room there, then run the command again',
+        errno.EACCES: 'change its permissions, or name another one',
+        errno.EPERM: 'change its permissions, or name another one',
+        errno.EROFS: 'name a place that can be written to',
+        errno.EMFILE: 'raise the limit of open files (ulimit -n), or lower num_workers',
+    }
+    remedy = remedies.get(error.errno or 0, 'fix the path or the disk, then run the command again')
+    names = ' -> '.join(str(one) for one in (error.filename, error.filename2) if one is not None)
+    if error.strerror is None:
+        return f'{text.rstrip(".")}: {remedy}.'
+    return f'{names or "a file"} cannot be used ({error.strerror}): {remedy}.'
 
 
 def run_command(
@@ -33,16 +78,26 @@ def run_command(
 ) -> None:
     """Run a command; print an error that the user can fix, and exit with code 2.
 
-    Processes of a distributed run end together.
+    On Ctrl-C and other signals it cleans up, says how to go on, and exits with 128 + the signal's
+    number. Processes of a distributed run end together.
 
     Args:
         command: Takes the arguments.
         argv: Arguments of the command line without the program; None reads ``sys.argv``.
     """
+    if 'TORCHELASTIC_RUN_ID' in os.environ:
+        end_with_parent()
     try:
-        command(argv)
-    except UserError as error:
-        print(f'error: {sentence_of(error)}', file=sys.stderr)
+        with stop_requests():
+            command(argv)
+    except StopRequest as stop:
+        print(stop.sentence, file=sys.stderr)
+        sys.exit(128 + stop.number)
+    except (UserError, OSError, MemoryError, RuntimeError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)
     shut_down_distributed()
 
@@ -52,7 +107,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='override settings of the config, as key=value, e.g. '
         'train_dataloader.batch_size=2 or key="[a,b]" (quoted, without spaces)',
     )

@@ -19,7 +19,7 @@ from mmlabelpenet.export import (
     write_images,
 )
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, register_all_modules, unwrap_model
+from mmlabelpenet.utils import UserError, register_all_modules, require_writable, unwrap_model
 from mmlabelpenet.version import __version__
 
 from .pipeline import choose_stage, test_pipeline_of
@@ -118,6 +118,7 @@ def export_instances(
             part of the data is missing.
     """
     _check_known(format, segmentation)
+    require_writable(out, folder=True)
     stage = choose_stage(cfg, stage)
     pipeline = test_pipeline_of(cfg)
     selection = dict(selection or {})
@@ -181,6 +182,7 @@ def export_ground_truth(
         UserError: If an argument is unknown or an image has no ground-truth masks.
     """
     _check_known(format, segmentation)
+    require_writable(out, folder=True)
     register_all_modules()
     loader = test_pipeline_of(cfg)[0]
     pipeline = [loader, dict(type='LoadInstanceMasks'), dict(type='PackWeakInputs')]

@@ -47,7 +47,7 @@ def as_bgr(img: np.ndarray) -> np.ndarray:
             f'An array of shape {list(img.shape)} and type {img.dtype} is no photo: give '
             '[height, width, 3] of uint8, in the order blue, green, red.'
         )
-    require_aspect(img.shape[0], img.shape[1], 'of the array')
+    require_aspect(img.shape[0], img.shape[1], 'given as an array')
     return np.ascontiguousarray(np.broadcast_to(img, (*img.shape[:2], 3)))
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections import Counter
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmdet.apis import DetInferencer
 from mmdet.structures import DetDataSample
+from mmdet.visualization.palette import get_palette
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.structures import PixelData
@@ -20,21 +21,32 @@ from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.registry import DATASETS, TRANSFORMS
 from mmlabelpenet.utils import (
+    UniqueNames,
     UserError,
-    atomic_path,
     explain_read_errors,
     register_all_modules,
+    require_writable,
+    to_rles,
     trust_files,
+    write_bytes,
 )
-from mmlabelpenet.visualization import save_picture
+from mmlabelpenet.visualization import (
+    let_matplotlib_write,
+    paint_run_lengths,
+    require_display,
+    save_picture,
+    without_masks,
+)
 
 from .checkpoint import load_weights, read_checkpoint
+from .classes import checkpoint_classes
 from .config_text import config_of_checkpoint
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
 
 Tags = Sequence[str | int]
+PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
 
 class LabelPEnetInferencer(DetInferencer):
@@ -53,6 +65,8 @@ class LabelPEnetInferencer(DetInferencer):
             config.
         proposal_root: Folder of stored proposals; None makes them by Selective Search.
         quality: Of Selective Search, ``'fast'`` or ``'quality'``.
+        palette: Colours of the classes as in mmdet: ``'none'`` (those of the data set),
+            ``'coco'``, ``'voc'``, ``'citys'`` or ``'random'``.
         show_progress: Whether to show a progress bar.
         trust_checkpoint: Whether to load a checkpoint that holds more than weights and plain data,
             or a config with code. It can then run any code on this machine.
@@ -74,11 +88,15 @@ class LabelPEnetInferencer(DetInferencer):
         stage: str | None = None,
         proposal_root: str | None = None,
         quality: str = 'fast',
+        palette: str = 'none',
         show_progress: bool = True,
         trust_checkpoint: bool = False,
     ) -> None:
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
+        if palette not in PALETTES:
+            known = ', '.join(PALETTES)
+            raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
         register_all_modules()
         self._weights = str(weights)
         with trust_files(trust_checkpoint):
@@ -95,6 +113,9 @@ class LabelPEnetInferencer(DetInferencer):
                     max_num=transform.get('max_num'),
                 )
         self._metainfo = _metainfo_of(cfg, self._checkpoint)
+        if palette != 'none':
+            self._metainfo['palette'] = palette
+        let_matplotlib_write(self._metainfo['classes'])
         if cfg.get('classes_from_data'):  # the data may be missing here
             cfg.model.num_classes = len(self._metainfo['classes'])
         cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
@@ -148,6 +169,10 @@ class LabelPEnetInferencer(DetInferencer):
             UserError: If an image is missing or damaged, a class is unknown, the number of tags
                 or proposals is not that of images, or the stage needs tags that are not given.
         """
+        if kwargs.get('show'):
+            require_display()
+        if kwargs.get('out_dir'):
+            require_writable(kwargs['out_dir'], folder=True)
         described = _described(list_images(inputs))
         if tags is not None:
             for one, names in zip(described, _per_image_tags(tags, len(described))):
@@ -216,7 +241,7 @@ class LabelPEnetInferencer(DetInferencer):
                     sample.tags.to(found.labels.device)[found.labels] > 0
                 ]
                 if 'pred_sem_seg' in sample:
-                    painted = paint_semantic_map(sample.pred_instances)
+                    painted = paint_semantic_map(sample.pred_instances, size=sample.ori_shape[:2])
                     sample.pred_sem_seg = PixelData(sem_seg=painted[None])
         return samples
 
@@ -244,11 +269,22 @@ class LabelPEnetInferencer(DetInferencer):
             Pictures [H, W, 3] uint8, RGB; None if they are not needed.
         """
         folder = None if no_save_vis or not img_out_dir else Path(img_out_dir) / 'vis'
-        # without the semantic map, whose 0 is the background, but a class to mmdet
-        shown = [DetDataSample(pred_instances=sample.pred_instances) for sample in preds]
-        pictures = super().visualize(
-            [img[..., ::-1] for img in inputs], shown, return_vis or folder is not None, **kwargs
-        )
+        return_vis = return_vis or folder is not None
+        if not return_vis and not kwargs.get('show'):
+            return None
+        threshold = kwargs.get('pred_score_thr', 0.3)
+        images, shown = [], []
+        for img, sample in zip(inputs, preds):
+            found = sample.pred_instances
+            if isinstance(found.get('masks'), list):
+                palette = get_palette(self.model.dataset_meta.get('palette'), len(self.classes))
+                drawn = found if kwargs.get('draw_pred', True) else found[:0]
+                img = paint_run_lengths(img, drawn[drawn.scores > threshold], palette)
+                found = without_masks(found)
+            images.append(img[..., ::-1])
+            # without the semantic map, whose 0 is the background, but a class to mmdet
+            shown.append(DetDataSample(pred_instances=found))
+        pictures = super().visualize(images, shown, return_vis, **kwargs)
         if folder is not None:
             for picture, sample in zip(pictures, preds):
                 save_picture(picture, folder / f'{sample.img_id}.png')
@@ -265,12 +301,15 @@ class LabelPEnetInferencer(DetInferencer):
         Returns:
             ``labels``, ``scores``, ``bboxes`` and, if there are some, ``masks``.
         """
-        result = super().pred2dict(data_sample)
+        found = data_sample.pred_instances
+        result = super().pred2dict(DetDataSample(pred_instances=without_masks(found)))
+        if 'masks' in found:
+            rles = to_rles(found.masks)
+            result['masks'] = [{**rle, 'counts': rle['counts'].decode()} for rle in rles]
         if pred_out_dir:
             path = Path(pred_out_dir) / 'preds' / f'{data_sample.img_id}.json'
-            with atomic_path(path) as temporary:
-                content = {**result, 'classes': list(self.classes)}
-                temporary.write_text(json.dumps(content), encoding='utf-8')
+            content = {**result, 'classes': list(self.classes)}
+            write_bytes(path, json.dumps(content).encode())
         return result
 
 
@@ -287,27 +326,36 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
     """Get classes and palette: those of the checkpoint's training data, else of the config's."""
-    found = checkpoint.get('meta', {}).get('dataset_meta')
-    if found is None:
+    classes = checkpoint_classes(checkpoint, 'The checkpoint')
+    if classes is None:
         dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
         found = DATASETS.build({**dataset, 'lazy_init': True}).metainfo
-    return {name: found[name] for name in ('classes', 'palette') if name in found}
+        return {name: found[name] for name in ('classes', 'palette') if name in found}
+    palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
+    return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}
 
 
 def _described(images: Sequence[str | np.ndarray]) -> list[dict]:
     """Make a dict per image, with a unique name for its result."""
-    described: list[dict] = []
-    count: Counter = Counter()
+    paths = [Path(os.path.abspath(one)) for one in images if not isinstance(one, np.ndarray)]
+    stems = {path.stem for path in paths}
+    # several folders: names begin with the folders in which the images differ
+    root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    flat = len(stems) == len({*paths})
+    names, described = UniqueNames(), []
     for index, image in enumerate(images):
         if isinstance(image, np.ndarray):
-            described.append({'img': image, 'img_id': f'{index:08d}'})
+            described.append({'img': image, 'img_id': names(f'{index:08d}', index)})
             continue
-        path = Path(image)
-        count[path.stem] += 1
-        name = path.stem if count[path.stem] == 1 else f'{path.stem}_{count[path.stem]}'
-        folder = path.resolve().parent.name
+        path = Path(os.path.abspath(image))
+        name = path.stem if flat else path.relative_to(root).with_suffix('').as_posix()
         described.append(
-            {'img_path': image, 'img_id': name, 'photo_id': path.stem, 'dataset_name': folder}
+            {
+                'img_path': image,
+                'img_id': names(name, index),
+                'photo_id': path.stem,
+                'dataset_name': path.resolve().parent.name,
+            }
         )
     return described
 

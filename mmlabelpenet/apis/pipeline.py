@@ -9,7 +9,7 @@ from mmlabelpenet.evaluation.offline import loads_annotations
 from mmlabelpenet.models import LABELS, STAGES
 from mmlabelpenet.utils import UserError
 
-from .settings import plain_datasets
+from .settings import plain_datasets, require_model
 
 
 def choose_stage(cfg: Config, stage: str | None) -> str | None:
@@ -24,8 +24,9 @@ def choose_stage(cfg: Config, stage: str | None) -> str | None:
         The chosen stage; None if the model has no cascade.
 
     Raises:
-        UserError: If the model has no such stage.
+        UserError: If there is no model, or it has no such stage.
     """
+    require_model(cfg)
     cascade = cfg.model.get('cascade') or {}
     names = [name for name in cfg.model.get('order', STAGES) if cascade.get(name) is not None]
     test_cfg = cfg.model.get('test_cfg') or {}

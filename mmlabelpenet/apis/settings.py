@@ -1,6 +1,7 @@
 """Reading configs: overrides, settings that occur in several places, and the data sets."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +11,98 @@ from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
+from .config_files import earlier_values, read_file
+from .overrides import apply_options
+from .validation import check_config
 
-def read_config(path: str, options: dict | None = None) -> Config:
-    """Read a config with its overrides, and apply what follows from them.
 
-    An override of a plain setting of the config such as ``data_root`` also holds wherever data
-    sets and transforms have that setting with the same value. The same is true of settings
-    that an inheriting config changes, if they are in the config's ``shared_settings``. If a
-    config sets ``classes_from_data``, the model gets as many classes as the training data has.
+def read_config(path: str, options: dict | None = None, whole: bool = True) -> Config:
+    """Read a config with its overrides, check it, and apply what follows from it.
+
+    An override of a text or list at the top level such as ``data_root`` or ``scale`` also holds
+    wherever the config has that setting with the same value. The same is true of those that an
+    inheriting config sets anew. If a config sets ``classes_from_data``, the model gets as many
+    classes as the training data has.
 
     Args:
         path: The config.
         options: Overrides by dotted key, as ``--cfg-options`` gives them.
+        whole: Whether all of it is checked, or its data sets alone, see :func:`check_config`.
 
     Raises:
-        UserError: If the config is missing or cannot be read, or if the classes cannot be read
-            from the data.
+        UserError: If the config is missing, cannot be read or is wrong, or if the classes cannot
+            be read from the data.
     """
     require_config(path)
     with explain_read_errors(path, 'a config', 'fix it or the --cfg-options'):
-        cfg = Config.fromfile(path)
-        _apply(cfg, options or {})
+        cfg = read_file(path)
+        earlier = earlier_values(path)
+    with naming(path):
+        new = apply_options(cfg, options or {}, earlier)
+        _settle(cfg)
+        check_config(cfg, whole, new)
         loaders = [cfg[key] for key in cfg if key.endswith('_dataloader') and cfg[key]]
         require_distinct_names(
             one for loader in loaders for one in plain_datasets(loader['dataset'])
         )
-        if cfg.get('classes_from_data'):
-            cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
-        return cfg
+    if cfg.get('classes_from_data') and 'model' in cfg:
+        cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
+    return cfg
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Begin the sentences of errors with the file that they are about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+
+
+def require_model(cfg: Config) -> None:
+    """Make sure that a config has a model.
+
+    Args:
+        cfg: The config.
+
+    Raises:
+        UserError: If it has none.
+    """
+    if not isinstance(cfg.get('model'), dict):
+        raise UserError(
+            f'{cfg.filename} has no model: inherit one of configs/_base_/models, or set model.'
+        )
+
+
+def require_num_classes(cfg: Config, loader: str) -> None:
+    """Make sure that a cascade has as many classes as the data.
+
+    Args:
+        cfg: The whole config.
+        loader: Name of the data loader.
+
+    Raises:
+        UserError: If it has another number, or the classes cannot be read from the data.
+    """
+    if 'num_classes' not in (cfg.get('model') or {}) or cfg.get('classes_from_data'):
+        return
+    number = len(classes_of(cfg[loader].dataset))
+    if number != cfg.model.num_classes:
+        raise UserError(
+            f'{cfg.filename}: model.num_classes is {cfg.model.num_classes}, but the data of '
+            f'{loader} have {number} classes: set model.num_classes={number}.'
+        )
+
+
+def _settle(cfg: Config) -> None:
+    """Give settings that have one meaning the form that torch takes."""
+    for key, loader in cfg.items():
+        if not key.endswith('_dataloader') or not isinstance(loader, dict):
+            continue
+        if not loader.get('num_workers'):
+            # both are about workers, of which there are none
+            for name in {'persistent_workers', 'prefetch_factor'} & {*loader}:
+                del loader[name]
 
 
 def require_config(path: str | Path) -> None:
@@ -51,30 +116,6 @@ def require_config(path: str | Path) -> None:
     """
     if not Path(path).is_file():
         raise UserError(f'There is no config {path}; see configs/ for those there are.')
-
-
-def _apply(cfg: Config, options: dict) -> None:
-    """Override settings, and set the new values wherever the old ones occur."""
-    before = {key: cfg[key] for key in options if isinstance(cfg.get(key), str)}
-    before |= cfg.get('shared_settings', {})
-    cfg.merge_from_dict(options)
-    changes = {key: (old, cfg[key]) for key, old in before.items() if cfg[key] != old}
-    _replace(cfg._cfg_dict, changes)
-    if 'shared_settings' in cfg:
-        cfg.shared_settings.update({key: new for key, (_, new) in changes.items()})
-
-
-def _replace(node: Any, changes: dict) -> None:
-    """Set the new value wherever a dict has a setting with its old value."""
-    if isinstance(node, list | tuple):
-        for item in node:
-            _replace(item, changes)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key in changes and value == changes[key][0]:
-                node[key] = changes[key][1]
-            else:
-                _replace(value, changes)
 
 
 def plain_datasets(cfg: dict) -> list[dict]:
@@ -122,12 +163,15 @@ def classes_of(cfg: dict) -> tuple[str, ...]:
     Args:
         cfg: Config of a data set, or of a wrapper.
 
+    Returns:
+        Their names in the order of its first part.
+
     Raises:
         UserError: If parts of it differ in their classes, or their file is unreadable.
     """
     datasets = _build_datasets(cfg, lazy_init=True)
-    classes, *others = {tuple(dataset.metainfo['classes']) for dataset in datasets}
-    if others:
+    classes, *others = [tuple(dataset.metainfo['classes']) for dataset in datasets]
+    if any(set(other) != set(classes) for other in others):
         raise UserError(
             'The parts of the training data differ in their classes: name the same classes for '
             'all of them, by metainfo or class_file.'

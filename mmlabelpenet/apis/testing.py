@@ -30,10 +30,14 @@ from mmlabelpenet.utils import (
     dump_arrays,
     load_arrays,
     register_all_modules,
+    require_writable,
 )
 
+from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
+from .classes import unify_tested_classes
 from .pipeline import choose_stage
+from .settings import require_num_classes
 from .training import build_runner
 
 
@@ -45,10 +49,13 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
         checkpoint: File of the weights.
 
     Raises:
-        UserError: If the checkpoint does not exist or does not fit.
+        UserError: If the checkpoint does not exist or does not fit, or the tested data has other
+            classes.
     """
     # read before the runner is built, so that a wrong path is reported at once
     content = read_checkpoint(checkpoint)
+    unify_tested_classes(cfg, content, checkpoint)
+    require_num_classes(cfg, 'test_dataloader')
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_weights(runner.model, checkpoint, content)
@@ -93,12 +100,15 @@ def evaluate_detector(
     """
     if out is not None and not out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out {out} must end with .pkl or .pickle.')
+    for path in filter(None, (out, markdown)):
+        require_writable(path)
     choose_stage(cfg, stage)
     _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
+    with explain_build_errors(cfg.filename):
+        evaluators = evaluators_of(runner.test_loop)
     if tta:
         runner.model = MODELS.build(dict(cfg.tta_model, module=runner.model))
-    evaluators = evaluators_of(runner.test_loop)
     parts = [] if out is None else _add_dumps(evaluators, out)
     metrics = runner.test()
     if is_main_process():
@@ -251,6 +261,8 @@ def evaluate_file(
         UserError: If a name is unknown, or predictions or a part of the data are missing.
     """
     register_all_modules()
+    if markdown is not None:
+        require_writable(markdown)
     metrics, tables = evaluate_predictions(evaluation_sets(cfg, eval_names, split), path)
     source = {'predictions': path, 'config': cfg.filename}
     _report(metrics, tables, source, {'split': split}, cfg.work_dir, markdown)

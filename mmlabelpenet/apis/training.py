@@ -1,17 +1,24 @@
 """Training the model of a config."""
 
-import re
-from pathlib import Path
-
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
-from mmlabelpenet.utils import UserError, register_all_modules
+from mmlabelpenet.models import LabelPEnet
+from mmlabelpenet.utils import (
+    StopRequest,
+    UserError,
+    latest_checkpoint,
+    register_all_modules,
+    unwrap_model,
+)
 
+from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
+from .classes import unify_trained_classes
+from .settings import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -19,10 +26,39 @@ def build_runner(cfg: Config) -> Runner:
 
     Args:
         cfg: The whole config.
+
+    Raises:
+        UserError: If the config has no model, or a part of it cannot be built.
     """
+    require_model(cfg)
     register_all_modules(init_default_scope=False)
     prepare_distributed(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    for parts in _GROUPS:
+        _require_together(cfg, *parts)
+    with explain_build_errors(cfg.filename):
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def _require_together(cfg: Config, loader: str, *others: str) -> None:
+    given = [name for name in (loader, *others) if cfg.get(name) is not None]
+    lacking = [name for name in (loader, *others) if name not in given]
+    if given and lacking:
+        raise UserError(
+            f'{cfg.filename} has {given[0]} but no {lacking[0]}: set both, or both to None.'
+        )
+    if given and cfg[loader].get('sampler') is None:
+        raise UserError(
+            f'{cfg.filename}: {loader} lacks sampler: set {loader}.sampler, such as '
+            "dict(type='DefaultSampler', shuffle=True)."
+        )
+
+
+# mmengine takes all settings of a group or none.
+_GROUPS = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
 
 
 def _scale_learning_rate(cfg: Config) -> None:
@@ -32,30 +68,6 @@ def _scale_learning_rate(cfg: Config) -> None:
             'the batch size that its learning rate belongs to.'
         )
     cfg.auto_scale_lr.enable = True
-
-
-def latest_checkpoint(work_dir: str) -> str | None:
-    """Find the checkpoint to resume from: the one that ``last_checkpoint`` names.
-
-    If a killed run left that file empty, or its checkpoint is missing, it is the one of the latest
-    epoch or iteration.
-
-    Args:
-        work_dir: Folder of the run.
-
-    Returns:
-        Its path; None if there is none.
-    """
-    note = Path(work_dir) / 'last_checkpoint'
-    named = note.read_text().strip() if note.is_file() else ''
-    if named and Path(named).is_file():
-        return named
-    counted = {
-        int(found[1]): str(path)
-        for path in Path(work_dir).glob('*.pth')
-        if (found := re.fullmatch(r'(?:epoch|iter)_(\d+)', path.stem))
-    }
-    return counted[max(counted)] if counted else None
 
 
 def train_detector(
@@ -79,8 +91,8 @@ def train_detector(
         The runner after training.
 
     Raises:
-        UserError: If the checkpoint to start from does not exist or does not fit, or a part of
-            the data is missing.
+        UserError: If the checkpoint to start from does not exist or does not fit, a part of the
+            data is missing, or its parts differ in their classes.
     """
     if amp:
         enable_amp(cfg)
@@ -92,11 +104,30 @@ def train_detector(
         cfg.load_from = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
         cfg.resume = cfg.load_from is not None
     # read before the runner is built, so that a wrong path is reported at once
-    source = cfg.get('load_from')
-    checkpoint = read_checkpoint(source) if source else None
+    checkpoint = read_checkpoint(cfg.load_from) if cfg.get('load_from') else None
+    if cfg.get('train_dataloader') is None:
+        raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
+    unify_trained_classes(cfg, checkpoint)
+    require_num_classes(cfg, 'train_dataloader')
     runner = build_runner(cfg)
     if checkpoint is not None:
         require = require_same_model if cfg.get('resume') else require_common_weights
-        require(runner.model, checkpoint, source)
-    runner.train()
+        require(runner.model, checkpoint, cfg.load_from)
+    model = unwrap_model(runner.model)
+    if isinstance(model, LabelPEnet):
+        require_levels(cfg, model)
+    with explain_build_errors(cfg.filename):
+        # as runner.train() does first
+        runner._train_loop = runner.train_loop
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    try:
+        runner.train()
+    except StopRequest as stop:
+        last = latest_checkpoint(cfg.work_dir)
+        stop.advice = (
+            f'run the same command with --resume to go on from {last}.'
+            if last
+            else f'{cfg.work_dir} has no checkpoint yet; run the command again.'
+        )
+        raise
     return runner

@@ -1,6 +1,7 @@
 """Data sets of images with weak labels, and their transforms."""
 
 from .coco import COCOInstanceDataset
+from .coco_file import COCOFile
 from .reproducible import SeededBatchSampler, SeededDataset, derived_seed, reproducible
 from .shapes import ShapesDataset
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file

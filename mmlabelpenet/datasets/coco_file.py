@@ -15,6 +15,10 @@ from .coco_objects import Geometry, read_geometry
 
 Id = int | str
 REMEDY = 'fix it, or set data_root and ann_file in the config'
+# Proposals of larger photos cannot be stored.
+MAX_SIDE = 32767
+NUMBER = 'give it a number of its own'
+CROWD_PROBLEM = 'has an iscrowd that is neither 0 nor 1: write 1 for a group of objects, 0 for one'
 CROWD = {0: False, 1: True, '0': False, '1': True, None: False}
 
 
@@ -76,6 +80,7 @@ class COCOFile:
 
     Attributes:
         categories: Names of the classes by their ids, in the order of the ids.
+        listed: Their names in the order of the file's list.
 
     Raises:
         UserError: If it is no such file, or its classes are not clear.
@@ -89,7 +94,10 @@ class COCOFile:
         if not isinstance(self._content, dict):
             kind = type(self._content).__name__
             raise self._error(f'holds a {kind} instead of images, annotations and categories')
-        self.categories = self._read_categories()
+        found = self._read_categories()
+        self.listed = [*found.values()]
+        order = sorted(found, key=lambda key: (isinstance(key, str), key))
+        self.categories = {key: found[key] for key in order}
 
     def _error(self, problem: str, remedy: str = REMEDY) -> UserError:
         return UserError(f'{self.path} {problem}: {remedy}.')
@@ -97,7 +105,8 @@ class COCOFile:
     def _entries(self, key: str) -> list[dict]:
         entries = self._content.get(key)
         if not isinstance(entries, list) or not set(map(type, entries)) <= {dict}:
-            raise self._error(f'has no list of {key}')
+            remedy = 'take a file of instances, with images, annotations and categories'
+            raise self._error(f'has no list of {key}', remedy)
         return entries
 
     def _read_categories(self) -> dict[Id, str]:
@@ -105,9 +114,9 @@ class COCOFile:
         for number, one in enumerate(self._entries('categories'), start=1):
             key, name = as_id(one.get('id')), one.get('name')
             if key is None:
-                raise self._error(f'has no valid id in category {number} ({name!r})')
+                raise self._error(f'has no valid id of category number {number}', NUMBER)
             if not isinstance(name, str) or not name.strip():
-                raise self._error(f'has no name, as text, of the category {key}')
+                raise self._error(f'has no name of the category {key}', 'write it as a text')
             name = name.strip()
             if key in found:
                 both = f'{found[key]!r} and {name!r}'
@@ -122,9 +131,8 @@ class COCOFile:
                 )
             found[key] = name
         if not found:
-            raise self._error('has no category')
-        order = sorted(found, key=lambda key: (isinstance(key, str), key))
-        return {key: found[key] for key in order}
+            raise self._error('has no category', 'list the classes there')
+        return found
 
     def images(
         self, report: Callable[[str], None], skipped: Callable[[str], bool]
@@ -146,7 +154,7 @@ class COCOFile:
         ids: dict[str, Id] = {}
         entries = self._entries('images')
         if not entries:
-            raise self._error('lists no photo')
+            raise self._error('lists no photo', 'list them under images')
         for number, one in enumerate(entries, start=1):
             key: Any = as_id(one.get('id'))
             name: Any = one.get('file_name')
@@ -229,7 +237,7 @@ class COCOFile:
                 f'has the category_id {category}, which the list of categories lacks: fix it, or '
                 f'add it to {known}'
             )
-        return 'has an iscrowd that is neither 0 nor 1: fix it' if crowd is None else ''
+        return CROWD_PROBLEM if crowd is None else ''
 
     def forget(self) -> None:
         """Drop the parsed content, which is as large as the file."""
@@ -252,20 +260,20 @@ def _crowds(entries: Sequence[dict]) -> list[bool | None]:
 
 
 def _size(image: dict) -> tuple[int, int] | None:
-    """(height, width) of an image; None if they are no whole numbers above 0."""
+    """(height, width) of an image; None if they are no sizes that a photo can have."""
     height, width = (as_id(image.get(side)) for side in ('height', 'width'))
-    if isinstance(height, int) and isinstance(width, int) and min(height, width) > 0:
-        return height, width
-    return None
+    if not isinstance(height, int) or not isinstance(width, int):
+        return None
+    return (height, width) if 0 < min(height, width) <= max(height, width) <= MAX_SIDE else None
 
 
 def _image_problem(number: int, key: Id | None, name: Any, size: tuple[int, int] | None) -> str:
     if key is None:
-        return f'has no valid id of photo number {number} ({name}): give it a number'
+        return f'has no valid id of photo number {number} ({name}): {NUMBER}'
     if not isinstance(name, str) or not name.strip():
-        return f'has no file_name of the photo {key}: add it'
+        return f'has no file_name of the photo {key}: write it as a text'
     if size is None:
-        return f'has no valid height and width of the photo {name}: write its size in pixels'
+        return f'has no valid height and width of the photo {name}: write pixels, up to {MAX_SIDE}'
     return ''
 
 

@@ -67,7 +67,7 @@ def _require_polygon(polygon: Any) -> None:
     if len(polygon) < 6:
         raise MaskError(f'has a polygon of fewer than 3 points: {POLYGONS}')
     if len(polygon) % 2:
-        raise MaskError(f'has a polygon with a x that lacks its y: {POLYGONS}')
+        raise MaskError(f'has a polygon of an odd number of coordinates: {POLYGONS}')
 
 
 def outside(extent: Sequence[float], size: tuple[int, int]) -> bool:

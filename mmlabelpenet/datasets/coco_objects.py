@@ -115,13 +115,15 @@ def _geometry(
     if width < 0 or height < 0:
         raise MaskError(f'has a bbox of negative size ({given}): {BOX}')
     if not absent and outside((x, y, x + width, y + height), size):
-        raise MaskError(f'has a bbox {given} beyond its photo of {size_text(size)} pixels: {BOX}')
+        raise MaskError(
+            f'has a bbox {given} beyond its photo of {size_text(size)} pixels: clip it, and {BOX}'
+        )
     if not absent and min(width, height) > 0:
         _require_area(extent)
         return Geometry(given, mask)
     if mask is None:
         what = 'has neither a bbox nor a mask' if absent else f'has a bbox without area ({given})'
-        raise MaskError(f'{what}: add its bbox, or remove it')
+        raise MaskError(f'{what}: add its bbox, or remove the annotation')
     left, top, right, bottom = extent or runs_extent(mask)
     if absent:
         _require_area(extent)
@@ -131,7 +133,7 @@ def _geometry(
 
 def _require_area(extent: Extent | None) -> None:
     if extent is not None and (extent[2] <= extent[0] or extent[3] <= extent[1]):
-        raise MaskError('has polygons without area: draw its mask anew, or remove it')
+        raise MaskError('has polygons without area: draw its mask anew, or remove the annotation')
 
 
 def _systematic_problem(

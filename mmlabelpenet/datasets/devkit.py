@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmlabelpenet.utils import (
+    UserError,
     atomic_path,
     explain_read_errors,
     read_file,
@@ -20,6 +21,8 @@ from mmlabelpenet.utils import (
 )
 
 VOID = 255
+# Names of own classes, by the values of the masks: the first one has the value 1.
+CLASS_FILE = 'ImageSets/classes.txt'
 
 
 def voc_palette() -> np.ndarray:
@@ -57,37 +60,46 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If it cannot be read, was compressed with loss, or has other colours.
     """
-    with (
-        explain_read_errors(path, 'a mask', 'save it as a PNG with a palette, or restore it'),
-        Image.open(io.BytesIO(read_file(path))) as image,
-    ):
-        lossy = image.format == 'JPEG' or (image.format == 'WEBP' and image.mode != 'P')
-        if lossy:
-            raise ValueError(f'{image.format} changes values')
-        if image.mode in ('1', 'L', 'P'):
-            return np.asarray(image, dtype=np.uint8)
-        if image.mode[0] == 'I':
-            return np.asarray(image).astype(np.int32)
-        if image.mode in ('LA', 'RGB', 'RGBA'):
-            return _values_of_colours(np.asarray(image.convert('RGBA')))
-        raise ValueError(f'pixels of the kind {image.mode}')
+    with explain_read_errors(path, 'a mask', 'restore it'):
+        data = read_file(path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except Exception:
+        raise UserError(
+            f'{path} cannot be read as a mask (unknown format or damaged data): restore it.'
+        ) from None
+    lossy = image.format in ('JPEG', 'MPO') or (image.format == 'WEBP' and image.mode != 'P')
+    if not lossy and image.mode in ('1', 'L', 'P'):
+        return np.asarray(image, dtype=np.uint8)
+    if not lossy and image.mode[0] == 'I':
+        return np.asarray(image).astype(np.int32)
+    if not lossy and image.mode in ('LA', 'RGB', 'RGBA'):
+        values = _values_of_colours(np.asarray(image.convert('RGBA')))
+        if values is not None:
+            return values
+    raise UserError(
+        f'{path} has pixels of the kind {image.mode} in the format {image.format}, which are no '
+        "exact values: save a PNG of class or object numbers, or in VOC's colours."
+    )
 
 
-def _values_of_colours(rgba: np.ndarray) -> np.ndarray:
-    """Find the indices of opaque colours [H, W, 4] in VOC's colour map, or their grey values."""
-    if (rgba[..., 3] != 255).any():
-        raise ValueError('transparent pixels')
+def _values_of_colours(rgba: np.ndarray) -> np.ndarray | None:
+    """Find the indices of colours [H, W, 4] in VOC's colour map, or their grey values.
+
+    Returns:
+        [H, W] uint8; None for other colours and transparent pixels.
+    """
     rgb = rgba[..., :3].astype(np.int64)
     index = np.full(1 << 24, -1, dtype=np.int16)
     palette = voc_palette().astype(np.int64)
     index[palette @ [1 << 16, 1 << 8, 1]] = np.arange(256)
     values = index[rgb @ [1 << 16, 1 << 8, 1]]
     if (values < 0).any():
-        if (rgb != rgb[..., :1]).any():
-            red, green, blue = rgb[values < 0][0]
-            raise ValueError(f"the colour ({red}, {green}, {blue}) is not of VOC's colour map")
-        values = rgb[..., 0]
-    return values.astype(np.uint8)
+        is_grey = (rgb == rgb[..., :1]).all()
+        values = rgb[..., 0] if is_grey else values
+    exact = (values >= 0).all() and (rgba[..., 3] == 255).all()
+    return values.astype(np.uint8) if exact else None
 
 
 def write_masks(
@@ -157,6 +169,29 @@ def write_annotation(devkit: str | Path, name: str, root: ET.Element) -> None:
     """Write ``Annotations/{name}.xml``, see :func:`annotation_element`."""
     content = ET.tostring(root, encoding='utf-8', xml_declaration=False)
     write_bytes(Path(devkit) / 'Annotations' / f'{name}.xml', content)
+
+
+def devkit_classes(devkit: str | Path) -> tuple[str, ...] | None:
+    """Read the classes of a devkit that is an export of own classes.
+
+    Args:
+        devkit: The year's folder.
+
+    Returns:
+        Their names, in the order of their values in masks; None for a devkit of VOC's classes.
+
+    Raises:
+        UserError: If the list is unreadable, or empty, or has a name twice.
+    """
+    path = Path(devkit) / CLASS_FILE
+    if not path.is_file():
+        return None
+    with explain_read_errors(path, 'a list of classes', 'write a class a line'):
+        lines = read_file(path).decode('utf-8-sig').splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
+        if not names or len({*names}) < len(names) or len(names) >= VOID:
+            raise ValueError(f'{len(names)} names, {len({*names})} of them different')
+        return names
 
 
 def write_lists(

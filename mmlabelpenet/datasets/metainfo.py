@@ -17,7 +17,8 @@ def class_metainfo(
 
     Args:
         classes: All classes.
-        metainfo: From a config; its ``classes`` may be a subset, in any order.
+        metainfo: From a config; its ``classes`` may be a subset, in any order. Those among its
+            ``absent_classes`` need not be among all classes.
         source: Where the classes come from, for the message.
         palette: A colour for each of ``classes``. By default the chosen classes get VOC's
             colours, from the second one on.
@@ -26,11 +27,17 @@ def class_metainfo(
         ``metainfo`` with ``classes`` and ``palette``.
 
     Raises:
-        UserError: If the config names an unknown class.
+        UserError: If the config names an unknown class, or one twice.
     """
     metainfo = metainfo or {}
-    chosen = tuple(metainfo.get('classes', classes))
-    unknown = [name for name in chosen if name not in classes]
+    chosen = metainfo.get('classes', classes)
+    if isinstance(chosen, str) or len(set(chosen)) < len(chosen):
+        raise UserError(
+            f'metainfo.classes of {source} is {chosen!r}: write a list that names each class once.'
+        )
+    chosen = tuple(chosen)
+    known = {*classes, *metainfo.get('absent_classes', ())}
+    unknown = [name for name in chosen if name not in known]
     if unknown:
         raise UserError(
             f'{source} has no class {", ".join(map(repr, unknown))}: choose from '

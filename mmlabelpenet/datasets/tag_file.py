@@ -13,14 +13,8 @@ from typing import Any
 
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
-from .tag_table import (
-    CLASS_LINE,
-    UNSURE,
-    Entry,
-    column_kind,
-    is_image_name,
-    parse_table,
-)
+from .tag_columns import UNSURE, column_kind
+from .tag_table import CLASS_LINE, Entry, is_image_name, parse_table
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
 JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
@@ -255,10 +249,10 @@ def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
                 )
             if NO_TAG.fullmatch(name) or is_image_name(name):
                 raise UserError(
-                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: write '
-                    'names of classes (columns of 0 and 1, confidences or boxes need a first line '
-                    f'of column names), or list all classes in a first line `{CLASS_LINE},...` '
-                    '(JSON: "classes") if it is one.'
+                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: '
+                    'write names of classes (columns of 0 and 1, confidences or boxes need a '
+                    'first line of column names), or list all classes in a first line '
+                    f'`{CLASS_LINE},...` (JSON: "classes") if it is one.'
                 )
         (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
     return line

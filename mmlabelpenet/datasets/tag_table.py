@@ -1,53 +1,27 @@
-"""Reading CSV tag files: the first line, and what each column means."""
+"""Reading CSV tag files."""
 
 import ast
 import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
 
-CLASS_LINE = '#classes'
-# Prefix of an unsure tag: the class is neither present nor absent.
-UNSURE = '?'
-ID_NAMES = ('imageid', 'imgid', 'photoid', 'pictureid', 'fileid', 'id', 'name')
-# Names of columns by their meaning, in lower case, of letters and digits only. A column of a
-# ``tag`` may have several rows per image.
-COLUMN_NAMES = {
-    'image': """photo photos image images img imgs picture file files filename filenames filepath
-        path imagename imagefile imagefilename imagepath imgname imgfile imgpath photoname
-        photofile photopath picturename relativepath""",
-    'id': ' '.join(ID_NAMES),
-    'tag': """label tag class category object labelname tagname classname categoryname objectname
-        objectclass classlabel displayname species target keyword""",
-    'tags': """labels tags classes categories objects labelnames tagnames classnames targets
-        keywords""",
-    'confidence': 'confidence score probability prob conf',
-    'split': 'split subset set fold partition phase usage',
-    'ignored': """x y w h xmin ymin xmax ymax xc yc xcenter ycenter left top right bottom width
-        height bbox box boxes bboxes area size imagewidth imageheight imgwidth imgheight depth
-        channels date datetime time timestamp created createdat updated updatedat modified year
-        author photographer user annotator source license licence url originalurl md5 hash sha256
-        caption description title text comment comments note notes location latitude longitude lat
-        lon gps camera occluded truncated difficult isoccluded istruncated isgroupof isdepiction
-        isinside rotation orientation index unnamed row labelid classid categoryid tagid objectid
-        annotationid""",
-}
-KINDS = {name: kind for kind, names in COLUMN_NAMES.items() for name in names.split()}
-# Sets of values by which a table may say present or absent; blanks only beside one mark.
-FLAGS = (
-    {'1': True, '0': False},
-    {'1': True, '-1': False},
-    {'true': True, 'false': False},
-    {'yes': True, 'no': False},
-    {'1': True, '': False},
-    {'x': True, '': False},
+from .tag_columns import (
+    FLAG_VALUES,
+    FLAGS,
+    UNSURE,
+    Columns,
+    Row,
+    assign_columns,
+    column_kind,
+    simplify_flag,
 )
-FLAG_VALUES = frozenset(value for flags in FLAGS for value in flags) | {UNSURE}
+
+CLASS_LINE = '#classes'
 # A tag below this confidence is neither present nor, as with 0, absent.
 MIN_CONFIDENCE = 0.5
 
@@ -64,31 +38,6 @@ class Entry(NamedTuple):
     image: str
     tags: list[str]
     place: str
-
-
-@dataclass
-class _Row:
-    number: int
-    cells: list[str]
-
-    def get(self, column: int) -> str:
-        return self.cells[column] if column < len(self.cells) else ''
-
-
-@dataclass
-class _Columns:
-    """Columns by their meaning: ``tags`` hold names, ``flags`` say 0 or 1."""
-
-    image: int
-    tags: list[int] = field(default_factory=list)
-    flags: list[int] = field(default_factory=list)
-    ignored: list[int] = field(default_factory=list)
-    confidence: int | None = None
-
-
-def heading_key(name: str) -> str:
-    """Simplify the name of a column: lower case, letters and digits only."""
-    return ''.join(filter(str.isalnum, name.casefold()))
 
 
 def is_image_name(name: str) -> bool:
@@ -129,7 +78,7 @@ def parse_table(path: Path, text: str) -> tuple[list[str], list[Entry]]:
     header = rows.pop(0)
     if not rows:
         return classes, []
-    columns = _assign_columns(path, header, rows)
+    columns = assign_columns(path, header, rows)
     _require_width(path, header, columns, rows)
     if columns.flags:
         names = [header.cells[column] for column in columns.flags]
@@ -158,7 +107,7 @@ def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
     return [tag.strip() for tag in tags if tag.strip()]
 
 
-def _read_rows(path: Path, text: str) -> list[_Row]:
+def _read_rows(path: Path, text: str) -> list[Row]:
     """The rows that are not blank, with stripped cells."""
     if text.lstrip()[:1] in ('{', '['):
         raise UserError(f'{path} looks like JSON: give it the suffix .json or .jsonl.')
@@ -178,7 +127,7 @@ def _read_rows(path: Path, text: str) -> list[_Row]:
     rows = []
     try:
         for cells in reader:
-            rows.append(_Row(reader.line_num, [cell.strip() for cell in cells]))
+            rows.append(Row(reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
         raise UserError(
             f'{path} has a cell in line {reader.line_num} that is no CSV ({error}): put quotation '
@@ -187,7 +136,7 @@ def _read_rows(path: Path, text: str) -> list[_Row]:
     return [row for row in rows[1 if chosen else 0 :] if any(row.cells)]
 
 
-def _has_header(path: Path, rows: Sequence[_Row]) -> bool:
+def _has_header(path: Path, rows: Sequence[Row]) -> bool:
     """Whether the first row has the names of columns."""
     first, keys = rows[0].cells, [column_kind(cell) for cell in rows[0].cells]
     if is_image_name(first[0]):
@@ -197,7 +146,7 @@ def _has_header(path: Path, rows: Sequence[_Row]) -> bool:
     others = rows[1:]
     if not others or not all(is_image_name(row.cells[0]) for row in others):
         return False
-    if all(_flag(cell) in FLAG_VALUES for row in others for cell in row.cells[1:]):
+    if all(simplify_flag(cell) in FLAG_VALUES for row in others for cell in row.cells[1:]):
         return True
     raise UserError(
         f'{path} begins with {first[0]!r}, which is no name of a photo as in the other lines: '
@@ -205,105 +154,7 @@ def _has_header(path: Path, rows: Sequence[_Row]) -> bool:
     )
 
 
-def column_kind(heading: str) -> str:
-    """The meaning of a column or key by its name; '' if unknown."""
-    key = heading_key(heading)
-    unknown = '' if heading else 'unnamed'
-    return KINDS.get(key) or KINDS.get(key.rstrip('0123456789')) or unknown
-
-
-def _assign_columns(path: Path, header: _Row, rows: Sequence[_Row]) -> _Columns:
-    """Find the meaning of every column by its name and its values."""
-    kinds = [column_kind(cell) for cell in header.cells]
-    columns = _Columns(_image_column(path, header, kinds))
-    unknown = []
-    values = [{_flag(row.get(column)) for row in rows} for column in range(len(kinds))]
-    for column, kind in enumerate(kinds):
-        name = header.cells[column]
-        if column == columns.image:
-            continue
-        if kind == 'split':
-            raise UserError(
-                f'{path} has the column {name!r}: write a tag file for each split, and remove it.'
-            )
-        if kind == 'unnamed':
-            kind = _kind_of_unnamed(values[column], bool(columns.tags))
-        if kind in ('tag', 'tags'):
-            columns.tags.append(column)
-        elif kind == 'confidence':
-            columns.confidence = column
-        elif kind in ('ignored', 'id') and heading_key(name) != 'name':
-            columns.ignored.append(column)
-        else:
-            unknown.append(column)
-    texts = [column for column in unknown if not values[column] <= FLAG_VALUES]
-    columns.flags = [column for column in unknown if column not in texts]
-    if columns.tags or texts:
-        columns.flags = [column for column in columns.flags if values[column] != {''}]
-    if len(texts) == 1 and not columns.tags and not columns.flags:
-        columns.tags, texts = texts, []
-    _require_meaning(path, header, columns, texts, rows)
-    return columns
-
-
-def _image_column(path: Path, header: _Row, kinds: Sequence[str]) -> int:
-    """The column of image names; a file's name goes before a number, an image's before others."""
-    found = [column for column, kind in enumerate(kinds) if kind == 'image']
-    keys = [heading_key(cell) for cell in header.cells]
-    for key in ID_NAMES:
-        found = found or [column for column, one in enumerate(keys) if one == key]
-    if len(found) > 1:
-        names = ' and '.join(repr(header.cells[column]) for column in found)
-        raise UserError(f'{path} has the columns {names}, which both name photos: keep one.')
-    return found[0] if found else 0
-
-
-def _kind_of_unnamed(values: set[str], after_tags: bool) -> str:
-    """A column without a name numbers the rows, is empty, or goes on with tags."""
-    if all(value == '' or value.isdigit() for value in values):
-        return 'ignored'
-    return 'tags' if after_tags else ''
-
-
-def _require_meaning(
-    path: Path,
-    header: _Row,
-    columns: _Columns,
-    texts: Sequence[int],
-    rows: Sequence[_Row],
-) -> None:
-    """Refuse columns that have no clear meaning."""
-    if texts:
-        found = (row.get(texts[0]) for row in rows)
-        wrong = next(value for value in found if _flag(value) not in FLAG_VALUES)
-        raise UserError(
-            f'{path} has the column {header.cells[texts[0]]!r} with the value {wrong!r}: remove '
-            'it, name it `tags` if it holds tags, or write 0 and 1 if it is a class.'
-        )
-    doubtful = [
-        column
-        for column in columns.ignored
-        if all(_flag(row.get(column)) in FLAG_VALUES - {''} for row in rows)
-    ]
-    doubtful += columns.tags if columns.confidence is None else [columns.confidence]
-    if columns.flags and doubtful:
-        raise UserError(
-            f'{path} has the column {header.cells[doubtful[0]]!r} beside the column '
-            f'{header.cells[columns.flags[0]]!r} of 0 and 1, so that its meaning is unclear: '
-            'remove one of them, or name it otherwise.'
-        )
-    if not columns.flags and not columns.tags:
-        raise UserError(
-            f'{path} has no column of tags: name it `tags`, or give each class a column of 0 and '
-            '1.'
-        )
-    names = [header.cells[column] for column in columns.flags]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise UserError(f'{path} has two columns {repeated[0]!r}: keep one.')
-
-
-def _require_width(path: Path, header: _Row, columns: _Columns, rows: Sequence[_Row]) -> None:
+def _require_width(path: Path, header: Row, columns: Columns, rows: Sequence[Row]) -> None:
     """Require as many values as columns; tags at the end of a row need no names of their own."""
     width = len(header.cells)
     least = max([columns.image, *columns.flags]) + 1
@@ -316,15 +167,11 @@ def _require_width(path: Path, header: _Row, columns: _Columns, rows: Sequence[_
             )
 
 
-def _flag(cell: str) -> str:
-    return re.sub(r'^(-?[01])\.0+$', r'\1', cell.casefold())
-
-
 def _read_flags(
-    path: Path, names: Sequence[str], columns: _Columns, rows: Sequence[_Row]
+    path: Path, names: Sequence[str], columns: Columns, rows: Sequence[Row]
 ) -> list[Entry]:
     """Read a table with a column per class."""
-    found = {_flag(row.get(column)) for row in rows for column in columns.flags} - {UNSURE}
+    found = {simplify_flag(row.get(column)) for row in rows for column in columns.flags} - {UNSURE}
     meanings = [flags for flags in FLAGS if found <= set(flags)]
     if not meanings:
         raise UserError(
@@ -334,7 +181,7 @@ def _read_flags(
     present = {value for value, flag in meanings[0].items() if flag}
     entries = []
     for row in rows:
-        marks = zip(names, (_flag(row.get(column)) for column in columns.flags))
+        marks = zip(names, (simplify_flag(row.get(column)) for column in columns.flags))
         tags = [
             UNSURE + name if mark == UNSURE else name
             for name, mark in marks
@@ -345,7 +192,7 @@ def _read_flags(
 
 
 def _read_tags(
-    path: Path, header: _Row, columns: _Columns, rows: Sequence[_Row], classes: Sequence[str]
+    path: Path, header: Row, columns: Columns, rows: Sequence[Row], classes: Sequence[str]
 ) -> list[Entry]:
     """Read a table with columns of tags, of which one image may have several rows."""
     width, entries, absent = len(header.cells), [], set()
@@ -373,7 +220,7 @@ def _read_tags(
     return entries
 
 
-def _is_sure(path: Path, row: _Row, column: int) -> bool:
+def _is_sure(path: Path, row: Row, column: int) -> bool:
     """Whether the confidence of a tag says that it is present, rather than absent."""
     try:
         value = float(row.get(column))

@@ -99,9 +99,9 @@ class TaggedDataset(BaseDetDataset):
             of missing images.
         """
         names, list_files = list(names), cache(_list_files)
+        self.image_root = root
         if not names:
             self.report_problem(f'{source} lists no photo, or all are skipped: add some.')
-        self.image_root = root
         found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.

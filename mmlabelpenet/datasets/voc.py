@@ -13,10 +13,13 @@ from mmdet.datasets import VOCDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
+from .devkit import CLASS_FILE, devkit_classes
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+# Suffixes of masks that would be overlooked.
+OTHER_MASKS = ('PNG', 'jpg', 'jpeg', 'bmp', 'gif', 'tif', 'tiff', 'webp', 'npy', 'mat')
 # Marks in the lists of classes, as they may be written.
 MARKS = {'1': '1', '+1': '1', '0': '0', '-1': '-1'}
 
@@ -47,7 +50,8 @@ class VOCInstanceDataset(TaggedDataset):
     Args:
         data_root: The devkit year's folder, e.g. ``data/VOCdevkit/VOC2012``.
         ann_file: The split's list, relative to ``data_root``.
-        metainfo: Other ``classes`` than all of METAINFO's: a subset, in any order.
+        metainfo: Other ``classes`` than all of METAINFO's (or, of a devkit with own classes, than
+            all in its ``ImageSets/classes.txt``): a subset, in any order.
         **kwargs: Of :class:`TaggedDataset`.
 
     Raises:
@@ -69,8 +73,12 @@ class VOCInstanceDataset(TaggedDataset):
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
-        known, palette = self.METAINFO['classes'], self.METAINFO['palette']
-        metainfo = class_metainfo(known, metainfo, type(self).__name__, palette)
+        own = devkit_classes(data_root)
+        self.known_classes, palette = own or self.METAINFO['classes'], self.METAINFO['palette']
+        if self.known_classes != self.METAINFO['classes']:
+            palette = None
+        source = type(self).__name__ if own is None else osp.join(data_root, CLASS_FILE)
+        metainfo = class_metainfo(self.known_classes, metainfo, source, palette)
         super().__init__(ann_file=ann_file, metainfo=metainfo, data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -137,44 +145,47 @@ class VOCInstanceDataset(TaggedDataset):
         """Read size and boxes of one image."""
         path = self._path('Annotations', f'{img_id}.xml')
         try:
-            with explain_read_errors(path, 'a VOC annotation', self.REMEDY):
+            with explain_read_errors(path, 'a VOC annotation', 'restore it, or set data_root'):
                 root = ET.fromstring(read_file(path))
-                width, height = (_number(root, f'size/{key}') for key in ('width', 'height'))
-                if min(width, height) < 1:
-                    raise ValueError(f'a size of {width:g} x {height:g} pixels')
-                instances = [self._parse_object(one, path) for one in root.iterfind('object')]
-                return {
-                    'height': int(height),
-                    'width': int(width),
-                    'instances': [one for one in instances if one is not None],
-                }
+            width, height = (_number(root, f'size/{key}', path) for key in ('width', 'height'))
+            if min(width, height) < 1:
+                raise UserError(f'{path} says {width:g} x {height:g} pixels: fix the size.')
+            objects = (self._parse_object(one, path) for one in root.iterfind('object'))
+            return {
+                'height': int(height),
+                'width': int(width),
+                'instances': [one for one in objects if _lies_within(one, width, height, path)],
+            }
         except UserError as error:
             self.report_problem(str(error))
         return {'instances': []}
 
-    def _parse_object(self, element: ET.Element, path: str) -> dict | None:
-        """Convert a box from 1-based to 0-based pixels; None if a config leaves its class out."""
-        name = ' '.join((element.findtext('name') or '').split())
-        classes = self.METAINFO['classes']
+    def _parse_object(self, element: ET.Element, path: str) -> dict:
+        """Convert a box from 1-based to 0-based pixels; label -1 if a config leaves it out."""
+        classes = self.known_classes
         known = {one.casefold(): one for one in classes}
-        if name.casefold() not in known:
-            near = get_close_matches(name.casefold(), known, 1)
+        found = ' '.join((element.findtext('name') or '').split())
+        name = known.get(found.casefold(), '')
+        if not name:
+            near = get_close_matches(found.casefold(), known, 1)
             raise UserError(
-                f'{path} has an object with the name {name!r}, which is no class: '
+                f'{path} has an object with the name {found!r}, which is no class: '
                 + (f'did you mean {known[near[0]]!r}?' if near else f'use {", ".join(classes)}.')
             )
-        x1, y1, x2, y2 = (_number(element, f'bndbox/{key}') for key in CORNERS)
+        x1, y1, x2, y2 = (_number(element, f'bndbox/{key}', path) for key in CORNERS)
         if x2 < x1 or y2 < y1:
-            raise ValueError(f'a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g})')
-        difficult = int(element.findtext('difficult') or 0)
-        if difficult not in (0, 1):
-            raise ValueError(f'a {name} that is {difficult} difficult')
-        if known[name.casefold()] not in self.metainfo['classes']:
-            return None
+            raise UserError(
+                f'{path} has the box of a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), which '
+                'ends before it begins: exchange the corners.'
+            )
+        difficult = (element.findtext('difficult') or '0').strip()
+        if difficult not in ('0', '1'):
+            raise UserError(f'{path} has difficult={difficult!r} for a {name}: write 0 or 1.')
+        chosen = self.metainfo['classes']
         return {
             'bbox': [x1 - 1, y1 - 1, x2 - 1, y2 - 1],
-            'bbox_label': self.metainfo['classes'].index(known[name.casefold()]),
-            'ignore_flag': difficult,
+            'bbox_label': chosen.index(name) if name in chosen else -1,
+            'ignore_flag': int(difficult),
         }
 
     def _find_masks(self, img_id: str) -> dict:
@@ -183,25 +194,19 @@ class VOCInstanceDataset(TaggedDataset):
         object_mask = self._path('SegmentationObject', f'{img_id}.png')
         if not (osp.exists(class_mask) and osp.exists(object_mask)):
             for path in (class_mask, object_mask):
-                other = [
-                    found
-                    for end in ('jpg', 'jpeg', 'bmp', 'tif', 'tiff', 'npy', 'PNG')
-                    if osp.exists(found := f'{path[:-3]}{end}')
-                ]
-                if other:
-                    self.report_problem(
-                        f'The mask {other[0]} is no PNG: save it as {path}, without loss.'
-                    )
+                others = (f'{path[:-3]}{suffix}' for suffix in OTHER_MASKS)
+                for other in filter(osp.exists, others):
+                    self.report_problem(f'The mask {other} is no PNG: save it as {path}.')
             return {}
         values = {name: value for value, name in enumerate(self.metainfo['classes'], start=1)}
         return {
             'seg_map_path': class_mask,
             'instance_map_path': object_mask,
-            'seg_label_map': [0, *(values.get(name, 0) for name in self.METAINFO['classes'])],
+            'seg_label_map': [0, *(values.get(name, 0) for name in self.known_classes)],
         }
 
 
-def _number(element: ET.Element, key: str) -> float:
+def _number(element: ET.Element, key: str, path: str) -> float:
     """Read a finite number from a child of an element."""
     text = element.findtext(key)
     try:
@@ -209,5 +214,19 @@ def _number(element: ET.Element, key: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f'<{key}> has {text!r} instead of a number')
+        found = 'nothing' if text is None else repr(text)
+        raise UserError(
+            f'{path} cannot be read as a VOC annotation ({found} in <{key}>): write a number.'
+        )
     return value
+
+
+def _lies_within(instance: dict, width: float, height: float, path: str) -> bool:
+    """Whether an object's class is used; its box must share pixels with the image."""
+    x1, y1, x2, y2 = instance['bbox']
+    if x1 >= width or y1 >= height or x2 <= -1 or y2 <= -1:
+        raise UserError(
+            f'{path} has a box from ({x1 + 1:g}, {y1 + 1:g}) to ({x2 + 1:g}, {y2 + 1:g}), outside '
+            f'the photo of {width:g} x {height:g} pixels: fix the box or the size.'
+        )
+    return instance['bbox_label'] >= 0

@@ -18,6 +18,7 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
+from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from mmlabelpenet.models import LabelPEnet
@@ -61,6 +62,7 @@ class DiskCache:
         self.max_bytes = max_gigabytes * 1e9
         self.folder = self.root
         self.num_bytes = 0
+        self.intact: set[Path] = set()  # the sums of these files were checked
 
     def open(self, *modules: nn.Module, recipe: str = '') -> None:
         """Use the subfolder of the modules' current weights.
@@ -82,7 +84,7 @@ class DiskCache:
                     digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         self.folder = self.root / digest.hexdigest()
         # Files that others are writing have names that begin with a dot.
-        self.num_bytes = sum(map(_size_of, self.folder.glob('[!.]*.pth')))
+        self.num_bytes = sum(path.stat().st_size for path in self.folder.glob('[!.]*.pth'))
 
     def remember(
         self,
@@ -112,31 +114,31 @@ class DiskCache:
         path = self.folder / f'{hashlib.blake2b(key, digest_size=12).hexdigest()}.pth'
         payload = self._read(path)
         if payload is None:
-            payload = _apply(make(), _kept)
+            payload = apply_to(make(), torch.is_tensor, _kept)
             self._write(path, payload)
-        return _apply(payload, _restored, device)
+        return apply_to(payload, torch.is_tensor, partial(_restored, device=device))
 
     def _read(self, path: Path) -> dict | None:
-        """The content of a file; None if there is none or a damaged one, which is removed."""
-        if not path.is_file():
+        """The content of a file; None if there is none, or a damaged one."""
+        try:
+            content = path.read_bytes()
+        except OSError:
             return None
         # Damage raises errors of many kinds; torch itself does not notice a changed byte.
         with suppress(Exception):
-            content = io.BytesIO(path.read_bytes())
-            if zipfile.ZipFile(content).testzip() is None:
-                content.seek(0)
-                return torch.load(content, weights_only=True)
-        self.num_bytes -= _size_of(path)
-        with suppress(OSError):
-            path.unlink()
+            if path in self.intact or zipfile.ZipFile(io.BytesIO(content)).testzip() is None:
+                self.intact.add(path)
+                return torch.load(io.BytesIO(content), weights_only=True)
+        self.num_bytes -= len(content)
         return None
 
     def _write(self, path: Path, payload: dict) -> None:
-        size = sum(one.nbytes for one in _tensors(payload))
-        if self.num_bytes + size > self.max_bytes:
+        sizes: list[int] = []
+        apply_to(payload, torch.is_tensor, lambda one: sizes.append(one.nbytes))
+        if self.num_bytes + sum(sizes) > self.max_bytes:
             return
         content = io.BytesIO()
-        torch.save(_apply(payload, lambda one: one.cpu().clone()), content)
+        torch.save(apply_to(payload, torch.is_tensor, lambda one: one.cpu().clone()), content)
         try:
             write_bytes(path, content.getvalue())
         except OSError as error:
@@ -147,19 +149,12 @@ class DiskCache:
                 'free space or set train_cfg.feature_cache.root to another folder.'
             )
         else:
-            self.num_bytes += size
+            self.num_bytes += sum(sizes)
 
 
 @cache
 def _warn_once(message: str) -> None:
     print_log(message, logger='current', level=logging.WARNING)
-
-
-def _size_of(path: Path) -> int:
-    """Size of a file, 0 if another run has just removed it."""
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
 
 
 def precision_on(device: torch.device) -> str:
@@ -266,19 +261,6 @@ def _kept(one: Tensor) -> Tensor:
 def _restored(one: Tensor, device: torch.device) -> Tensor:
     one = one.to(device, non_blocking=True)
     return one.float() if one.dtype == torch.float16 else one
-
-
-def _apply(value: Any, change: Callable[..., Tensor], *args: Any) -> Any:
-    """The same nested dict with every tensor changed."""
-    if isinstance(value, dict):
-        return {key: _apply(one, change, *args) for key, one in value.items()}
-    return change(value, *args) if isinstance(value, Tensor) else value
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, dict):
-        return [one for part in value.values() for one in _tensors(part)]
-    return [value] if isinstance(value, Tensor) else []
 
 
 def require_cacheable_transforms(dataset: Any) -> None:

@@ -29,15 +29,13 @@ def prepare_distributed(cfg: Config) -> None:
         )
     if not is_distributed():
         torch.distributed.init_process_group('gloo')
-    cfg.model_wrapper_cfg = dict(
-        {
-            'type': 'MMDistributedDataParallel',
-            'broadcast_buffers': False,
-            'find_unused_parameters': cfg.get('find_unused_parameters', False),
-        },
-        **cfg.get('model_wrapper_cfg', {}),
-        device_ids=None,
-    )
+    cfg.model_wrapper_cfg = {
+        'type': 'MMDistributedDataParallel',
+        'broadcast_buffers': False,
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        **(cfg.get('model_wrapper_cfg') or {}),
+        'device_ids': None,
+    }
 
 
 def shut_down_distributed() -> None:

@@ -25,7 +25,8 @@ from .metrics import (
     VOCInstanceMetric,
     VOCResultFiles,
 )
-from .offline import evaluate_predictions, read_predictions, tables_of
+from .offline import evaluate_predictions, tables_of
+from .prediction_files import read_predictions
 from .report import (
     ClassTable,
     format_metrics,

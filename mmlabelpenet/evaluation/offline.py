@@ -1,123 +1,19 @@
 """Measuring the predictions of a file."""
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from mmdet.datasets import BaseDetDataset
 from mmengine.evaluator import Evaluator
-from pycocotools.coco import COCO
 
-from mmlabelpenet.datasets.coco_masks import compressed_sums
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, explain_read_errors, load_arrays
+from mmlabelpenet.utils import UserError, image_name
 
+from .joining import PredictionIndex
 from .metrics.base import ImageMetric
+from .prediction_files import read_predictions, remedy_of
 from .report import ClassTable
-
-REMEDY = 'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`'
-
-
-def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
-    """Read predictions from a file.
-
-    Args:
-        path: A ``.pkl`` as ``tools/test.py --out`` or mmdet's ``DumpDetResults`` writes it, or a
-            ``.json`` in COCO's data format (such as pseudo labels), whose annotations may have a
-            ``score`` and whose images are found by ``file_name`` without suffix, or its last part.
-        classes: Names of the classes of the labels.
-
-    Returns:
-        One dict per image, with ``img_id`` and ``pred_instances``.
-
-    Raises:
-        UserError: If the file is missing, cannot be read, or has other classes.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f'There are no predictions {path}: {REMEDY}.')
-    with explain_read_errors(path, 'predictions', REMEDY):
-        if path.suffix == '.json':
-            content = json.loads(path.read_text(encoding='utf-8'))
-            return _from_coco(content, classes, path)
-        samples = load_arrays(path, 'predictions', REMEDY, trustable=True)
-        _require_predictions(samples)
-        for sample in samples:
-            _require_classes(sample.get('classes', classes), classes, path)
-        return samples
-
-
-def _require_predictions(samples: Any) -> None:
-    """Make sure that a file holds a dict per image, with as many scores as boxes."""
-    if not isinstance(samples, list | tuple):
-        raise ValueError(f'it holds a {type(samples).__name__} instead of a list of predictions')
-    for index, sample in enumerate(samples):
-        if not isinstance(sample, dict) or not {'img_id', 'pred_instances'} <= set(sample):
-            raise ValueError(f'entry {index} is no dict with img_id and pred_instances')
-        found = sample['pred_instances']
-        missing = [name for name in ('bboxes', 'labels', 'scores') if name not in found]
-        if missing:
-            raise ValueError(f'photo {sample["img_id"]} has no {missing[0]}')
-        number = {len(value) for value in dict(found).values()}
-        if len(number) > 1:
-            raise ValueError(f'photo {sample["img_id"]} has different numbers of boxes and scores')
-        masks = found.get('masks', [])
-        if any(isinstance(mask, dict) for mask in masks):
-            _require_runs(masks, sample['img_id'])
-
-
-def _require_runs(masks: Sequence[dict], img_id: object) -> None:
-    """Make sure that run lengths are whole, for pycocotools' C code trusts them."""
-    texts = [str(mask['counts'], 'ascii') for mask in masks]
-    totals, _ = compressed_sums(texts)
-    if any(total != mask['size'][0] * mask['size'][1] for total, mask in zip(totals, masks)):
-        raise ValueError(f'photo {img_id} has a mask of damaged run lengths')
-
-
-def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -> None:
-    if tuple(given) != tuple(classes):
-        differing = sorted(set(given) ^ set(classes)) or ['their order']
-        raise UserError(
-            f'{path} holds predictions of other classes than the config has ({differing[0]}): '
-            'use the config that they were made with.'
-        )
-
-
-def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
-    names = {one['id']: one['name'] for one in content['categories']}
-    _require_classes([*classes, *(set(names.values()) - set(classes))], classes, path)
-    labels = {number: classes.index(name) for number, name in names.items()}
-    coco = COCO()
-    coco.dataset = content
-    coco.createIndex()
-    return [
-        {
-            'img_id': str(PurePosixPath(image['file_name']).with_suffix('')),
-            'pred_instances': _instances(coco, coco.imgToAnns[image['id']], labels),
-            # COCO's boxes end where their last pixel ends
-            'boxes_end': 'outside',
-        }
-        for image in content['images']
-    ]
-
-
-def _instances(
-    coco: COCO, annotations: Sequence[dict], labels: Mapping[int, int]
-) -> dict[str, Any]:
-    """Predictions of an image, boxes [N, 4] as xyxy with x2 and y2 exclusive."""
-    boxes = np.array([one['bbox'] for one in annotations], dtype=np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    found: dict[str, Any] = {
-        'labels': torch.tensor([labels[one['category_id']] for one in annotations]).long(),
-        'scores': torch.tensor([one.get('score', 1.0) for one in annotations]),
-        'bboxes': torch.from_numpy(boxes),
-    }
-    if all(one.get('segmentation') for one in annotations):
-        found['masks'] = [coco.annToRLE(one) for one in annotations]
-    return found
 
 
 def loads_annotations(transform: Mapping[str, Any]) -> bool:
@@ -131,15 +27,12 @@ def loads_annotations(transform: Mapping[str, Any]) -> bool:
     return name.startswith('Load') and not name.startswith(others)
 
 
-def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[dict]]:
-    """Load the ground truth of a data set without its images and their proposals.
+def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> BaseDetDataset:
+    """Build a data set that loads the ground truth, without its images and their proposals.
 
     Args:
         dataset_cfg: Config of the data set. Of its pipeline only the transforms run that load
             annotations, and the last one, which packs.
-
-    Returns:
-        The data set's metainfo, and one dict per image, as metrics receive them.
 
     Raises:
         UserError: If the data set is a wrapper, or a part of it is missing.
@@ -151,56 +44,76 @@ def load_ground_truth(dataset_cfg: Mapping[str, Any]) -> tuple[dict, Iterator[di
         )
     *transforms, pack = dataset_cfg['pipeline']
     pipeline = [*filter(loads_annotations, transforms), pack]
-    dataset = DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
-    indices = range(len(dataset))
-    return dataset.metainfo, (dataset[index]['data_samples'].to_dict() for index in indices)
-
-
-def _by_image(predictions: Sequence[dict], path: str | Path) -> dict[tuple, dict]:
-    """Predictions by name of data set (None if unknown) and image; also by the image's stem."""
-    found: dict[tuple, dict] = {}
-    for sample in predictions:
-        key = sample.get('dataset_name'), str(sample['img_id'])
-        if key in found:
-            raise UserError(f'{path} holds photo {key[1]} twice: {REMEDY}.')
-        found[key] = sample
-    # names in COCO's format begin with folders, of which the data set may know fewer or more
-    stems = Counter(map(_stem, found))
-    return {_stem(key): one for key, one in found.items() if stems[_stem(key)] == 1} | found
-
-
-def _stem(key: tuple) -> tuple:
-    return key[0], PurePosixPath(key[1]).name
+    return DATASETS.build({**dataset_cfg, 'pipeline': pipeline})
 
 
 def join_ground_truth(
-    predictions: Sequence[dict], ground_truth: Iterator[dict], path: str | Path
+    predictions: Sequence[Mapping], dataset: BaseDetDataset, path: str | Path
 ) -> Iterator[dict]:
-    """Join the predictions of every image with its ground truth.
+    """Join the predictions of every image with its ground truth, by the images' files.
 
     Args:
         predictions: Of these images, in any order, and maybe of others.
-        ground_truth: One dict per image.
+        dataset: Loads the ground truth.
         path: File of the predictions, for messages.
 
-    Yields:
-        Samples as metrics receive them, in the order of the ground truth.
+    Returns:
+        Samples as metrics receive them, in the order of the data set.
 
     Raises:
-        UserError: If an image has no predictions, or twice.
+        UserError: If an image has no predictions, or twice, or these are of another size.
     """
-    by_image = _by_image(predictions, path)
-    for gt in ground_truth:
-        img_id = str(gt['img_id'])
-        keys = [(gt.get('dataset_name'), img_id), (None, img_id), _stem((None, img_id))]
-        sample = next((by_image[key] for key in keys if key in by_image), None)
-        if sample is None:
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    root = dataset.data_root or ''
+    index = PredictionIndex(predictions, path)
+    found = [index.find(info, root) for info in infos]
+    source = dataset.ann_file or root
+    lacking = [info for info, one in zip(infos, found) if one is None]
+    if lacking:
+        other = index.example() if len(lacking) == len(infos) else ''
+        raise UserError(
+            f'{path} has predictions for {len(infos) - len(lacking)} of the {len(infos)} photos '
+            f'of {source}, but no predictions for photo {image_name(lacking[0])} of this split '
+            f'({lacking[0]["img_path"]}){other}: {remedy_of(path)}, or choose another '
+            '--split.'
+        )
+    _require_sizes(infos, found, source, path)
+    _require_one_each(infos, found, path)
+    return (_joined(sample, dataset[number]) for number, sample in enumerate(found))
+
+
+def _require_sizes(
+    infos: Sequence[Mapping], found: Sequence[Mapping], source: str, path: str | Path
+) -> None:
+    """Predictions of an image of another size are of another image."""
+    for info, sample in zip(infos, found):
+        given = tuple(sample.get('ori_shape') or ())[:2]
+        own = tuple(info[name] for name in ('height', 'width') if name in info)
+        if given and own and tuple(map(int, given)) != tuple(map(int, own)):
             raise UserError(
-                f'{path} holds no predictions for photo {img_id} of this split: '
-                f'{REMEDY}, or choose another --split.'
+                f'{path} has predictions for photo {image_name(sample)} with {given[1]} x '
+                f'{given[0]} pixels, but in {source} it has {own[1]} x {own[0]}, so that they are '
+                f'of another photo: {remedy_of(path)}.'
             )
-        kept = {name: value for name, value in sample.items() if not name.startswith('gt_')}
-        yield {**kept, **gt}
+
+
+def _require_one_each(
+    infos: Sequence[Mapping], found: Sequence[Mapping], path: str | Path
+) -> None:
+    owners: dict[int, Mapping] = {}
+    for info, sample in zip(infos, found):
+        other = owners.setdefault(id(sample), info)
+        if other is not info and other['img_path'] != info['img_path']:
+            raise UserError(
+                f'The predictions for photo {image_name(sample)} in {path} could be those of '
+                f'{other["img_path"]} and of {info["img_path"]}: name photos in it relative to '
+                'the folder of the data set.'
+            )
+
+
+def _joined(sample: Mapping, loaded: Mapping) -> dict:
+    gt = loaded['data_samples'].to_dict()
+    return {**{name: one for name, one in sample.items() if not name.startswith('gt_')}, **gt}
 
 
 def evaluate_predictions(
@@ -221,11 +134,11 @@ def evaluate_predictions(
     metrics: dict[str, float] = {}
     evaluators = []
     for part in sets:
-        metainfo, ground_truth = load_ground_truth(part['dataloader']['dataset'])
+        dataset = load_ground_truth(part['dataloader']['dataset'])
         evaluator = Evaluator(list(part['evaluator']))
-        evaluator.dataset_meta = metainfo
-        predictions = read_predictions(path, metainfo['classes'])
-        samples = join_ground_truth(predictions, ground_truth, path)
+        evaluator.dataset_meta = dataset.metainfo
+        predictions = read_predictions(path, dataset.metainfo['classes'])
+        samples = join_ground_truth(predictions, dataset, path)
         metrics = evaluator.offline_evaluate(samples) | metrics
         evaluators.append(evaluator)
     return metrics, tables_of(evaluators)

@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.utils import write_bytes
+from mmlabelpenet.utils import UserError, write_bytes
 
 from .polygons import mask_to_polygons
 from .records import LabelledImage, image_root
@@ -39,7 +40,12 @@ def write_coco(
 
     Returns:
         The file.
+
+    Raises:
+        UserError: If there is such a file already, and it is no export.
     """
+    path = Path(out) / 'annotations' / f'instances_{split}.json'
+    _require_own(path)
     root = image_root(images)
     entries, annotations = [], []
     for image_id, image in enumerate(images, start=1):
@@ -54,9 +60,22 @@ def write_coco(
         'annotations': [{'id': number, **one} for number, one in enumerate(annotations, start=1)],
         'categories': [{'id': label, 'name': name} for label, name in enumerate(classes, start=1)],
     }
-    path = Path(out) / 'annotations' / f'instances_{split}.json'
     write_bytes(path, json.dumps(content).encode())
     return path
+
+
+def _require_own(path: Path) -> None:
+    """Make sure that an export does not replace a data set's own file."""
+    if not path.exists():
+        return
+    with suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding='utf-8'))
+        if isinstance(content, dict) and 'photo_root' in (content.get('info') or {}):
+            return
+    raise UserError(
+        f'{path} is there already, and no export of this package has written it: choose another '
+        'folder for --out, or move the file away.'
+    )
 
 
 def _annotations(image: LabelledImage, image_id: int, segmentation: str) -> list[dict]:

@@ -7,9 +7,15 @@ import cv2
 from PIL import Image
 from tqdm import tqdm
 
-from mmlabelpenet.utils import UserError, atomic_path, exif_orientation
+from mmlabelpenet.utils import (
+    UserError,
+    atomic_path,
+    exif_orientation,
+    read_image_bytes,
+    write_bytes,
+)
 
-from .records import ImageReader, LabelledImage, file_names
+from .records import ImageReader, LabelledImage
 
 _QUALITY = 95
 
@@ -35,42 +41,57 @@ def place_image(source: str, target: Path, read: ImageReader, link: bool = False
         read: Reads an image as the model does.
         link: Whether to link plain JPEGs instead of copying them.
     """
-    with atomic_path(target) as temporary:
-        if not is_plain_jpeg(source):
-            coded = cv2.imencode('.jpg', read(source), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-            temporary.write_bytes(coded.tobytes())
-        elif link:
+    plain = is_plain_jpeg(source)
+    if plain and link:
+        with atomic_path(target) as temporary:
             temporary.symlink_to(Path(source).absolute())
-        else:
-            temporary.write_bytes(Path(source).read_bytes())
+    elif plain:
+        write_bytes(target, read_image_bytes(source))
+    else:
+        coded = cv2.imencode('.jpg', read(source), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+        write_bytes(target, coded.tobytes())
 
 
 def place_images(
-    images: Sequence[LabelledImage], folder: Path, read: ImageReader, link: bool
+    images: Sequence[LabelledImage],
+    names: Sequence[str],
+    folder: Path,
+    read: ImageReader,
+    link: bool,
 ) -> Iterator[tuple[str, LabelledImage]]:
     """Put all images into the folder of an export, with a progress bar.
 
     Args:
         images: The images.
+        names: Their names without suffix, see :func:`file_names`.
         folder: Where they go.
         read: Reads an image as the model does.
         link: Whether to link plain JPEGs instead of copying them.
 
     Yields:
-        The name of each image without suffix, and its record, before the image is placed: an
-        image whose labels could not be written is not in the export.
-
-    Raises:
-        UserError: If an image already lies in the folder, so that the export would overwrite its
-            own data set, or if two images would get the same name.
+        The name of each image, and its record, before the image is placed: an image whose labels
+        could not be written is not in the export.
     """
-    for image in images:
-        if Path(image.img_path).resolve().parent == folder.resolve():
-            raise UserError(
-                f'{image.img_path} lies in {folder.resolve()}, so that the export would overwrite '
-                'its own data set: choose another folder for --out.'
-            )
     progress = tqdm(images, desc='export', unit='photo')
-    for name, image in zip(file_names(images), progress):
+    for name, image in zip(names, progress):
         yield name, image
         place_image(image.img_path, folder / f'{name}.jpg', read, link)
+
+
+def require_other_folder(images: Sequence[LabelledImage], folder: Path) -> None:
+    """Make sure that no image lies in the folder that images are exported to.
+
+    Args:
+        images: The images.
+        folder: Where they go.
+
+    Raises:
+        UserError: If one does, so that the export would overwrite its own data set.
+    """
+    folder = folder.resolve()
+    for image in images:
+        if Path(image.img_path).resolve().is_relative_to(folder):
+            raise UserError(
+                f'{image.img_path} lies in {folder}, so that the export would overwrite its own '
+                'data set: choose another folder for --out.'
+            )

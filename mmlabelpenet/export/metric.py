@@ -8,9 +8,9 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 
-from mmlabelpenet.evaluation import to_rles
 from mmlabelpenet.evaluation.metrics.base import ImageMetric, boxes_of, labels_of, to_numpy
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import image_name, to_rles
 
 from .coco import write_coco
 from .records import ImageReader, LabelledImage, Selection, class_counts
@@ -78,7 +78,7 @@ def labelled_image(data_sample: Mapping[str, Any], instances: Mapping[str, Any])
     labels = labels_of(instances)
     tags, ignored = data_sample.get('tags'), data_sample.get('ignored_tags')
     return LabelledImage(
-        img_id=str(data_sample['img_id']),
+        img_id=image_name(data_sample),
         img_path=data_sample['img_path'],
         dataset_name=data_sample.get('dataset_name', 'photos'),
         size=tuple(data_sample['ori_shape'][:2]),

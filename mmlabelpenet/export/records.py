@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as mask_api
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, image_name
 
 # Reads an image: [H, W, 3] uint8 BGR of a path.
 ImageReader = Callable[[str], np.ndarray]
@@ -20,7 +20,7 @@ class LabelledImage:
     """The instances of one image, by falling score.
 
     Attributes:
-        img_id: Its name in the data set.
+        img_id: Its name in the data set: the path below the folder of images without suffix.
         img_path: Its file.
         dataset_name: Name of its data set.
         size: (height, width) in pixels.
@@ -96,18 +96,21 @@ class Selection:
         return image.take(np.flatnonzero(np.tril(same, -1).sum(axis=1) < self.max_per_class))
 
 
-def file_names(images: Sequence[LabelledImage]) -> list[str]:
-    """Make a unique name for each image from its id, which can be a file name.
+def file_names(images: Sequence[LabelledImage], blanks: bool = True) -> list[str]:
+    """Make a unique name for each image from its name in the data set, subfolders included.
 
-    If ids of several data sets are the same, the data set's name becomes a prefix. Slashes and
-    whitespace become underscores.
+    If images of several data sets have one name, the data set's name becomes a prefix.
+
+    Args:
+        images: The images.
+        blanks: Whether names may have blanks; if not, they become underscores.
 
     Raises:
         UserError: If two images would still have the same name.
     """
-    names = [_plain(image.img_id) for image in images]
+    names = [_plain(image.img_id, blanks) for image in images]
     if len(set(names)) < len(names):
-        names = [_plain(f'{image.dataset_name}_{image.img_id}') for image in images]
+        names = [_plain(f'{image.dataset_name}_{image.img_id}', blanks) for image in images]
     taken: dict[str, str] = {}
     for name, image in zip(names, images):
         if name in taken:
@@ -118,8 +121,9 @@ def file_names(images: Sequence[LabelledImage]) -> list[str]:
     return names
 
 
-def _plain(name: str) -> str:
-    return re.sub(r'[\s/\\]+', '_', name)
+def _plain(name: str, blanks: bool) -> str:
+    name = image_name({'img_id': name})
+    return name if blanks else re.sub(r'\s+', '_', name)
 
 
 def class_counts(images: Sequence[LabelledImage], num_classes: int) -> np.ndarray:

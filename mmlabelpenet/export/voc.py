@@ -8,16 +8,18 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.datasets.devkit import (
+    CLASS_FILE,
     annotation_element,
     object_element,
     write_annotation,
     write_lists,
     write_masks,
 )
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, write_lines
 
-from .images import place_images
-from .records import ImageReader, LabelledImage
+from .images import place_images, require_other_folder
+from .manifest import Manifest
+from .records import ImageReader, LabelledImage, file_names
 
 # Of the 256 values of a mask, 0 is the background and 255 void.
 MAX_OBJECTS = 254
@@ -36,7 +38,10 @@ def write_voc(
     Where instances overlap, the pixels belong to the one with the highest score; an instance
     without any pixel is left out. The object masks number the objects in the order of the XML.
     The tags are those of the images, or, where these are unknown, the classes of the instances.
-    The lists are written last, so that an interrupted export lists no missing image.
+    The lists are written last, so that an interrupted export lists no missing image. Images keep
+    their names and subfolders, but for blanks. Files that the last export of the split has
+    written and this one has not are removed; other files of the folder are neither removed nor
+    replaced.
 
     Args:
         images: All images, also those without instances; instances by falling score.
@@ -50,22 +55,44 @@ def write_voc(
         The split's list.
 
     Raises:
-        UserError: If a class cannot name a file, there are too many classes, or the folder is
-            that of the images themselves.
+        UserError: If a class cannot name a file, there are too many classes, the folder is that
+            of the images themselves, or it holds an export of other classes or files of the same
+            names.
     """
     _check_classes(classes)
-    root = Path(out)
+    root, names = Path(out), file_names(images, blanks=False)
+    require_other_folder(images, root / 'JPEGImages')
+    segmented = all(image.masks is not None for image in images)
+    manifest = Manifest(root, 'voc', split, classes)
+    written = _files(names, classes, split, segmented)
+    manifest.announce(written)
     tags, ignored = {}, {}
-    for name, image in place_images(images, root / 'JPEGImages', read, link):
+    for name, image in place_images(images, names, root / 'JPEGImages', read, link):
         labels = _write_labels(root, name, image, classes)
         tags[name] = {classes[label] for label in (labels if image.tags is None else image.tags)}
         ignored[name] = {classes[label] for label in image.ignored_tags}
-    segmented = all(image.masks is not None for image in images)
-    return write_lists(root, split, tags, classes, ignored, segmented)
+    write_lines(root / CLASS_FILE, classes)
+    path = write_lists(root, split, tags, classes, ignored, segmented)
+    manifest.finish(written)
+    return path
+
+
+def _files(names: Sequence[str], classes: Sequence[str], split: str, masks: bool) -> list[str]:
+    """All files of an export, within its folder."""
+    kinds = {'JPEGImages': 'jpg', 'Annotations': 'xml'}
+    if masks:
+        kinds |= {'SegmentationClass': 'png', 'SegmentationObject': 'png'}
+    lists = [f'Main/{name}_{split}' for name in classes] + [f'Main/{split}']
+    lists += [f'Segmentation/{split}'] if masks else []
+    return [
+        *(f'{folder}/{name}.{suffix}' for folder, suffix in kinds.items() for name in names),
+        *(f'ImageSets/{name}.txt' for name in lists),
+        CLASS_FILE,
+    ]
 
 
 def _check_classes(classes: Sequence[str]) -> None:
-    unfit = [name for name in classes if '/' in name or not name.strip()]
+    unfit = [name for name in classes if '/' in name or name != ' '.join(name.split()) or not name]
     if unfit:
         raise UserError(
             f'The class {unfit[0]!r} cannot name a list of a VOC devkit: rename it, or export to '

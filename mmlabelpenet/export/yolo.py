@@ -9,9 +9,10 @@ from pycocotools import mask as mask_api
 
 from mmlabelpenet.utils import UserError, write_bytes, write_lines
 
-from .images import place_images
+from .images import place_images, require_other_folder
+from .manifest import Manifest
 from .polygons import join_rings, mask_to_polygons
-from .records import ImageReader, LabelledImage
+from .records import ImageReader, LabelledImage, file_names
 
 SPLITS = ('train', 'val', 'test')
 NEEDS_MASKS = (
@@ -33,7 +34,9 @@ def write_yolo(
     Each line of a label file is an instance: its class, counted from 0, and the x and y of its
     outline as fractions of width and height. YOLO has one outline per instance, so separate
     parts and holes are joined by cuts of zero width. An image without instances has an empty
-    file. ``data.yaml`` names the splits that have been written to the folder so far.
+    file. ``data.yaml`` names the splits that have been written to the folder so far. Images keep
+    their names and subfolders. Files that the last export of the split has written and this one
+    has not are removed; other files of the folder are neither removed nor replaced.
 
     Args:
         images: All images, also those without instances.
@@ -47,16 +50,25 @@ def write_yolo(
         ``data.yaml``.
 
     Raises:
-        UserError: If instances have no masks, or the folder is that of the images themselves.
+        UserError: If instances have no masks, the folder is that of the images themselves, or it
+            holds an export of other classes or files of the same names.
     """
-    root = Path(out)
-    for name, image in place_images(images, root / 'images' / split, read, link):
-        if image.masks is None:
-            raise UserError(NEEDS_MASKS)
+    if any(image.masks is None for image in images):
+        raise UserError(NEEDS_MASKS)
+    root, names = Path(out), file_names(images)
+    folder = root / 'images' / split
+    require_other_folder(images, folder)
+    manifest = Manifest(root, 'yolo', split, classes)
+    written = [f'images/{split}/{name}.jpg' for name in names]
+    written += [f'labels/{split}/{name}.txt' for name in names]
+    manifest.announce([*written, 'data.yaml'])
+    for name, image in place_images(images, names, folder, read, link):
         instances = zip(image.labels, image.masks)
         lines = [f'{label} {outline_of(mask)}' for label, mask in instances]
         write_lines(root / 'labels' / split / f'{name}.txt', lines)
-    return _write_summary(root, split, classes)
+    path = _write_summary(root, split, classes)
+    manifest.finish([*written, 'data.yaml'])
+    return path
 
 
 def outline_of(mask: dict) -> str:

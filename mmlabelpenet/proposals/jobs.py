@@ -3,7 +3,10 @@
 import multiprocessing
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +15,21 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_image_bytes
+from mmlabelpenet.utils import (
+    ImageUserError,
+    StopRequest,
+    UserError,
+    decode_image,
+    read_image_bytes,
+    start_pool_worker,
+)
 
 from .recall import best_overlaps, summarize_overlaps
 from .selective_search import generator_tag, make_proposals
 from .store import Proposals, read_proposals, write_proposals
+
+# Images that a process takes at once.
+CHUNK = 2
 
 
 @dataclass
@@ -113,16 +126,46 @@ def run_jobs(
         One outcome per image, in their order.
 
     Raises:
-        UserError: As :func:`run_job`; proposals that were finished before are kept.
+        UserError: As :func:`run_job`, or if a process is killed; proposals that were finished
+            before are kept.
     """
     work = partial(_run_or_skip if skip_unreadable else run_job, settings=settings)
     bar = partial(tqdm, total=len(jobs), desc='proposals', unit='photo')
     workers = min(workers, len(jobs))
-    if workers <= 1:
-        return list(bar(map(work, jobs)))
+    outcomes: list[Outcome] = []
+    try:
+        if workers <= 1:
+            outcomes.extend(bar(map(work, jobs)))
+        else:
+            with _pool(workers) as pool:
+                outcomes.extend(bar(pool.map(work, jobs, chunksize=CHUNK)))
+    except BrokenProcessPool as error:
+        raise UserError(
+            f'A process was killed at photo {len(outcomes) + 1} of {len(jobs)} or one of the '
+            f'{workers * CHUNK} from {jobs[len(outcomes)].img_path} on, perhaps for want of '
+            'memory: run the command again with fewer --workers; finished proposals are kept.'
+        ) from error
+    except StopRequest as stop:
+        stop.advice = 'run the command again to go on; finished proposals are kept.'
+        raise
+    return outcomes
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes that end at once with an error or this process."""
     # A fork of a process with running threads of torch or OpenCV may hang.
-    with multiprocessing.get_context('spawn').Pool(workers) as pool:
-        return list(bar(pool.imap(work, jobs, chunksize=2)))
+    context = multiprocessing.get_context('spawn')
+    before = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(workers, context, start_pool_worker)
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.terminate()
 
 
 def summarize_outcomes(outcomes: Sequence[Outcome]) -> str:

@@ -109,6 +109,16 @@ def _unpack_segments(data: np.lib.npyio.NpzFile, max_num: int | None) -> list[by
     return [packed[end - length : end] for end, length in zip(ends, lengths)]
 
 
+def _require_sound(proposals: Proposals) -> None:
+    boxes = proposals.bboxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in 'iuf':
+        raise ValueError(f'boxes of shape {list(boxes.shape)} and type {boxes.dtype}')
+    if not np.isfinite(boxes).all() or min(proposals.width, proposals.height) < 1:
+        raise ValueError('boxes or sizes that are no numbers of pixels')
+    if proposals.segments is not None and len(proposals.segments) != len(boxes):
+        raise ValueError(f'{len(proposals.segments)} segments of {len(boxes)} boxes')
+
+
 def read_proposals(
     path: str | Path,
     image_size: tuple[int, int] | None = None,
@@ -144,6 +154,7 @@ def read_proposals(
             photo_crc=int(data['photo_crc']),
             segments=_unpack_segments(data, max_num),
         )
+        _require_sound(proposals)
     if image_size is not None and image_size != (proposals.height, proposals.width):
         raise UserError(
             f'{path} was made for a photo of {proposals.width} x {proposals.height} pixels, '

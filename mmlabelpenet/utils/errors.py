@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Letters of another library's message within a sentence.
+LONGEST = 300
+
 
 class UserError(Exception):
     """Bad input, explained in one sentence that names the file and the remedy.
@@ -31,4 +34,5 @@ def explain_read_errors(path: object, kind: str, remedy: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = f'{type(error).__name__}: {error}'
+        reason = reason if len(reason) <= LONGEST else f'{reason[:LONGEST]} ...'
         raise UserError(f'{path} cannot be read as {kind} ({reason}): {remedy}.') from error

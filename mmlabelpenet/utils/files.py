@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,14 +90,11 @@ def require_writable(path: str | Path, folder: bool = False) -> None:
     path = Path(path)
     if path.is_dir() and not folder:
         raise WriteError(f'{path} is a folder, but a file is to be written: name a file in it.')
-    target = path / 'file' if folder else path
-    with explain_write_errors(path), suppress(_NothingWrittenError), atomic_path(target) as probe:
-        probe.touch()
-        raise _NothingWrittenError
-
-
-class _NothingWrittenError(Exception):
-    """The file itself is not to appear."""
+    folder_path = path if folder else path.parent
+    with explain_write_errors(path):
+        folder_path.mkdir(parents=True, exist_ok=True)
+        # a file without a name, of which nothing stays
+        tempfile.TemporaryFile(dir=folder_path).close()
 
 
 def _tidy(folder: Path) -> None:

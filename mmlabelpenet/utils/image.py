@@ -20,6 +20,10 @@ VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
+class _KindError(ValueError):
+    """An image of a kind that has no single meaning as a photo."""
+
+
 class ImageUserError(UserError):
     """A file that is missing, truncated, damaged or no image; users may choose to skip it."""
 
@@ -37,7 +41,8 @@ def read_image_bytes(path: str | Path) -> bytes:
         return read_file(path)
     except OSError as error:
         raise ImageUserError(
-            f'The photo {path} cannot be read ({error.strerror}): restore it.'
+            f'The photo {path} cannot be read ({error.strerror}): restore it, or name it '
+            'in a skip list.'
         ) from None
 
 
@@ -136,7 +141,7 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.format in VECTOR_FORMATS:
-                raise ValueError(f'{image.format} is a drawing')
+                raise _KindError(f'{image.format} is a drawing')
             yield image
     except ImageUserError:
         raise
@@ -147,7 +152,11 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
         ) from None
     # A damaged file can raise anything, depending on the decoder.
     except Exception as error:
-        reason = 'unknown format' if isinstance(error, UnidentifiedImageError) else error
+        reason = 'truncated or damaged data'
+        if isinstance(error, UnidentifiedImageError):
+            reason = 'unknown format'
+        elif isinstance(error, _KindError):
+            reason = str(error)
         raise ImageUserError(
             f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name '
             'it in a skip list.'
@@ -158,10 +167,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith('I'):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError('more than 16 bits per pixel')
+            raise _KindError('more than 16 bits per pixel')
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == 'F':
-        raise ValueError('floating-point pixels of unknown range')
+        raise _KindError('floating-point pixels of unknown range')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         layer = image.convert('RGBA')
         white = Image.new('RGBA', layer.size, (255, 255, 255, 255))

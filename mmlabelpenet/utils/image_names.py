@@ -9,8 +9,9 @@ def image_name(sample: Any) -> str:
     """Name the results of an image: its path below the folder of images, without suffix.
 
     Args:
-        sample: A dict or data sample, with ``file_name``, as this package's data sets give it; otherwise its ``img_id``
-            is the name if it is a text, or else the last part of ``img_path``.
+        sample: A dict or data sample, with ``file_name``, as this package's data sets give it;
+            otherwise its ``img_id`` is the name if it is a text, or else the last part of
+            ``img_path``.
 
     Returns:
         A relative path that stays in its folder.

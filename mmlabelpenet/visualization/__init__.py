@@ -3,5 +3,6 @@
 from .canvas import Canvas
 from .fonts import find_font, let_matplotlib_write
 from .hook import CascadeVisualizationHook, ground_truth_of
+from .large import paint_run_lengths, without_masks
 from .panels import Panel, Style, arrange_panels, compose_panels, save_picture
 from .window import require_display

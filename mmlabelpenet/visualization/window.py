@@ -1,9 +1,11 @@
 """Windows, which need a display."""
 
 import matplotlib
-from matplotlib import rcsetup
 
 from mmlabelpenet.utils import UserError
+
+# matplotlib's ways of drawing that only write files
+WITHOUT_WINDOWS = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 
 
 def require_display() -> None:
@@ -15,14 +17,7 @@ def require_display() -> None:
     # resolves to 'agg' where no display can be reached
     import matplotlib.pyplot as plt
 
-    backend = plt.get_backend().lower()
-    # a notebook's own backend is a module
-    interactive = {name.lower() for name in rcsetup.interactive_bk}
-    if (
-        backend not in interactive
-        and not backend.startswith('module://')
-        and ('inline' not in backend)
-    ):
+    if plt.get_backend().lower() in WITHOUT_WINDOWS:
         raise UserError(
             '--show needs a display, and there is none that matplotlib can use '
             f"(its backend is '{matplotlib.get_backend()}'): leave --show out and look at the "

@@ -25,7 +25,7 @@ from .conftest import CLASSES, REPOSITORY
 class TagsOnly(BaseDetDataset):
     """Images and tags, and nothing else to read."""
 
-    METAINFO = dict(classes=('Stern', 'Ring', 'Mond'))
+    METAINFO = dict(classes=CLASSES)
 
     def load_data_list(self):
         return [
@@ -107,14 +107,16 @@ def test_tags_alone_are_enough_for_every_format(export, config, images, tmp_path
     assert len(found) == 2
     for label, image in enumerate(images[:2], start=1):
         assert {one['category_id'] for one in found[image.name]} == {label}
-    names = ['sub_0_photo', 'sub_1_photo']
+    # subfolders are kept, and blanks where the format allows them
+    names = ['sub_0/photo', 'sub_1/photo']
     assert (out / 'ImageSets/Main/train.txt').read_text().split() == names
-    marks = (out / 'ImageSets/Main/Stern_train.txt').read_text().split()
+    marks = (out / 'ImageSets/Main/star_train.txt').read_text().split()
     assert marks == [names[0], '1', names[1], '-1']
     for name, image in zip(names, images):
-        for copy in (f'JPEGImages/{name}.jpg', f'images/train/{name}.jpg'):
+        spaced = name.replace('_', ' ')
+        for copy in (f'JPEGImages/{name}.jpg', f'images/train/{spaced}.jpg'):
             assert (out / copy).read_bytes() == image.read_bytes()
-    assert (out / 'labels/train/sub_1_photo.txt').read_text().startswith('1 ')
+    assert (out / 'labels/train/sub 1/photo.txt').read_text().startswith('1 ')
 
 
 def test_a_split_of_several_data_sets_is_one_export(export, config, tmp_path):

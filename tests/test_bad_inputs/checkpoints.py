@@ -510,9 +510,8 @@ ROWS: list[BadInput] = [
     BadInput(
         'results with damaged masks',
         result(masks=[dict(size=[4, 5], counts=b'04')]),
-        '{root}/a.pkl cannot be read as predictions (ValueError: photo a has a mask of '
-        'damaged run lengths): dump them with `tools/test.py CONFIG CHECKPOINT --out '
-        'FILE.pkl`.',
+        '{root}/a.pkl has run lengths of 4 pixels, its mask has 20 (photo a): dump them with '
+        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.',
     ),
     BadInput(
         'results of other classes',

@@ -29,6 +29,8 @@ KINDS = {
     'proposals': 'Proposals',
     'configs': 'Configs',
     'checkpoints': 'Checkpoints and results',
+    'resume': 'Resumed runs and caches',
+    'results': 'Results and exports',
     'command_lines': 'Command lines',
 }
 SECONDS = 60

@@ -8,7 +8,6 @@ from unittest.mock import ANY
 
 import pytest
 import torch
-from devkit import leave_configs_plain
 from mmengine.config import Config
 from test_end_to_end import run_tool, small_config
 
@@ -58,7 +57,6 @@ def modules(place, monkeypatch, benchmark_module):
     """The benchmark and its trainings, each launch noted and run within this process."""
     monkeypatch.chdir(place)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    leave_configs_plain(monkeypatch)
     trainings, bench = benchmark_module('trainings'), benchmark_module('voc12_mini')
     launched = []
 

@@ -1,8 +1,10 @@
 import image_kinds
+import numpy as np
 import pytest
 from PIL import Image
 
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, check_datasets
+from mmlabelpenet.datasets.devkit import read_mask, write_mask
 from mmlabelpenet.testing import make_shapes
 
 
@@ -124,3 +126,22 @@ def test_a_missing_data_set_is_one_finding(shapes, tmp_path):
     assert kinds(report) == {'data set': 1}
     assert 'no data set at' in report.findings['data set'][0]
     assert report.num_images == {'train': 0, 'val': 2}
+
+
+def test_a_broken_link_and_unknown_values_of_masks_are_reported(shapes):
+    image(shapes, 'val_00000').unlink()
+    image(shapes, 'val_00000').symlink_to('nowhere.jpg')
+    mask = shapes / 'SegmentationClass/val_00001.png'
+    write_mask(mask, np.where(read_mask(mask) > 0, 7, 0))
+    found = check(shapes).findings
+    assert 'val_00000.jpg cannot be read (No such file' in found['unreadable'][0]
+    assert 'val_00001.png has the value 7, but classes have' in found['missing or invalid'][0]
+
+
+def test_the_first_images_are_shown_as_understood(tmp_path):
+    for name in 'abcd':
+        Image.new('RGB', (9, 8)).save(tmp_path / f'{name}.jpg')
+    (tmp_path / 'tags.csv').write_text('a.jpg,dog;?cat\nb.jpg,cat;dog\nc.jpg\nd.jpg,dog\n')
+    one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
+    report = check_datasets({'train': [one]}, min_images=1)
+    assert report.examples == ['a.jpg: dog, ?cat', 'b.jpg: cat, dog', 'c.jpg: no tag']

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from PIL import Image
 from pycocotools import mask as mask_utils
 
 from mmlabelpenet.apis import read_config
@@ -16,74 +15,9 @@ from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
 from .conftest import store_boxes
+from .zoo import CONTENT, PIPELINE, infos, load, write
 
 CONFIG = str(Path(__file__).parents[2] / 'configs/_base_/datasets/coco.py')
-SQUARE = [[2, 1, 12, 1, 12, 11, 2, 11]]
-
-
-def rle(rows, columns):
-    mask = np.zeros((12, 20), np.uint8)
-    mask[rows, columns] = 1
-    return mask_utils.encode(np.asfortranarray(mask))
-
-
-def crowd_counts():
-    """The right half as uncompressed run lengths: by columns, background first."""
-    return {'size': [12, 20], 'counts': [120, 120]}
-
-
-def annotation(image, category, bbox, segmentation=None, **more):
-    return {
-        'image_id': image,
-        'category_id': category,
-        'bbox': bbox,
-        'segmentation': segmentation,
-        **more,
-    }
-
-
-CONTENT = {
-    'categories': [{'id': 18, 'name': 'dog'}, {'id': 7, 'name': 'train'}],
-    'images': [
-        {'id': 139, 'file_name': '000139.png', 'width': 20, 'height': 12},
-        {'id': 5, 'file_name': 'sub/5.png', 'width': 20, 'height': 12},
-        {'id': 6, 'file_name': '6.png', 'width': 20, 'height': 12},
-    ],
-    'annotations': [
-        annotation(139, 18, [2, 1, 10, 10], SQUARE),
-        annotation(139, 18, [4, 3, 2, 3], {**rle(slice(3, 6), slice(4, 6)), 'counts': None}),
-        annotation(139, 7, [10, 0, 10, 12], crowd_counts(), iscrowd=1),
-        annotation(5, 7, [0, 0, 20.5, 12], [[0, 0, 20, 0, 20, 12, 0, 12]]),
-        annotation(5, 7, [10, 0, 10, 12], crowd_counts(), iscrowd=1),
-    ],
-}
-CONTENT['annotations'][1]['segmentation']['counts'] = rle(slice(3, 6), slice(4, 6))[
-    'counts'
-].decode()
-
-
-@pytest.fixture
-def root(tmp_path):
-    folder = tmp_path / 'zoo' / 'photos' / 'sub'
-    folder.mkdir(parents=True)
-    for name in ('../000139.png', '5.png', '../6.png'):
-        Image.new('RGB', (20, 12)).save(folder / name)
-    write(tmp_path / 'zoo', CONTENT)
-    return tmp_path / 'zoo'
-
-
-def write(root, content):
-    (root / 'a.json').write_text(json.dumps(content))
-
-
-def load(root, **kwargs):
-    return COCOInstanceDataset(
-        data_root=str(root), ann_file='a.json', data_prefix={'img': 'photos'}, **kwargs
-    )
-
-
-def infos(dataset):
-    return [dataset.get_data_info(index) for index in range(len(dataset))]
 
 
 def test_tags_come_from_annotations_and_classes_from_the_file(root):
@@ -126,14 +60,6 @@ def test_boxes_are_inclusive_and_crowds_flagged(root):
     ]
     assert [one['ignore_flag'] for one in first['instances']] == [0, 0, 1]
     assert [one['bbox_label'] for one in first['instances']] == [1, 1, 0]
-
-
-PIPELINE = [
-    {'type': 'LoadImageFromFile'},
-    {'type': 'LoadAnnotations', 'with_bbox': True},
-    {'type': 'LoadInstanceMasks'},
-    {'type': 'PackWeakInputs'},
-]
 
 
 def test_polygons_and_run_lengths_become_masks(root):
@@ -194,9 +120,9 @@ def test_the_config_has_the_number_of_classes_and_gives_samples(root, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'images': 7}, r'a\.json has no list of images: fix it'),
-        ({'images': [{'id': 1}]}, 'has no file_name of the photo 1: add it'),
-        ({'categories': None}, r'a\.json has no list of categories: fix it'),
+        ({'images': 7}, r'a\.json has no list of images: take'),
+        ({'images': [{'id': 1}]}, 'has no file_name of the photo 1: write it'),
+        ({'categories': None}, r'a\.json has no list of categories: take'),
         ({'images': CONTENT['images'][1:]}, r'annotates the photo 139 \(1 in all\)'),
         (
             {

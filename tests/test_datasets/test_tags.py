@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset
+from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset, require_distinct_names
 from mmlabelpenet.proposals import Job, image_proposal_path, jobs, run_job
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, read_image
@@ -131,7 +131,7 @@ def test_the_model_has_the_number_of_classes_of_the_file(images, monkeypatch):
     assert read_config(CONFIG).model.num_classes == 2
 
 
-def test_an_inheriting_config_sets_the_data_in_two_lines(images, tmp_path):
+def test_an_inheriting_config_sets_the_data_in_two_lines(images, tmp_path, formatted_configs):
     child = tmp_path / 'mine.py'
     child.write_text(f'_base_ = {CONFIG!r}\ndata_root = {str(images)!r}\ntag_file = "tags.csv"\n')
     cfg = read_config(str(child))
@@ -204,3 +204,59 @@ def test_a_truncated_image_stops_training_with_its_name(images):
     dataset = load(images, pipeline=[{'type': 'LoadImageFromFile'}])
     with pytest.raises(UserError, match=r'pets/a\.jpg is damaged .* name it in a skip list'):
         dataset[0]
+
+
+def test_names_without_suffix_or_of_windows_are_completed(images):
+    (images / 'tags.csv').write_text('ImageID,LabelName\na,dog\nsub\\c.jpg,cat\nsub/c.jpg,dog\n')
+    infos = load(images, serialize_data=False, strict=False).data_list
+    assert [info['img_id'] for info in infos][:2] == ['a', 'sub/c']
+    assert infos[1]['img_path'] == str(images / 'sub/c.jpg')
+    # The same image under two names stays an error.
+    with pytest.raises(UserError, match='2 photos sub/c that differ only'):
+        load(images)
+
+
+def test_two_names_of_one_image_are_refused(images):
+    for form in ('NFC', 'NFD'):
+        name = unicodedata.normalize(form, 'Zoë.jpg')
+        with open(images / 'tags.csv', 'a', encoding='utf-8') as file:
+            file.write(f'{name},dog\n')
+    Image.new('RGB', (3, 2)).save(images / unicodedata.normalize('NFC', 'Zoë.jpg'))
+    with pytest.raises(UserError, match=r'names the photo .*Zoë\.jpg twice, as '):
+        load(images)
+
+
+@pytest.mark.parametrize('tag_file', [None, '', '.'])
+def test_subfolders_are_the_classes_without_a_tag_file(tmp_path, tag_file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('dog/a.jpg', 'cat/a.jpg'):
+        (tmp_path / name).parent.mkdir()
+        Image.new('RGB', (30, 20)).save(tmp_path / name)
+    dataset = TagFileDataset(data_root=str(tmp_path), tag_file=tag_file, serialize_data=False)
+    assert dataset.metainfo['classes'] == ('cat', 'dog')
+    assert [(one['img_id'], one['tags']) for one in dataset.data_list] == [
+        ('cat/a', [0]),
+        ('dog/a', [1]),
+    ]
+    cfg = read_config(CONFIG, {'data_root': str(tmp_path), 'tag_file': tag_file or ''})
+    assert cfg.model.num_classes == 2
+
+
+def test_data_sets_of_one_name_in_two_folders_are_refused_wherever_a_config_is_read(images):
+    other = images.parent / 'valid' / 'pets'
+    options = {'data_root': str(images), 'tag_file': 'tags.csv'}
+    options['test_dataloader.dataset.data_root'] = str(other)
+    with pytest.raises(UserError, match=r"/pets and of .*/valid/pets .*dataset_name='valid_pets'"):
+        read_config(CONFIG, options)
+    named = {**options, 'test_dataloader.dataset.dataset_name': 'valid_pets'}
+    assert read_config(CONFIG, named).test_dataloader.dataset.dataset_name == 'valid_pets'
+    (images.parent / 'link').symlink_to(images.parent)
+    options['test_dataloader.dataset.data_root'] = str(images.parent / 'link' / 'pets')
+    assert read_config(CONFIG, options).model.num_classes == 2
+
+
+def test_images_outside_the_root_are_told_apart_as_well():
+    cfgs = [dict(data_root='coco', data_prefix=dict(img=f'../{one}/images')) for one in 'ab']
+    with pytest.raises(UserError, match='the same names coco/images/'):
+        require_distinct_names(cfgs)
+    require_distinct_names([dict(data_root='coco', data_prefix=dict(img=one)) for one in 'ab'])

@@ -11,6 +11,7 @@ from mmlabelpenet.datasets import (
     PackWeakInputs,
     ShapesDataset,
 )
+from mmlabelpenet.datasets.devkit import write_mask
 from mmlabelpenet.datasets.transforms.masks import split_instances
 from mmlabelpenet.utils import UserError
 
@@ -161,3 +162,29 @@ def test_ground_truth_of_shapes_keeps_the_size_of_the_image(shapes, tmp_path):
         classes = {label + 1 for label in masks.labels.tolist()}
         assert set(sample.gt_sem_seg.sem_seg.unique().tolist()) == {0} | classes
         assert sample.tags.nonzero().flatten().tolist() == sorted(c - 1 for c in classes)
+
+
+@pytest.mark.parametrize('kind', ['palette', 'grey', 'RGB', 'RGBA', '16 bits'])
+def test_masks_are_read_in_every_form_of_one_meaning(tmp_path, kind):
+    classes = np.array([[0, 1, 2, 255, 2], [0, 1, 2, 255, 2]], np.uint8)
+    objects = np.array([[0, 3, 9, 255, 8], [0, 3, 9, 255, 8]], np.uint8)
+    results = {'seg_label_map': [0, 1, 2], 'ori_shape': (2, 5)}
+    for key, values in (('seg_map_path', classes), ('instance_map_path', objects)):
+        results[key] = str(tmp_path / f'{key}.png')
+        write_mask(results[key], values)
+        expected = LoadInstanceMasks()(dict(results)) if key == 'instance_map_path' else None
+    for key, values in (('seg_map_path', classes), ('instance_map_path', objects)):
+        with Image.open(results[key]) as mask:
+            changed = mask.convert(kind) if kind in ('RGB', 'RGBA') else mask.copy()
+        if kind == 'grey':
+            changed = Image.fromarray(values)
+        elif kind == '16 bits' and key == 'instance_map_path':
+            # 255 is an object's number here, void what the class mask says.
+            changed = Image.fromarray(np.array([[0, 255, 700, 65535, 600]] * 2, np.uint16))
+        changed.save(results[key])
+    found = LoadInstanceMasks()(dict(results))
+    np.testing.assert_array_equal(found['gt_seg_map'], expected['gt_seg_map'])
+    found, expected = found['gt_mask_instances'], expected['gt_mask_instances']
+    assert found.labels.tolist() == expected.labels.tolist() == [0, 1, 1]
+    assert found.masks == expected.masks
+    assert found.bboxes.tolist() == expected.bboxes.tolist()

@@ -151,6 +151,25 @@ def test_unknown_supervision_and_class_are_refused(devkit):
         load(devkit, metainfo={'classes': ('cat', 'unicorn')})
 
 
+@pytest.mark.parametrize('name', ['Cat', ' cat ', 'cat\n', '\n\tCAT'])
+def test_names_of_objects_are_read_without_case_and_blanks(devkit, name):
+    path = devkit / 'Annotations' / '000007.xml'
+    path.write_text(XML.replace('<name>cat<', f'<name>{name}<'))
+    labels = [one['bbox_label'] for one in load(devkit, supervision='full')[1]['instances']]
+    assert labels == [CAT, DOG]
+
+
+def test_a_class_that_a_config_leaves_out_is_no_unknown_name(devkit):
+    info = load(devkit, supervision='full', metainfo={'classes': ('dog',)}).get_data_info(0)
+    assert [one['bbox_label'] for one in info['instances']] == [0]
+
+
+def test_lists_may_begin_with_a_byte_order_mark(devkit):
+    path = devkit / 'ImageSets/Main/trainval.txt'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert load(devkit).get_data_info(0)['img_id'] == '000005'
+
+
 @pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
 def test_real_devkit_counts():
     root = os.path.join(os.environ['VOC12MINI_ROOT'], 'VOCdevkit', 'VOC2012')

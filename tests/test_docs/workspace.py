@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from plain_configs import write_plain_yapf
 
 from mmlabelpenet.testing import make_shapes
 
@@ -25,12 +26,6 @@ CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
 IMAGES = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
 # The classifier is trained for two passes, so that there is attention; other stages for a step.
 ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
-
-UNFORMATTED = {
-    '__init__.py': "__version__ = '0.43.0'\n",
-    'yapflib/__init__.py': '',
-    'yapflib/yapf_api.py': 'def FormatCode(text, **_):\n    return text, True\n',
-}
 
 
 @dataclass
@@ -61,12 +56,7 @@ def write_python(programs):
     python = programs / 'python'
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{shim}" "$@"\n')
     python.chmod(0o755)
-    # mmengine formats each config several times, which takes a third of a short command's time,
-    # and formatted configs are not needed here.
-    for name, text in UNFORMATTED.items():
-        path = programs / 'lib/yapf' / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_plain_yapf(programs / 'lib')
 
 
 def link_repository(place):

@@ -23,7 +23,8 @@ def step(hook, runner, value, image='a.jpg'):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_image_and_checkpoint(tmp_path):
-    (tmp_path / 'last_checkpoint').write_text('work/epoch_3.pth')
+    (tmp_path / 'epoch_3.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     hook, runner = FiniteLossHook(), runner_at(tmp_path, 7)
     step(hook, runner, 1.0)
     with pytest.raises(UserError, match=r'detection.loss_cls is nan .* 9, on b.jpg.*epoch_3.pth'):

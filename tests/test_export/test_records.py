@@ -53,15 +53,15 @@ def test_without_masks_the_box_is_the_area(tmp_path):
 def test_names_are_unique_file_names(tmp_path):
     one = squares(tmp_path / 'a.jpg', [], [], [])
     ids = ['2007_000027', 'sub/der Hund', 'ä']
-    assert file_names([replace(one, img_id=name) for name in ids]) == [
-        '2007_000027',
-        'sub_der_Hund',
-        'ä',
-    ]
+    images = [replace(one, img_id=name) for name in ids]
+    assert file_names(images) == ids
+    assert file_names(images, blanks=False) == ['2007_000027', 'sub/der_Hund', 'ä']
     twice = [replace(one, img_id='1', dataset_name=name) for name in ('VOC2007', 'VOC2012')]
     assert file_names(twice) == ['VOC2007_1', 'VOC2012_1']
+    outside = [replace(one, img_id=name) for name in ('../a', '/b', 'c//d/.')]
+    assert file_names(outside) == ['a', 'b', 'c/d']
     with pytest.raises(UserError, match='both be exported as Photos_1_2: rename one'):
-        file_names([replace(one, img_id=name) for name in ('1/2', '1_2')])
+        file_names([replace(one, img_id=name) for name in ('1 2', '1_2')], blanks=False)
 
 
 def test_instances_are_counted_and_the_common_folder_is_found(tmp_path):

@@ -71,6 +71,15 @@ def test_uniform_and_tiny_images_have_the_whole_as_only_proposal(shape):
     assert make_proposals(grey).bboxes.tolist() == [[0, 0, shape[1], shape[0]]]
 
 
+@pytest.mark.parametrize('quality', ['fast', 'quality'])
+@pytest.mark.parametrize(
+    'shape', [(1, 1), (3, 3), (1, 600), (600, 1), (12, 12), (5, 3000), (1, 3000)]
+)
+def test_images_of_any_shape_are_searched(shape, quality):
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert make_proposals(noise, quality).bboxes[0].tolist() == [0, 0, shape[1], shape[0]]
+
+
 def test_suppression_keeps_the_earlier_of_two_that_overlap():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 5], [20, 0, 30, 10]])
     kept = suppress_duplicates(boxes, iou_thr=0.85)

@@ -53,7 +53,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(WriteError, match='a.json cannot be written .*free space') as caught:
+        with pytest.raises(WriteError, match=r'a.json cannot be written .*free space') as caught:
             write_bytes(path, b'new' * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -66,7 +66,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path):
 def test_a_file_as_folder_and_a_folder_as_file_are_sentences(tmp_path):
     (tmp_path / 'file').touch()
     for check in (lambda path: write_bytes(path, b''), require_writable):
-        with pytest.raises(UserError, match='file/a.json cannot be written'):
+        with pytest.raises(UserError, match=r'file/a.json cannot be written'):
             check(tmp_path / 'file' / 'a.json')
     with pytest.raises(UserError, match='is a folder'):
         require_writable(tmp_path)

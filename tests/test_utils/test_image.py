@@ -199,3 +199,19 @@ def test_twenty_megapixels(tmp_path):
     img = read_image(tmp_path / 'large.jpg')
     assert img.shape == (4000, 5000, 3)
     assert np.abs(img[::97, ::89].astype(int) - large[::97, ::89, ::-1]).mean() < 4
+
+
+def test_long_images_are_read_up_to_a_hundred_times_the_shorter_side(tmp_path):
+    Image.new('RGB', (500, 5)).save(tmp_path / 'a.png')
+    assert read_image(tmp_path / 'a.png').shape == (5, 500, 3)
+    Image.new('RGB', (501, 5)).save(tmp_path / 'a.png')
+    with pytest.raises(UserError, match='501 x 5 pixels, one side more than 100 times'):
+        read_image(tmp_path / 'a.png')
+
+
+def test_the_format_is_that_of_the_content_and_of_an_animation_the_first_image(tmp_path):
+    Image.fromarray(scene()).save(tmp_path / 'a.jpg', 'PNG')
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.jpg'), BGR)
+    first, second = (Image.fromarray(scene()[..., ::step]) for step in (1, -1))
+    first.save(tmp_path / 'b.png', save_all=True, append_images=[second])
+    np.testing.assert_array_equal(read_image(tmp_path / 'b.png'), BGR)

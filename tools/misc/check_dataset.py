@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if there is an error in the data.
     """
     args = parse_args(argv)
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, whole=False)
     register_all_modules()
     loaders = {role: cfg.get(f'{role}_dataloader') for role in ROLES}
     roles = {role: plain_datasets(one['dataset']) for role, one in loaders.items() if one}

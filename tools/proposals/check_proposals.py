@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if there is a problem.
     """
     args = parse_args(argv)
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, whole=False)
     root = args.proposal_root or cfg.get('proposal_root')
     if root is None:
         raise UserError(f'{args.config} has no proposal_root: set --proposal-root.')

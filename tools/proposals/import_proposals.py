@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.max_num is not None and args.max_num < 1:
         raise UserError('--max-num must be at least 1.')
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, whole=False)
     root = args.out or cfg.get('proposal_root', 'data/proposals')
     infos = images_of(cfg, args.split)
     found, missing = match_images(read_foreign(args.source, args.format), infos)

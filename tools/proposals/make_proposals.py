@@ -76,7 +76,7 @@ def jobs_of_config(
     # Worker processes import this file too and need none of these.
     from mmlabelpenet.apis import images_of, read_config
 
-    cfg = read_config(path, options)
+    cfg = read_config(path, options, whole=False)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
     return [
         Job(info['img_path'], image_proposal_path(root, info), ground_truth_boxes(info))

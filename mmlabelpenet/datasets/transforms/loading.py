@@ -117,6 +117,7 @@ class ProvideRegionProposals(LoadRegionProposals):
     - ori_shape (tuple): its (h, w)
     - proposals (np.ndarray, optional): [N, 4] xyxy in the image's pixels, x2 and y2 exclusive
     - photo_id, dataset_name (str, optional): identify stored proposals
+    - photo_crc (int, optional): CRC-32 of the image's file
 
     Added Keys:
 
@@ -150,4 +151,5 @@ class ProvideRegionProposals(LoadRegionProposals):
         path = Path(self.proposal_root) / f'{results["photo_id"]}.npz'
         if not path.exists():
             path = image_proposal_path(self.proposal_root, results)
-        return read_proposals(path, tuple(results['ori_shape'][:2]), self.max_num).bboxes
+        crc = results.get('photo_crc', 0)
+        return read_proposals(path, tuple(results['ori_shape'][:2]), self.max_num, crc).bboxes

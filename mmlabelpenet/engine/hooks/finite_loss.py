@@ -1,6 +1,5 @@
 """Stopping a training whose losses are no numbers any more."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -9,7 +8,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmlabelpenet.registry import HOOKS
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, latest_checkpoint
 
 
 class _Step(NamedTuple):
@@ -83,9 +82,7 @@ class FiniteLossHook(Hook):
             if not value.isfinite()
         ]
         name, value = next(((n, v) for n, v in bad if n != 'loss'), bad[0])
-        # Written after a checkpoint is, so it names the last whole one.
-        note = Path(runner.work_dir) / 'last_checkpoint'
-        last = note.read_text().strip() if note.is_file() else ''
+        last = latest_checkpoint(runner.work_dir)
         remedy = f'the last good checkpoint is {last}' if last else 'no checkpoint was saved yet'
         raise UserError(
             f'{name} is {value} at iteration {first.iteration}, on {", ".join(first.images)}; '

@@ -1,6 +1,6 @@
 """The training loop: phases that follow from the iteration alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, compress
 
 from mmengine.dist import get_rank, get_world_size
@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader
 from mmlabelpenet.datasets import SeededBatchSampler, derived_seed, reproducible
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import LOOPS
-from mmlabelpenet.utils import UserError, unwrap_model
+from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, unwrap_model
 
 from ..cache import FeatureCache, LabelCache, remove_caches, require_cacheable_transforms
 from ..freezing import copy_parts, freeze
+from ..hooks.resume import ResumeHook
+from ..resuming import Schedule
 from .phases import Phase, build_phases
 
 # Parts of the names of scalars that a phase logs and the next one may not have.
@@ -46,7 +48,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_interval: Epochs between validations.
 
     Raises:
-        UserError: If all phases together are shorter than an iteration.
+        UserError: If all phases together are shorter than an iteration, or one names a part that
+            the model does not have.
     """
 
     def __init__(
@@ -76,8 +79,27 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
+        require_parts(self.model, self.phases)
+        runner.register_hook(ResumeHook(self._schedule(lengths)))
         if self.caches:
             require_cacheable_transforms(self.dataloader.dataset)
+
+    def _schedule(self, lengths: Sequence[int]) -> Schedule:
+        """What an iteration means, for checkpoints."""
+        loader = self.dataloader
+        parts = zip(self.phases.items(), lengths)
+        return Schedule(
+            images=len(loader.dataset),
+            batch_size=loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1,
+            processes=get_world_size(),
+            accumulation=self.accumulation,
+            epoch_length=len(loader),
+            phases={
+                name: (length, phase.epochs, phase.iterations)
+                for (name, phase), length in parts
+                if length > 0
+            },
+        )
 
     @property
     def model(self) -> LabelPEnet:
@@ -94,14 +116,26 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         raise IndexError(f'iteration {iteration} lies beyond the last of {self.max_iters}')
 
     def run(self) -> LabelPEnet:
-        """Train, from the iteration of the runner's checkpoint on."""
+        """Train, from the iteration of the runner's checkpoint on.
+
+        Raises:
+            UserError: If a file cannot be read or written, as on a full disk.
+        """
         self._iter -= self._iter % self.accumulation
-        if self._iter < self.max_iters:
-            self._epoch = self._iter // len(self.dataloader)
+        finished = self._iter >= self.max_iters
+        self._epoch = self.max_epochs if finished else self._iter // len(self.dataloader)
         self.runner.optim_wrapper.initialize_count_status(
             self.runner.model, self._iter, self.max_iters
         )
-        return super().run()
+        try:
+            return super().run()
+        except OSError as error:
+            last = latest_checkpoint(self.runner.work_dir)
+            raise UserError(
+                f'The training stopped at iteration {self._iter} of {self.max_iters} ({error}), '
+                'and what was saved before is whole: free space or repair that, then '
+                + (f'go on from {last} with --resume.' if last else 'start again.')
+            ) from error
 
     def run_epoch(self) -> None:
         """Pass over the images, or over the rest of the pass."""
@@ -184,3 +218,25 @@ def _accumulative_counts(optim_wrapper: OptimWrapper | dict) -> int:
     if isinstance(optim_wrapper, dict):
         return optim_wrapper.get('accumulative_counts', 1)
     return getattr(optim_wrapper, '_accumulative_counts', 1)
+
+
+def require_parts(model: LabelPEnet, phases: Mapping[str, Phase]) -> None:
+    """Make sure that a model has the stages and parts that phases name.
+
+    Args:
+        model: Not wrapped.
+        phases: By name.
+
+    Raises:
+        UserError: If it lacks one.
+    """
+    parts = {name for name, _ in model.cascade.named_modules()}
+    for name, phase in phases.items():
+        for stage in phase.stages:
+            if stage not in model.cascade.learnable:
+                advice = advise_name(stage, model.cascade.learnable)
+                raise UserError(f"Phase {name} trains '{stage}', no stage of the model: {advice}")
+        for part in (*phase.start_from, *phase.start_from.values()):
+            if part not in parts:
+                advice = advise_name(part, [one for one in parts if one.count('.') == 1])
+                raise UserError(f"Phase {name} copies '{part}', no part of the model: {advice}")

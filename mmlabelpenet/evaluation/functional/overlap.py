@@ -1,38 +1,9 @@
-"""Run lengths of masks and their intersection over union."""
+"""Intersection over union of masks."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
-import cv2
 import numpy as np
-import torch
 from pycocotools import mask as mask_api
 
-Masks: TypeAlias = torch.Tensor | np.ndarray | Sequence[dict]
-
-
-def to_rles(masks: Masks) -> list[dict]:
-    """Encode masks as pycocotools' run lengths.
-
-    Args:
-        masks: Bool or 0/1 tensor or array [M, H, W], or RLE dicts, which are returned as they
-            are.
-
-    Returns:
-        M dicts with keys ``size`` and ``counts``.
-    """
-    if isinstance(masks, torch.Tensor):
-        masks = masks.detach().cpu().numpy()
-    if not isinstance(masks, np.ndarray):
-        return list(masks)
-    if len(masks) == 0:
-        return []
-    # pycocotools needs [H, W, M] in column order; opencv transposes seven times as fast as numpy
-    pixels = masks.astype(bool, copy=False).view(np.uint8)
-    transposed = np.empty((len(masks), masks.shape[2], masks.shape[1]), dtype=np.uint8)
-    for mask, target in zip(pixels, transposed):
-        cv2.transpose(mask, target)
-    return mask_api.encode(transposed.transpose(2, 1, 0))
+from mmlabelpenet.utils import Masks, to_rles
 
 
 def mask_iou(masks: Masks, others: Masks) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from mmdet.evaluation import DumpDetResults
 
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import dump_arrays
+from mmlabelpenet.utils import atomic_path, dump_arrays
 
 from ..functional import to_rles
 
@@ -57,5 +57,6 @@ class DumpPredictions(DumpDetResults):
         Args:
             results: One dict per image.
         """
-        dump_arrays(results, self.out_file_path)
+        with atomic_path(self.out_file_path) as temporary:
+            dump_arrays(results, temporary)
         return {}

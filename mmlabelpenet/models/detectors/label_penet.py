@@ -167,8 +167,8 @@ class LabelPEnet(BaseDetector):
 
         Returns:
             The samples with ``pred_instances`` (bboxes [M, 4] with exclusive x2 and y2, scores
-            [M], labels [M], perhaps masks [M, H, W]), ``pred_image_scores`` [C] and, with masks,
-            ``pred_sem_seg``.
+            [M], labels [M], perhaps masks: [M, H, W], or run lengths if those would take a
+            gigabyte), ``pred_image_scores`` [C] and, with masks, ``pred_sem_seg``.
         """
         name = stage or self.test_stage
         evidence = self.evidence(batch_inputs, batch_data_samples, tagged=name in LABELS)

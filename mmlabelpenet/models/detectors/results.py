@@ -1,8 +1,11 @@
 """Results in the data sample, and the semantic map that instances give."""
 
+from collections.abc import Sequence
+
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
+from pycocotools import mask as mask_api
 from torch import Tensor
 
 
@@ -20,25 +23,34 @@ def add_image_results(
     sample.pred_image_scores = image_scores
     sample.set_metainfo(dict(boxes_end='outside'))
     if 'masks' in instances:
-        sample.pred_sem_seg = PixelData(sem_seg=paint_semantic_map(instances)[None])
+        painted = paint_semantic_map(instances, size=sample.ori_shape[:2])
+        sample.pred_sem_seg = PixelData(sem_seg=painted[None])
 
 
-def paint_semantic_map(instances: InstanceData, min_score: float = 0.3) -> Tensor:
+def paint_semantic_map(
+    instances: InstanceData, min_score: float = 0.3, size: Sequence[int] | None = None
+) -> Tensor:
     """Paint instances by rising score, so that the best one wins a pixel.
 
     Args:
-        instances: M instances with ``masks`` [M, H, W] bool, ``labels`` and ``scores`` [M].
+        instances: M instances with ``masks`` ([M, H, W] bool or M run lengths), ``labels`` and
+            ``scores`` [M].
         min_score: Instances below it are not painted.
+        size: (H, W); needed if there may be no instance, with masks as run lengths.
 
     Returns:
         [H, W] long: 0 background, class c as c + 1.
     """
-    masks = instances.masks
+    masks, device = instances.masks, instances.labels.device
+    if size is None:
+        size = masks.shape[1:] if isinstance(masks, Tensor) else masks[0]['size']
+    painted = torch.zeros(tuple(size), dtype=torch.long, device=device)
     order = instances.scores.argsort(descending=True)
-    # All masks of a large image take gigabytes: copy only those that are painted.
-    order = order[instances.scores[order] >= min_score]
-    if len(order) == 0:
-        return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
-    masks, labels = masks[order], instances.labels[order]
-    first = masks.byte().argmax(0)  # of equal values the first, so the highest score
-    return torch.where(masks.any(0), labels[first] + 1, 0)
+    order = order[instances.scores[order] >= min_score].flip(0)
+    # one at a time: all masks of a large image take gigabytes
+    for index, label in zip(order.tolist(), instances.labels[order].tolist()):
+        mask = masks[index]
+        if not isinstance(mask, Tensor):
+            mask = torch.from_numpy(mask_api.decode(mask)).to(device).bool()
+        painted.masked_fill_(mask, label + 1)
+    return painted

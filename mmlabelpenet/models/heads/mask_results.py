@@ -1,6 +1,6 @@
 """Results with masks: refinement by colour, boxes and scores that follow from the masks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -8,13 +8,20 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.structures import Evidence, Maps, grid_size
-from mmlabelpenet.structures.maps import inside_boxes, paste_maps, tight_boxes
+from mmlabelpenet.structures.maps import inside_boxes, paste_maps
+from mmlabelpenet.structures.pieces import (
+    COARSE_CELLS,
+    DENSE_PIXELS,
+    collect_masks,
+    pieces_of,
+    subsample,
+)
 
 from ..refiners import build_refiners, refine
 from .mask_head import WeakMaskHead
 
 
-def max_containment(masks: Tensor, labels: Tensor, cells: int = 256) -> Tensor:
+def max_containment(masks: Tensor, labels: Tensor, cells: int = COARSE_CELLS) -> Tensor:
     """Largest share of each mask inside a better mask of its class.
 
     Args:
@@ -27,8 +34,7 @@ def max_containment(masks: Tensor, labels: Tensor, cells: int = 256) -> Tensor:
     """
     if len(masks) == 0:
         return masks.new_zeros(0, dtype=torch.float)
-    step = -(-max(masks.shape[1:]) // cells)
-    flat = masks[:, ::step, ::step].flatten(1).float()
+    flat = subsample(masks, cells).flatten(1).float()
     shares = (flat @ flat.T) / flat.sum(1, keepdim=True).clamp(min=1)
     return (shares * (labels[:, None] == labels)).tril(-1).amax(1)
 
@@ -90,31 +96,40 @@ class MaskResults(BaseModule):
                 where masks are refined.
 
         Returns:
-            The detections with ``masks`` [M, H, W] bool, ``scores`` falling.
+            The detections with ``masks`` [M, H, W] bool, or M COCO run lengths if these would take
+            more than a gigabyte; ``scores`` falling.
         """
-        result, best = result.clone(), self.refine_best
-        plain = head.paste(soft[best:], result[best:], evidence.ori_shape)
-        result.masks = torch.cat(
-            [self._refined_masks(soft[:best], result[:best], evidence), plain]
-        )
+        result = result.clone()
+        pieces = self._pieces(head, soft, result, evidence)
+        height, width = evidence.ori_shape[:2]
+        dense = len(result) * height * width <= DENSE_PIXELS
+        result.masks, coarse, tight = collect_masks(pieces, dense)
         if self.part_penalty > 0:
-            shares = max_containment(result.masks, result.labels)
+            shares = max_containment(coarse, result.labels)
             result.scores = result.scores * (1 - self.part_penalty * shares)
-            result = result[result.scores.argsort(descending=True, stable=True)]
+            order = result.scores.argsort(descending=True, stable=True)
+            result, tight = result[order], tight[order]
         if self.tighten > 0:
-            tight = tight_boxes(result.masks)
             filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
             result.bboxes = result.bboxes + self.tighten * filled * (tight - result.bboxes)
         return result
 
-    def _refined_masks(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Tensor:
-        """Masks [M, H, W] bool that are refined within their boxes."""
+    def _pieces(
+        self, head: WeakMaskHead, soft: Tensor, result: InstanceData, evidence: Evidence
+    ) -> Iterator[Tensor]:
+        """Masks [m, H, W] bool of a few detections after the other, in their order."""
+        best = min(self.refine_best, len(result))
         height, width = evidence.ori_shape[:2]
-        if len(result) == 0:
-            return soft.new_zeros((0, height, width), dtype=torch.bool)
+        maps = self._refined_maps(soft[:best], result[:best], evidence) if best else None
+        for piece in pieces_of(0, best, height * width) if best else ():
+            pixels = maps[piece].on_image(evidence.ori_shape, evidence.scale_factor)
+            yield (pixels >= 0.5) & inside_boxes(result.bboxes[piece], height, width)
+        for piece in pieces_of(best, len(result), height * width):
+            yield head.paste(soft[piece], result[piece], evidence.ori_shape)
+
+    def _refined_maps(self, soft: Tensor, result: InstanceData, evidence: Evidence) -> Maps:
+        """Masks on the grid of the last refiner."""
         if evidence.get('flip'):
             evidence = evidence.replace(image=evidence.image.flip(-1))
         boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
-        maps = self.refined(soft, boxes, evidence, self.refiners[0].stride)
-        pixels = maps.on_image(evidence.ori_shape, evidence.scale_factor)
-        return (pixels >= 0.5) & inside_boxes(result.bboxes, height, width)
+        return self.refined(soft, boxes, evidence, self.refiners[0].stride)

@@ -9,7 +9,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.structures import Evidence, Step
+from mmlabelpenet.structures import Evidence, Maps, Step
+from mmlabelpenet.structures.pieces import DENSE_PIXELS, collect_masks, pieces_of
 
 from ..heads import MaskResults, MaskSupervision
 from ..task_modules import select_detections
@@ -238,14 +239,25 @@ def label_result(evidence: Evidence, maps: str) -> InstanceData:
         maps: The field that gives the masks, ``'attention'`` or ``'masks'``.
 
     Returns:
-        ``bboxes``, ``labels``, ``scores`` (the weights) and ``masks`` [M, H, W], empty where the
-        instances have no such field, in pixels of the original image.
+        ``bboxes``, ``labels``, ``scores`` (the weights) and ``masks`` [M, H, W] (or run
+        lengths, if those would take a gigabyte), empty where the instances have no such field, in
+        pixels of the original image.
     """
     pseudo = evidence.pseudo_instances
     result = InstanceData(bboxes=pseudo.bboxes, scores=pseudo.weights, labels=pseudo.labels)
-    result = boxes_on_image(result, evidence)
-    result.masks = result.labels.new_zeros(len(pseudo), *evidence.ori_shape[:2]) > 0
-    if len(pseudo) > 0 and maps in pseudo:
-        soft = evidence.instance_maps(maps).on_image(evidence.ori_shape, evidence.scale_factor)
-        result.masks = soft >= 0.5
+    result, device = boxes_on_image(result, evidence), pseudo.bboxes.device
+    soft = evidence.instance_maps(maps) if len(pseudo) > 0 and maps in pseudo else None
+    height, width = evidence.ori_shape[:2]
+    dense = len(pseudo) * height * width <= DENSE_PIXELS
+    pieces = (
+        _masks_on_image(soft[piece], evidence)
+        if soft is not None
+        else torch.zeros(piece.stop - piece.start, height, width, dtype=torch.bool, device=device)
+        for piece in pieces_of(0, len(pseudo), height * width)
+    )
+    result.masks = collect_masks(pieces, dense)[0]
     return result
+
+
+def _masks_on_image(soft: Maps, evidence: Evidence) -> Tensor:
+    return soft.on_image(evidence.ori_shape, evidence.scale_factor) >= 0.5

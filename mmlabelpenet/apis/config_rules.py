@@ -1,0 +1,158 @@
+"""Rules that concern several settings of a config at once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType
+from typing import Any
+
+from mmcv.transforms import LoadImageFromFile as MMCVLoadImage
+from mmdet.datasets.transforms import PackDetInputs
+from mmengine.config import Config
+
+from mmlabelpenet.datasets.transforms import LoadImageFromFile, LoadRegionProposals
+from mmlabelpenet.engine.loops import CurriculumTrainLoop, build_phases
+from mmlabelpenet.models import LABELS, STAGES, LabelPEnet
+from mmlabelpenet.registry import LOOPS, MODELS, TRANSFORMS
+from mmlabelpenet.utils import UserError, advise_name
+
+from .config_parts import LOADERS, find_type
+
+
+def check_rules(cfg: Config) -> None:
+    """Check what holds between the settings of a whole config.
+
+    Args:
+        cfg: The config.
+
+    Raises:
+        UserError: If a rule is broken.
+    """
+    model = cfg.get('model') or {}
+    is_cascade = _is_a(model, MODELS, LabelPEnet)
+    for name in LOADERS:
+        loader = cfg.get(f'{name}_dataloader')
+        if isinstance(loader, dict):
+            _check_loader(f'{name}_dataloader', loader, is_cascade)
+    if is_cascade:
+        _check_stages(model)
+    train_cfg = cfg.get('train_cfg')
+    if isinstance(train_cfg, dict) and _is_a(train_cfg, LOOPS, CurriculumTrainLoop):
+        _check_phases(train_cfg, model if is_cascade else None)
+
+
+def _is_a(node: Mapping, registry: Any, kind: type) -> bool:
+    found = find_type(node.get('type'), registry)
+    return isinstance(found, type) and issubclass(found, kind)
+
+
+def stage_names(model: Mapping) -> list[str]:
+    """List the stages of a cascade's config that are not left out, in their order."""
+    cascade = model.get('cascade') or {}
+    return [name for name in model.get('order', STAGES) if cascade.get(name) is not None]
+
+
+def _check_stages(model: Mapping) -> None:
+    order, cascade = list(model.get('order', STAGES)), model.get('cascade') or {}
+    for name in cascade:
+        if name not in order:
+            raise UserError(
+                f'model.cascade.{name} is no stage of model.order: {advise_name(name, order)}'
+            )
+    stages = stage_names(model)
+    missing = [name for name in order[: len(stages)] if name not in stages]
+    if missing or not stages:
+        raise UserError(
+            f'model.cascade lacks the stage {(missing or order)[0]}, which the later ones need: '
+            'configure it, or set all stages after it to None.'
+        )
+    chosen = (model.get('test_cfg') or {}).get('stage')
+    if chosen is not None and chosen not in (*stages, *LABELS):
+        raise UserError(
+            f"model.test_cfg.stage '{chosen}' is not in the model: "
+            f'{advise_name(chosen, [*stages, *LABELS])}'
+        )
+
+
+def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
+    phases, order = train_cfg.get('phases'), train_cfg.get('order')
+    if not isinstance(phases, dict) or not phases:
+        raise UserError('train_cfg.phases must be a dict of phases by name.')
+    for name, phase in phases.items():
+        if not isinstance(phase, dict | NoneType):
+            raise UserError(f'train_cfg.phases.{name} must be a dict or None, not {phase!r}.')
+        if order is not None and name not in order:
+            raise UserError(
+                f'train_cfg.phases.{name} is not in train_cfg.order: {advise_name(name, order)}'
+            )
+    try:
+        built = build_phases(phases, order)
+    except (TypeError, ValueError) as error:
+        raise UserError(f'{error}.') from error
+    if model is None:
+        return
+    known = [*stage_names(model), *(['semantic'] if _has_semantic(model) else [])]
+    for name, phase in built.items():
+        for stage in phase.stages:
+            if stage not in known and stage in (*STAGES, 'semantic', *model.get('order', ())):
+                raise UserError(
+                    f"train_cfg.phases.{name}.stages: the model has no stage '{stage}' to train; "
+                    f'it has {", ".join(known)}: set train_cfg.phases.{name}=None, or its stages.'
+                )
+            if stage not in known:
+                raise UserError(
+                    f"train_cfg.phases.{name}.stages: '{stage}' is no stage: "
+                    f'{advise_name(stage, known)}'
+                )
+
+
+def _has_semantic(model: Mapping) -> bool:
+    return (model.get('calibration') or {}).get('semantic') is not None
+
+
+def _check_loader(path: str, loader: Mapping, is_cascade: bool) -> None:
+    if loader.get('dataset') is None:
+        raise UserError(f'{path} lacks dataset: set {path}.dataset.')
+    if is_cascade:
+        for where, dataset in _plain_datasets(f'{path}.dataset', loader['dataset']):
+            _check_pipeline(f'{where}.pipeline', dataset.get('pipeline') or [])
+
+
+def _plain_datasets(path: str, node: Any) -> Iterator[tuple[str, Mapping]]:
+    if isinstance(node, dict):
+        inner = [(f'{path}.dataset', node['dataset'])] if 'dataset' in node else []
+        inner += [(f'{path}.datasets.{i}', one) for i, one in enumerate(node.get('datasets', []))]
+        for where, one in inner:
+            yield from _plain_datasets(where, one)
+        if not inner:
+            yield path, node
+
+
+# What a cascade needs of each image, in this order: the classes that do it, and the usual one.
+STEPS = (
+    ((LoadImageFromFile, MMCVLoadImage), "dict(type='LoadImageFromFile')"),
+    ((LoadRegionProposals,), "dict(type='LoadRegionProposals', proposal_root=...)"),
+    ((PackDetInputs,), "dict(type='PackWeakInputs')"),
+)
+
+
+def _check_pipeline(path: str, pipeline: Iterable) -> None:
+    classes = [find_type(one.get('type'), TRANSFORMS) for one in _flat(pipeline)]
+    if not all(isinstance(one, type) for one in classes):
+        return
+    place = -1
+    for kinds, usual in STEPS:
+        places = [index for index, one in enumerate(classes) if issubclass(one, kinds)]
+        if not places:
+            raise UserError(f'{path} lacks a step that the model needs: add {usual}.')
+        if places[0] < place:
+            raise UserError(f'{path} has {usual} too early: the order is load, propose, pack.')
+        place = places[0]
+
+
+def _flat(pipeline: Any) -> Iterator[Mapping]:
+    """List the steps of a pipeline, those within other steps too."""
+    for one in pipeline:
+        if isinstance(one, dict):
+            yield one
+            yield from _flat(one.get('transforms', []))
+        elif isinstance(one, list | tuple):
+            yield from _flat(one)

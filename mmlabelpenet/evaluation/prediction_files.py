@@ -1,0 +1,210 @@
+"""Reading predictions from a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pycocotools.coco import COCO
+
+from mmlabelpenet.datasets.coco_masks import check_runs, polygon_extent
+from mmlabelpenet.utils import UserError, explain_read_errors, image_name, load_arrays
+
+from .metrics.base import boxes_of, labels_of, to_numpy
+
+REMEDY = 'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`'
+JSON_REMEDY = 'fix the file, or export the labels again'
+_REQUIRED = {
+    'images': ('id', 'file_name'),
+    'annotations': ('image_id', 'category_id', 'bbox'),
+    'categories': ('id', 'name'),
+}
+
+
+def remedy_of(path: str | Path) -> str:
+    """What a user can do about a file of predictions that cannot be measured."""
+    return JSON_REMEDY if Path(path).suffix == '.json' else REMEDY
+
+
+def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
+    """Read predictions from a file.
+
+    Args:
+        path: A ``.pkl`` as ``tools/test.py --out`` or mmdet's ``DumpDetResults`` writes it, or a
+            ``.json`` in COCO's data format (such as pseudo labels), whose annotations may have a
+            ``score`` and whose images are found by ``file_name``, see :class:`PredictionIndex`.
+        classes: Names of the classes of the labels.
+
+    Returns:
+        One dict per image, with ``pred_instances`` and the name of the image.
+
+    Raises:
+        UserError: If the file is missing, cannot be read, has other classes, or values that are no
+            boxes, scores or masks.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'There are no predictions {path}: {REMEDY}.')
+    with explain_read_errors(path, 'predictions', remedy_of(path)):
+        if path.suffix == '.json':
+            content = json.loads(path.read_text(encoding='utf-8-sig'))
+            samples = _from_coco(content, classes, path)
+            check_predictions(samples, classes, path)
+            return samples
+        samples = load_arrays(path, 'predictions', REMEDY, trustable=True)
+        _require_predictions(samples)
+        for sample in samples:
+            _require_classes(sample.get('classes', classes), classes, path)
+        check_predictions(samples, classes, path)
+        return samples
+
+
+def check_predictions(samples: Sequence[Mapping], classes: Sequence[str], path: Path) -> None:
+    """Make sure that predictions are boxes, labels, scores and masks that can be measured.
+
+    Args:
+        samples: One dict per image.
+        classes: Names of the classes.
+        path: Of their file, for messages.
+
+    Raises:
+        UserError: If one of them is not.
+    """
+    for sample in samples:
+        problem = _problem_of(sample, len(classes))
+        if problem:
+            raise UserError(f'In {path} photo {image_name(sample)} {problem}; {remedy_of(path)}.')
+
+
+def _problem_of(sample: Mapping, num_classes: int) -> str:
+    """What is wrong with the predictions of an image, if anything."""
+    found = sample['pred_instances']
+    labels, scores, boxes = labels_of(found), to_numpy(found['scores']), boxes_of(found)
+    if len({len(labels), len(scores), len(boxes)}) > 1:
+        return f'has {len(boxes)} boxes, {len(labels)} labels and {len(scores)} scores'
+    if not np.isfinite(boxes.astype(float)).all() or not np.isfinite(scores.astype(float)).all():
+        return 'has a box or score that is no number'
+    if ((labels < 0) | (labels >= num_classes)).any():
+        wrong = labels[(labels < 0) | (labels >= num_classes)][0]
+        return f'has the label {wrong}, but there are {num_classes} classes, counted from 0'
+    rles = found.get('masks')
+    if rles is None or len(rles) == 0 or not isinstance(rles[0], dict):
+        return ''
+    size = list(sample.get('ori_shape') or rles[0]['size'])[:2]
+    masks = [{'size': [*map(int, one['size'])], 'counts': _text(one['counts'])} for one in rles]
+    return _runs_problem(masks, size)
+
+
+def _text(counts: Any) -> Any:
+    return counts.decode('latin-1') if isinstance(counts, bytes) else counts
+
+
+def _require_predictions(samples: Any) -> None:
+    """Make sure that a file holds a dict per image, with as many scores as boxes."""
+    if not isinstance(samples, list | tuple):
+        raise ValueError(f'it holds a {type(samples).__name__} instead of a list of predictions')
+    for index, sample in enumerate(samples):
+        if not isinstance(sample, dict) or not {'img_id', 'pred_instances'} <= set(sample):
+            raise ValueError(f'entry {index} is no dict with img_id and pred_instances')
+        found = sample['pred_instances']
+        missing = [name for name in ('bboxes', 'labels', 'scores') if name not in found]
+        if missing:
+            raise ValueError(f'photo {sample["img_id"]} has no {missing[0]}')
+        number = {len(value) for value in dict(found).values()}
+        if len(number) > 1:
+            raise ValueError(f'photo {sample["img_id"]} has different numbers of boxes and scores')
+
+
+def _require_classes(given: Sequence[str], classes: Sequence[str], path: Path) -> None:
+    if tuple(given) != tuple(classes):
+        differing = sorted(set(given) ^ set(classes)) or ['their order']
+        raise UserError(
+            f'{path} holds predictions of other classes than the config has ({differing[0]}): '
+            'use the config that they were made with.'
+        )
+
+
+def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
+    if isinstance(content, list):
+        raise UserError(
+            f"{path} is a list of COCO's results, which names neither photos nor classes: give a "
+            "file of COCO's data format, with images, categories and annotations."
+        )
+    _require_fields(content)
+    names = {one['id']: one['name'] for one in content['categories']}
+    _require_classes([*classes, *(set(names.values()) - set(classes))], classes, path)
+    labels = {number: classes.index(name) for number, name in names.items()}
+    listed = {image['id'] for image in content['images']}
+    for one in content['annotations']:
+        if one['image_id'] not in listed or one['category_id'] not in names:
+            raise ValueError(
+                f'an annotation of the image {one["image_id"]!r} and the category '
+                f'{one["category_id"]!r}, one of which is not in the lists of the file'
+            )
+    coco = COCO()
+    coco.dataset = content
+    coco.createIndex()
+    root = (content.get('info') or {}).get('photo_root')
+    return [
+        {
+            'file_name': image['file_name'],
+            'photo_root': root,
+            'ori_shape': tuple(image[name] for name in ('height', 'width') if name in image),
+            'pred_instances': _instances(coco, coco.imgToAnns[image['id']], labels),
+            # COCO's boxes end where their last pixel ends
+            'boxes_end': 'outside',
+        }
+        for image in content['images']
+    ]
+
+
+def _require_fields(content: Any) -> None:
+    for part, fields in _REQUIRED.items():
+        entries = content.get(part) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            raise ValueError(f'it has no list of {part}')
+        for entry in entries:
+            lacking = [name for name in fields if not isinstance(entry, dict) or name not in entry]
+            if lacking:
+                raise ValueError(f'an entry of {part} lacks {lacking[0]}: {str(entry)[:80]}')
+            box = entry.get('bbox', [0] * 4)
+            if not isinstance(box, list) or len(box) != 4:
+                raise ValueError(f'a bbox is not [x, y, width, height]: {str(box)[:80]}')
+
+
+def _instances(
+    coco: COCO, annotations: Sequence[dict], labels: Mapping[int, int]
+) -> dict[str, Any]:
+    """Predictions of an image, boxes [N, 4] as xyxy with x2 and y2 exclusive."""
+    boxes = np.array([one['bbox'] for one in annotations], dtype=np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    found: dict[str, Any] = {
+        'labels': torch.tensor([labels[one['category_id']] for one in annotations]).long(),
+        'scores': torch.tensor([one.get('score', 1.0) for one in annotations]),
+        'bboxes': torch.from_numpy(boxes),
+    }
+    if all(one.get('segmentation') for one in annotations):
+        found['masks'] = [_to_rle(coco, one) for one in annotations]
+    return found
+
+
+def _to_rle(coco: COCO, annotation: dict) -> dict:
+    """Convert a mask to run lengths, after checks that pycocotools' C code relies on."""
+    image, mask = coco.imgs[annotation['image_id']], annotation['segmentation']
+    size = [image['height'], image['width']]
+    if isinstance(mask, dict):
+        problem = _runs_problem([mask], size)
+        if problem:
+            raise ValueError(f'the photo {image["file_name"]} {problem}')
+    else:
+        polygon_extent(mask, (size[0], size[1]))
+    return coco.annToRLE(annotation)
+
+
+def _runs_problem(masks: Sequence[dict], size: Sequence[int]) -> str:
+    """What is wrong with run lengths, if anything; a mask may be empty and match no object."""
+    found = check_runs(masks, [(size[0], size[1])] * len(masks))
+    problems = (str(one) for one in found if one is not None)
+    return next((one for one in problems if 'without a single pixel' not in one), '')

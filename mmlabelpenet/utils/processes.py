@@ -1,0 +1,85 @@
+"""How processes end: signals as exceptions, and children that end with their parent."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+# Seconds after which a request to stop is repeated.
+AGAIN = 2.0
+
+
+class StopRequest(KeyboardInterrupt):
+    """A signal asks the process to end, as Ctrl-C does.
+
+    Args:
+        number: Of the signal.
+
+    Attributes:
+        number: Of the signal.
+        advice: How to go on later; empty if there is nothing to say.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.advice = ''
+
+    @property
+    def sentence(self) -> str:
+        """What has happened, and how to go on."""
+        advice = f': {self.advice}' if self.advice else '.'
+        return f'stopped by {signal.Signals(self.number).name}{advice}'
+
+
+@contextmanager
+def stop_requests() -> Iterator[None]:
+    """Raise :class:`StopRequest` on Ctrl-C, SIGTERM and SIGHUP, so that everything is cleaned up.
+
+    A signal that is ignored, as SIGHUP under ``nohup``, stays so.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, _request_stop)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _request_stop(number: int, _: FrameType | None) -> None:
+    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``."""
+
+    def again(*_: object) -> None:
+        raise StopRequest(number)
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+    raise StopRequest(number)
+
+
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Let this process get a signal when its parent ends, however that ends (on Linux).
+
+    Args:
+        number: Of the signal.
+    """
+    if sys.platform == 'linux':
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+
+def start_pool_worker() -> None:
+    """Set up a worker process: Ctrl-C is for its parent, with which it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(signal.SIGKILL)

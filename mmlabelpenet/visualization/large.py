@@ -1,0 +1,39 @@
+"""Instances of large images, whose masks are run lengths."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.structures import InstanceData
+from pycocotools import mask as mask_api
+
+from .canvas import Colour
+
+_OPACITY = 0.8
+
+
+def paint_run_lengths(
+    image: np.ndarray, instances: InstanceData, palette: Sequence[Colour]
+) -> np.ndarray:
+    """Tint the masks of instances, one at a time, as mmdet's visualizer does.
+
+    Args:
+        image: [H, W, 3] uint8 BGR.
+        instances: With ``labels`` and ``masks``, COCO's run lengths.
+        palette: A colour (red, green, blue) per class.
+
+    Returns:
+        A copy [H, W, 3] uint8 BGR.
+    """
+    painted = image.copy()
+    for mask, label in zip(instances.masks, instances.labels.tolist()):
+        x, y, width, height = mask_api.toBbox(mask).astype(int)
+        part = painted[y : y + height, x : x + width]
+        inside = mask_api.decode(mask)[y : y + height, x : x + width] > 0
+        colour = _OPACITY * np.array(palette[label][::-1], dtype=np.float32)
+        part[inside] = (part[inside] * (1 - _OPACITY) + colour).round().astype(np.uint8)
+    return painted
+
+
+def without_masks(instances: InstanceData) -> InstanceData:
+    """The instances without their masks."""
+    return InstanceData(**{name: one for name, one in instances.items() if name != 'masks'})

@@ -1,0 +1,160 @@
+"""Photos."""
+
+# A row is a line, so that the table can be read as one.
+# ruff: noqa: E501
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mmlabelpenet.apis.images import list_images
+from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset
+from mmlabelpenet.proposals import Job, run_job
+from mmlabelpenet.utils import image_size
+
+from .table import BadInput, run_tool
+
+
+def encoded(
+    kind: str = 'JPEG', size: tuple[int, int] = (30, 20), mode: str = 'RGB', **options: Any
+) -> bytes:
+    """The file of a photo of random pixels."""
+    stream = io.BytesIO()
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (size[1], size[0], channels), dtype=np.uint8
+    )
+    Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def changed(data: bytes, start: int, new: bytes) -> bytes:
+    """A file in which some bytes are replaced."""
+    return data[:start] + new + data[start + len(new) :]
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG whose header says a size, with one row of pixels."""
+    header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    parts = [(b'IHDR', header), (b'IDAT', zlib.compress(bytes(3 * width + 1))), (b'IEND', b'')]
+    chunks = (
+        struct.pack('>I', len(body)) + name + body + struct.pack('>I', zlib.crc32(name + body))
+        for name, body in parts
+    )
+    return b'\x89PNG\r\n\x1a\n' + b''.join(chunks)
+
+
+def tiff_of(pixels: np.ndarray) -> bytes:
+    """A TIFF of these pixels."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, 'TIFF')
+    return stream.getvalue()
+
+
+def photo(data: bytes | Callable[[], bytes], name: str = 'a.jpg') -> Callable[[Path], Any]:
+    """Read a photo with this content as training does."""
+
+    def run(root: Path) -> Any:
+        (root / name).write_bytes(data if isinstance(data, bytes) else data())
+        return LoadImageFromFile()({'img_path': str(root / name)})['img'].shape
+
+    return run
+
+
+def made(
+    make: Callable[[Path], Any], use: Callable[[Path], Any] | None = None
+) -> Callable[[Path], Any]:
+    """Read what is made at a path."""
+
+    def run(root: Path) -> Any:
+        make(root / 'a.jpg')
+        return (use or (lambda path: LoadImageFromFile()({'img_path': str(path)})))(root / 'a.jpg')
+
+    return run
+
+
+def proposals_of(path: Path) -> Any:
+    """Make proposals of one photo."""
+    return run_job(Job(str(path), path.parent / 'a.npz'), {'quality': 'fast', 'max_num': None})
+
+
+def folder_of(*names: str) -> Callable[[Path], Any]:
+    """Make proposals of a folder with these photos."""
+
+    def run(root: Path) -> Any:
+        (root / 'photos').mkdir()
+        for name in names:
+            (root / 'photos' / name).write_bytes(encoded())
+        return run_tool(
+            'proposals/make_proposals', root / 'photos', '--out', root / 'out', '--workers', 1
+        )
+
+    return run
+
+
+def twice(root: Path) -> Any:
+    """Two photos that differ only in their suffix."""
+    for name in ('a.jpg', 'a.png'):
+        (root / name).write_bytes(encoded())
+    (root / 'tags.csv').write_text('a.jpg,dog\na.png,cat\n')
+    return TagFileDataset(data_root=str(root), tag_file='tags.csv')
+
+
+# fmt: off
+ROWS = [
+    BadInput('an empty file', photo(b''), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a text file', photo(b'dog;person\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a JPEG cut in half', photo(encoded()[:500]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a JPEG without its last two bytes', photo(encoded()[:-2]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a JPEG of its header only', photo(encoded()[:20]), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a PNG cut in half', photo(encoded('PNG')[:900], 'a.png'), 'The photo {root}/a.png is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a PNG with a damaged byte', photo(changed(encoded('PNG'), 200, b'\0\0\0\0'), 'a.png'), 'The photo {root}/a.png is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a WebP cut in half', photo(encoded('WEBP')[:200], 'a.webp'), 'The photo {root}/a.webp is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a BMP cut in half', photo(encoded('BMP')[:900], 'a.bmp'), 'The photo {root}/a.bmp is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a TIFF cut in half', photo(encoded('TIFF')[:900], 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a GIF cut in half', photo(encoded('GIF', mode='L')[:300], 'a.gif'), 'The photo {root}/a.gif is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a truncated PNG named .jpg', photo(encoded('PNG')[:900]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('floating-point pixels', photo(tiff_of(np.ones((4, 5), np.float32)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (floating-point pixels of unknown range): replace it, remove it, or name it in a skip list.'),
+    BadInput('pixels of 32 bits', photo(tiff_of(np.full((4, 5), 1 << 20, np.int32)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (more than 16 bits per pixel): replace it, remove it, or name it in a skip list.'),
+    BadInput('negative pixels', photo(tiff_of(np.full((4, 5), -3, np.int32)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (more than 16 bits per pixel): replace it, remove it, or name it in a skip list.'),
+    BadInput('a drawing in PostScript', photo(b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n', 'a.eps'), 'The photo {root}/a.eps is damaged or no photo (EPS is a drawing): replace it, remove it, or name it in a skip list.'),
+    BadInput('a drawing in SVG', photo(b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'a.svg'), 'The photo {root}/a.svg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a PDF', photo(b'%PDF-1.7\n', 'a.pdf'), 'The photo {root}/a.pdf is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('an archive', photo(b'PK\x03\x04' + bytes(40)), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a photo of 200 megapixels', photo(png_of(20000, 10000), 'a.png'), 'The photo {root}/a.png has more than 179 megapixels: make it smaller, or name it in a skip list.'),
+    BadInput('a photo of 4 gigapixels', photo(png_of(65535, 65535), 'a.png'), 'The photo {root}/a.png has more than 179 megapixels: make it smaller, or name it in a skip list.'),
+    BadInput('a photo of 3000 x 1 pixels', photo(encoded(size=(3000, 1))), 'The photo {root}/a.jpg has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
+    BadInput('a photo of 1 x 3000 pixels', photo(encoded(size=(1, 3000))), 'The photo {root}/a.jpg has 1 x 3000 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
+    BadInput('a photo of 0 pixels', photo(png_of(0, 0), 'a.png'), 'The photo {root}/a.png is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a missing photo', made(lambda path: None), 'The photo {root}/a.jpg cannot be read (No such file or directory): restore it, or name it in a skip list.'),
+    BadInput('a folder named .jpg', made(Path.mkdir), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
+    BadInput('a broken link', made(lambda path: path.symlink_to('nowhere.jpg')), 'The photo {root}/a.jpg cannot be read (No such file or directory): restore it, or name it in a skip list.'),
+    BadInput('a link to itself', made(lambda path: path.symlink_to('a.jpg')), 'The photo {root}/a.jpg cannot be read (Too many levels of symbolic links): restore it, or name it in a skip list.'),
+    BadInput('a pipe', made(os.mkfifo), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
+    BadInput('a device', made(lambda path: path.symlink_to('/dev/zero')), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
+    BadInput('proposals of a pipe', made(os.mkfifo, proposals_of), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
+    BadInput('proposals of a truncated photo', made(lambda path: path.write_bytes(encoded()[:500]), proposals_of), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
+    BadInput('proposals of a photo of 3000 x 1 pixels', made(lambda path: path.write_bytes(encoded(size=(3000, 1))), proposals_of), 'The photo {root}/a.jpg has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
+    BadInput('the size of an empty file', made(Path.touch, image_size), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('the size of a pipe', made(os.mkfifo, image_size), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
+    BadInput('the size of a photo of 200 megapixels', made(lambda path: path.write_bytes(png_of(20000, 10000)), image_size), 'The photo {root}/a.jpg has more than 179 megapixels: make it smaller, or name it in a skip list.'),
+    BadInput('a folder without photos', folder_of('notes.txt'), '{root}/photos contains no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff): choose another one.'),
+    BadInput('a folder of photos that differ only in their suffix', folder_of('a.jpg', 'a.png'), '{root}/photos has photos that differ only in their suffix, and their proposals would have the same name: rename them.'),
+    BadInput('two photos of a data set that differ only in their suffix', twice, 'tags.csv has 2 photos a that differ only in their suffix: rename all but one.'),
+    BadInput('a folder that holds no photos, to predict', lambda root: list_images(root), '{root} holds no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff): name a folder that does.'),
+    BadInput('a photo that is missing, to predict', lambda root: list_images(root / 'a.jpg'), 'There is no photo and no folder at {root}/a.jpg: fix the path.'),
+    BadInput('an array of 3000 x 1 pixels, to predict', lambda root: list_images(np.zeros((1, 3000, 3), np.uint8)), 'The photo given as an array has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
+    BadInput('an array of floating-point pixels, to predict', lambda root: list_images(np.zeros((9, 8, 3), np.float32)), 'An array of shape [9, 8, 3] and type float32 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
+    BadInput('an array of four channels, to predict', lambda root: list_images(np.zeros((9, 8, 4), np.uint8)), 'An array of shape [9, 8, 4] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
+    BadInput('an empty array, to predict', lambda root: list_images(np.zeros((0, 8, 3), np.uint8)), 'An array of shape [0, 8, 3] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
+]
+# fmt: on
