@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import config_parser, load_config, run_command, train_detector
+from mmlabelpenet.utils import number
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -27,7 +28,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         const='auto',
         help='resume from this checkpoint; without a path from the latest in the work folder',
     )
-    parser.add_argument('--seed', type=int, help='seed of the random numbers')
+    parser.add_argument(
+        '--seed', type=number(int, 0, 2**32 - 1), help='seed of the random numbers'
+    )
     return parser.parse_args(argv)
 
 

@@ -13,7 +13,14 @@ from mmengine.config import Config
 
 from mmlabelpenet.engine.distributed import shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
-from mmlabelpenet.utils import StopRequest, UserError, end_with_parent, stop_requests
+from mmlabelpenet.utils import (
+    StopRequest,
+    UserError,
+    end_children,
+    end_with_parent,
+    stop_advice,
+    stop_requests,
+)
 
 from .overrides import ConfigOptions
 from .settings import read_config
@@ -82,9 +89,10 @@ def run_command(
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()
     try:
-        with stop_requests():
+        with stop_requests(), stop_advice():
             command(argv)
     except StopRequest as stop:
+        end_children()
         print(stop.sentence, file=sys.stderr)
         sys.exit(128 + stop.number)
     except (UserError, OSError, MemoryError, RuntimeError) as error:

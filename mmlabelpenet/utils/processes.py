@@ -1,10 +1,12 @@
 """How processes end: signals as exceptions, and children that end with their parent."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -64,6 +66,35 @@ def _request_stop(number: int, _: FrameType | None) -> None:
     signal.signal(signal.SIGALRM, again)
     signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
     raise StopRequest(number)
+
+
+@contextmanager
+def stop_advice(advise: Callable[[], str] = str) -> Iterator[None]:
+    """Add to a request to stop how to go on; it may have been turned into another error.
+
+    Args:
+        advise: Writes the half sentence.
+    """
+    try:
+        yield
+    except BaseException as error:
+        stop: BaseException | None = error
+        while stop is not None and not isinstance(stop, StopRequest):
+            stop = stop.__cause__ or stop.__context__
+        if stop is None:
+            raise
+        stop.advice = stop.advice or advise()
+        raise stop from None
+
+
+def end_children() -> None:
+    """End the child processes of ``multiprocessing``, and keep quiet about their ends."""
+    threading.excepthook = lambda _: None
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(1)
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:
