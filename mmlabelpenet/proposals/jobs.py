@@ -19,6 +19,7 @@ from mmlabelpenet.utils import (
     ImageUserError,
     UserError,
     decode_image,
+    end_children,
     read_image_bytes,
     start_pool_worker,
     stop_advice,
@@ -161,8 +162,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in {*multiprocessing.active_children()} - {*before}:
-            process.terminate()
+        end_children(before)
         raise
 
 

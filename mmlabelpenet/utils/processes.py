@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
@@ -58,11 +59,16 @@ def stop_requests() -> Iterator[None]:
 
 
 def _request_stop(number: int, _: FrameType | None) -> None:
-    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``."""
+    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``.
+
+    Threads and destructors keep quiet from now on.
+    """
 
     def again(*_: object) -> None:
         raise StopRequest(number)
 
+    sys.unraisablehook = lambda _: None
+    threading.excepthook = lambda _: None
     signal.signal(signal.SIGALRM, again)
     signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
     raise StopRequest(number)
@@ -87,10 +93,13 @@ def stop_advice(advise: Callable[[], str] = str) -> Iterator[None]:
         raise stop from None
 
 
-def end_children() -> None:
-    """End the child processes of ``multiprocessing``, and keep quiet about their ends."""
-    threading.excepthook = lambda _: None
-    children = multiprocessing.active_children()
+def end_children(keep: Collection[BaseProcess] = ()) -> None:
+    """End the child processes of ``multiprocessing``.
+
+    Args:
+        keep: Those that go on.
+    """
+    children = [one for one in multiprocessing.active_children() if one not in keep]
     for child in children:
         child.terminate()
     for child in children:
