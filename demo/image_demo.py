@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import PALETTES, LabelPEnetInferencer, add_trust_option, run_command
+from mmlabelpenet.utils import number
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,9 +34,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='such as cuda:0 or cpu (default: a GPU if there is one)')
     parser.add_argument(
-        '--pred-score-thr', type=float, default=0.3, help='minimum score of painted instances'
+        '--pred-score-thr',
+        type=number(float, 0, 1),
+        default=0.3,
+        help='minimum score of painted instances',
     )
-    parser.add_argument('--batch-size', type=int, default=1, help='photos per batch')
+    parser.add_argument('--batch-size', type=number(int, 1), default=1, help='photos per batch')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')

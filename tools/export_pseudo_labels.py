@@ -16,7 +16,7 @@ from mmlabelpenet.apis import (
     run_command,
 )
 from mmlabelpenet.export import Selection
-from mmlabelpenet.utils import trust_files
+from mmlabelpenet.utils import number, trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -29,12 +29,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'instances of tagged photos (default: that of the config)',
     )
     parser.add_argument(
-        '--score-thr', type=float, default=Selection.score_thr, help='minimum score of an instance'
+        '--score-thr',
+        type=number(float, 0, 1),
+        default=Selection.score_thr,
+        help='minimum score of an instance',
     )
-    parser.add_argument('--max-per-class', type=int, help='maximum instances of a class per photo')
+    parser.add_argument(
+        '--max-per-class', type=number(int, 1), help='maximum instances of a class per photo'
+    )
     parser.add_argument(
         '--min-area',
-        type=float,
+        type=number(float),
         default=Selection.min_area,
         help='minimum pixels of an instance',
     )

@@ -17,7 +17,7 @@ from mmlabelpenet.apis import (
     load_config,
     run_command,
 )
-from mmlabelpenet.utils import trust_files
+from mmlabelpenet.utils import number, trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,7 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--tta', action='store_true', help="average over the config's scales and flips"
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds for which each photo is shown'
+        '--wait-time', type=number(float), default=2, help='seconds for which each photo is shown'
     )
     return parser.parse_args(argv)
 

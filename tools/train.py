@@ -14,7 +14,7 @@ from mmlabelpenet.apis import (
     run_command,
     train_detector,
 )
-from mmlabelpenet.utils import trust_files
+from mmlabelpenet.utils import number, trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -34,7 +34,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         const='auto',
         help='resume from this checkpoint; without a path from the latest in the work folder',
     )
-    parser.add_argument('--seed', type=int, help='seed of the random numbers')
+    parser.add_argument(
+        '--seed', type=number(int, 0, 2**32 - 1), help='seed of the random numbers'
+    )
     add_trust_option(parser)
     return parser.parse_args(argv)
 

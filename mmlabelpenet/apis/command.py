@@ -17,7 +17,9 @@ from mmlabelpenet.utils import (
     TRUST_HELP,
     StopRequest,
     UserError,
+    end_children,
     end_with_parent,
+    stop_advice,
     stop_requests,
 )
 
@@ -88,9 +90,10 @@ def run_command(
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()
     try:
-        with stop_requests():
+        with stop_requests(), stop_advice():
             command(argv)
     except StopRequest as stop:
+        end_children()
         print(stop.sentence, file=sys.stderr)
         sys.exit(128 + stop.number)
     except (UserError, OSError, MemoryError, RuntimeError) as error:

@@ -8,10 +8,10 @@ from mmlabelpenet.engine.distributed import prepare_distributed
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
-    StopRequest,
     UserError,
     latest_checkpoint,
     register_all_modules,
+    stop_advice,
     unwrap_model,
 )
 
@@ -120,14 +120,13 @@ def train_detector(
         # as runner.train() does first
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    try:
+    with stop_advice(lambda: _how_to_go_on(cfg.work_dir)):
         runner.train()
-    except StopRequest as stop:
-        last = latest_checkpoint(cfg.work_dir)
-        stop.advice = (
-            f'run the same command with --resume to go on from {last}.'
-            if last
-            else f'{cfg.work_dir} has no checkpoint yet; run the command again.'
-        )
-        raise
     return runner
+
+
+def _how_to_go_on(work_dir: str) -> str:
+    last = latest_checkpoint(work_dir)
+    if last is None:
+        return f'{work_dir} has no checkpoint yet; run the command again.'
+    return f'run the same command with --resume to go on from {last}.'

@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 from mmlabelpenet.utils import (
     ImageUserError,
-    StopRequest,
     UserError,
     decode_image,
+    end_children,
     read_image_bytes,
     start_pool_worker,
+    stop_advice,
 )
 
 from .recall import best_overlaps, summarize_overlaps
@@ -134,20 +135,18 @@ def run_jobs(
     workers = min(workers, len(jobs))
     outcomes: list[Outcome] = []
     try:
-        if workers <= 1:
-            outcomes.extend(bar(map(work, jobs)))
-        else:
-            with _pool(workers) as pool:
-                outcomes.extend(bar(pool.map(work, jobs, chunksize=CHUNK)))
+        with stop_advice(lambda: 'run the command again to go on; finished proposals are kept.'):
+            if workers <= 1:
+                outcomes.extend(bar(map(work, jobs)))
+            else:
+                with _pool(workers) as pool:
+                    outcomes.extend(bar(pool.map(work, jobs, chunksize=CHUNK)))
     except BrokenProcessPool as error:
         raise UserError(
             f'A process was killed at photo {len(outcomes) + 1} of {len(jobs)} or one of the '
             f'{workers * CHUNK} from {jobs[len(outcomes)].img_path} on, perhaps for want of '
             'memory: run the command again with fewer --workers; finished proposals are kept.'
         ) from error
-    except StopRequest as stop:
-        stop.advice = 'run the command again to go on; finished proposals are kept.'
-        raise
     return outcomes
 
 
@@ -161,11 +160,10 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
         pool.shutdown()
-    finally:
+    except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            if process not in before:
-                process.terminate()
+        end_children(before)
+        raise
 
 
 def summarize_outcomes(outcomes: Sequence[Outcome]) -> str:

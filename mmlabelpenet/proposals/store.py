@@ -1,5 +1,6 @@
 """Storage of proposals: one small file per image."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +106,16 @@ def _unpack_segments(data: np.lib.npyio.NpzFile, max_num: int | None) -> list[by
     if 'segment_bytes' not in data:
         return None
     packed, ends = data['segment_bytes'].tobytes(), np.cumsum(data['segment_lengths'])
+    if ends[-1:].sum() != len(packed):
+        raise ValueError(f'segments of {ends[-1:].sum()} bytes in {len(packed)}')
     lengths = data['segment_lengths'][:max_num]
     return [packed[end - length : end] for end, length in zip(ends, lengths)]
+
+
+def _open(path: str | Path) -> np.lib.npyio.NpzFile:
+    if Path(path).is_file() and not zipfile.is_zipfile(path):
+        raise ValueError('it is no .npz file')
+    return np.load(path)
 
 
 def _require_sound(proposals: Proposals) -> None:
@@ -144,7 +153,7 @@ def read_proposals(
             f'There are no proposals at {path}: make them with `python {_MAKER} CONFIG`.'
         )
     remedy = f'delete the file and run {_MAKER} again'
-    with explain_read_errors(path, 'a proposal file', remedy), np.load(path) as data:
+    with explain_read_errors(path, 'a proposal file', remedy), _open(path) as data:
         proposals = Proposals(
             bboxes=data['bboxes'][:max_num],
             width=int(data['width']),

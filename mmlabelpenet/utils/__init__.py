@@ -1,5 +1,6 @@
 """Utilities for all parts of the package."""
 
+from .arguments import number
 from .atomic_backend import AtomicBackend, latest_checkpoint
 from .boxes import box_areas, box_intersections, box_iou
 from .checkpoint_loading import restrict_checkpoint_loading
@@ -27,7 +28,14 @@ from .image_names import UniqueNames, image_name
 from .masks import Masks, to_rles
 from .models import in_evaluation, unwrap_model
 from .names import advise_name, nearest_name
-from .processes import StopRequest, end_with_parent, start_pool_worker, stop_requests
+from .processes import (
+    StopRequest,
+    end_children,
+    end_with_parent,
+    start_pool_worker,
+    stop_advice,
+    stop_requests,
+)
 from .safe_pickle import dump_arrays, load_arrays, plain
 from .setup_env import register_all_modules
 from .tables import markdown_table

@@ -1,11 +1,14 @@
 """How processes end: signals as exceptions, and children that end with their parent."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
@@ -56,14 +59,51 @@ def stop_requests() -> Iterator[None]:
 
 
 def _request_stop(number: int, _: FrameType | None) -> None:
-    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``."""
+    """Raise the request, and again as long as it gets lost, as it does in a ``__del__``.
+
+    Threads and destructors keep quiet from now on.
+    """
 
     def again(*_: object) -> None:
         raise StopRequest(number)
 
+    sys.unraisablehook = lambda _: None
+    threading.excepthook = lambda _: None
     signal.signal(signal.SIGALRM, again)
     signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
     raise StopRequest(number)
+
+
+@contextmanager
+def stop_advice(advise: Callable[[], str] = str) -> Iterator[None]:
+    """Add to a request to stop how to go on; it may have been turned into another error.
+
+    Args:
+        advise: Writes the half sentence.
+    """
+    try:
+        yield
+    except BaseException as error:
+        stop: BaseException | None = error
+        while stop is not None and not isinstance(stop, StopRequest):
+            stop = stop.__cause__ or stop.__context__
+        if stop is None:
+            raise
+        stop.advice = stop.advice or advise()
+        raise stop from None
+
+
+def end_children(keep: Collection[BaseProcess] = ()) -> None:
+    """End the child processes of ``multiprocessing``.
+
+    Args:
+        keep: Those that go on.
+    """
+    children = [one for one in multiprocessing.active_children() if one not in keep]
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(1)
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:

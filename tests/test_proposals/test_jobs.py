@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from mmlabelpenet.proposals import (
     run_jobs,
     summarize_outcomes,
 )
+from mmlabelpenet.proposals import jobs as jobs_module
 from mmlabelpenet.utils import UserError
 
 FAST = {'quality': 'fast', 'max_num': None}
@@ -87,3 +92,39 @@ def test_summary_has_the_time_of_new_images_only():
     assert '20 on average, 10 to 30' in text
     assert 'process: 2.00' in text
     assert 'recall_50 0.500' in text
+
+
+def die(job, settings):
+    """Stands for a process that the system kills for want of memory."""
+    if job.img_path.endswith('3.png'):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run_job(job, settings)
+
+
+def test_a_killed_process_ends_the_run_and_keeps_what_is_finished(tmp_path, monkeypatch):
+    many = []
+    for number in range(6):
+        path = str(tmp_path / f'{number}.png')
+        cv2.imwrite(path, np.full((20, 30, 3), number, np.uint8))
+        many.append(Job(path, tmp_path / f'{number}.npz'))
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs_module, 'run_job', die)
+        with pytest.raises(UserError, match=r'killed at photo \d of 6 .* fewer --workers'):
+            run_jobs(many, FAST, workers=2)
+    assert not multiprocessing.active_children()
+    kept = sum(job.out.exists() for job in many)
+    assert sum(not one.made for one in run_jobs(many, FAST)) == kept
+
+
+def test_changed_bytes_are_noticed_and_made_anew(jobs):
+    run_job(jobs[0], FAST)
+    whole = jobs[0].out.read_bytes()
+    for place in range(60, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        jobs[0].out.write_bytes(damaged)
+        run_job(jobs[0], FAST)
+        assert read_proposals(jobs[0].out).bboxes.shape[1] == 4
+    jobs[0].out.write_bytes(whole[:-30])
+    assert run_job(jobs[0], FAST).made
+    assert jobs[0].out.read_bytes() == whole

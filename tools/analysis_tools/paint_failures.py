@@ -21,7 +21,13 @@ from mmlabelpenet.apis import config_parser, load_config, load_weights, run_comm
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
 from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
-from mmlabelpenet.utils import UserError, read_image, register_all_modules, trust_files
+from mmlabelpenet.utils import (
+    UserError,
+    number,
+    read_image,
+    register_all_modules,
+    trust_files,
+)
 from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
 
 KINDS = {
@@ -60,8 +66,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = config_parser('Paint a page of typical failures', checkpoint=True)
     parser.add_argument('--out', default='failures.png', help='picture to write')
-    parser.add_argument('--columns', type=int, default=4, help='failures of each kind')
-    parser.add_argument('--width', type=int, default=240, help='of each photo in pixels')
+    parser.add_argument('--columns', type=number(int, 1), default=4, help='failures of each kind')
+    parser.add_argument(
+        '--width', type=number(int, 8, 10000), default=240, help='of each photo in pixels'
+    )
     return parser.parse_args(argv)
 
 

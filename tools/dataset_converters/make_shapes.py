@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.testing import make_shapes
+from mmlabelpenet.utils import UserError, number
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', default='data/shapes/Shapes', help='folder to create')
-    parser.add_argument('--num-train', type=int, default=160, help='training photos')
-    parser.add_argument('--num-val', type=int, default=60, help='test photos')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the photos')
+    parser.add_argument('--num-train', type=number(int, 1), default=160, help='training photos')
+    parser.add_argument('--num-val', type=number(int, 1), default=60, help='test photos')
+    parser.add_argument('--seed', type=number(), default=0, help='seed of the photos')
     parser.add_argument(
         '--image-size',
-        type=int,
+        type=number(int, 16, 4096),
         nargs=2,
         default=(240, 288),
         metavar=('MIN', 'MAX'),
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         UserError: On bad input.
     """
     args = parse_args(argv)
+    if args.image_size[0] > args.image_size[1]:
+        raise UserError('--image-size takes the shortest side first.')
     made = make_shapes(args.out, args.num_train, args.num_val, args.seed, tuple(args.image_size))
     verb = 'made' if made else 'found'
     print(f'{args.out}: {verb} {args.num_train} + {args.num_val} photos')

@@ -31,7 +31,7 @@ from mmlabelpenet.datasets.devkit import (
     write_lists,
     write_masks,
 )
-from mmlabelpenet.utils import UserError, atomic_path, read_image
+from mmlabelpenet.utils import UserError, atomic_path, number, read_image
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 NAMES = Path(__file__).with_suffix('.txt')
@@ -49,7 +49,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('devkit', help='VOC 2012, e.g. data/VOCdevkit/VOC2012')
     parser.add_argument('out', help='devkit to create; a folder VOC2012')
-    parser.add_argument('--quality', type=int, default=85, help='of the JPEGs; 0 copies them')
+    parser.add_argument(
+        '--quality', type=number(int, 0, 100), default=85, help='of the JPEGs; 0 copies them'
+    )
     parser.add_argument('--objects', choices=['official', 'derived'], default='official')
     return parser.parse_args(argv)
 

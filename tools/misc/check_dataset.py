@@ -17,7 +17,7 @@ from tabulate import tabulate
 
 from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
-from mmlabelpenet.utils import UserError, register_all_modules, write_lines
+from mmlabelpenet.utils import UserError, number, register_all_modules, write_lines
 
 ROLES = ('train', 'val', 'test', 'corloc')
 
@@ -29,14 +29,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument(
-        '--min-images', type=int, default=10, help='warn of classes with fewer training photos'
+        '--min-images',
+        type=number(),
+        default=10,
+        help='warn of classes with fewer training photos',
     )
     parser.add_argument(
         '--write-skip', help='write the unreadable photos into this file, for skip=FILE'
     )
     parser.add_argument('--strict', action='store_true', help='exit with code 1 on warnings too')
-    parser.add_argument('--max-lines', type=int, default=10, help='findings of each kind to print')
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='threads')
+    parser.add_argument(
+        '--max-lines', type=number(), default=10, help='findings of each kind to print'
+    )
+    parser.add_argument(
+        '--workers', type=number(int, 1), default=os.cpu_count() or 1, help='threads'
+    )
     add_config_options(parser)
     return parser.parse_args(argv)
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import check_image, collect_problems, summarize_check
-from mmlabelpenet.utils import UserError, write_lines
+from mmlabelpenet.utils import UserError, number, write_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -34,7 +34,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--proposal-root', help="root of the proposals; default: the config's")
     parser.add_argument('--out', help='write the figures to this JSON file')
-    parser.add_argument('--max-lines', type=int, default=10, help='problems of each kind to print')
+    parser.add_argument(
+        '--max-lines', type=number(), default=10, help='problems of each kind to print'
+    )
     add_config_options(parser)
     return parser.parse_args(argv)
 

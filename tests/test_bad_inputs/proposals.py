@@ -1,0 +1,344 @@
+"""Proposals: damaged and foreign files, files of other photos, folders without photos."""
+
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.io import savemat
+
+from mmlabelpenet.proposals import (
+    Proposals,
+    match_images,
+    read_foreign,
+    read_proposals,
+    write_proposals,
+)
+
+from .table import BadInput, run_tool
+
+BOXES = np.array([[0, 0, 20, 12], [3, 4, 9, 11]])
+PATH = 'proposals/VOC2007/a.npz'
+
+
+def stored(
+    name: str, damage: Callable[[Path], None], sentence: str, **reading: object
+) -> BadInput:
+    """A row: a stored file that is damaged, or made for another photo."""
+
+    def run(root: Path) -> object:
+        write_proposals(root / PATH, Proposals(BOXES, 20, 12, 'hand', '1', 7))
+        damage(root / PATH)
+        return read_proposals(root / PATH, **reading)
+
+    return BadInput(name, run, sentence)
+
+
+def changed(**fields: object) -> Callable[[Path], None]:
+    """Write the file anew with other fields; None leaves one out."""
+
+    def damage(path: Path) -> None:
+        with np.load(path) as data:
+            content = {**data, **fields}
+        np.savez_compressed(path, **{k: v for k, v in content.items() if v is not None})
+
+    return damage
+
+
+def flip_bits(path: Path) -> None:
+    """Damage the compressed bytes of the boxes, and nothing else."""
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo('bboxes.npy').header_offset + 70
+    whole = bytearray(path.read_bytes())
+    whole[start : start + 8] = bytes(255 - one for one in whole[start : start + 8])
+    path.write_bytes(whole)
+
+
+def foreign(name: str, format_name: str, write: Callable[[Path], None], sentence: str) -> BadInput:
+    """A row: a file of another project."""
+
+    def run(root: Path) -> object:
+        write(root / 'theirs')
+        return read_foreign(root / 'theirs', format_name)
+
+    return BadInput(name, run, sentence)
+
+
+def mat(**content: object) -> Callable[[Path], None]:
+    """Write a .mat file."""
+    return lambda path: savemat(path, content, appendmat=False)
+
+
+def pkl(content: object) -> Callable[[Path], None]:
+    """Write a pickle."""
+    return lambda path: path.write_bytes(pickle.dumps(content))
+
+
+class Calls:
+    """A pickle that would call a function."""
+
+    def __reduce__(self) -> tuple:
+        """Call it when it is read."""
+        return Path.touch, (Path('touched'),)
+
+
+def make(name: str, prepare: Callable[[Path], object], sentence: str) -> BadInput:
+    """A row: a folder for the maker."""
+
+    def run(root: Path) -> None:
+        (root / 'photos').mkdir()
+        prepare(root / 'photos')
+        run_tool('proposals/make_proposals', root / 'photos', '--out', root, '--workers', '1')
+
+    return BadInput(name, run, sentence)
+
+
+INFOS = [{'img_path': '/d/JPEGImages/a.jpg', 'img_id': 'a'}]
+ROWS = [
+    BadInput(
+        'no file',
+        lambda root: read_proposals(root / PATH),
+        'There are no proposals at {root}/proposals/VOC2007/a.npz: make them with '
+        '`python tools/proposals/make_proposals.py CONFIG`.',
+    ),
+    stored(
+        'an empty file',
+        lambda path: path.write_bytes(b''),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: it is no .npz file): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'text',
+        lambda path: path.write_bytes(b'no boxes'),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: it is no .npz file): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'the first half',
+        lambda path: path.write_bytes(path.read_bytes()[:300]),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: it is no .npz file): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'changed bytes of the boxes',
+        flip_bits,
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        "(BadZipFile: Bad CRC-32 for file 'bboxes.npy'): delete the file and run "
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a folder',
+        lambda path: (path.unlink(), path.mkdir()),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(IsADirectoryError: [Errno 21] Is a directory: '
+        "'{root}/proposals/VOC2007/a.npz'): delete the file and run "
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'no boxes in it',
+        changed(bboxes=None),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file (KeyError: '
+        "'bboxes is not a file in the archive'): delete the file and run "
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'no width in it',
+        changed(width=None),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file (KeyError: '
+        "'width is not a file in the archive'): delete the file and run "
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes of 3 numbers',
+        changed(bboxes=BOXES[:, :3]),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: boxes of shape [2, 3] and type int64): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes of text',
+        changed(bboxes=np.array([['a', 'b', 'c', 'd']])),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: boxes of shape [1, 4] and type <U1): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes of objects',
+        changed(bboxes=np.array([[None] * 4])),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: Object arrays cannot be loaded when allow_pickle=False): delete'
+        ' the file and run tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes that are nan',
+        changed(bboxes=np.full((2, 4), np.nan)),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: boxes or sizes that are no numbers of pixels): delete the file '
+        'and run tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a photo without height',
+        changed(height=np.int32(0)),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: boxes or sizes that are no numbers of pixels): delete the file '
+        'and run tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'segments of other boxes',
+        changed(segment_bytes=np.zeros(4, np.uint8), segment_lengths=np.array([4], np.int32)),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: 1 segments of 2 boxes): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'segments that end early',
+        changed(segment_bytes=np.zeros(4, np.uint8), segment_lengths=np.array([4, 4], np.int32)),
+        '{root}/proposals/VOC2007/a.npz cannot be read as a proposal file '
+        '(ValueError: segments of 8 bytes in 4): delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a photo of another size',
+        lambda path: None,
+        '{root}/proposals/VOC2007/a.npz was made for a photo of 20 x 12 pixels, but '
+        'the photo has 12 x 20: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+        image_size=(20, 12),
+    ),
+    stored(
+        'another photo of the same size',
+        lambda path: None,
+        '{root}/proposals/VOC2007/a.npz was made for another photo of the same name '
+        'and size, perhaps of another data set: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+        image_size=(12, 20),
+        photo_crc=8,
+    ),
+    BadInput(
+        'a photo of 40,000 pixels',
+        lambda root: write_proposals(root / PATH, Proposals(BOXES, 40000, 12, 'hand', '1')),
+        '{root}/proposals/VOC2007/a.npz: the photo has 40000 x 12 pixels, but '
+        'proposals are limited to 32767 per side: make it smaller first.',
+    ),
+    make(
+        'a folder without photos',
+        lambda folder: None,
+        '{root}/photos contains no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, '
+        '.tiff): choose another one.',
+    ),
+    make(
+        'a damaged photo',
+        lambda folder: (folder / 'a.jpg').write_bytes(b'no photo'),
+        'The photo {root}/photos/a.jpg is damaged or no photo (unknown format): '
+        'replace it, remove it, or name it in a skip list.',
+    ),
+    make(
+        'an empty photo',
+        lambda folder: (folder / 'a.jpg').touch(),
+        'The photo {root}/photos/a.jpg is damaged or no photo (unknown format): '
+        'replace it, remove it, or name it in a skip list.',
+    ),
+    make(
+        'photos that differ in their suffix',
+        lambda folder: [(folder / one).touch() for one in ('a.jpg', 'a.png')],
+        '{root}/photos has photos that differ only in their suffix, and their '
+        'proposals would have the same name: rename them.',
+    ),
+    BadInput(
+        'an unknown format',
+        lambda root: read_foreign(root, 'edge_boxes'),
+        "Unknown format 'edge_boxes': choose one of selective_search, mcg, mmdet, detectron.",
+    ),
+    BadInput(
+        'a foreign file that does not exist',
+        lambda root: read_foreign(root / 'gone.mat', 'selective_search'),
+        'There are no proposals at {root}/gone.mat: fix the path.',
+    ),
+    foreign(
+        'text for a .mat file',
+        'selective_search',
+        lambda path: path.write_bytes(b'no boxes'),
+        '{root}/theirs cannot be read as a .mat file (MatReadError: Mat file appears '
+        'to be truncated): download it again, or save it with -v7.',
+    ),
+    foreign(
+        'a .mat file of something else',
+        'selective_search',
+        mat(proposals=BOXES),
+        '{root}/theirs has no images but proposals: set --format to the format of the file.',
+    ),
+    foreign(
+        'more names than boxes',
+        'selective_search',
+        mat(images=np.array(['a', 'b'], object), boxes=np.array([BOXES, None], object)[:1]),
+        '{root}/theirs has 2 names and boxes of 1 photos: download it again.',
+    ),
+    foreign(
+        'a folder without .mat files',
+        'mcg',
+        lambda path: path.mkdir(),
+        '{root}/theirs contains no .mat file: choose the folder that does.',
+    ),
+    foreign(
+        'a .mat file without boxes',
+        'mcg',
+        mat(scores=np.zeros(3)),
+        '{root}/theirs contains no MCG boxes of one photo: choose another --format.',
+    ),
+    foreign(
+        'a pickle that calls a function',
+        'mmdet',
+        pkl(Calls()),
+        '{root}/theirs cannot be read as a pickle of arrays (UnpicklingError: it '
+        'contains pathlib.Path.touch, which is no array): download it again, or write'
+        ' the boxes as plain numpy arrays.',
+    ),
+    foreign(
+        'a pickle that ends early',
+        'mmdet',
+        lambda path: path.write_bytes(pickle.dumps(BOXES)[:20]),
+        '{root}/theirs cannot be read as a pickle of arrays (UnpicklingError: pickle '
+        'data was truncated): download it again, or write the boxes as plain numpy '
+        'arrays.',
+    ),
+    foreign(
+        'a number for proposals',
+        'mmdet',
+        pkl(3),
+        '{root}/theirs contains no proposals of mmdet: choose another --format.',
+    ),
+    foreign(
+        'proposals without boxes',
+        'detectron',
+        pkl({'ids': [1]}),
+        '{root}/theirs contains no proposals of Detectron: choose another --format.',
+    ),
+    foreign(
+        'proposals without ids',
+        'detectron',
+        pkl({'boxes': [BOXES]}),
+        '{root}/theirs does not have an id for each photo: write it again with ids.',
+    ),
+    foreign(
+        'boxes of an unknown mode',
+        'detectron',
+        pkl({'boxes': [BOXES], 'ids': [1], 'bbox_mode': 7}),
+        '{root}/theirs has boxes of mode 7: write them as XYXY_ABS.',
+    ),
+    BadInput(
+        'proposals of other photos',
+        lambda root: match_images({'b': BOXES}, INFOS),
+        'None of the photos (such as a) has proposals (such as those of b): they are '
+        'of another data set or --split.',
+    ),
+    BadInput(
+        'proposals of more photos',
+        lambda root: match_images([BOXES, BOXES], INFOS),
+        'The proposals have no names and are of 2 photos, but the data set has 1: '
+        'choose the --split that they were made for.',
+    ),
+]
