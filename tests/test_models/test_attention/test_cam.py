@@ -85,3 +85,9 @@ def test_a_region_that_is_the_whole_image_scores_as_the_image_does(cam):
     assert torch.allclose(
         logits[1:], cam.classifiers[0](inside).mean((2, 3)) + cam.bias, atol=1e-5
     )
+
+
+def test_the_last_level_is_read_by_default():
+    attention = CAMAttention(3, in_channels=(1, 2, 3), strides=(8, 16, 32))
+    assert attention.levels == (2,)
+    assert attention.stride == 32

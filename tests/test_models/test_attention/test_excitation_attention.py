@@ -82,6 +82,12 @@ def test_each_level_starts_with_the_mass_that_it_adds_to_the_logit():
     torch.testing.assert_close(torch.stack([part.sum() for part in mass]), added / added.sum())
 
 
+def test_where_nothing_excites_all_cells_share_the_mass():
+    attention = ExcitationAttention(NUM_CLASSES, **LEVELS, levels=(2,), level=2)
+    [top] = attention._top([SimpleNamespace(output=torch.zeros(1, 112, 4, 6))], torch.arange(1), 1)
+    torch.testing.assert_close(top.sum(1), torch.full((1, 4, 6), 1 / 24))
+
+
 def test_the_cascade_trains_and_predicts_and_holds_no_weight_twice(model):
     model.train()
     losses = losses_of(model, image(), image(48, 80, seed=1))

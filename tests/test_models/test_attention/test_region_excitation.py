@@ -131,3 +131,26 @@ def test_it_leaves_no_gradient_and_disturbs_none(features):
     vectors.sum().backward()
     assert features.fcs[0].weight.grad is not None
     assert features.training
+
+
+def test_each_level_of_the_fusion_gets_what_it_adds_to_a_cell():
+    # Levels of one stride and 1 x 1 projections: the mass of a cell stays there.
+    fusion = dict(in_channels=(3, 4, 5), strides=(8, 8, 8), out_channels=6)
+    features = RoIFeatures(fusion=fusion, roi_size=3, fc_channels=8).eval()
+    feats = [torch.rand(1, channels, 8, 12) for channels in fusion['in_channels']]
+    walk, mass = RegionExcitation(features, feats, boxes_in(64, 96, 1)), torch.rand(2, 6, 8, 12)
+    added = torch.stack(
+        [
+            F.conv2d(level, projection.weight.detach().clamp(min=0))[0]
+            for level, projection in zip(feats, features.fusion.projections)
+        ]
+    )
+    for level, share in zip(walk._to_levels(mass), added / added.sum(0)):
+        torch.testing.assert_close(level.sum(1), (mass * share).sum(1), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('excite', [excite_pooling, excite_pooling_summed])
+def test_pooling_keeps_the_mass_where_nothing_excites(excite):
+    layer, bboxes = RoIAlign(3, 1 / 8, 2, 'avg'), torch.tensor([[8.0, 8, 40, 40]])
+    landed = excite(layer, torch.zeros(1, 2, 8, 12), bboxes, random_masses(1, 2, 3, 3))
+    assert landed.sum().item() == pytest.approx(1, abs=1e-4)

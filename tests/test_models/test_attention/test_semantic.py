@@ -224,3 +224,9 @@ def test_scores_of_regions_do_not_depend_on_tags_either(model):
         stage = model.cascade['classification']
         scores.append(stage.score_regions(evidence[0].batch_feats, evidence)[0][0])
     assert scores[0].equal(scores[1])
+
+
+def test_the_last_level_is_read_by_default():
+    attention = SemanticAttention(3, in_channels=(1, 2, 3), strides=(8, 16, 32))
+    assert attention.levels == (2,)
+    assert attention.stride == 32
