@@ -115,15 +115,16 @@ def _agreement(sample: Mapping[str, Any], info: Mapping, data_root: str) -> int:
     if file is not None:
         same = os.path.isfile(path) and filecmp.cmp(file, path, shallow=False)
         return FILE if same else NO
-    sets = {sample.get('dataset_name'), info.get('dataset_name')} - {None}
-    if len(sets) > 1:
-        return NO
-    own = _within(path, os.path.abspath(data_root))
-    if not os.path.isabs(name):
-        return _ends_with(path, name)
-    if info.get('file_name') and sample.get('file_name') and len(sets) == 1:
-        return _ends_with(sample['file_name'], info['file_name'])
-    return _ends_with(name, own)
+    given, known = sample.get('dataset_name'), info.get('dataset_name')
+    if given and known:
+        if given != known:
+            return NO
+        if info.get('file_name') and sample.get('file_name'):
+            return _ends_with(sample['file_name'], info['file_name'])
+    if sample.get('img_path') or os.path.isabs(name):
+        own = _within(path, os.path.abspath(data_root))
+        return max(_ends_with(name, own), 0 if os.path.isabs(name) else _ends_with(path, name))
+    return _ends_with(path, name)
 
 
 def _within(path: str, data_root: str) -> str:

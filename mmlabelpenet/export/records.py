@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pycocotools import mask as mask_api
 
-from mmlabelpenet.utils import UserError, image_name
+from mmlabelpenet.utils import UserError, image_name, mask_areas
 
 # Reads an image: [H, W, 3] uint8 BGR of a path.
 ImageReader = Callable[[str], np.ndarray]
@@ -49,7 +48,7 @@ class LabelledImage:
     def areas(self) -> np.ndarray:
         """Compute the areas [N] in pixels of the masks, or without masks of the boxes."""
         if self.masks is not None:
-            return np.asarray(mask_api.area(self.masks) if self.masks else [], dtype=np.int64)
+            return mask_areas(self.masks)
         return (self.boxes[:, 2:] - self.boxes[:, :2]).clip(min=0).prod(axis=1)
 
     def take(self, indices: np.ndarray) -> 'LabelledImage':

@@ -32,3 +32,11 @@ def _encode(mask: np.ndarray) -> dict:
     # pycocotools needs column order; opencv transposes seven times as fast as numpy
     columns = cv2.transpose(np.ascontiguousarray(mask).astype(bool, copy=False).view(np.uint8))
     return mask_api.encode(columns.T)
+
+
+def mask_areas(rles: Sequence[dict]) -> np.ndarray:
+    """Count the pixels [M] of run lengths.
+
+    One by one: with numpy 2, pycocotools' ``area`` fails for more than 255.
+    """
+    return np.array([mask_api.area(one) for one in rles], dtype=np.int64)

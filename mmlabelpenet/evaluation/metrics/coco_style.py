@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from pycocotools import mask as mask_api
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmlabelpenet.registry import METRICS
+from mmlabelpenet.utils import mask_areas
 
 from ..functional import mean_over_valid
 from .base import ImageMetric, boxes_of, gt_instances_of, labels_of, masks_of, to_numpy
@@ -145,7 +145,7 @@ def _index(images: Sequence[Sequence[dict]], num_classes: int) -> COCO:
 
 
 def _mask_annotations(labels: np.ndarray, rles: Sequence[dict]) -> list[dict]:
-    areas = mask_api.area(rles) if rles else []
+    areas = mask_areas(rles)
     return [
         {'category_id': int(label), 'segmentation': rle, 'area': float(area), 'iscrowd': 0}
         for label, rle, area in zip(labels, rles, areas)
