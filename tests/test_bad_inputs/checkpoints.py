@@ -510,8 +510,9 @@ ROWS: list[BadInput] = [
     BadInput(
         'results with damaged masks',
         result(masks=[dict(size=[4, 5], counts=b'04')]),
-        '{root}/a.pkl has run lengths of 4 pixels, its mask has 20 (photo a): dump them with '
-        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.',
+        'In {root}/a.pkl photo a has run lengths of 4 pixels, its mask has 20: encode the mask '
+        'again at the size of the photo; dump them with `tools/test.py CONFIG CHECKPOINT --out '
+        'FILE.pkl`.',
     ),
     BadInput(
         'results of other classes',
@@ -530,8 +531,7 @@ ROWS: list[BadInput] = [
     BadInput(
         'results in JSON that is cut',
         results(b'{"images": [', name='a.json'),
-        '{root}/a.json cannot be read as predictions (JSONDecodeError: Expecting value: '
-        'line 1 column 13 (char 12)): dump them with `tools/test.py CONFIG CHECKPOINT '
-        '--out FILE.pkl`.',
+        '{root}/a.json cannot be read as predictions (JSONDecodeError: Expecting value: line 1 '
+        'column 13 (char 12)): fix the file, or export the labels again.',
     ),
 ]
