@@ -39,7 +39,13 @@ from coverage import Coverage
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ('mmlabelpenet', 'tests', 'configs', 'tools', 'benchmark', 'demo', 'pyproject.toml')
 HEART = ('mmlabelpenet/models', 'mmlabelpenet/engine', 'mmlabelpenet/structures')
-TESTS = ('tests/test_models', 'tests/test_engine', 'tests/test_structures')
+TESTS = (
+    'tests/test_models',
+    'tests/test_engine',
+    'tests/test_structures',
+    'tests/test_apis',
+    'tests/test_end_to_end.py',
+)
 WARM = ('torch', 'mmdet.apis', 'mmengine.runner', 'scipy.ndimage', 'pycocotools.mask')
 # Replacements within a family; others, as `x is y` for `x == y` or shifts of floats, say little.
 FAMILIES = (
@@ -303,22 +309,23 @@ def executed_lines(source: str, line: int) -> range | None:
         For decorators and signatures the lines of the function; None for statements outside of
         functions, on which all of the file depends.
     """
-    around, inner = [], None
-    for node in ast.walk(ast.parse(source)):  # outer nodes come first
-        if isinstance(node, ast.stmt) and first_line(node) <= line <= node.end_lineno:
-            around.append(node)
-    functions = [one for one in around if isinstance(one, ast.FunctionDef)]
+    # Outer statements come before inner ones.
+    statements = (one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.stmt))
+    around = [one for one in statements if line in lines_of(one)]
     inner = around[-1] if around else None
-    if not functions or inner is None:
+    if inner is None or not any(isinstance(one, ast.FunctionDef) for one in around):
         return None
     body = getattr(inner, 'body', None)
-    end = body[0].lineno if body and inner not in functions else inner.end_lineno + 1
-    return range(inner.lineno, max(end, line + 1))
+    if not body or isinstance(inner, ast.FunctionDef):
+        return lines_of(inner)
+    return range(inner.lineno, max(body[0].lineno, line + 1))  # the head of an if, for or with
 
 
-def first_line(node: ast.stmt) -> int:
-    """The first line of a statement, with its decorators."""
-    return min([node.lineno, *(one.lineno for one in getattr(node, 'decorator_list', ()))])
+def lines_of(node: ast.stmt) -> range:
+    """The lines of a statement with its decorators."""
+    decorators = (one.lineno for one in getattr(node, 'decorator_list', ()))
+    end = node.lineno if node.end_lineno is None else node.end_lineno
+    return range(min([node.lineno, *decorators]), end + 1)
 
 
 def choose_tests(mutant: Mutant, source: str, record: Record) -> set[str]:
@@ -416,8 +423,8 @@ def first_failure(code: int | None, log: Path) -> str:
 
 
 def copy_repository(folder: Path) -> str:
-    """Copy what tests need; a digest of the package and the tests."""
-    digest = hashlib.blake2b(digest_size=8)
+    """Copy what tests need; a digest of the package, the tests and which of them are run."""
+    digest = hashlib.blake2b(repr(TESTS).encode(), digest_size=8)
     for name in COPIED:
         source = REPOSITORY / name
         if source.is_dir():
