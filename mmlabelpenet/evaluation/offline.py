@@ -66,9 +66,10 @@ def join_ground_truth(
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     root = dataset.data_root or ''
     index = PredictionIndex(predictions, path)
-    found = [index.find(info, root) for info in infos]
+    samples = [index.find(info, root) for info in infos]
+    found = [sample for sample in samples if sample is not None]
     source = dataset.ann_file or root
-    lacking = [info for info, one in zip(infos, found) if one is None]
+    lacking = [info for info, one in zip(infos, samples) if one is None]
     if lacking:
         other = index.example() if len(lacking) == len(infos) else ''
         raise UserError(

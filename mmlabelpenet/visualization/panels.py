@@ -47,8 +47,8 @@ class Style:
     def colour(self, label: int) -> Colour:
         """Get the colour of a class."""
         # a name such as 'random', as mmdet's palettes may be, is no list of colours
-        named = self.palette is None or isinstance(self.palette, str) or not len(self.palette)
-        colours = voc_palette()[1:-1] if named else self.palette
+        given = () if self.palette is None or isinstance(self.palette, str) else self.palette
+        colours = given if len(given) else voc_palette()[1:-1]
         red, green, blue = colours[int(label) % len(colours)]
         return int(red), int(green), int(blue)
 
