@@ -7,6 +7,7 @@ from pathlib import Path
 import mmdet
 import pytest
 from mmdet.apis import DetInferencer
+from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
@@ -29,7 +30,9 @@ def run(monkeypatch, capsys):
         runpy.run_path(str(path), run_name='__main__')
         return capsys.readouterr().out
 
+    # as in a process of its own: the visualizer of an earlier test keeps its folder
     monkeypatch.setattr(DefaultScope, '_instance_dict', DefaultScope._instance_dict.copy())
+    monkeypatch.setattr(DetLocalVisualizer, '_instance_dict', {})
     return run
 
 
