@@ -27,7 +27,9 @@ from mmlabelpenet.utils import (
 )
 from mmlabelpenet.visualization import save_picture
 
+from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
+from .config_files import read_file
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
@@ -94,7 +96,8 @@ class LabelPEnetInferencer(DetInferencer):
         cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
         # pictures are saved by this class, not by the visualizer's backends
         cfg.visualizer = dict(type='DetLocalVisualizer', name='inferencer')
-        super().__init__(cfg, None, device, scope='mmlabelpenet', show_progress=show_progress)
+        with explain_build_errors(model if isinstance(model, str | Path) else self._weights):
+            super().__init__(cfg, None, device, 'mmlabelpenet', show_progress=show_progress)
         self.load_image = TRANSFORMS.build(pipeline[0])
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: None, cfg: Config) -> None:
@@ -277,7 +280,7 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     elif text is None:
         raise UserError(f'{weights} holds no config: name the one that it was trained with.')
     with explain_read_errors(model or weights, 'a config', 'fix it'):
-        return Config.fromstring(text, '.py') if model is None else Config.fromfile(str(model))
+        return Config.fromstring(text, '.py') if model is None else read_file(model)
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
