@@ -1,11 +1,15 @@
+import errno
+import re
+import signal
+
 import pytest
 import torch
 from mmengine.config import Config
 from torch.utils.data import DataLoader, Dataset
 
-from mmlabelpenet.apis import sentence_of
+from mmlabelpenet.apis import run_command, sentence_of
 from mmlabelpenet.engine.distributed import prepare_distributed
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import StopRequest, UserError, stop_advice
 
 
 class Broken(Dataset):
@@ -37,3 +41,62 @@ def test_a_single_process_is_left_alone():
     cfg = Config({'launcher': 'none'})
     prepare_distributed(cfg)
     assert 'model_wrapper_cfg' not in cfg
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='CUDA is there')
+def test_a_written_config_of_several_processes_starts_several_again(monkeypatch):
+    monkeypatch.setattr('mmlabelpenet.engine.distributed.is_distributed', lambda: True)
+    cfg = Config({'launcher': 'pytorch', 'find_unused_parameters': True})
+    prepare_distributed(cfg)
+    first = cfg.to_dict()
+    prepare_distributed(cfg)
+    assert cfg.to_dict() == first
+    assert cfg.model_wrapper_cfg.find_unused_parameters
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (OSError(errno.ENOSPC, 'No space left on device', 'a.pth'), r'a\.pth .*: make room there'),
+        (
+            PermissionError(errno.EACCES, 'Permission denied', '/x'),
+            '/x .*: change its permissions',
+        ),
+        (OSError('Broken'), 'Broken: fix the path or the disk'),
+        (MemoryError('8 GiB'), 'not enough memory .8 GiB.: lower the batch size'),
+        (
+            RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '),
+            'Killed, perhaps',
+        ),
+    ],
+)
+def test_errors_of_the_system_end_in_a_sentence(error, words, capsys):
+    def command(argv):
+        raise error
+
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(command, [])
+    assert exit_info.value.code == 2
+    assert re.fullmatch(f'error: .*{words}.*\n', capsys.readouterr().err)
+
+
+def test_errors_of_the_code_are_left_as_they_are():
+    def command(argv):
+        raise RuntimeError('shapes differ')
+
+    with pytest.raises(RuntimeError, match='shapes differ'):
+        run_command(command, [])
+
+
+def format_config():
+    """Mmengine's, which turns every error into another one."""
+    try:
+        raise StopRequest(signal.SIGTERM)
+    except BaseException:
+        raise SyntaxError('no config')  # noqa: B904
+
+
+def test_a_request_to_stop_survives_code_that_catches_everything():
+    with pytest.raises(StopRequest) as caught, stop_advice(lambda: 'go on.'):
+        format_config()
+    assert caught.value.sentence == 'stopped by SIGTERM: go on.'
