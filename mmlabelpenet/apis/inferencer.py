@@ -38,14 +38,10 @@ from mmlabelpenet.visualization import (
 
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
-<<<<<<< HEAD
 from .classes import checkpoint_classes
+from .config_files import read_file
 from .config_text import config_of_checkpoint
 from .images import describe_images, list_images
-=======
-from .config_files import read_file
-from .images import list_images
->>>>>>> h-configs
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
 
@@ -125,13 +121,9 @@ class LabelPEnetInferencer(DetInferencer):
         cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
         # pictures are saved by this class, not by the visualizer's backends
         cfg.visualizer = dict(type='DetLocalVisualizer', name='inferencer')
-<<<<<<< HEAD
-        super().__init__(cfg, None, device, scope='mmlabelpenet', show_progress=show_progress)
-        del self._checkpoint
-=======
         with explain_build_errors(model if isinstance(model, str | Path) else self._weights):
             super().__init__(cfg, None, device, 'mmlabelpenet', show_progress=show_progress)
->>>>>>> h-configs
+        del self._checkpoint
         self.load_image = TRANSFORMS.build(pipeline[0])
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: None, cfg: Config) -> None:
@@ -326,21 +318,11 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     """Get a copy of the config, in whatever form it is given."""
     if isinstance(model, Config):
         return copy.deepcopy(model)
-<<<<<<< HEAD
     if model is None:
         return config_of_checkpoint(checkpoint, weights)
     require_config(model)
     with explain_read_errors(model, 'a config', 'fix it'):
-        return Config.fromfile(str(model))
-=======
-    text = checkpoint.get('meta', {}).get('cfg')
-    if model is not None:
-        require_config(model)
-    elif text is None:
-        raise UserError(f'{weights} holds no config: name the one that it was trained with.')
-    with explain_read_errors(model or weights, 'a config', 'fix it'):
-        return Config.fromstring(text, '.py') if model is None else read_file(model)
->>>>>>> h-configs
+        return read_file(model)
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
