@@ -42,7 +42,8 @@ def sentence_of(error: BaseException) -> str | None:
         return text
     if isinstance(error, OSError):
         return _sentence_of_os_error(error, text)
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+    out_of_memory = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+    if out_of_memory or 'not enough memory' in text or 'allocate memory' in text:
         return f'there is not enough memory ({text}): {_LESS_MEMORY}'
     killed = re.match(r'DataLoader worker \(pid.* (?:exited|is killed by signal)', text)
     return f'{text.rstrip(". ")}, perhaps for want of memory: {_LESS_MEMORY}' if killed else None

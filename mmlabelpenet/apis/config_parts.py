@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import Registry
@@ -137,7 +137,9 @@ def names_of(reader: Callable) -> Names:
 
 def _mining(node: Mapping) -> Names:
     method = MINERS.get(node.get('method', 'peaks'), mine_pseudo_instances)
-    return _without(names_of(method), *_TENSORS, more=('method',))
+    names = _without(names_of(method), *_TENSORS, more=('method',))
+    known: Any = Literal[tuple(MINERS)]
+    return names._replace(hints={**names.hints, 'method': known})
 
 
 _TENSORS = ('bboxes', 'scores', 'tags', 'pseudo', 'found')

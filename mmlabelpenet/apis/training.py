@@ -120,6 +120,7 @@ def train_detector(
         # as runner.train() does first
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        runner._val_loop = runner.val_loop
     with stop_advice(lambda: _how_to_go_on(cfg.work_dir)):
         runner.train()
     return runner

@@ -38,6 +38,15 @@ TOP_HINTS = {
     'resume': bool,
     'work_dir': str | None,
 }
+DICTS: tuple[str, ...] = (
+    '_dataloader',
+    '_cfg',
+    'model',
+    'auto_scale_lr',
+    'default_hooks',
+    'optim_wrapper',
+)
+DICTS += ('randomness',)
 # Likeness of names for a setting of classes that may take any.
 ALIKE = 0.85
 # Parts of other models that are built by a registry of models.
@@ -93,9 +102,7 @@ class ConfigCheck:
 
     def check_top(self, key: str, value: Any, first: Registry | None) -> None:
         """Check a setting at the top level and all that it holds."""
-        if key.endswith(('_dataloader', '_cfg', 'model')) and not isinstance(
-            value, dict | NoneType
-        ):
+        if key.endswith(DICTS) and not isinstance(value, dict | NoneType):
             raise UserError(f'{key} must be a dict, not {value!r}.')
         wrong = wrong_value(key, value, TOP_HINTS.get(key, Any))
         if wrong is not None:
