@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 import zipfile
 import zlib
@@ -131,9 +132,10 @@ class DiskCache:
             write_bytes(path, content.getvalue())
         except OSError as error:
             self.max_bytes = 0
+            reason = os.strerror(error.errno or 0)
             _warn_once(
-                f'{self.root} cannot be written ({error.strerror}), so that features and labels '
-                'are computed in every epoch from now on. The results are the same; to save time, '
+                f'{self.root} cannot be written ({reason}), so that features and labels are '
+                'computed in every epoch from now on. The results are the same; to save time, '
                 'free space or set train_cfg.feature_cache.root to another folder.'
             )
         else:

@@ -16,8 +16,8 @@ def save(weights, path):
 
 
 def assert_same_weights(one, other):
-    weights = other.state_dict()
-    assert all(value.equal(weights[name]) for name, value in one.state_dict().items())
+    weights = {name: value.cpu() for name, value in other.state_dict().items()}
+    assert all(value.cpu().equal(weights[name]) for name, value in one.state_dict().items())
 
 
 def test_weights_are_loaded_and_the_meta_information_is_returned(tmp_path):

@@ -245,7 +245,8 @@ def train_in_process(rank, port, work_dir, checkpoint):
 
 
 @pytest.mark.slow
-def test_two_processes_go_on_where_one_was_cut_and_back(whole, tmp_path):
+def test_two_processes_go_on_where_one_was_cut_and_back(whole, tmp_path, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')  # there may be one GPU only
     pair = tmp_path / 'pair'
     pair.mkdir()
     spawn(train_in_process, (free_port(), pair, str(whole / 'epoch_1.pth')), nprocs=2)

@@ -20,7 +20,7 @@ class Toy(TwoStages):
     def forward(self, inputs, data_samples=None, mode='loss'):
         self.record.append(self.step.learning)
         parts = [self.cascade.steps[name] for name in self.step.learning]
-        noise = torch.rand(1) * inputs[0].mean()
+        noise = torch.rand(1) * inputs[0].mean().cpu()  # where the stages stay
         return dict(loss=sum((part.weight - noise).square().sum() for part in parts))
 
 
