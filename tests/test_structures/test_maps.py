@@ -184,3 +184,9 @@ def test_the_mean_s_stride_divides_the_first_and_is_at_most_the_finest(scale, st
     mean = mean_maps([Maps(own, 16), Maps(other, 16 / scale)], (64, 96))
     assert mean.stride == stride
     assert tuple(mean.values.shape[1:]) == grid_size((64, 96), stride)
+
+
+def test_maps_cover_an_image_whose_size_is_no_whole_number_of_cells():
+    # 11 pixels are read as 16: two cells of 8 reach 10.67 of its pixels, which are rounded up.
+    maps = Maps(torch.ones(1, 2, 2), 8).on_image((11, 11), (1.5, 1.5))
+    torch.testing.assert_close(maps, torch.ones(1, 11, 11))

@@ -333,7 +333,10 @@ def choose_tests(mutant: Mutant, source: str, record: Record) -> set[str]:
     lines = record.lines.get(mutant.path, {})
     wanted = executed_lines(source, mutant.line)
     chosen = [tests for line, tests in lines.items() if wanted is None or int(line) in wanted]
-    return set().union(*chosen)
+    tests = set().union(*chosen)
+    if not tests and str(mutant.line) in lines:  # executed by the import alone
+        tests = set().union(*lines.values()) or set(record.seconds)
+    return tests
 
 
 def fork(task: Callable[[], int], log: Path, limit: float = 3600.0) -> int | None:

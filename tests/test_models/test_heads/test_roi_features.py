@@ -121,3 +121,20 @@ def test_rings_are_read_from_the_surrounding_box_without_the_region():
     row = torch.tensor([24.0, 40, 56, 72])
     torch.testing.assert_close(around[0, 0], row)
     torch.testing.assert_close(around[39, 1], row * torch.tensor([1.0, 0, 0, 1]))
+
+
+def test_the_first_component_has_unit_variance_however_small_the_values_are():
+    fusion = LevelFusion(in_channels=(3,), strides=(8,), out_channels=2)
+    mean, spread = torch.tensor([2.0, 0, 0]), torch.tensor([0.03, 0.02, 0.01])
+    fusion.init_from_moments([(mean, spread.square().diag())])
+    [projection] = fusion.projections
+    weight = projection.weight[:, :, 0, 0]
+    variances = (weight.square() * spread.square()).sum(1)
+    torch.testing.assert_close(variances, torch.tensor([1.0, 4 / 9]))
+    torch.testing.assert_close(weight @ mean + projection.bias, torch.zeros(2))
+
+
+def test_by_default_a_region_is_a_grid_of_5_and_two_layers_of_1024():
+    linears = [one for one in RoIFeatures(FUSION).fcs if isinstance(one, torch.nn.Linear)]
+    sizes = [(one.in_features, one.out_features) for one in linears]
+    assert sizes == [(FUSION['out_channels'] * 5 * 5, 1024), (1024, 1024)]

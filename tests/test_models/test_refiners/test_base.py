@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mmlabelpenet.models import PixelAffinity, RandomWalk
@@ -37,3 +38,11 @@ def test_one_config_a_list_of_them_or_none_build_refiners_in_their_order():
     several = build_refiners([walk, affinity])
     assert [type(refiner) for refiner in several] == [RandomWalk, PixelAffinity]
     assert len(build_refiners(None)) == 0
+
+
+def test_a_refiner_without_a_forward_is_refused_when_it_is_built():
+    class Nothing(Refiner):
+        stride = 4
+
+    with pytest.raises(TypeError, match='forward'):
+        Nothing()

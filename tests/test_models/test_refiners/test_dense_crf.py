@@ -1,4 +1,5 @@
 import builtins
+import math
 
 import pytest
 import torch
@@ -57,3 +58,16 @@ def test_without_the_library_the_error_names_the_remedy(monkeypatch):
     monkeypatch.setattr(builtins, '__import__', refuse)
     with pytest.raises(UserError, match='pip install pydensecrf2'):
         DenseCRF()
+
+
+def test_attention_of_a_half_is_a_probability_of_a_half(monkeypatch):
+    given = []
+    crf = DenseCRF(stride=4)
+    monkeypatch.setattr(crf, '_infer', lambda colours, maps: given.append(maps) or maps)
+    maps = torch.zeros(1, 16, 24)
+    maps[0, 0, :3] = torch.tensor([0.5, 1.0, 0.75])
+    crf(image_of_a_square(), Maps(maps, 4))
+    # A logistic function of slope 8.
+    expected = [0.5, 1 / (1 + math.exp(-4)), 1 / (1 + math.exp(-2))]
+    assert given[0][0, :3].tolist() == pytest.approx(expected, abs=1e-5)
+    assert given[0][0, 3] == pytest.approx(1 - expected[1], abs=1e-5)

@@ -165,3 +165,29 @@ def test_seeds_start_from_calibrated_evidence():
         assert after.instance_stride == expected.instance_stride == 4
         for name in ('bboxes', 'labels', 'scores', 'weights', 'attention'):
             assert after.pseudo_instances[name].equal(expected.pseudo_instances[name])
+
+
+def test_instances_of_at_least_the_least_agreement_are_valid_if_their_class_is_tagged():
+    found = InstanceData(
+        bboxes=torch.tensor([[0.0, 0, 32, 32], [32, 0, 64, 32], [64, 0, 96, 32]]),
+        labels=torch.tensor([0, 0, 1]),
+        scores=torch.tensor([0.3, 0.4, 0.9]),
+        masks=torch.rand(3, 4, 6),
+        agreement=torch.tensor([0.5, 0.49, 0.9]),
+    )
+    pseudo = InstanceData(
+        bboxes=torch.tensor([[0.0, 32, 32, 64], [64, 32, 96, 64]]),
+        labels=torch.tensor([0, 2]),
+        scores=torch.tensor([0.7, 0.6]),
+        weights=torch.tensor([0.7, 0.0]),
+        attention=torch.rand(2, 4, 6),
+        agreement=torch.tensor([0.2, 0.8]),
+    )
+    evidence = stage_one_evidence(found=found, pseudo_instances=pseudo)
+    [after] = build(mode='full', validation=0.5).validate(None, [evidence])
+    merged = after.pseudo_instances
+    # Both pseudo instances, weighted by agreement where they had a weight, and the first found.
+    assert merged.bboxes.equal(torch.cat([pseudo.bboxes, found.bboxes[:1]]))
+    assert merged.weights.tolist() == pytest.approx([0.2, 0, 0.5])
+    torch.testing.assert_close(merged.attention[2].max(), torch.tensor(1.0))
+    assert evidence.pseudo_instances is pseudo

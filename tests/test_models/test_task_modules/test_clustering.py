@@ -21,6 +21,8 @@ def test_the_top_group_is_the_highest_of_three_by_k_means():
     group = top_group(scores)
     assert group[0].tolist() == [True, False, False, True, False, False]
     assert group[1].all()  # equal scores are one group
+    # Of the three centres 0, .5 and 1 the last one is nearest to .8; of four it would be .67.
+    assert top_group(torch.tensor([[1.0, 0.8, 0.0]])).tolist() == [[True, True, False]]
 
 
 def test_a_centre_has_most_neighbours_and_the_best_score_among_them():
