@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pycocotools import mask as mask_api
-
 from mmlabelpenet.utils import UserError, write_bytes
 
-from .polygons import mask_to_polygons
+from .polygons import rle_to_polygons
 from .records import LabelledImage, image_root
 
 SEGMENTATIONS = ('rle', 'polygon')
@@ -100,5 +98,5 @@ def _segmentation(mask: dict, kind: str) -> dict | list[list[float]]:
         counts = mask['counts']
         text = counts.decode('ascii') if isinstance(counts, bytes) else counts
         return {'size': [int(side) for side in mask['size']], 'counts': text}
-    polygons = mask_to_polygons(mask_api.decode(mask))
+    polygons = rle_to_polygons(mask)
     return [[round(value, 2) for value in polygon.ravel().tolist()] for polygon in polygons]

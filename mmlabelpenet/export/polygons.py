@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmlabelpenet.utils import decode_part
+
 from .bridges import Bridges
 
 # Outlines are traced through the pixel centres of a mask enlarged by this factor. They lie an
@@ -48,6 +50,12 @@ def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.3) -> list[np.ndarra
             first_hole = hierarchy[0][first_hole][0]
         polygons.append(join_rings([rings[index], *holes]))
     return sorted(polygons, key=lambda polygon: -abs(_area(polygon)))
+
+
+def rle_to_polygons(rle: dict) -> list[np.ndarray]:
+    """Trace the outlines of run lengths, see :func:`mask_to_polygons`."""
+    part, x, y = decode_part(rle)
+    return [polygon + np.array([x, y]) for polygon in mask_to_polygons(part)]
 
 
 def join_rings(rings: Sequence[np.ndarray]) -> np.ndarray:

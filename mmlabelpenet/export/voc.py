@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pycocotools import mask as mask_api
 
 from mmlabelpenet.datasets.devkit import (
     CLASS_FILE,
@@ -15,7 +14,7 @@ from mmlabelpenet.datasets.devkit import (
     write_lists,
     write_masks,
 )
-from mmlabelpenet.utils import UserError, write_lines
+from mmlabelpenet.utils import UserError, decode_part, write_lines
 
 from .images import place_images, require_other_folder
 from .manifest import Manifest
@@ -140,7 +139,8 @@ def paint_objects(image: LabelledImage) -> tuple[np.ndarray, LabelledImage]:
     image = image.take(np.arange(min(len(image), MAX_OBJECTS)))
     objects = np.zeros(image.size, dtype=np.uint8)
     for index, mask in reversed(list(enumerate(image.masks or (), start=1))):
-        objects[mask_api.decode(mask) > 0] = index
+        inside, x, y = decode_part(mask)
+        objects[y : y + inside.shape[0], x : x + inside.shape[1]][inside] = index
     visible = np.unique(objects[objects > 0])
     renumbered = np.zeros(256, dtype=np.uint8)
     renumbered[visible] = np.arange(1, len(visible) + 1)

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.fileio import dump
-from pycocotools import mask as mask_api
 
 from mmlabelpenet.utils import UserError, write_bytes, write_lines
 
 from .images import place_images, require_other_folder
 from .manifest import Manifest
-from .polygons import join_rings, mask_to_polygons
+from .polygons import join_rings, rle_to_polygons
 from .records import ImageReader, LabelledImage, file_names
 
 SPLITS = ('train', 'val', 'test')
@@ -79,7 +78,7 @@ def outline_of(mask: dict) -> str:
         mask: COCO RLE of a mask that is not empty.
     """
     height, width = mask['size']
-    polygon = join_rings(mask_to_polygons(mask_api.decode(mask))) / np.array([width, height])
+    polygon = join_rings(rle_to_polygons(mask)) / np.array([width, height])
     return ' '.join(f'{value:.6g}' for value in polygon.clip(0, 1).ravel())
 
 

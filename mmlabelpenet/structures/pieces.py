@@ -37,18 +37,20 @@ def subsample(masks: Tensor, cells: int = COARSE_CELLS) -> Tensor:
 
 
 def collect_masks(
-    pieces: Iterable[Tensor], dense: bool
+    pieces: Iterable[Tensor], pixels: int
 ) -> tuple[Tensor | list[dict], Tensor, Tensor]:
     """Put masks together.
 
     Args:
         pieces: [m, H, W] bool each.
-        dense: Whether to keep the pixels; if not, they become COCO's run lengths.
+        pixels: Of all of them together; more than ``DENSE_PIXELS`` become COCO's run lengths.
 
     Returns:
         All M masks; subsampled [M, h, w]; and their tight boxes [M, 4].
     """
-    kept, coarse, tight = [], [], []
+    dense = pixels <= DENSE_PIXELS
+    kept: list = []
+    coarse, tight = [], []
     for masks in pieces:
         kept.append(masks if dense else to_rles(masks))
         # a copy, which does not hold the pixels

@@ -25,7 +25,7 @@ from .image import (
     require_aspect,
 )
 from .image_names import UniqueNames, image_name
-from .masks import Masks, mask_areas, to_rles
+from .masks import Masks, decode_part, mask_areas, to_rles
 from .models import in_evaluation, unwrap_model
 from .names import advise_name, nearest_name
 from .processes import (

@@ -40,3 +40,16 @@ def mask_areas(rles: Sequence[dict]) -> np.ndarray:
     One by one: with numpy 2, pycocotools' ``area`` fails for more than 255.
     """
     return np.array([mask_api.area(one) for one in rles], dtype=np.int64)
+
+
+def decode_part(rle: dict) -> tuple[np.ndarray, int, int]:
+    """Decode the tight box of a mask: of a large image only a part is looked at.
+
+    Args:
+        rle: Run lengths.
+
+    Returns:
+        The part [h, w] bool, and x and y of its first pixel in the image.
+    """
+    x, y, width, height = mask_api.toBbox(rle).astype(int).tolist()
+    return mask_api.decode(rle)[y : y + height, x : x + width] > 0, x, y

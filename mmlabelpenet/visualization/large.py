@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmengine.structures import InstanceData
-from pycocotools import mask as mask_api
+
+from mmlabelpenet.utils import decode_part
 
 from .canvas import Colour
 
@@ -26,9 +27,8 @@ def paint_run_lengths(
     """
     painted = image.copy()
     for mask, label in zip(instances.masks, instances.labels.tolist()):
-        x, y, width, height = mask_api.toBbox(mask).astype(int)
-        part = painted[y : y + height, x : x + width]
-        inside = mask_api.decode(mask)[y : y + height, x : x + width] > 0
+        inside, x, y = decode_part(mask)
+        part = painted[y : y + inside.shape[0], x : x + inside.shape[1]]
         colour = _OPACITY * np.array(palette[label][::-1], dtype=np.float32)
         part[inside] = (part[inside] * (1 - _OPACITY) + colour).round().astype(np.uint8)
     return painted

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -11,7 +12,8 @@ from pycocotools import mask as mask_api
 
 from mmlabelpenet.apis import LabelPEnetInferencer
 from mmlabelpenet.datasets import ProvideRegionProposals
-from mmlabelpenet.proposals import make_proposals, proposal_path, write_proposals
+from mmlabelpenet.proposals import Proposals, make_proposals, proposal_path, write_proposals
+from mmlabelpenet.structures import pieces
 from mmlabelpenet.utils import UserError
 
 MASKS = ('refinement', 'segmentation', 'calibration', 'attention')
@@ -237,3 +239,60 @@ def test_the_demo_reports_what_is_wrong(tool, config, checkpoint, capsys):
 
 def test_collating_is_the_loaders(inferencer):
     assert inferencer.collate_fn is pseudo_collate
+
+
+def test_photos_of_one_name_in_two_folders_keep_both_results(inferencer, images, tmp_path):
+    inputs = []
+    for folder, image in zip(('a', 'b', 'c'), images):
+        (tmp_path / folder).mkdir()
+        name = 'q.jpg' if folder == 'c' else 'p.jpg'
+        inputs.append(shutil.copy(image, tmp_path / folder / name))
+    inferencer(inputs, out_dir=str(tmp_path / 'out'), no_save_pred=False)
+    names = ['a/p', 'b/p', 'c/q']
+    for kind, suffix in (('vis', 'png'), ('preds', 'json')):
+        found = (tmp_path / 'out' / kind).rglob(f'*.{suffix}')
+        assert sorted(str(path.relative_to(tmp_path / 'out' / kind)) for path in found) == [
+            f'{name}.{suffix}' for name in names
+        ]
+
+
+@pytest.mark.parametrize('stage', ['segmentation', 'calibration'])
+def test_masks_of_large_images_are_written_and_painted(
+    config, checkpoint, images, stage, monkeypatch
+):
+    inferencer = LabelPEnetInferencer(config, checkpoint, 'cpu', stage, show_progress=False)
+    options = dict(tags=['star', 'ring'], return_vis=True, pred_score_thr=0.1)
+    expected = inferencer(images[0], **options)
+    assert expected['predictions'][0]['masks']
+    monkeypatch.setattr(pieces, 'DENSE_PIXELS', 0)
+    found = inferencer(images[0], **options)
+    assert found['predictions'] == expected['predictions']
+    assert found['visualization'][0].shape == expected['visualization'][0].shape
+    plain = inferencer(images[0], **options, draw_pred=False)['visualization'][0]
+    np.testing.assert_array_equal(plain, cv2.imread(str(images[0]))[..., ::-1])
+    painted = max(found['predictions'][0]['scores']) > 0.1
+    assert (found['visualization'][0] != plain).any() == painted
+
+
+def test_palettes_are_mmdets(config, checkpoint, images):
+    pictures = []
+    for palette in ('none', 'coco'):
+        inferencer = LabelPEnetInferencer(
+            config, checkpoint, 'cpu', palette=palette, show_progress=False
+        )
+        pictures += inferencer(images[0], return_vis=True, pred_score_thr=0.1)['visualization']
+    assert (pictures[0] != pictures[1]).any()
+
+
+def test_stored_proposals_of_another_photo_are_refused(config, checkpoint, images, tmp_path):
+    (tmp_path / 'photos').mkdir()
+    path = shutil.copy(images[0], tmp_path / 'photos/1.jpg')
+    boxes = np.array([[0, 0, 20, 20]])
+    height, width = cv2.imread(path).shape[:2]
+    proposals = Proposals(boxes, width, height, 'mine', '1', photo_crc=1)
+    write_proposals(proposal_path(tmp_path, 'photos', '1'), proposals)
+    inferencer = LabelPEnetInferencer(
+        config, checkpoint, 'cpu', proposal_root=str(tmp_path), show_progress=False
+    )
+    with pytest.raises(UserError, match='was made for another photo of the same name and size'):
+        inferencer(path)

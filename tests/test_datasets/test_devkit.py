@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmlabelpenet.datasets.devkit import (
     annotation_element,
+    devkit_classes,
     object_element,
     read_mask,
     voc_palette,
@@ -103,3 +104,15 @@ def test_the_palette_is_that_of_voc():
         [0, 64, 128],
         [224, 224, 192],
     ]
+
+
+def test_a_devkit_of_own_classes_is_read_by_its_list(tmp_path):
+    (tmp_path / 'ImageSets/Main').mkdir(parents=True)
+    assert devkit_classes(tmp_path) is None
+    path = tmp_path / 'ImageSets/classes.txt'
+    path.write_text('Stern\nrotes Haus\n\n', encoding='utf-8')
+    assert devkit_classes(tmp_path) == ('Stern', 'rotes Haus')
+    for text in ('', 'a\na\n'):
+        path.write_text(text)
+        with pytest.raises(UserError, match='cannot be read as a list of classes'):
+            devkit_classes(tmp_path)

@@ -235,3 +235,24 @@ def test_an_interrupted_export_leaves_no_partial_file_and_no_list(tmp_path, imag
         write_voc(images, CLASSES, tmp_path / 'out', fail)
     assert not (tmp_path / 'out/ImageSets').exists()
     assert not [path for path in (tmp_path / 'out').rglob('*') if '.tmp' in path.name]
+
+
+def test_a_devkit_of_own_classes_is_read_in_any_order(tmp_path, images):
+    write_voc(images, CLASSES, tmp_path / 'out', read)
+    expected = [CLASSES[label] for label in images[0].labels]
+    for classes in (None, CLASSES, CLASSES[::-1], ('chair',)):
+        metainfo = None if classes is None else dict(classes=classes)
+        dataset = VOCInstanceDataset(
+            str(tmp_path / 'out'), metainfo=metainfo, supervision='full', pipeline=[]
+        )
+        names = dataset.metainfo['classes']
+        assert names == (classes or CLASSES)
+        assert len(dataset.metainfo['palette']) == len(names)
+        info = dataset.get_data_info(0)
+        kept = [name for name in expected if name in names]
+        assert [names[one['bbox_label']] for one in info['instances']] == kept
+        assert {names[label] for label in info['tags']} == {'dog', 'chair'} & set(names)
+        masks = LoadInstanceMasks()(dict(info))['gt_mask_instances']
+        assert [names[label] for label in masks.labels] == kept
+    with pytest.raises(UserError, match=r"classes.txt has no class 'cow'"):
+        VOCInstanceDataset(str(tmp_path / 'out'), metainfo=dict(classes=('cow',)), pipeline=[])

@@ -6,9 +6,10 @@ import pytest
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.export import join_rings, mask_to_polygons
+from mmlabelpenet.export.polygons import rle_to_polygons
 from mmlabelpenet.testing import make_scene
 
-from .conftest import decode, iou, ring
+from .conftest import decode, encode, iou, ring
 
 
 def raster(polygons, size):
@@ -80,6 +81,13 @@ def test_the_smallest_masks_have_an_outline(size):
 
 def test_an_empty_mask_has_no_outline():
     assert mask_to_polygons(np.zeros((4, 4))) == []
+    assert rle_to_polygons(encode(np.zeros((4, 4)))) == []
+
+
+def test_run_lengths_have_the_outline_of_their_pixels():
+    mask = ring((60, 70), (41, 33), 21, 9)
+    for one, other in zip(mask_to_polygons(mask), rle_to_polygons(encode(mask)), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def shortest_bridge(ring, other):

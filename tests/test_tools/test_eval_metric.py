@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME
@@ -190,3 +191,48 @@ def test_a_dump_of_mmdet_itself_is_measured(tool, capsys, config, dump, tmp_path
     assert 'if you trust its author, add --trust-checkpoint' in error
     tool(TOOL, config, dump, '--eval', 'segm', '--trust-checkpoint')
     assert read(tmp_path / 'found.metrics.json')['figures'] == before
+
+
+def coco_set(tmp_path, config, order):
+    """The test images as a COCO set of files 1.jpg, 2.jpg, ..., with ids in some order."""
+    settings = Config.fromfile(config).test_dataloader.dataset
+    content = as_coco(config)
+    (tmp_path / 'zoo/photos').mkdir(parents=True, exist_ok=True)
+    for place, image in enumerate(content['images'], start=1):
+        source = Path(settings.data_root) / 'JPEGImages' / image['file_name']
+        shutil.copy(source, tmp_path / f'zoo/photos/{place}.jpg')
+        image.update(file_name=f'{place}.jpg', id=order[place - 1])
+    for one in content['annotations']:
+        one['image_id'] = order[one['image_id']]
+    (tmp_path / 'zoo/a.json').write_text(json.dumps(content))
+    text = config.read_text() + (
+        f"\ntest_dataloader['dataset'] = dict(type='COCOInstanceDataset', "
+        f"data_root={str(tmp_path / 'zoo')!r}, ann_file='a.json', data_prefix=dict(img='photos'), "
+        "supervision='full', test_mode=True, pipeline=pipeline)\n"
+    )
+    path = tmp_path / 'zoo.py'
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize('order', [(3, 2, 1), (7, 8, 9)])
+def test_labels_exported_from_a_coco_set_are_measured_on_its_photos(tool, config, tmp_path, order):
+    zoo = coco_set(tmp_path, config, order)
+    out = tmp_path / 'out'
+    tool('dataset_converters/export_ground_truth', zoo, '--split', 'test', '--out', out)
+    path = out / 'annotations/instances_test.json'
+    assert json.loads(path.read_text())['images'][0]['file_name'] == '1.jpg'
+    tool(TOOL, zoo, path, '--eval', 'bbox', 'segm')
+    figures = read(path.with_suffix('.metrics.json'))['figures']
+    assert figures['segm_mAP_75'] == figures['bbox_mAP_50'] == 1
+    tool('dataset_converters/export_ground_truth', zoo, '--split', 'test', '--format', 'voc',
+         '--out', out / 'VOC')  # fmt: skip
+    names = [f'{name}.jpg' for name in (out / 'VOC/ImageSets/Main/test.txt').read_text().split()]
+    assert names == ['1.jpg', '2.jpg', '3.jpg']
+    # the same names in another folder are other photos
+    other = coco_set(tmp_path / 'other', config, (1, 2, 3))
+    for name in names:
+        noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f'other/zoo/photos/{name}')
+    with pytest.raises(SystemExit):
+        tool(TOOL, other, path, '--eval', 'bbox')

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
-from pycocotools import mask as mask_api
 from torch import Tensor
+
+from mmlabelpenet.utils import decode_part
 
 
 def add_image_results(
@@ -49,8 +50,10 @@ def paint_semantic_map(
     order = order[instances.scores[order] >= min_score].flip(0)
     # one at a time: all masks of a large image take gigabytes
     for index, label in zip(order.tolist(), instances.labels[order].tolist()):
-        mask = masks[index]
+        mask, target = masks[index], painted
         if not isinstance(mask, Tensor):
-            mask = torch.from_numpy(mask_api.decode(mask)).to(device).bool()
-        painted.masked_fill_(mask, label + 1)
+            part, x, y = decode_part(mask)
+            mask = torch.from_numpy(part).to(device)
+            target = painted[y : y + part.shape[0], x : x + part.shape[1]]
+        target.masked_fill_(mask, label + 1)
     return painted

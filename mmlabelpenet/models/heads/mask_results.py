@@ -11,7 +11,6 @@ from mmlabelpenet.structures import Evidence, Maps, grid_size
 from mmlabelpenet.structures.maps import inside_boxes, paste_maps
 from mmlabelpenet.structures.pieces import (
     COARSE_CELLS,
-    DENSE_PIXELS,
     collect_masks,
     pieces_of,
     subsample,
@@ -102,8 +101,7 @@ class MaskResults(BaseModule):
         result = result.clone()
         pieces = self._pieces(head, soft, result, evidence)
         height, width = evidence.ori_shape[:2]
-        dense = len(result) * height * width <= DENSE_PIXELS
-        result.masks, coarse, tight = collect_masks(pieces, dense)
+        result.masks, coarse, tight = collect_masks(pieces, len(result) * height * width)
         if self.part_penalty > 0:
             shares = max_containment(coarse, result.labels)
             result.scores = result.scores * (1 - self.part_penalty * shares)

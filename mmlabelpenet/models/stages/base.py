@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, Step
-from mmlabelpenet.structures.pieces import DENSE_PIXELS, collect_masks, pieces_of
+from mmlabelpenet.structures.pieces import collect_masks, pieces_of
 
 from ..heads import MaskResults, MaskSupervision
 from ..task_modules import select_detections
@@ -248,14 +248,13 @@ def label_result(evidence: Evidence, maps: str) -> InstanceData:
     result, device = boxes_on_image(result, evidence), pseudo.bboxes.device
     soft = evidence.instance_maps(maps) if len(pseudo) > 0 and maps in pseudo else None
     height, width = evidence.ori_shape[:2]
-    dense = len(pseudo) * height * width <= DENSE_PIXELS
     pieces = (
         _masks_on_image(soft[piece], evidence)
         if soft is not None
         else torch.zeros(piece.stop - piece.start, height, width, dtype=torch.bool, device=device)
         for piece in pieces_of(0, len(pseudo), height * width)
     )
-    result.masks = collect_masks(pieces, dense)[0]
+    result.masks = collect_masks(pieces, len(pseudo) * height * width)[0]
     return result
 
 

@@ -3,8 +3,11 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import RefinementStage, WeakMaskHead
+from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.models.heads import MaskResults, max_containment
+from mmlabelpenet.structures import pieces
 from mmlabelpenet.structures.maps import paste_maps
+from mmlabelpenet.utils import to_rles
 
 from ..tiny import MASK_HEAD, NUM_CLASSES, evidence_of, pseudo_of, random_feats
 
@@ -164,3 +167,25 @@ def test_parts_of_a_better_detection_lose_a_share_of_their_score(square):
     assert result.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
     plain = MaskResults().finish(HEAD, soft, result, one)
     assert plain.scores.equal(result.scores)
+
+
+@pytest.mark.parametrize('refine', [None, dict(type='PixelAffinity', steps=20)])
+def test_masks_of_large_images_are_the_same_as_run_lengths(square, refine, monkeypatch):
+    one, _ = square
+    soft, result = two_detections()
+    soft, result = soft.repeat(3, 1, 1), InstanceData.cat([result, result, result])
+    result.bboxes = result.bboxes + 8 * torch.arange(6)[:, None]
+    result.scores = torch.linspace(0.9, 0.3, 6)
+    results = MaskResults(refine=refine, refine_best=3, part_penalty=0.5, tighten=0.5)
+    expected = results.finish(HEAD, soft, result, one)
+    # two masks at a time, and all of them are too large
+    monkeypatch.setattr(pieces, 'PIECE_PIXELS', 2 * 128 * 192)
+    assert results.finish(HEAD, soft, result, one).masks.equal(expected.masks)
+    monkeypatch.setattr(pieces, 'DENSE_PIXELS', 5 * 128 * 192)
+    found = results.finish(HEAD, soft, result, one)
+    assert found.masks == to_rles(expected.masks)
+    for name in ('bboxes', 'labels', 'scores'):
+        assert found[name].equal(expected[name])
+    size = (128, 192)
+    assert paint_semantic_map(found, size=size).equal(paint_semantic_map(expected))
+    assert paint_semantic_map(found[:0], size=size).equal(torch.zeros(size, dtype=torch.long))

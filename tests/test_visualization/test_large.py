@@ -1,0 +1,41 @@
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+
+from mmlabelpenet.utils import to_rles
+from mmlabelpenet.visualization import Style, compose_panels, paint_run_lengths, without_masks
+
+
+def instances():
+    masks = np.zeros((2, 20, 30), dtype=bool)
+    masks[0, 2:9, 3:12] = masks[1, 5:15, 8:25] = True
+    return InstanceData(
+        bboxes=torch.tensor([[3.0, 2, 12, 9], [8, 5, 25, 15]]),
+        labels=torch.tensor([1, 0]),
+        scores=torch.tensor([0.9, 0.8]),
+        masks=to_rles(masks),
+    ), masks
+
+
+def test_masks_are_tinted_one_after_the_other():
+    found, masks = instances()
+    image = np.full((20, 30, 3), 100, dtype=np.uint8)
+    painted = paint_run_lengths(image, found, [(200, 0, 0), (0, 0, 200)])
+    assert (image == 100).all()
+    assert (painted[~masks.any(0)] == 100).all()
+    # blue, green, red
+    assert painted[masks[0] & ~masks[1]].tolist()[0] == [180, 20, 20]
+    assert painted[masks[1] & ~masks[0]].tolist()[0] == [20, 20, 180]
+    assert painted[masks.all(0)].tolist()[0] == [36, 4, 164]
+
+
+def test_panels_are_those_of_pixels():
+    found, masks = instances()
+    image = np.full((20, 30, 3), 100, dtype=np.uint8)
+    style = Style(('cat', 'dog'))
+    dense = without_masks(found)
+    dense.masks = torch.from_numpy(masks)
+    np.testing.assert_array_equal(
+        compose_panels(image, found, style), compose_panels(image, dense, style)
+    )
+    assert 'masks' not in without_masks(found)
