@@ -55,7 +55,7 @@ def settle(node, root):
             node[key] = str(root / 'proposals')
         elif key == 'scale':
             node[key] = (96, 64)
-        elif key == 'scales':
+        elif key == 'scales' and isinstance(value, list):  # of a phase it is a switch
             node[key] = [(96, 64), (128, 80)]
         elif isinstance(value, dict | list):
             settle(value, root)
