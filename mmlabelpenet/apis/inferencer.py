@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.registry import DATASETS, TRANSFORMS
 from mmlabelpenet.utils import (
-    UniqueNames,
     UserError,
     explain_read_errors,
     register_all_modules,
@@ -41,11 +39,11 @@ from mmlabelpenet.visualization import (
 from .checkpoint import load_weights, read_checkpoint
 from .classes import checkpoint_classes
 from .config_text import config_of_checkpoint
+from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
 
-Tags = Sequence[str | int]
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
 
@@ -173,15 +171,15 @@ class LabelPEnetInferencer(DetInferencer):
             require_display()
         if kwargs.get('out_dir'):
             require_writable(kwargs['out_dir'], folder=True)
-        described = _described(list_images(inputs))
+        described = describe_images(list_images(inputs))
         if tags is not None:
-            for one, names in zip(described, _per_image_tags(tags, len(described))):
+            for one, names in zip(described, per_image_tags(tags, len(described))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
         elif self.stage in LABELS:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
             given = [proposals] if isinstance(proposals, np.ndarray) else list(proposals)
-            _require_one_each('proposals', given, len(described))
+            require_one_each('proposals', given, len(described))
             for one, boxes in zip(described, given):
                 one['proposals'] = boxes
         return super().__call__(described, batch_size=batch_size, **kwargs)
@@ -333,42 +331,3 @@ def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
         return {name: found[name] for name in ('classes', 'palette') if name in found}
     palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
     return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}
-
-
-def _described(images: Sequence[str | np.ndarray]) -> list[dict]:
-    """Make a dict per image, with a unique name for its result."""
-    paths = [Path(os.path.abspath(one)) for one in images if not isinstance(one, np.ndarray)]
-    stems = {path.stem for path in paths}
-    # several folders: names begin with the folders in which the images differ
-    root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
-    flat = len(stems) == len({*paths})
-    names, described = UniqueNames(), []
-    for index, image in enumerate(images):
-        if isinstance(image, np.ndarray):
-            described.append({'img': image, 'img_id': names(f'{index:08d}', index)})
-            continue
-        path = Path(os.path.abspath(image))
-        name = path.stem if flat else path.relative_to(root).with_suffix('').as_posix()
-        described.append(
-            {
-                'img_path': image,
-                'img_id': names(name, index),
-                'photo_id': path.stem,
-                'dataset_name': path.resolve().parent.name,
-            }
-        )
-    return described
-
-
-def _per_image_tags(tags: Tags | Sequence[Tags], number: int) -> list[Tags]:
-    if isinstance(tags, str):
-        raise UserError(f'Tags are lists of names; write [{tags!r}].')
-    if all(isinstance(tag, str | int | np.integer) for tag in tags):
-        return [tags] * number  # type: ignore[list-item]
-    _require_one_each('tags', tags, number)
-    return list(tags)  # type: ignore[arg-type]
-
-
-def _require_one_each(what: str, given: Sequence, number: int) -> None:
-    if len(given) != number:
-        raise UserError(f'There are {number} photos, but {len(given)} lists of {what}: one each.')

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mmlabelpenet.utils import UserError, explain_read_errors, write_bytes
 
@@ -25,7 +26,7 @@ class Manifest:
     def __init__(self, root: Path, format: str, split: str, classes: Iterable[str]) -> None:
         self.root, self.split = root, split
         self.path = root / f'.mmlabelpenet_{format}.json'
-        self.content: dict[str, dict] = {'splits': {}}
+        self.content: dict[str, Any] = {'splits': {}}
         if self.path.is_file():
             with explain_read_errors(self.path, 'a list of exported files', 'delete it'):
                 content = json.loads(self.path.read_text(encoding='utf-8'))

@@ -62,7 +62,7 @@ def write_yolo(
     written += [f'labels/{split}/{name}.txt' for name in names]
     manifest.announce([*written, 'data.yaml'])
     for name, image in place_images(images, names, folder, read, link):
-        instances = zip(image.labels, image.masks)
+        instances = zip(image.labels, image.masks or ())
         lines = [f'{label} {outline_of(mask)}' for label, mask in instances]
         write_lines(root / 'labels' / split / f'{name}.txt', lines)
     path = _write_summary(root, split, classes)

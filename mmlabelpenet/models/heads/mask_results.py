@@ -118,10 +118,11 @@ class MaskResults(BaseModule):
         """Masks [m, H, W] bool of a few detections after the other, in their order."""
         best = min(self.refine_best, len(result))
         height, width = evidence.ori_shape[:2]
-        maps = self._refined_maps(soft[:best], result[:best], evidence) if best else None
-        for piece in pieces_of(0, best, height * width) if best else ():
-            pixels = maps[piece].on_image(evidence.ori_shape, evidence.scale_factor)
-            yield (pixels >= 0.5) & inside_boxes(result.bboxes[piece], height, width)
+        if best:
+            maps = self._refined_maps(soft[:best], result[:best], evidence)
+            for piece in pieces_of(0, best, height * width):
+                pixels = maps[piece].on_image(evidence.ori_shape, evidence.scale_factor)
+                yield (pixels >= 0.5) & inside_boxes(result.bboxes[piece], height, width)
         for piece in pieces_of(best, len(result), height * width):
             yield head.paste(soft[piece], result[piece], evidence.ori_shape)
 
