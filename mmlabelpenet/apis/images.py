@@ -1,6 +1,5 @@
 """Images in any form: files, folders, arrays, addresses."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +7,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UniqueNames, UserError, require_aspect
+from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, require_aspect
 
 
 def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
@@ -74,35 +73,3 @@ def _local_path(name: str) -> Path:
     if address.scheme != 'file' or address.netloc not in ('', 'localhost'):
         raise UserError(f'{name} is not on this machine: download it, and name the file.')
     return Path(url2pathname(address.path))
-
-
-def describe_images(images: Sequence[str | np.ndarray]) -> list[dict]:
-    """Make a dict per image, with a unique name for its result.
-
-    Args:
-        images: Paths and arrays, see :func:`list_images`.
-
-    Returns:
-        For each image ``img_id``, and ``img`` or ``img_path``, ``photo_id`` and ``dataset_name``.
-    """
-    paths = [Path(os.path.abspath(one)) for one in images if not isinstance(one, np.ndarray)]
-    stems = {path.stem for path in paths}
-    # several folders: names begin with the folders in which the images differ
-    root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
-    flat = len(stems) == len({*paths})
-    names, described = UniqueNames(), []
-    for index, image in enumerate(images):
-        if isinstance(image, np.ndarray):
-            described.append({'img': image, 'img_id': names(f'{index:08d}', index)})
-            continue
-        path = Path(os.path.abspath(image))
-        name = path.stem if flat else path.relative_to(root).with_suffix('').as_posix()
-        described.append(
-            {
-                'img_path': image,
-                'img_id': names(name, index),
-                'photo_id': path.stem,
-                'dataset_name': path.resolve().parent.name,
-            }
-        )
-    return described

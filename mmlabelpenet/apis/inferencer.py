@@ -41,11 +41,11 @@ from .checkpoint import load_weights, read_checkpoint
 from .classes import checkpoint_classes
 from .config_files import read_file
 from .config_text import config_of_checkpoint
-from .images import describe_images, list_images
+from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
+from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
 from .settings import require_config
 
-Tags = Sequence[str | int]
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
 
@@ -176,13 +176,13 @@ class LabelPEnetInferencer(DetInferencer):
             require_writable(kwargs['out_dir'], folder=True)
         described = describe_images(list_images(inputs))
         if tags is not None:
-            for one, names in zip(described, _per_image_tags(tags, len(described))):
+            for one, names in zip(described, per_image_tags(tags, len(described))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
         elif self.stage in LABELS:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
             given = [proposals] if isinstance(proposals, np.ndarray) else list(proposals)
-            _require_one_each('proposals', given, len(described))
+            require_one_each('proposals', given, len(described))
             for one, boxes in zip(described, given):
                 one['proposals'] = boxes
         return super().__call__(described, batch_size=batch_size, **kwargs)
@@ -334,17 +334,3 @@ def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
         return {name: found[name] for name in ('classes', 'palette') if name in found}
     palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
     return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}
-
-
-def _per_image_tags(tags: Tags | Sequence[Tags], number: int) -> list[Tags]:
-    if isinstance(tags, str):
-        raise UserError(f'Tags are lists of names; write [{tags!r}].')
-    if all(isinstance(tag, str | int | np.integer) for tag in tags):
-        return [tags] * number  # type: ignore[list-item]
-    _require_one_each('tags', tags, number)
-    return list(tags)  # type: ignore[arg-type]
-
-
-def _require_one_each(what: str, given: Sequence, number: int) -> None:
-    if len(given) != number:
-        raise UserError(f'There are {number} photos, but {len(given)} lists of {what}: one each.')

@@ -52,8 +52,7 @@ def write_yolo(
         UserError: If instances have no masks, the folder is that of the images themselves, or it
             holds an export of other classes or files of the same names.
     """
-    masks = {id(image): image.masks for image in images if image.masks is not None}
-    if len(masks) < len(images):
+    if any(image.masks is None for image in images):
         raise UserError(NEEDS_MASKS)
     root, names = Path(out), file_names(images)
     folder = root / 'images' / split
@@ -63,7 +62,7 @@ def write_yolo(
     written += [f'labels/{split}/{name}.txt' for name in names]
     manifest.announce([*written, 'data.yaml'])
     for name, image in place_images(images, names, folder, read, link):
-        instances = zip(image.labels, masks[id(image)])
+        instances = zip(image.labels, image.masks or ())
         lines = [f'{label} {outline_of(mask)}' for label, mask in instances]
         write_lines(root / 'labels' / split / f'{name}.txt', lines)
     path = _write_summary(root, split, classes)

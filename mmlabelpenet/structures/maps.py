@@ -30,7 +30,7 @@ class Maps:
     values: Tensor
     stride: float
 
-    def __getitem__(self, index: Tensor) -> 'Maps':
+    def __getitem__(self, index: Tensor | slice) -> 'Maps':
         """Some of the maps."""
         return Maps(self.values[index], self.stride)
 

@@ -46,9 +46,10 @@ class Style:
 
     def colour(self, label: int) -> Colour:
         """Get the colour of a class."""
+        colours = self.palette
         # a name such as 'random', as mmdet's palettes may be, is no list of colours
-        given = () if self.palette is None or isinstance(self.palette, str) else self.palette
-        colours = given if len(given) else voc_palette()[1:-1]
+        if colours is None or isinstance(colours, str) or len(colours) == 0:
+            colours = voc_palette()[1:-1].tolist()
         red, green, blue = colours[int(label) % len(colours)]
         return int(red), int(green), int(blue)
 

@@ -7,7 +7,6 @@ Example:
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from PIL import Image
+from pycocotools import mask as mask_api
 
 from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
@@ -23,9 +23,11 @@ from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import (
     UserError,
+    image_name,
     number,
     read_image,
     register_all_modules,
+    require_writable,
     trust_files,
 )
 from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
@@ -132,7 +134,9 @@ def paint(failure: Failure, style: Style) -> Image.Image:
         one: InstanceData = sample.pred_instances[[failure.prediction]]
         label, box = int(one.labels[0]), one.bboxes.numpy()
         if 'masks' in one:
-            canvas.paint_mask(np.asarray(one.masks[0]), style.colour(label))
+            mask = one.masks[0]
+            pixels = mask_api.decode(mask) if isinstance(mask, Mapping) else np.asarray(mask)
+            canvas.paint_mask(pixels, style.colour(label))
         canvas.paint_boxes(box, size, [style.colour(label)], line=2)
         text = f'{style.classes[label]} {failure.score:.2f}'
         canvas.paint_label(text, box[0], size, style.colour(label))
@@ -161,10 +165,7 @@ def compose(failures: Sequence[Failure], style: Style, columns: int) -> np.ndarr
         shown = sorted(best, key=lambda f: -f.score)[:columns]
         titles = [f'{title} ({len(ranked)})', *[''] * columns]
         rows.append(
-            [
-                Panel(t, Path(f.sample.img_path).stem, paint(f, style))
-                for t, f in zip(titles, shown)
-            ]
+            [Panel(t, image_name(f.sample), paint(f, style)) for t, f in zip(titles, shown)]
         )
     if not any(rows):
         raise UserError('There is no failure to paint: this checkpoint finds every object.')
@@ -177,9 +178,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     register_all_modules()
     cfg = load_config(args)
     with trust_files(args.trust_checkpoint):
-        samples, meta = predict(cfg, args.checkpoint)
+        require_writable(args.out)
+    samples, meta = predict(cfg, args.checkpoint)
     failures = find_failures(samples, meta)
-    style = Style(meta['classes'], meta['palette'], panel_width=args.width)
+    style = Style(meta['classes'], meta.get('palette'), panel_width=args.width)
     save_picture(compose(failures, style, args.columns), args.out)
     print(args.out)
 
