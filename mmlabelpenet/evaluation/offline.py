@@ -78,10 +78,9 @@ def join_ground_truth(
             f'({lacking[0]["img_path"]}){other}: {remedy_of(path)}, or choose another '
             '--split.'
         )
-    samples = [one for one in found if one is not None]
-    _require_sizes(infos, samples, source, path)
-    _require_one_each(infos, samples, path)
-    return (_joined(sample, dataset[number]) for number, sample in enumerate(samples))
+    _require_sizes(infos, found, source, path)
+    _require_one_each(infos, found, path)
+    return (_joined(sample, dataset[number]) for number, sample in enumerate(found))
 
 
 def _require_sizes(
