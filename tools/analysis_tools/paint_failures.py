@@ -27,7 +27,8 @@ from mmlabelpenet.utils import (
     read_image,
     register_all_modules,
     require_writable,
-), trust_files
+    trust_files,
+)
 from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
 
 KINDS = {
@@ -161,10 +162,7 @@ def compose(failures: Sequence[Failure], style: Style, columns: int) -> np.ndarr
         shown = sorted(best, key=lambda f: -f.score)[:columns]
         titles = [f'{title} ({len(ranked)})', *[''] * columns]
         rows.append(
-            [
-                Panel(t, image_name(f.sample), paint(f, style))
-                for t, f in zip(titles, shown)
-            ]
+            [Panel(t, image_name(f.sample), paint(f, style)) for t, f in zip(titles, shown)]
         )
     if not any(rows):
         raise UserError('There is no failure to paint: this checkpoint finds every object.')
