@@ -16,7 +16,7 @@ from mmengine.runner import Runner, TestLoop, ValLoop
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-from mmlabelpenet import registry
+import mmlabelpenet.registry as registry
 from mmlabelpenet.engine.cache import DiskCache
 from mmlabelpenet.engine.loops import Phase
 from mmlabelpenet.models import (

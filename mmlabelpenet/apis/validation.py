@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from mmlabelpenet import registry
+import mmlabelpenet.registry as registry
 from mmlabelpenet.utils import UserError, advise_name, nearest_name, register_all_modules
 
 from .config_parts import (

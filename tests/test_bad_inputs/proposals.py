@@ -213,8 +213,8 @@ ROWS = [
         'another photo of the same size',
         lambda path: None,
         '{root}/proposals/VOC2007/a.npz was made for another photo of the same name '
-        'and size, perhaps of another data set: delete the file and run '
-        'tools/proposals/make_proposals.py again.',
+        'and size, perhaps of another data set: set another dataset_name for one of the two, or '
+        'delete the file and run tools/proposals/make_proposals.py again.',
         image_size=(12, 20),
         photo_crc=8,
     ),
@@ -293,7 +293,7 @@ ROWS = [
         'a pickle that calls a function',
         'mmdet',
         pkl(Calls()),
-        '{root}/theirs cannot be read as a pickle of arrays (UnpicklingError: it '
+        '{root}/theirs cannot be read as a pickle of arrays (ValueError: it '
         'contains pathlib.Path.touch, which is no array): download it again, or write'
         ' the boxes as plain numpy arrays.',
     ),

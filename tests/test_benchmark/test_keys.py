@@ -193,7 +193,10 @@ def test_another_devkit_gives_another_key(keys, devkits):
     assert changed(root / f'JPEGImages/{name}.jpg', lambda data: data + b'\0') == (True, True)
     # boxes and masks only where they are read
     xml = root / f'Annotations/{name}.xml'
-    assert changed(xml, lambda text: text.replace(b'<xmin>', b'<xmin>1')) == (False, True)
+    assert changed(xml, lambda text: text.replace(b'<difficult>0', b'<difficult>1')) == (
+        False,
+        True,
+    )
     mask = root / f'SegmentationObject/{name}.png'
     assert changed(mask, lambda data: data + b'\0') == (False, True)
     # lists that are not read

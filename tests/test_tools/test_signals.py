@@ -36,6 +36,8 @@ def start(marker, *command, cwd):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # ignored where the tests run in the background of a shell, and then inherited
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
