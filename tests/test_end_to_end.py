@@ -189,7 +189,9 @@ def test_evaluating_pseudo_labels_does_not_influence_the_training(place, tmp_pat
         cfg.work_dir = str(tmp_path / name)
         cfg.dump(str(tmp_path / f'{name}.py'))
         run_tool('train', tmp_path / f'{name}.py')
-        cfg.custom_hooks = [dict(type='PseudoLabelHook', max_images=4, num_pictures=1)]
+        # Two batches, of which the first one is painted.
+        cfg.corloc_dataloader.batch_size = 2
+        cfg.custom_hooks = [dict(type='PseudoLabelHook', max_images=4, num_pictures=2)]
     plain, watched = (weights_of(tmp_path / name / 'epoch_2.pth') for name in ('plain', 'watched'))
     assert all(value.equal(watched[name]) for name, value in plain.items())
 
@@ -198,7 +200,7 @@ def test_evaluating_pseudo_labels_does_not_influence_the_training(place, tmp_pat
     assert [one['epoch'] for one in entries] == [1, 2]
     assert entries[-1]['phase'] == 'joint'
     assert all(0 <= one[name] <= 1 for one in entries for name in ('corloc', 'pseudo_mask_iou'))
-    assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 2
+    assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 4
 
 
 def training_losses(cfg):
