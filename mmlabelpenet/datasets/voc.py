@@ -150,7 +150,12 @@ class VOCInstanceDataset(TaggedDataset):
             width, height = (_number(root, f'size/{key}', path) for key in ('width', 'height'))
             if min(width, height) < 1:
                 raise UserError(f'{path} says {width:g} x {height:g} pixels: fix the size.')
-            objects = (self._parse_object(one, path) for one in root.iterfind('object'))
+            found = root.findall('object')
+            if len(found) < len(list(root.iter('object'))):
+                raise UserError(
+                    f'{path} has objects within another element: move them to its root.'
+                )
+            objects = (self._parse_object(one, path) for one in found)
             return {
                 'height': int(height),
                 'width': int(width),
@@ -177,6 +182,11 @@ class VOCInstanceDataset(TaggedDataset):
             raise UserError(
                 f'{path} has the box of a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), which '
                 'ends before it begins: exchange the corners.'
+            )
+        if max(x2, y2) <= 1 and x1 + y1 < 2:
+            raise UserError(
+                f'{path} has the box of a {name} in fractions of 1: multiply it by the width and '
+                'height.'
             )
         difficult = (element.findtext('difficult') or '0').strip()
         if difficult not in ('0', '1'):

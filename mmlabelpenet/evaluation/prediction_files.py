@@ -86,6 +86,8 @@ def _problem_of(sample: Mapping, num_classes: int) -> str:
         return f'has {len(boxes)} boxes, {len(labels)} labels and {len(scores)} scores'
     if not np.isfinite(boxes.astype(float)).all() or not np.isfinite(scores.astype(float)).all():
         return 'has a box or score that is no number'
+    if (boxes[:, 2:] < boxes[:, :2]).any():
+        return 'has a box that ends before it begins'
     if ((labels < 0) | (labels >= num_classes)).any():
         wrong = labels[(labels < 0) | (labels >= num_classes)][0]
         return f'has the label {wrong}, but there are {num_classes} classes, counted from 0'

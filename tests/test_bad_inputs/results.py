@@ -294,6 +294,7 @@ RUN_ROWS: dict[str, Callable[[Path], Any]] = {
     'predictions with an unknown label': dumped(labels=np.array([2])),
     'predictions with a negative label': dumped(labels=np.array([-1])),
     'predictions with an infinite box': dumped(bboxes=np.full((1, 4), np.inf)),
+    'predictions with an inverted box': dumped(bboxes=np.array([[5.0, 5, 2, 2]])),
     'predictions with more scores than boxes': dumped(scores=np.ones(2)),
     'predictions of other classes': dumped(classes=('dog', 'zebra')),
     'predictions of a photo of another size': dumped(ori_shape=(60, 80)),

@@ -125,6 +125,10 @@ SENTENCES = {
         'In {root}/found.pkl photo 1 has a box or score that is no number; dump them with '
         '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
+    'predictions with an inverted box': (
+        'In {root}/found.pkl photo 1 has a box that ends before it begins; dump them with '
+        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
     'predictions with more scores than boxes': (
         '{root}/found.pkl cannot be read as predictions (ValueError: photo 0 has different '
         'numbers of boxes and scores): dump them with `tools/test.py CONFIG CHECKPOINT --out '
