@@ -1,7 +1,6 @@
 """Classes of data sets and checkpoints: they agree by name, not by number."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from logging import INFO, WARNING
 from typing import Any
 
@@ -12,9 +11,9 @@ from mmengine.logging import print_log
 
 from mmlabelpenet.datasets import COCOFile, TaggedDataset
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, register_all_modules
+from mmlabelpenet.utils import UserError, nearest_name, register_all_modules
 
-from .settings import classes_of, plain_datasets
+from .settings import common_classes, plain_datasets
 
 Classes = tuple[str, ...]
 SHOWN = 5
@@ -65,11 +64,10 @@ def class_difference(given: Sequence[str], wanted: Sequence[str]) -> str:
     """
     missing = [name for name in wanted if name not in given]
     extra = [name for name in given if name not in wanted]
-    folded = {name.casefold(): name for name in extra}
     texts = []
     for name in missing[:SHOWN]:
-        near = get_close_matches(name.casefold(), folded, 1)
-        texts.append(f'{name!r} (perhaps {folded[near[0]]!r})' if near else repr(name))
+        near = nearest_name(name, extra)
+        texts.append(f'{name!r} (perhaps {near!r})' if near else repr(name))
     added = [*map(repr, extra[:SHOWN])]
     parts = [
         f'{verb} {", ".join(shown)}' + (f' and {len(names) - SHOWN} more' if names[SHOWN:] else '')
@@ -79,13 +77,16 @@ def class_difference(given: Sequence[str], wanted: Sequence[str]) -> str:
     return ', '.join(parts)
 
 
-def unify_tested_classes(cfg: Config, checkpoint: dict, path: str) -> None:
+def unify_tested_classes(cfg: Config, checkpoint: dict, path: str) -> Classes | None:
     """Let the tested data sets number their classes as a checkpoint does.
 
     Args:
         cfg: The whole config; its data sets are changed in place.
         checkpoint: Content of the checkpoint.
         path: Its file, for messages.
+
+    Returns:
+        The classes; None if the checkpoint does not say.
 
     Raises:
         UserError: If a data set has a class that the checkpoint lacks, or lacks one that its file
@@ -95,10 +96,11 @@ def unify_tested_classes(cfg: Config, checkpoint: dict, path: str) -> None:
     if classes is not None:
         further = (cfg.get('test_cfg') or {}).get('further', ())
         loaders = [cfg.test_dataloader, *(part['dataloader'] for part in further)]
-        _adopt_all(loaders, classes, path, partial=True)
+        _adopt_all(_parts(loaders), classes, path, partial=True)
+    return classes
 
 
-def unify_trained_classes(cfg: Config, checkpoint: dict | None = None) -> None:
+def unify_trained_classes(cfg: Config, checkpoint: dict | None = None) -> Classes | None:
     """Let the data sets of a training number their classes alike.
 
     They are numbered as in the checkpoint that training starts from, if it has the same classes;
@@ -108,13 +110,17 @@ def unify_trained_classes(cfg: Config, checkpoint: dict | None = None) -> None:
         cfg: The whole config; its data sets are changed in place.
         checkpoint: Content of ``cfg.load_from``, if there is one.
 
+    Returns:
+        The classes; None if the training data only know them from their images.
+
     Raises:
         UserError: If the data sets have different classes, or a run is resumed with other ones.
     """
     loader = cfg.train_dataloader
     if not all(map(_has_classes, plain_datasets(loader['dataset']))):
-        return
-    classes, source = classes_of(loader['dataset']), 'the training data'
+        return None
+    parts = _parts([loader])
+    classes, source = common_classes(dataset for _, dataset in parts), 'the training data'
     trained = checkpoint_classes(checkpoint, cfg.load_from) if checkpoint else None
     if trained is not None:
         difference = class_difference(classes, trained)
@@ -132,12 +138,13 @@ def unify_trained_classes(cfg: Config, checkpoint: dict | None = None) -> None:
             )
         else:
             classes, source = trained, cfg.load_from
-    _adopt_all([loader], classes, source)
+    _adopt_all(parts, classes, source)
     others = [cfg.get('val_dataloader') if cfg.get('val_cfg') else None]
     hooks = [str(hook['type']) for hook in cfg.get('custom_hooks') or ()]
     if any(hook.endswith('PseudoLabelHook') for hook in hooks):
         others.append(cfg.get('corloc_dataloader'))
-    _adopt_all(filter(None, others), classes, source, partial=True)
+    _adopt_all(_parts(filter(None, others)), classes, source, partial=True)
+    return classes
 
 
 def _has_classes(dataset: dict) -> bool:
@@ -147,23 +154,33 @@ def _has_classes(dataset: dict) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseDataset)
 
 
+def _parts(loaders: Iterable[dict]) -> list[tuple[dict, BaseDataset]]:
+    """Configs of the innermost data sets that know their classes, each with the data set.
+
+    They are built once, because a JSON file of COCO takes long to read, and without images.
+    """
+    return [
+        (cfg, DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True}))
+        for loader in loaders
+        for cfg in plain_datasets(loader['dataset'])
+        if _has_classes(cfg)
+    ]
+
+
 def _adopt_all(
-    loaders: Iterable[dict], classes: Classes, source: str, partial: bool = False
+    parts: Iterable[tuple[dict, BaseDataset]], classes: Classes, source: str, partial: bool = False
 ) -> None:
-    for loader in loaders:
-        for dataset in plain_datasets(loader['dataset']):
-            if _has_classes(dataset):
-                _adopt(dataset, classes, source, partial)
+    for cfg, dataset in parts:
+        _adopt(cfg, dataset, classes, source, partial)
 
 
-def _adopt(cfg: dict, classes: Classes, source: str, partial: bool) -> None:
+def _adopt(cfg: dict, dataset: BaseDataset, classes: Classes, source: str, partial: bool) -> None:
     """Set the classes of a data set's config, if they are the same ones by name.
 
     A test set may have only some of them if its classes are those that its file happens to
     name: objects of the others are then absent from its photos or were not annotated, and in
     both cases the figures of the named classes are the same, and the others have none.
     """
-    dataset = DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True})
     own = tuple(dataset.metainfo.get('classes') or ())
     _require_numbered_as_said(dataset)
     if own in (classes, ()):

@@ -1,11 +1,12 @@
 """Reading configs: overrides, settings that occur in several places, and the data sets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
@@ -77,19 +78,20 @@ def require_model(cfg: Config) -> None:
         )
 
 
-def require_num_classes(cfg: Config, loader: str) -> None:
+def require_num_classes(cfg: Config, loader: str, classes: Sequence[str] | None) -> None:
     """Make sure that a cascade has as many classes as the data.
 
     Args:
         cfg: The whole config.
         loader: Name of the data loader.
+        classes: Of its data; None to read them.
 
     Raises:
         UserError: If it has another number, or the classes cannot be read from the data.
     """
     if 'num_classes' not in (cfg.get('model') or {}) or cfg.get('classes_from_data'):
         return
-    number = len(classes_of(cfg[loader].dataset))
+    number = len(classes or classes_of(cfg[loader].dataset))
     if number != cfg.model.num_classes:
         raise UserError(
             f'{cfg.filename}: model.num_classes is {cfg.model.num_classes}, but the data of '
@@ -172,7 +174,21 @@ def classes_of(cfg: dict) -> tuple[str, ...]:
     Raises:
         UserError: If parts of it differ in their classes, or their file is unreadable.
     """
-    datasets = _build_datasets(cfg, lazy_init=True)
+    return common_classes(_build_datasets(cfg, lazy_init=True))
+
+
+def common_classes(datasets: Iterable[BaseDataset]) -> tuple[str, ...]:
+    """Get the classes of the parts of the training data.
+
+    Args:
+        datasets: The parts.
+
+    Returns:
+        Their names in the order of the first part.
+
+    Raises:
+        UserError: If parts differ in their classes.
+    """
     classes, *others = [tuple(dataset.metainfo['classes']) for dataset in datasets]
     if any(set(other) != set(classes) for other in others):
         raise UserError(

@@ -54,8 +54,8 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
     """
     # read before the runner is built, so that a wrong path is reported at once
     content = read_checkpoint(checkpoint)
-    unify_tested_classes(cfg, content, checkpoint)
-    require_num_classes(cfg, 'test_dataloader')
+    classes = unify_tested_classes(cfg, content, checkpoint)
+    require_num_classes(cfg, 'test_dataloader', classes)
     cfg.load_from, cfg.resume = None, False
     runner = build_runner(cfg)
     load_weights(runner.model, checkpoint, content)

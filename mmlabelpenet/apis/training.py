@@ -107,8 +107,8 @@ def train_detector(
     checkpoint = read_checkpoint(cfg.load_from) if cfg.get('load_from') else None
     if cfg.get('train_dataloader') is None:
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
-    unify_trained_classes(cfg, checkpoint)
-    require_num_classes(cfg, 'train_dataloader')
+    classes = unify_trained_classes(cfg, checkpoint)
+    require_num_classes(cfg, 'train_dataloader', classes)
     runner = build_runner(cfg)
     if checkpoint is not None:
         require = require_same_model if cfg.get('resume') else require_common_weights

@@ -5,13 +5,12 @@ import os.path as osp
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from mmdet.datasets import VOCDataset
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, explain_read_errors, read_file
+from mmlabelpenet.utils import UserError, explain_read_errors, nearest_name, read_file
 
 from .devkit import CLASS_FILE, devkit_classes
 from .metainfo import class_metainfo
@@ -172,10 +171,10 @@ class VOCInstanceDataset(TaggedDataset):
         found = ' '.join((element.findtext('name') or '').split())
         name = known.get(found.casefold(), '')
         if not name:
-            near = get_close_matches(found.casefold(), known, 1)
+            near = nearest_name(found, classes)
             raise UserError(
                 f'{path} has an object with the name {found!r}, which is no class: '
-                + (f'did you mean {known[near[0]]!r}?' if near else f'use {", ".join(classes)}.')
+                + (f'did you mean {near!r}?' if near else f'use {", ".join(classes)}.')
             )
         x1, y1, x2, y2 = (_number(element, f'bndbox/{key}', path) for key in CORNERS)
         if x2 < x1 or y2 < y1:

@@ -149,9 +149,10 @@ def _warn_once(message: str) -> None:
 
 def precision_on(device: torch.device) -> str:
     """Kind of device and type of the numbers that a matrix product gives on it right now."""
-    one = torch.ones(1, 1, device=device)
+    mixed = torch.is_autocast_enabled(device.type)
+    dtype = torch.get_autocast_dtype(device.type) if mixed else torch.float32
     cuda = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    return f'{device.type} {(one @ one).dtype} {cuda}'
+    return f'{device.type} {dtype} {cuda}'
 
 
 class FeatureCache(DiskCache):

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from mmlabelpenet.utils import to_rles
 
-from .maps import tight_boxes
-
 # Masks of an image are run lengths if all of them have more pixels together (1 GiB).
 DENSE_PIXELS = 2**30
 # Masks are made a few at a time, of so many pixels together.
@@ -36,9 +34,7 @@ def subsample(masks: Tensor, cells: int = COARSE_CELLS) -> Tensor:
     return masks[:, ::step, ::step]
 
 
-def collect_masks(
-    pieces: Iterable[Tensor], pixels: int
-) -> tuple[Tensor | list[dict], Tensor, Tensor]:
+def collect_masks(pieces: Iterable[Tensor], pixels: int) -> Tensor | list[dict]:
     """Put masks together.
 
     Args:
@@ -46,15 +42,8 @@ def collect_masks(
         pixels: Of all of them together; more than ``DENSE_PIXELS`` become COCO's run lengths.
 
     Returns:
-        All M masks; subsampled [M, h, w]; and their tight boxes [M, 4].
+        All M masks [M, H, W], or their run lengths.
     """
-    dense = pixels <= DENSE_PIXELS
-    kept: list = []
-    coarse, tight = [], []
-    for masks in pieces:
-        kept.append(masks if dense else to_rles(masks))
-        # a copy, which does not hold the pixels
-        coarse.append(subsample(masks).clone())
-        tight.append(tight_boxes(masks))
-    joined = torch.cat(kept) if dense else [mask for piece in kept for mask in piece]
-    return joined, torch.cat(coarse), torch.cat(tight)
+    if pixels <= DENSE_PIXELS:
+        return torch.cat(list(pieces))
+    return [rle for masks in pieces for rle in to_rles(masks)]

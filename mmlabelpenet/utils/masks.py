@@ -22,10 +22,10 @@ def to_rles(masks: Masks) -> list[dict]:
         M dicts with keys ``size`` and ``counts``.
     """
     if isinstance(masks, torch.Tensor):
-        masks = masks.detach()
-    elif not isinstance(masks, np.ndarray):
+        masks = masks.detach().cpu().numpy()
+    if not isinstance(masks, np.ndarray):
         return list(masks)
-    return [_encode(torch.as_tensor(mask).cpu().numpy()) for mask in masks]
+    return [_encode(mask) for mask in masks]
 
 
 def _encode(mask: np.ndarray) -> dict:

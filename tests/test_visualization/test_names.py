@@ -51,3 +51,4 @@ def test_the_hook_needs_no_palette(tmp_path, outputs):  # noqa: F811
         hook.after_test_iter(runner, 0, {}, outputs)
     del runner.test_dataloader.dataset.metainfo['palette']
     hook.after_test_iter(runner, 0, {}, outputs)
+    assert len(list((tmp_path / 'out').rglob('*.png'))) == len(outputs)

@@ -45,15 +45,15 @@ def paint_semantic_map(
     masks, device = instances.masks, instances.labels.device
     if size is None:
         size = masks.shape[1:] if isinstance(masks, Tensor) else masks[0]['size']
-    painted = torch.zeros(tuple(size), dtype=torch.long, device=device)
     order = instances.scores.argsort(descending=True)
-    order = order[instances.scores[order] >= min_score].flip(0)
-    # one at a time: all masks of a large image take gigabytes
-    for index, label in zip(order.tolist(), instances.labels[order].tolist()):
-        mask, target = masks[index], painted
-        if not isinstance(mask, Tensor):
-            part, x, y = decode_part(mask)
-            mask = torch.from_numpy(part).to(device)
-            target = painted[y : y + part.shape[0], x : x + part.shape[1]]
-        target.masked_fill_(mask, label + 1)
-    return painted
+    order = order[instances.scores[order] >= min_score]
+    labels = instances.labels[order]
+    if len(order) > 0 and isinstance(masks, Tensor):
+        masks = masks[order]
+        first = masks.byte().argmax(0)  # of equal values the first, so the highest score
+        return torch.where(masks.any(0), labels[first] + 1, 0)
+    painted = torch.zeros(tuple(size), dtype=torch.long)
+    for index, label in zip(order.flip(0).tolist(), labels.flip(0).tolist()):
+        part, x, y = decode_part(masks[index])
+        painted[y : y + part.shape[0], x : x + part.shape[1]][torch.from_numpy(part)] = label + 1
+    return painted.to(device)

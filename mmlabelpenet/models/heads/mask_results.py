@@ -1,6 +1,6 @@
 """Results with masks: refinement by colour, boxes and scores that follow from the masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -8,7 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.structures import Evidence, Maps, grid_size
-from mmlabelpenet.structures.maps import inside_boxes, paste_maps
+from mmlabelpenet.structures.maps import inside_boxes, paste_maps, tight_boxes
 from mmlabelpenet.structures.pieces import (
     COARSE_CELLS,
     collect_masks,
@@ -99,18 +99,31 @@ class MaskResults(BaseModule):
             more than a gigabyte; ``scores`` falling.
         """
         result = result.clone()
-        pieces = self._pieces(head, soft, result, evidence)
+        coarse: list[Tensor] = []
+        tight: list[Tensor] = []
+        pieces = self._measured(self._pieces(head, soft, result, evidence), coarse, tight)
         height, width = evidence.ori_shape[:2]
-        result.masks, coarse, tight = collect_masks(pieces, len(result) * height * width)
-        if self.part_penalty > 0:
-            shares = max_containment(coarse, result.labels)
-            result.scores = result.scores * (1 - self.part_penalty * shares)
-            order = result.scores.argsort(descending=True, stable=True)
-            result, tight = result[order], tight[order]
+        result.masks = collect_masks(pieces, len(result) * height * width)
         if self.tighten > 0:
-            filled = (tight[:, 2:] > tight[:, :2]).all(1, keepdim=True)
-            result.bboxes = result.bboxes + self.tighten * filled * (tight - result.bboxes)
+            box = torch.cat(tight)
+            filled = (box[:, 2:] > box[:, :2]).all(1, keepdim=True)
+            result.bboxes = result.bboxes + self.tighten * filled * (box - result.bboxes)
+        if self.part_penalty > 0:
+            shares = max_containment(torch.cat(coarse), result.labels)
+            result.scores = result.scores * (1 - self.part_penalty * shares)
+            result = result[result.scores.argsort(descending=True, stable=True)]
         return result
+
+    def _measured(
+        self, pieces: Iterable[Tensor], coarse: list[Tensor], tight: list[Tensor]
+    ) -> Iterator[Tensor]:
+        """Pass masks on, and keep what boxes and scores follow from: their pixels may not stay."""
+        for masks in pieces:
+            if self.part_penalty > 0:
+                coarse.append(subsample(masks).clone())
+            if self.tighten > 0:
+                tight.append(tight_boxes(masks))
+            yield masks
 
     def _pieces(
         self, head: WeakMaskHead, soft: Tensor, result: InstanceData, evidence: Evidence

@@ -254,7 +254,7 @@ def label_result(evidence: Evidence, maps: str) -> InstanceData:
         else torch.zeros(piece.stop - piece.start, height, width, dtype=torch.bool, device=device)
         for piece in pieces_of(0, len(pseudo), height * width)
     )
-    result.masks = collect_masks(pieces, len(pseudo) * height * width)[0]
+    result.masks = collect_masks(pieces, len(pseudo) * height * width)
     return result
 
 
