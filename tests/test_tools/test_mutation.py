@@ -132,4 +132,5 @@ def test_a_run_tells_what_is_noticed_and_goes_on_where_it_stopped(place):
     assert run(place, '--number', '99').keys() == found.keys()
     page = (place / 'page.md').read_text()
     assert '| 100.0 % |' in page
+    assert page.count('# Mutation score\n') == page.count('| folder |') == 1
     assert 'equivalent: nobody calls it' in page

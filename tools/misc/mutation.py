@@ -57,14 +57,17 @@ FAMILIES = (
 # Parents of a `*`, `**` or `=` that is no operator of an expression.
 NO_EXPRESSION = ('parameters', 'param', 'lambdef', 'dictorsetmaker', 'arglist', 'argument')
 SURVIVED, UNTESTED = 'survived', 'no test executes it'
-PAGE = """# Mutation score
+INTRODUCTION = """# Mutation score
 
 Does a test fail when a line of the code is changed? `tools/misc/mutation.py` changes one place of
 the models, the engine and the structures at a time, with the operators of
-[Cosmic Ray](https://github.com/sixty-north/cosmic-ray) {version}, and runs the tests that execute
-the line. The sample is random (seed {seed}) and takes of each file its share. Docstrings,
-annotations, texts of messages and changes that do not compile are left out. Survivors were judged
-by hand: an equivalent mutant changes nothing that the package promises.
+[Cosmic Ray](https://github.com/sixty-north/cosmic-ray), and runs the tests that execute the line.
+The sample is random and takes of each file its share. Docstrings, annotations, texts of messages
+and changes that do not compile are left out. Survivors are judged by hand: an equivalent mutant
+changes nothing that the package promises.
+"""
+TABLES = """
+Sample of seed {seed}, Cosmic Ray {version}:
 
 | folder | mutants | noticed | equivalent | not noticed | score |
 |---|---|---|---|---|---|
@@ -459,7 +462,7 @@ def score(mutants: Sequence[Mutant]) -> float:
 
 
 def write_page(path: Path, mutants: Sequence[Mutant], seed: int) -> None:
-    """Write the table of the scores and that of the survivors."""
+    """Write the tables of a page; a text above them that was written by hand stays."""
     groups = {folder: [one for one in mutants if one.path.startswith(folder)] for folder in HEART}
     rows = [
         f'| {name} | {len(group)} | {sum(not one.survives for one in group)} '
@@ -474,7 +477,9 @@ def write_page(path: Path, mutants: Sequence[Mutant], seed: int) -> None:
         if one.survives
     ]
     texts = dict(rows='\n'.join(rows), survivors='\n'.join(survivors))
-    path.write_text(PAGE.format(version=version('cosmic_ray'), seed=seed, **texts))
+    tables = TABLES.format(version=version('cosmic_ray'), seed=seed, **texts)
+    page = path.read_text() if path.exists() else INTRODUCTION
+    path.write_text(page.partition(TABLES.partition('{')[0])[0].rstrip('\n') + '\n' + tables)
 
 
 def as_code(text: str) -> str:
