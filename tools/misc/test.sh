@@ -20,8 +20,8 @@ echo '== tools/misc/code_numbers.py --check'
 if [ ${#failed[@]} -gt 0 ]; then
     echo "test: ${failed[*]} failed, see above; the tests follow" >&2
 fi
-# A process on each core; the longest tests take 3 GB with the processes that they start.
-workers=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN || echo 1)
+# A process on each core, of which nproc says fewer where OMP_NUM_THREADS is set; the longest tests take 3 GB with the processes that they start.
+workers=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN || echo 1)
 room=$(awk '/^MemAvailable/ {print int($2 / 3000000)}' /proc/meminfo 2>/dev/null)
 workers=$((room > 0 && room < workers ? room : workers))
 check pytest --numprocesses "$workers" --dist worksteal
