@@ -27,7 +27,7 @@ NO_TAG = re.compile(
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class TagLine:
     """The tags of one image.
 

@@ -24,6 +24,7 @@ from .tag_columns import (
 CLASS_LINE = '#classes'
 # A tag below this confidence is neither present nor, as with 0, absent.
 MIN_CONFIDENCE = 0.5
+_SUFFIXES = frozenset((*IMAGE_SUFFIXES, '.gif', '.jfif', '.heic', '.avif'))
 
 
 class Entry(NamedTuple):
@@ -42,7 +43,9 @@ class Entry(NamedTuple):
 
 def is_image_name(name: str) -> bool:
     """Whether a name ends like that of an image."""
-    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.jfif', '.heic', '.avif')
+    # As pathlib's suffix, which is ten times as slow.
+    stem, _, suffix = name.rstrip('/').rpartition('.')
+    return stem[-1:] not in ('', '/') and f'.{suffix.lower()}' in _SUFFIXES
 
 
 def parse_table(path: Path, text: str) -> tuple[list[str], list[Entry]]:

@@ -60,6 +60,11 @@ class TaggedDataset(BaseDetDataset):
         self._skipped = read_skip_list(skip) if skip else frozenset()
         super().__init__(**kwargs)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, without the copy of all metainfo that ``metainfo`` makes."""
+        return self._metainfo['classes']
+
     def get_cat_ids(self, idx: int) -> list[int]:
         """Get the tags of an image; class-aware samplers call this."""
         return self.get_data_info(idx)['tags']

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
@@ -15,6 +16,8 @@ from .files import read_file
 MAX_PIXELS = 178_956_970
 # At the size that the network sees, a longer image may have no pixel of height left.
 MAX_ASPECT = 100
+# Values of EXIF's orientation with which width and height change places.
+SIDES_SWAPPED = (5, 6, 7, 8)
 # Formats that other programs draw.
 VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -72,7 +75,7 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
         with suppress(Exception):
             ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
-    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
+    return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -107,8 +110,35 @@ def image_size(path: str | Path) -> tuple[int, int]:
         if image.format == 'TIFF':
             image.load()
         width, height = image.size
-        sides_swapped = exif_orientation(image) in (5, 6, 7, 8)
+        sides_swapped = exif_orientation(image) in SIDES_SWAPPED
     return (width, height) if sides_swapped else (height, width)
+
+
+def decoded_size(data: bytes, name: str | Path) -> tuple[int, int]:
+    """Find out whether :func:`decode_image` decodes an image, and to which size.
+
+    A JPEG is read to its end but computed at an eighth of its size, in half of the time.
+
+    Args:
+        data: Content of the file.
+        name: Name of the image in messages.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        ImageUserError: As :func:`decode_image`.
+    """
+    with _opened(data, name) as image:
+        width, height = image.size
+        if image.format == 'JPEG':
+            require_aspect(height, width, name)
+            sides_swapped = exif_orientation(image) in SIDES_SWAPPED
+            image.draft(None, (1, 1))
+            image.load()
+            return (width, height) if sides_swapped else (height, width)
+    height, width = decode_image(data, name).shape[:2]
+    return height, width
 
 
 def exif_orientation(image: Image.Image) -> int:
