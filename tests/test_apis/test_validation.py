@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.apis.validation import check_config
+from mmlabelpenet.apis.configs import check_config
 from mmlabelpenet.registry import MODELS, SCOPE
 from mmlabelpenet.utils import UserError, register_all_modules
 

@@ -8,7 +8,7 @@ from mmengine.config import Config, DictAction
 
 from mmlabelpenet.utils import UserError, advise_name
 
-from .config_parts import top_level_names
+from .parts import top_level_names
 
 
 class OptionText(str):

@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from mmlabelpenet.utils import UserError, nearest_name
 
-from .config_parts import top_level_names
+from .parts import top_level_names
 
 # mmengine's placeholder of an environment variable with its default.
 _PLACEHOLDER = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')

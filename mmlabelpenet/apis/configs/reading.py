@@ -12,7 +12,7 @@ from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
-from .config_files import earlier_values, read_file
+from .files import earlier_values, read_file
 from .overrides import apply_options
 from .validation import check_config
 

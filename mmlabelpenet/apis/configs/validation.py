@@ -11,7 +11,7 @@ from mmengine.registry import Registry
 import mmlabelpenet.registry as registry
 from mmlabelpenet.utils import UserError, advise_name, nearest_name, register_all_modules
 
-from .config_parts import (
+from .parts import (
     EXTRAS,
     FOREIGN_TYPES,
     REGISTRIES,
@@ -22,8 +22,8 @@ from .config_parts import (
     registered_names,
     top_level_names,
 )
-from .config_rules import check_rules
-from .config_values import wrong_value
+from .rules import check_rules
+from .values import wrong_value
 
 # Contents that no class of this package or of mmdet checks by name.
 OPAQUE: tuple[str, ...] = ('backend_args', 'custom_imports', 'data_prefix', 'file_client_args')
