@@ -101,6 +101,9 @@ def require_num_classes(cfg: Config, loader: str, classes: Sequence[str] | None)
 
 def _settle(cfg: Config) -> None:
     """Give settings that have one meaning the form that torch takes."""
+    for name in ('custom_hooks', 'default_hooks', 'env_cfg', 'randomness', 'shared_settings'):
+        if name in cfg and cfg[name] is None:
+            cfg.pop(name)
     for key, loader in cfg.items():
         if not key.endswith('_dataloader') or not isinstance(loader, dict):
             continue
