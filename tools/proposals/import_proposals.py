@@ -25,14 +25,12 @@ from mmlabelpenet.proposals import (
     to_proposals,
     write_proposals,
 )
-from mmlabelpenet.utils import UserError, image_size
+from mmlabelpenet.utils import Parser, UserError, image_size
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument('source', help="the other project's file, or folder of files")
     parser.add_argument('--format', required=True, choices=FORMATS)

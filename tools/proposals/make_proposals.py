@@ -14,7 +14,7 @@ from mmlabelpenet.proposals import (
     summarize_outcomes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
+from mmlabelpenet.utils import IMAGE_SUFFIXES, Parser, UserError
 
 DEFAULT_OUT = 'data/proposals'
 
@@ -23,7 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from mmlabelpenet.apis import add_config_options
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
     parser.add_argument(
         '--split',
