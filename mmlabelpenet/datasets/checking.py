@@ -35,6 +35,7 @@ WARNINGS = (
     'class with few photos',
     'class in every photo',
     'similar class names',
+    'suspicious annotation',
     'box outside the photo',
     'duplicate photo',
     'training photo in a test',
@@ -142,6 +143,8 @@ def _build(configs: Sequence[dict], report: Report) -> list[TaggedDataset]:
             continue
         for sentence in built[-1].problems if tagged else ():
             report.add('missing or invalid', sentence)
+        for sentence in built[-1].warnings if tagged else ():
+            report.add('suspicious annotation', sentence)
     return built
 
 

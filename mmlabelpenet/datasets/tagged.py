@@ -3,12 +3,15 @@
 import os
 import os.path as osp
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from logging import WARNING
 from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
+from mmengine.logging import print_log
 
 from mmlabelpenet.utils import UserError, explain_read_errors
 
@@ -31,11 +34,12 @@ class TaggedDataset(BaseDetDataset):
 
     Attributes:
         problems: Sentences about problems of the data.
+        warnings: Sentences about what is suspicious but may be meant.
         image_root: Folder of the images, once they have been found.
 
     Raises:
-        UserError: If ``supervision`` is unknown, the skip list is missing, or the name of the data
-            set is no name of a folder.
+        UserError: If ``supervision`` is unknown, the skip list is missing, the name of the data
+            set is no name of a folder, ``filter_cfg`` filters, or ``indices`` choose no image.
     """
 
     REMEDY = 'set data_root in the config'
@@ -56,8 +60,15 @@ class TaggedDataset(BaseDetDataset):
         self.dataset_name = name_of_dataset(dict(kwargs, dataset_name=dataset_name))
         self.strict = strict
         self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self._suspicions: dict[str, list[str]] = defaultdict(list)
         self.image_root: str | None = None
         self._skipped = read_skip_list(skip) if skip else frozenset()
+        if any((kwargs.get('filter_cfg') or {}).values()):
+            raise UserError(
+                f'{type(self).__name__} keeps every photo and knows no filter_cfg '
+                f'({kwargs["filter_cfg"]}): leave it out, or name photos in a skip list.'
+            )
         super().__init__(**kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -78,6 +89,46 @@ class TaggedDataset(BaseDetDataset):
         if self.strict:
             raise UserError(sentence)
         self.problems.append(sentence)
+
+    def suspect(self, kind: str, example: str) -> None:
+        """Collect what is suspicious but may be meant; each kind gets one warning at the end.
+
+        Args:
+            kind: A sentence with ``{count}`` and ``{example}``.
+            example: File and place.
+        """
+        self._suspicions[kind].append(example)
+
+    def filter_data(self) -> list[dict]:
+        """Warn of what is suspicious; no image is left out."""
+        for kind, examples in self._suspicions.items():
+            self.warnings.append(kind.format(count=len(examples), example=examples[0]))
+        # A check counts the images of every class itself.
+        if self.strict and not self.test_mode and self.supervision != 'none':
+            found = {label for info in self.data_list for label in info['tags']}
+            names = [one for i, one in enumerate(self.metainfo['classes']) if i not in found]
+            if names:
+                self.warnings.append(
+                    f'The data set of {self.data_root} has no photo of {len(names)} of '
+                    f'{len(self.metainfo["classes"])} classes (such as {names[0]}): add some, or '
+                    'choose the other classes by metainfo=dict(classes=[...]).'
+                )
+        for sentence in self.warnings if self.strict else ():
+            _warn_once(sentence)
+        return self.data_list
+
+    def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list:
+        try:
+            found = super()._get_unserialized_subset(indices)
+        except (TypeError, IndexError):
+            found = []
+        if not found:
+            raise UserError(
+                f'indices={indices!r} chooses no photo of {self.data_root}, which has '
+                f'{len(self.data_list)}: give the number of its first photos, or a list of '
+                'numbers from 0, or leave it out.'
+            )
+        return found
 
     def is_skipped(self, name: str) -> bool:
         """Whether the skip list has an image's file name, with or without suffix."""
@@ -105,6 +156,11 @@ class TaggedDataset(BaseDetDataset):
         found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.
+            if '://' in name:
+                self.report_problem(
+                    f'{source} names the photo {name}, which is an address: download the photos, '
+                    'and name their files.'
+                )
             if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
                 self.report_problem(
                     f'{source} names the photo {name}, which is not within {root}: name photos '
@@ -132,6 +188,12 @@ class TaggedDataset(BaseDetDataset):
                 self.report_problem(
                     f'{source} names the photo {path} twice, as {first} and {name}: keep one.'
                 )
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    """Log a warning, however often a data set is built."""
+    print_log(sentence, logger='current', level=WARNING)
 
 
 def name_of_dataset(cfg: Mapping) -> str:
