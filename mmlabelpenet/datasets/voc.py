@@ -1,6 +1,7 @@
 """PASCAL VOC with image tags for training, boxes and instance masks for testing."""
 
 import math
+import os
 import os.path as osp
 import re
 import unicodedata
@@ -20,6 +21,10 @@ from .metainfo import class_metainfo
 from .tagged import TaggedDataset
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+MINI_REMEDY = (
+    'make it by `python tools/dataset_converters/voc12_mini.py` from PASCAL VOC 2012, or name the '
+    'folder that holds its VOCdevkit by the environment variable VOC12MINI_ROOT'
+)
 # What is suspicious but may be meant.
 OTHER_NAME = (
     'An XML names another photo in <filename> than it is named after ({count} in all, such as '
@@ -134,7 +139,9 @@ class VOCInstanceDataset(TaggedDataset):
     def _read_list(self, path: str) -> list[list[str]]:
         """Read the fields of every line that is not blank."""
         if not osp.isdir(self.data_root):
-            raise UserError(f'There is no data set at {self.data_root}: {self.REMEDY}.')
+            mini = os.environ.get('VOC12MINI_ROOT') or 'voc12mini'
+            remedy = MINI_REMEDY if mini in self.data_root else self.REMEDY
+            raise UserError(f'There is no data set at {self.data_root}: {remedy}.')
         with explain_read_errors(path, 'a list of images', self.REMEDY):
             lines = read_file(path).decode('utf-8-sig').splitlines()
         return [line.split() for line in lines if line.strip()]
