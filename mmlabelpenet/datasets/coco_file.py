@@ -241,7 +241,9 @@ class COCOFile:
             problems |= {usable[place]: text for place, text in bad.items()}
         for index in sorted(problems):
             report(f'{self.path}: {_named(entries[index], index)} {problems[index]}.')
-        self._suspect_copies(entries, suspect)
+        for same_id, number in Counter(_ids(entries, 'id')).items():
+            if number > 1 and same_id is not None:
+                suspect(SAME_ID, f'{same_id} in {self.path}')
         first: dict[tuple, tuple[int, Geometry]] = {}
         for index, shape in zip(usable, shapes):
             if index not in problems:
@@ -255,14 +257,6 @@ class COCOFile:
 
     def _place(self, entries: Sequence[dict], *places: int) -> str:
         return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'
-
-    def _suspect_copies(
-        self, entries: Sequence[dict], suspect: Callable[[str, str], None]
-    ) -> None:
-        """Find ids that several annotations have."""
-        for key, number in Counter(_ids(entries, 'id')).items():
-            if number > 1 and key is not None:
-                suspect(SAME_ID, f'{key} in {self.path}')
 
     def _report_unlisted(
         self, keys: Sequence[Id | None], images: Mapping, report: Callable[[str], None]
@@ -305,14 +299,12 @@ def _ids(entries: Sequence[dict], key: str) -> list[Any]:
 
 def _crowds(entries: Sequence[dict]) -> list[bool | None]:
     """Whether each is a crowd or to be ignored, as mmdet's converters mark difficult objects."""
-    crowds, ignored = (
-        [_flag(one.get(key, 0)) for one in entries] for key in ('iscrowd', 'ignore')
+    pairs = ((one.get('iscrowd', 0), one.get('ignore', 0)) for one in entries)
+    known = (
+        [CROWD.get(str(one) if isinstance(one, list | dict) else one) for one in pair]
+        for pair in pairs
     )
-    return [None if None in pair else any(pair) for pair in zip(crowds, ignored)]
-
-
-def _flag(value: Any) -> bool | None:
-    return None if isinstance(value, list | dict) else CROWD.get(value)
+    return [None if None in pair else any(pair) for pair in known]
 
 
 def _with_slashes(name: Any, root: str) -> Any:

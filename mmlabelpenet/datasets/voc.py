@@ -139,8 +139,9 @@ class VOCInstanceDataset(TaggedDataset):
     def _read_list(self, path: str) -> list[list[str]]:
         """Read the fields of every line that is not blank."""
         if not osp.isdir(self.data_root):
-            mini = os.environ.get('VOC12MINI_ROOT') or 'voc12mini'
-            remedy = MINI_REMEDY if mini in self.data_root else self.REMEDY
+            minis = filter(None, ('voc12mini', os.environ.get('VOC12MINI_ROOT')))
+            is_mini = any(one in self.data_root for one in minis)
+            remedy = MINI_REMEDY if is_mini else self.REMEDY
             raise UserError(f'There is no data set at {self.data_root}: {remedy}.')
         with explain_read_errors(path, 'a list of images', self.REMEDY):
             lines = read_file(path).decode('utf-8-sig').splitlines()

@@ -132,7 +132,7 @@ CAT = f'<object><name>cat</name><bndbox>{CORNERS}/ymax></bndbox></object>'
 # fmt: off
 ROWS = [
     BadInput('no devkit', lambda root: VOCInstanceDataset(data_root=str(root / 'VOC2012')), 'There is no data set at {root}/VOC2012: unpack the PASCAL VOC devkit there, or set data_root in the config.'),
-    BadInput('no devkit of voc12-mini', lambda root: VOCInstanceDataset(data_root='../voc12mini/VOCdevkit/VOC2012'), 'There is no data set at ../voc12mini/VOCdevkit/VOC2012: unpack the PASCAL VOC devkit there, or set data_root in the config.'),
+    BadInput('no devkit of voc12-mini', lambda root: VOCInstanceDataset(data_root='../voc12mini/VOCdevkit/VOC2012'), 'There is no data set at ../voc12mini/VOCdevkit/VOC2012: make it by `python tools/dataset_converters/voc12_mini.py` from PASCAL VOC 2012, or name the folder that holds its VOCdevkit by the environment variable VOC12MINI_ROOT.'),
     BadInput('no list of the split', loaded(without(f'{LISTS}/train.txt')), "{root}/VOC2012/ImageSets/Main/train.txt cannot be read as a list of images (FileNotFoundError: [Errno 2] No such file or directory: '{root}/VOC2012/ImageSets/Main/train.txt'): unpack the PASCAL VOC devkit there, or set data_root in the config."),
     BadInput('an empty list of the split', loaded(content(f'{LISTS}/train.txt', '')), '{root}/VOC2012/ImageSets/Main/train.txt lists no photo, or all are skipped: add some.'),
     BadInput('a pipe as the list of the split', loaded(pipe(f'{LISTS}/train.txt')), '{root}/VOC2012/ImageSets/Main/train.txt cannot be read as a list of images (OSError: [Errno 22] not a regular file): unpack the PASCAL VOC devkit there, or set data_root in the config.'),

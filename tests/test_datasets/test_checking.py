@@ -149,7 +149,7 @@ def test_the_first_images_are_shown_as_understood(tmp_path):
 
 def test_a_jpeg_that_lacks_a_part_may_be_damaged(shapes):
     """Decoders only warn of it, and paint the rest."""
-    path = image(shapes, 'train_0001')
+    path = image(shapes, 'train_00001')
     data = path.read_bytes()
     middle = len(data) // 2
     path.write_bytes(data[:middle] + data[middle + 50 :])
@@ -159,7 +159,7 @@ def test_a_jpeg_that_lacks_a_part_may_be_damaged(shapes):
 
 
 def test_what_is_suspicious_is_reported(shapes):
-    xml = shapes / 'Annotations/train_0001.xml'
-    xml.write_text(xml.read_text().replace('train_0001.jpg', 'train_0000.jpg'))
+    xml = shapes / 'Annotations/train_00001.xml'
+    xml.write_text(xml.read_text().replace('train_00001.jpg', 'train_00000.jpg'))
     (found,) = check(shapes).findings['suspicious annotation']
     assert 'names another photo in <filename>' in found
