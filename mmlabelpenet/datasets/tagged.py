@@ -233,7 +233,9 @@ def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
         if not root:
             continue
         name, folder = name_of_dataset(cfg), osp.abspath(root)
-        images = osp.normpath(osp.join(folder, (cfg.get('data_prefix') or {}).get('img', '')))
+        prefix = cfg.get('data_prefix') or ''
+        prefix = prefix.get('img') or '' if isinstance(prefix, Mapping) else prefix
+        images = osp.normpath(osp.join(folder, prefix))
         # These are filed by the name of their folder.
         if not osp.join(images, '').startswith(osp.join(folder, '')):
             name, folder = osp.join(name, osp.basename(images)), images
