@@ -83,7 +83,7 @@ def _names_in(foreign: Mapping, infos: Sequence[Mapping]) -> list[str | None]:
     return names
 
 
-def exceeds(boxes: np.ndarray, size: tuple[int, int]) -> bool:
+def exceeds(boxes: np.ndarray, size: tuple[float, float]) -> bool:
     """Whether a box exceeds an image so far that it must be of another image.
 
     Args:
@@ -126,7 +126,8 @@ def require_fit(
             f'with {size[1]} x {size[0]} pixels): those in {source} are of another data set or '
             '--format, or no x1, y1, x2, y2 in pixels.'
         )
-    if len(small) > len(filled) / 10:
+    fractions = any((found[index] % 1).any() for index in small)
+    if fractions and len(small) > len(filled) / 10:
         raise UserError(
             f'{source}: all boxes of {len(small)} of {len(filled)} photos lie in the first two '
             f'pixels, as those of {paths[small[0]]}: write pixels instead of fractions of the '

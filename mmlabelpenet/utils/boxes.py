@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 
-def box_excess(boxes: np.ndarray, size: Sequence[int]) -> np.ndarray:
+def box_excess(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
     """How far each box reaches beyond its image, at most 0 for a box within it.
 
     Args:
