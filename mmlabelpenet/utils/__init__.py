@@ -1,8 +1,8 @@
 """Utilities for all parts of the package."""
 
-from .arguments import number
+from .arguments import number, path
 from .atomic_backend import AtomicBackend, latest_checkpoint
-from .boxes import box_areas, box_intersections, box_iou
+from .boxes import box_areas, box_excess, box_intersections, box_iou, box_text
 from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
 from .files import (

@@ -35,3 +35,15 @@ def number(
         return value
 
     return read
+
+
+def path(text: str) -> str:
+    """Read a path of a command line, as a type of argparse.
+
+    Args:
+        text: The path. An empty one, as of a shell variable that is not set, would be the folder
+            of the command.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError('must be a path, but it is empty: set the shell variable')
+    return text

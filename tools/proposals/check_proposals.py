@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import check_image, collect_problems, summarize_check
-from mmlabelpenet.utils import UserError, number, write_lines
+from mmlabelpenet.utils import UserError, number, path, write_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -32,8 +32,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=['train', 'val', 'test'],
         help='dataloaders of the photos',
     )
-    parser.add_argument('--proposal-root', help="root of the proposals; default: the config's")
-    parser.add_argument('--out', help='write the figures to this JSON file')
+    parser.add_argument(
+        '--proposal-root', type=path, help="root of the proposals; default: the config's"
+    )
+    parser.add_argument('--out', type=path, help='write the figures to this JSON file')
     parser.add_argument(
         '--max-lines', type=number(), default=10, help='problems of each kind to print'
     )
