@@ -436,8 +436,8 @@ ROWS = [
     of_photos(
         'proposals: pages for photos',
         '{root}/pages',
-        sentence='The photo {root}/pages/a.jpg is damaged or no photo (unknown format): '
-        'replace it, remove it, or name it in a skip list.',
+        sentence='The photo {root}/pages/a.jpg is damaged or no photo (a web page: download the '
+        'photo itself): replace it, remove it, or name it in a skip list.',
     ),
     of_photos(
         'shapes: a file to write to',
