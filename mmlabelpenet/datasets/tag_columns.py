@@ -1,7 +1,7 @@
 """Columns of CSV tag files: what each means, by its name and its values."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,7 @@ FLAGS = (
     {'y': True, 'n': False},
     *({mark: True, '': False} for mark in ('1', 'x', 'yes', 'y', 'true', '✓', '✔')),
 )
+NUMBER = re.compile(r'\d+(\.0+)?')
 ABSENT = {value for flags in FLAGS for value, flag in flags.items() if not flag}
 FLAG_VALUES = frozenset(value for flags in FLAGS for value in flags) | {UNSURE}
 
@@ -158,7 +159,7 @@ def _prefer_names(path: Path, header: Row, columns: Columns, rows: Sequence[Row]
     """Of two columns with numbers and names of the same classes, use the names."""
     pairs = {tuple(row.get(column) for column in columns.tags) for row in rows}
     found = [set(values) for values in zip(*pairs)]
-    numbers = [i for i, values in enumerate(found) if all(map(str.isdigit, values))]
+    numbers = [i for i, values in enumerate(found) if all(map(NUMBER.fullmatch, values))]
     if len(found) != 2 or len(numbers) != 1:
         return
     if not len(found[0]) == len(found[1]) == len(pairs):
@@ -240,12 +241,13 @@ def simplify_flag(cell: str) -> str:
     return re.sub(r'^(-?[01])\.0+$', r'\1', cell.casefold())
 
 
-def read_marks(path: Path, marked: Sequence[Mapping[str, str]]) -> list[list[str]]:
+def read_marks(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """Read which classes are marked as present.
 
     Args:
         path: The file, for messages.
-        marked: For each image, the mark of every class, see :func:`simplify_flag`.
+        names: Of the classes.
+        rows: For each image, the mark of every class, see :func:`simplify_flag`.
 
     Returns:
         The tags of each image, unsure ones with the prefix ``?``.
@@ -253,19 +255,14 @@ def read_marks(path: Path, marked: Sequence[Mapping[str, str]]) -> list[list[str
     Raises:
         UserError: If the marks have no single meaning.
     """
-    found = {mark for marks in marked for mark in marks.values()} - {UNSURE}
+    found = set().union(*rows) - {UNSURE}
     meanings = [flags for flags in FLAGS if found <= set(flags)]
     if not meanings:
         raise UserError(
             f'{path} marks classes by {", ".join(map(repr, sorted(found)))}, which has no single '
             'meaning: write 1 for present, 0 for absent and ? for unknown.'
         )
-    present = {value for value, flag in meanings[0].items() if flag}
+    texts = {value: '' for value, flag in meanings[0].items() if flag} | {UNSURE: UNSURE}
     return [
-        [
-            UNSURE + name if mark == UNSURE else name
-            for name, mark in marks.items()
-            if mark == UNSURE or mark in present
-        ]
-        for marks in marked
+        [texts[mark] + name for name, mark in zip(names, marks) if mark in texts] for marks in rows
     ]

@@ -148,6 +148,7 @@ def _collect(path: Path, content: Content) -> TagFile:
     """Make the lines; an entry without an image, or of an image listed before, is a problem."""
     listed, columns = (_check_classes(path, names) for names in (content.listed, content.columns))
     classes = listed or columns
+    checked = set(classes)
     lines: dict[str, TagLine] = {}
     problems = []
     for image, names, place in content.entries:
@@ -156,7 +157,7 @@ def _collect(path: Path, content: Content) -> TagFile:
                 f'{path} names the photo {image} in {place} by its address: download the photos, '
                 'and write the names of their files.'
             )
-        line = _read_entry(path, Entry(image and osp.normpath(image), names, place), classes)
+        line = _read_entry(path, Entry(image and osp.normpath(image), names, place), checked)
         both = set(line.tags) & set(line.unsure)
         if not image:
             problems.append(f'{path} names no photo in {place}: {CSV_REMEDY}.')
@@ -187,17 +188,21 @@ def _collect(path: Path, content: Content) -> TagFile:
     return TagFile(tuple(classes or sorted(found)), list(lines.values()), problems, doubts)
 
 
-def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
-    """Separate tags from unsure ones, and require that each can be the name of a class."""
+def _read_entry(path: Path, entry: Entry, checked: set[str]) -> TagLine:
+    """Separate tags from unsure ones, and require that each can be the name of a class.
+
+    ``checked`` has the names that can be, and is extended.
+    """
     line = TagLine(entry.image, [], [])
     for tag in entry.tags:
         name = tidy_name(tag.removeprefix(UNSURE))
-        if name not in classes:
+        if name not in checked:
             if not name or name.startswith(UNSURE):
                 raise UserError(
                     f'{path} has the tag {tag!r} in {entry.place}: write `?dog` if there may be a '
                     'dog, and no tag if nothing is known.'
                 )
             check_tag(path, tag.removeprefix(UNSURE), entry.place)
+            checked.add(name)
         (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
     return line

@@ -53,10 +53,10 @@ def parse_json(path: Path, text: str) -> Content:
     objects = [_read(path, f'entry {i}', one) for i, one in enumerate(content, start=1)]
     columns = list(dict.fromkeys(name for one in objects for name in one.marks))
     for name in set(columns) - set(classes):
-        check_class(path, name, 'its marks')
+        check_class(path, name, 'its keys')
     if columns:
-        marks = [{name: one.marks.get(name, '') for name in columns} for one in objects]
-        read = read_marks(path, marks)
+        marks = [[one.marks.get(name, '') for name in columns] for one in objects]
+        read = read_marks(path, columns, marks)
         tags = [[*one.tags, *names] for one, names in zip(objects, read)]
     else:
         tags = [one.tags for one in objects]
@@ -66,7 +66,8 @@ def parse_json(path: Path, text: str) -> Content:
     ]
     if entries and all(one.goes_on for one in objects):
         entries = merge_entries(entries)
-    return Content(_names(classes), columns, entries)
+    # A list of tags may name a class that nothing marks.
+    return Content(_names(classes), [] if any(one.tags for one in objects) else columns, entries)
 
 
 def _load(path: Path, text: str) -> Any:
@@ -107,8 +108,9 @@ def _read(path: Path, place: str, content: Any) -> _Object:
         )
     key = kinds.get('tags') or kinds['tag' if 'tag' in kinds else 'tags']
     value = content[key]
-    known = isinstance(value, dict) and set(value) <= set(LABEL_KEYS)
-    names = labels_of(value) if known or isinstance(value, str) else value
+    parts = value if isinstance(value, list) else [value]
+    exported = all(isinstance(one, dict) and set(one) & set(LABEL_KEYS) for one in parts)
+    names = labels_of(value) if exported or isinstance(value, str) else value
     goes_on = isinstance(value, str) and 'tag' in kinds and heading_key(key) != 'choice'
     return _Object(_names([image])[0], _names(names), {}, goes_on)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -16,9 +17,10 @@ NO_TAG = re.compile(
 )
 # What other programs write before or behind a tag: it is denied, doubted, or has a value.
 MARK = re.compile(
-    r'([-+!~*^=<>@#$%&¬×✓✔✗✘❌✅☑☒\u2010-\u2015\u2212]|not[ _-]|maybe |perhaps |possibly '
+    r'([-+!¡！~*^=<>@#$%&¬¿？×✓✔✗✘❌✅☑☒\u2010-\u2015\u2212]|not[ _-]|maybe |perhaps |possibly '
     r'|probably |unsure |\d+ ?[x×] ).*'
-    r'|.+?(\?|[ =:(]+[-+]?(?:0?\.\d+|1\.0+|[\d.]+%)\)?|[ (]*\([-+]?\d+\)'
+    r'|.+?([?？*]|[ =:(]+[-+]?(?:0?\.\d+|1\.0+|[\d.]+%)\)?'
+    r'|[ (]*\((?:[-+]?\d+|maybe|unsure|uncertain|absent|no|not)\)'
     r'|[ =:]*[=:] ?(?:[-+]?[\d.]+|yes|no|true|false|present|absent|unknown|maybe))',
     re.IGNORECASE,
 )
@@ -35,18 +37,25 @@ NO_CLASS = UNLABELED.union(
     ('negative', 'neg', 'noobject', 'noobjects', 'noclass', 'ignore', 'skip', 'todo', 'flag'),
 )
 JOINTS = re.compile(r'\s*[/&+,\\]\s*')
-WORDS = re.compile(r'\s+(?:and|or|und|oder|et|y)\s+|\s+')
+WORDS = re.compile(r'\s+(?:and|or|und|oder|et|y)\s+|\s+-\s+|\s*[:>|.]+\s*')
+# Marks of a table without column names, if the file has no other tags.
+FLAGS = {'x', 'y', 'n', 't', 'f', '✓', '✔', 'present', 'absent'}
 IF_CLASS = f'list all classes in a first line `{CLASS_LINE},...` (JSON: "classes") if it is one'
+
+
+@cache
+def tidy_name(name: str) -> str:
+    """A tag in the form in which tags that look the same are the same text."""
+    return ' '.join(visible_name(name).split())
+
+
+def _words(name: str) -> list[str]:
+    return re.split(r'[\W_]+', name.casefold())
 
 
 def is_image_name(name: str) -> bool:
     """Whether a name ends like that of an image."""
     return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.jfif', '.heic', '.avif')
-
-
-def tidy_name(name: str) -> str:
-    """A tag in the form in which tags that look the same are the same text."""
-    return ' '.join(visible_name(name).split())
 
 
 def is_unlabeled(name: str) -> bool:
@@ -122,10 +131,14 @@ def check_joined(path: object, names: Iterable[str], several: bool) -> None:
     """
     names = sorted(names)
     known = {name.casefold() for name in names}
+    if names and known <= FLAGS:
+        raise UserError(
+            f'{path} has no tags but {names[0]!r}: write a first line of column names.'
+        )
     for name in names:
         parts = JOINTS.split(name.casefold())
-        words = WORDS.split(name) if not several or ' and ' in name else [name]
-        joined = len(words) > 1 and set(words) <= set(names)
+        ways = [WORDS.split(name), [name] if several else name.split()]
+        joined = any(len(words) > 1 and set(words) <= set(names) for words in ways)
         if joined or (len(parts) > 1 and known & set(parts)):
             raise UserError(
                 f'{path} has the tag {name!r} and also tags that are parts of it, so that it may '
@@ -149,18 +162,23 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
     words = list(chain.from_iterable(map(str.split, blanks)))
     shared = not several and len(set(words)) < len(words)
     known = {name.casefold() for name in classes}
-    denied = {name: re.sub('^(no|non|without)[ _-]', '', name.casefold()) for name in classes}
+    denied = re.compile('(no|non|without|absent|false|kein|keine|ohne)[ _:-]|.*[ _]not$')
     flags = [name for name in classes if re.match('(is|has|num)[ _]', name.casefold())]
     kinds = {
         'a class: leave it out if it only says that a photo shows no class': [
             name for name in classes if ''.join(filter(str.isalnum, name.casefold())) in NO_CLASS
         ],
         'one class each: separate tags by `;`': [
-            name for name in classes if re.search(r'[^/].*[/&+,\\]|\w (and|und) \w', name)
+            name
+            for name in classes
+            if re.match(r'[^/].*([/&+,\\]|\w (and|und) )\s*\w', name)
+            or {name.casefold()}
+            < {name.casefold(), *re.split(r'[\W_]+', name.casefold())}
+            <= known
         ],
         'one class each: separate tags by `;` if the blanks separate them': blanks * shared,
         'a class of its own: leave it out if it says that another one is absent': [
-            name for name, rest in denied.items() if rest != name.casefold() and rest in known
+            name for name in classes if denied.match(name.casefold())
         ],
         'a class: remove the column if it says something else': (
             flags * (len(flags) < len(classes))

@@ -234,13 +234,10 @@ def _read_flags(
     path: Path, names: Sequence[str], columns: Columns, rows: Sequence[Row]
 ) -> list[Entry]:
     """Read a table with a column per class."""
-    marked = [
-        {name: simplify_flag(row.get(column)) for name, column in zip(names, columns.flags)}
-        for row in rows
-    ]
+    marks = [[simplify_flag(row.get(column)) for column in columns.flags] for row in rows]
     return [
         Entry(row.get(columns.image), tags, f'line {row.number}')
-        for row, tags in zip(rows, read_marks(path, marked))
+        for row, tags in zip(rows, read_marks(path, names, marks))
     ]
 
 

@@ -40,7 +40,8 @@ def strip_name(name: str) -> str:
     Returns:
         The name, otherwise as it is.
     """
-    return EDGES.sub('', name)
+    name = name.strip()
+    return name if name.isascii() else EDGES.sub('', name)
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
@@ -54,7 +55,8 @@ def similar_names(names: Iterable[str]) -> list[list[str]]:
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[''.join(filter(str.isalnum, name.casefold())).rstrip('s')].append(name)
+        plain = unicodedata.normalize('NFKC', name).casefold()
+        groups[''.join(filter(str.isalnum, plain)).rstrip('s')].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
