@@ -57,14 +57,17 @@ def read_tag_file(path: str | Path) -> TagFile:
     separated by ``;``, ``|`` or ``,`` in one. A first line ``#classes,dog,cat`` lists the classes.
     The next line may name the columns (``photo,tags``); then the table may also have
 
-    - a column per class with 1 and 0, -1, true and false, or yes and no; ``?`` is unsure;
+    - a column per class with 1 and 0, -1, true and false, yes and no, or a mark and blanks; ``?``
+      is unsure;
     - one row per tag (``image,label``): rows of an image are joined. A tag with ``confidence`` 0
       is absent;
+    - the column ``choice`` of Label Studio, with a row per annotator;
     - boxes, dates and other columns whose name says that they are no tags.
 
     JSON: ``{"a.jpg": ["dog"], ...}``, the same under ``photos`` next to a list of ``classes``, or
-    objects ``{"photo": "a.jpg", "tags": ["dog"]}`` in a list or one per line. A tag such as
-    ``?dog`` is unsure: there may be a dog.
+    objects ``{"photo": "a.jpg", "tags": ["dog"]}`` in a list or one per line, pairs ``["a.jpg",
+    ["dog"]]``, marks ``{"a.jpg": {"dog": 1, "cat": 0}}``, or an export of Label Studio. A tag such
+    as ``?dog`` is unsure: there may be a dog. Tags that look the same are the same tag.
 
     Args:
         path: The file, ``.csv``, ``.tsv``, ``.txt``, ``.json`` or ``.jsonl``.

@@ -185,7 +185,8 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
         ),
     }
     found = [] if listed else [(names, text) for text, names in kinds.items() if names]
-    found += [(names, 'classes of their own: fix the tags') for names in similar_names(classes)]
+    same = 'classes of their own: use one name if they are the same'
+    found += [(names, same) for names in similar_names(classes)]
     return [
         f'{path} has {", ".join(map(repr, names[:3]))}{" ..." if names[3:] else ""}, taken for '
         f'{text}.'

@@ -334,4 +334,17 @@ ROWS = [
         CONFIG,
         sentence="argument processes: invalid int value: 'two'",
     ),
+    line(
+        'processes of a tool that is missing',
+        'misc/launch',
+        '2',
+        'gone.py',
+        sentence='There is no tool at gone.py: fix the path.',
+    ),
+    line(
+        'processes without a tool',
+        'misc/launch',
+        '2',
+        sentence='Name the tool behind the number of processes.',
+    ),
 ]
