@@ -14,7 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_image_bytes
+from mmlabelpenet.utils import (
+    ImageUserError,
+    UserError,
+    decode_image,
+    read_image_bytes,
+    similar_names,
+)
 
 from .devkit import read_mask
 from .tagged import TaggedDataset
@@ -282,23 +288,17 @@ def _check_tags(
                 f'The class {name} is in every training photo: add photos without it, from which '
                 'training learns what it is not.',
             )
-        similar = [other for other in classes if _normalised(other) == _normalised(name)]
-        if len(similar) > 1:
-            report.add(
-                'similar class names',
-                f'The classes {", ".join(similar)} may be the same: fix the tags.',
-            )
+    for similar in similar_names(classes):
+        report.add(
+            'similar class names',
+            f'The classes {", ".join(similar)} may be the same: fix the tags.',
+        )
     for info in infos:
         if not info.get('tags'):
             report.add(
                 'untagged',
                 f'{info["img_path"]} has no tag: training takes it for one without objects.',
             )
-
-
-def _normalised(name: str) -> str:
-    """A class name without the usual variations: case, spaces, punctuation, plural s."""
-    return ''.join(filter(str.isalnum, name.casefold())).rstrip('s')
 
 
 def _check_copies(

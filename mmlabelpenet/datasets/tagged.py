@@ -2,7 +2,6 @@
 
 import os
 import os.path as osp
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, visible_name
 
 SUPERVISIONS = ('none', 'tags', 'full')
 
@@ -137,8 +136,8 @@ class TaggedDataset(BaseDetDataset):
     def find_images(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
         """Find images, and report those that are missing.
 
-        Accented letters match in any Unicode normalisation: lists that were written on one
-        system find images that are stored on another.
+        Names match that look the same, in any Unicode normalisation: lists that were written on
+        one system find images that are stored on another.
 
         Args:
             root: Folder that the names are relative to.
@@ -168,7 +167,7 @@ class TaggedDataset(BaseDetDataset):
                 )
             folder, base = osp.split(osp.join(root, name))
             files = list_files(folder)
-            file = files.get(base) or files.get(unicodedata.normalize('NFC', base))
+            file = files.get(base) or files.get(visible_name(base))
             found[name] = file and osp.join(folder, file)
         self._report_twins(found, source)
         missing = [name for name, path in found.items() if path is None]
@@ -249,9 +248,9 @@ def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
 
 
 def _list_files(folder: str) -> dict[str, str]:
-    """The files of a folder by their names, also in Unicode's composed form."""
+    """The files of a folder by their names, also as these look."""
     files = os.listdir(folder) if osp.isdir(folder) else []
-    return {unicodedata.normalize('NFC', file): file for file in files} | dict(zip(files, files))
+    return {visible_name(file): file for file in files} | dict(zip(files, files))
 
 
 def read_skip_list(path: str | Path) -> frozenset[str]:

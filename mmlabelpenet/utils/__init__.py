@@ -27,7 +27,7 @@ from .image import (
 from .image_names import UniqueNames, image_name
 from .masks import Masks, decode_part, mask_areas, to_rles
 from .models import in_evaluation, unwrap_model
-from .names import advise_name, nearest_name
+from .names import advise_name, nearest_name, similar_names, strip_name, visible_name
 from .processes import (
     StopRequest,
     end_children,

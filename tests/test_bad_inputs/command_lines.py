@@ -507,4 +507,17 @@ ROWS = [
         '',
         sentence='argument predictions: must be a path, but it is empty: set the shell variable',
     ),
+    line(
+        'processes of a tool that is missing',
+        'misc/launch',
+        '2',
+        'gone.py',
+        sentence='There is no tool at gone.py: fix the path.',
+    ),
+    line(
+        'processes without a tool',
+        'misc/launch',
+        '2',
+        sentence='Name the tool behind the number of processes.',
+    ),
 ]
