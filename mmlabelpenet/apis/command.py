@@ -23,8 +23,7 @@ from mmlabelpenet.utils import (
     stop_requests,
 )
 
-from .overrides import ConfigOptions
-from .settings import read_config
+from .configs import ConfigOptions, read_config
 
 
 def sentence_of(error: BaseException) -> str | None:

@@ -28,8 +28,8 @@ from mmlabelpenet.utils import (
 )
 from mmlabelpenet.version import __version__
 
+from .configs import plain_datasets
 from .pipeline import choose_stage, test_pipeline_of
-from .settings import plain_datasets
 from .testing import load_runner
 
 SPLITS = ('train', 'val', 'test', 'corloc')

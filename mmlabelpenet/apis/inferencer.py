@@ -39,12 +39,10 @@ from mmlabelpenet.visualization import (
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import checkpoint_classes
-from .config_files import read_file
-from .config_text import config_of_checkpoint
+from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
-from .settings import require_config
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 

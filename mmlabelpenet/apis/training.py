@@ -18,7 +18,7 @@ from mmlabelpenet.utils import (
 from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
-from .settings import require_model, require_num_classes
+from .configs import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.apis.validation import check_config
+from mmlabelpenet.apis.configs import check_config
 from mmlabelpenet.registry import MODELS, SCOPE
 from mmlabelpenet.utils import UserError, register_all_modules
 
@@ -154,3 +154,27 @@ def test_overrides_have_the_types_that_mmengine_gives_them():
     assert cfg.train_dataloader.batch_size == 4
     assert cfg.train_cfg.feature_cache is None
     assert cfg.val_evaluator[0].iou_thrs == [0.3, 0.6]
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        'custom_hooks = None',
+        'default_hooks = None',
+        'env_cfg = None',
+        'randomness = None',
+        'val_evaluator = None',
+        'train_dataloader = dict(sampler=dict(seed=None))',
+        'optim_wrapper = dict(optimizer=dict(lr=1))',
+        "default_hooks = dict(checkpoint=dict(save_best=['bbox/mAP']))",
+        'train_cfg = dict(phases=dict(detection=dict(scales=False)))',
+    ],
+)
+def test_values_of_a_right_type_are_taken(tmp_path, lines):
+    assert read_config(child(tmp_path, lines))
+
+
+@pytest.mark.parametrize('name', ['coco_semantic', 'coco_detection', 'voc0712'])
+def test_data_sets_of_mmdet_without_a_model_are_right(name):
+    folder = Path(mmdet.__file__).parent / '.mim/configs/_base_/datasets'
+    assert read_config(str(folder / f'{name}.py'))

@@ -56,6 +56,132 @@ def trained(name: str, text: str, sentence: str) -> BadInput:
 
 
 HEAD = 'model = dict(cascade=dict(detection=dict(box_head='
+# Wrong types: name, lines, sentence.
+TYPES = [
+    (
+        'a switch as text',
+        "train_dataloader = dict(sampler=dict(shuffle='False'))",
+        "train_dataloader.sampler.shuffle must be True or False, not 'False'.",
+    ),
+    (
+        'a switch of mmengine as text',
+        "env_cfg = dict(cudnn_benchmark='no')",
+        "env_cfg.cudnn_benchmark must be True or False, not 'no'.",
+    ),
+    (
+        'a switch of a backbone of mmdet as text',
+        "model = dict(backbone=dict(_delete_=True, type='mmdet.ResNet', depth=50, "
+        "norm_eval='False'))",
+        "model.backbone.norm_eval must be True or False or None, not 'False'.",
+    ),
+    (
+        'a switch of the preprocessor as text',
+        "model = dict(data_preprocessor=dict(bgr_to_rgb='False'))",
+        "model.data_preprocessor.bgr_to_rgb must be True or False, not 'False'.",
+    ),
+    (
+        'a switch without a default as text',
+        "auto_scale_lr = dict(enable='False')",
+        "auto_scale_lr.enable must be True or False, not 'False'.",
+    ),
+    (
+        'two learning rates',
+        'optim_wrapper = dict(optimizer=dict(lr=[0, 1]))',
+        'optim_wrapper.optimizer.lr must be a number, not [0, 1]: a comma makes a list, '
+        'and decimals are written with a point.',
+    ),
+    (
+        'two factors of a learning rate',
+        'optim_wrapper = '
+        'dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=(0, 1)))))',
+        'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult must be a number, not '
+        '(0, 1): a comma makes a list, and decimals are written with a point.',
+    ),
+    (
+        'two batch sizes',
+        'train_dataloader = dict(batch_size=(1, 2))',
+        'train_dataloader.batch_size must be a whole number or None, not (1, 2): a comma '
+        'makes a list, and decimals are written with a point.',
+    ),
+    (
+        'a batch size with a fraction',
+        'train_dataloader = dict(batch_size=4.0)',
+        'train_dataloader.batch_size must be a whole number or None, not 4.0.',
+    ),
+    (
+        'no number of workers',
+        'train_dataloader = dict(num_workers=None)',
+        'train_dataloader.num_workers must be a whole number, not None.',
+    ),
+    (
+        'a seed that is true',
+        'randomness = dict(seed=True)',
+        'randomness.seed must be a whole number or None, not True.',
+    ),
+    (
+        'half an interval',
+        'default_hooks = dict(checkpoint=dict(interval=0.5))',
+        'default_hooks.checkpoint.interval must be a whole number, not 0.5.',
+    ),
+    (
+        'a model with a comma behind it',
+        'model = dict(num_classes=6),',
+        "model must be a dict, not ({'num_classes': 6},): delete the comma at the end of "
+        'its line, which makes a list of it.',
+    ),
+    (
+        'a dict of custom hooks',
+        "custom_hooks = dict(type='NumClassCheckHook')",
+        "custom_hooks must be a list or None, not {'type': 'NumClassCheckHook'}.",
+    ),
+    (
+        'custom hooks by their names',
+        "custom_hooks = ['NumClassCheckHook']",
+        "custom_hooks.0 must be a dict with a type, not 'NumClassCheckHook'.",
+    ),
+    (
+        'a sampler by its name',
+        "train_dataloader = dict(sampler='DefaultSampler')",
+        "train_dataloader.sampler must be a dict with a type, not 'DefaultSampler'.",
+    ),
+    (
+        'metrics by their names',
+        "val_evaluator = ['VOCDetectionMetric']",
+        "val_evaluator.0 must be a dict with a type, not 'VOCDetectionMetric'.",
+    ),
+    (
+        'no pipeline',
+        'train_dataloader = dict(dataset=dict(pipeline=None))',
+        'train_dataloader.dataset.pipeline must be a list, not None.',
+    ),
+    (
+        'a pipeline of names',
+        "train_dataloader = dict(dataset=dict(pipeline=['Resize']))",
+        "train_dataloader.dataset.pipeline.0 must be a dict with a type, not 'Resize'.",
+    ),
+    (
+        'one milestone',
+        "param_scheduler = [dict(type='MultiStepLR', milestones=3)]",
+        'param_scheduler.0.milestones must be a list, not 3.',
+    ),
+    (
+        'an image size of three numbers',
+        'scale = (640, 480, 3)',
+        'train_dataloader.dataset.pipeline.2.transforms.0.scale must be a number or a '
+        'list of 2 or None, not (640, 480, 3).',
+    ),
+    (
+        'a misspelt log level',
+        "log_level = 'INF'",
+        "log_level must be 'CRITICAL' or 'FATAL' or 'ERROR' or 'WARN' or 'WARNING' or "
+        "'INFO' or 'DEBUG' or 'NOTSET' or a whole number, not 'INF'.",
+    ),
+    (
+        'shared settings as a list',
+        "shared_settings = ['scale']",
+        "shared_settings must be a dict, not ['scale'].",
+    ),
+]
 ROWS = [
     config(
         'not Python',
@@ -266,7 +392,8 @@ ROWS = [
     config(
         'epochs as text',
         "train_cfg = dict(phases=dict(detection=dict(epochs='two')))",
-        "{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not 'two'.",
+        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number of at least 0, not '
+        "'two'.",
     ),
     config(
         'a weight of a stage that does not learn',
@@ -392,7 +519,8 @@ ROWS = [
     config(
         'a list of epochs',
         'train_cfg = dict(phases=dict(detection=dict(epochs=[1, 2])))',
-        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not [1, 2].',
+        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not [1, 2]: a '
+        'comma makes a list, and decimals are written with a point.',
     ),
     config(
         'a model that is a list',
@@ -549,6 +677,7 @@ ROWS = [
         'train_cfg = dict(feature_cache=dict(_delete_=True, max_gigabytes=5))',
         '{root}/mine.py: train_cfg.feature_cache lacks root: set train_cfg.feature_cache.root.',
     ),
+    *(config(name, text, f'{{root}}/mine.py: {sentence}') for name, text, sentence in TYPES),
     trained(
         'channels of another backbone',
         "model = dict(backbone=dict(variant='lite2', init_cfg=None))",

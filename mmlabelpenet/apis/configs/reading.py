@@ -12,7 +12,7 @@ from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
-from .config_files import earlier_values, read_file
+from .files import earlier_values, read_file
 from .overrides import apply_options
 from .validation import check_config
 
@@ -101,6 +101,9 @@ def require_num_classes(cfg: Config, loader: str, classes: Sequence[str] | None)
 
 def _settle(cfg: Config) -> None:
     """Give settings that have one meaning the form that torch takes."""
+    for name in ('custom_hooks', 'default_hooks', 'env_cfg', 'randomness', 'shared_settings'):
+        if name in cfg and cfg[name] is None:
+            cfg.pop(name)
     for key, loader in cfg.items():
         if not key.endswith('_dataloader') or not isinstance(loader, dict):
             continue
