@@ -49,6 +49,7 @@ def _kind_of(value: Any) -> str:
     kinds = {
         'tensor without values': value.is_meta,
         'quantised tensor': value.is_quantized,
+        'nested tensor': value.is_nested,
         'sparse tensor': value.layout != torch.strided,
         'tensor of complex numbers': value.is_complex(),
     }

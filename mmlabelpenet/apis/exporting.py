@@ -21,7 +21,6 @@ from mmlabelpenet.export import (
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import (
     UserError,
-    path,
     register_all_modules,
     require_writable,
     unwrap_model,
@@ -42,7 +41,7 @@ def add_export_arguments(parser: argparse.ArgumentParser, split: str) -> None:
         parser: The parser.
         split: Default of ``--split``.
     """
-    parser.add_argument('--out', type=path, required=True, help='folder to write to')
+    parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--format', default='coco', choices=FORMATS)
     parser.add_argument(
         '--split',

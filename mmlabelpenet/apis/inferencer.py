@@ -95,6 +95,8 @@ class LabelPEnetInferencer(DetInferencer):
         if palette not in PALETTES:
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
+        if device is not None:
+            _require_device(device)
         register_all_modules()
         self._weights = str(weights)
         with trust_files(trust_checkpoint):
@@ -310,6 +312,15 @@ class LabelPEnetInferencer(DetInferencer):
             content = {**result, 'classes': list(self.classes)}
             write_bytes(path, json.dumps(content).encode())
         return result
+
+
+def _require_device(device: str) -> None:
+    try:
+        # whose values cannot be read on the device 'meta'
+        torch.zeros(1, device=device).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
+        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
 
 
 def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:

@@ -11,6 +11,7 @@ from mmlabelpenet.utils import (
     UserError,
     latest_checkpoint,
     register_all_modules,
+    require_writable,
     stop_advice,
     unwrap_model,
 )
@@ -33,6 +34,7 @@ def build_runner(cfg: Config) -> Runner:
     require_model(cfg)
     register_all_modules(init_default_scope=False)
     prepare_distributed(cfg)
+    require_writable(cfg.work_dir, folder=True)
     for parts in _GROUPS:
         _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):

@@ -1,6 +1,6 @@
 """Utilities for all parts of the package."""
 
-from .arguments import number, path
+from .arguments import Parser, number
 from .atomic_backend import AtomicBackend, latest_checkpoint
 from .boxes import box_areas, box_excess, box_intersections, box_iou, box_text
 from .checkpoint_loading import restrict_checkpoint_loading

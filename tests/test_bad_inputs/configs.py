@@ -1,6 +1,7 @@
 """Configs: misspelt names, values out of range, parts that do not fit, idle overrides."""
 
 import functools
+import json
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -46,18 +47,34 @@ def option(name: str, *options: str, sentence: str, base: str = SHAPES) -> BadIn
 def trained(name: str, text: str, sentence: str) -> BadInput:
     """A row: a config that is wrong only beside its data."""
 
-    def run(root: Path) -> None:
-        lines = f'data_root = {str(shapes())!r}\n{text}'
-        # which takes seconds to list the compilers of a machine
-        with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
-            run_tool('train', write(root, lines), '--work-dir', root / 'work')
+    return BadInput(name, lambda root: train(root, text, root / 'work'), sentence)
 
-    return BadInput(name, run, sentence)
+
+def train(root: Path, text: str, work_dir: Path | str) -> None:
+    """Train by a config with these lines."""
+    lines = f'data_root = {str(shapes())!r}\n{text}'
+    # which takes seconds to list the compilers of a machine
+    with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+        run_tool('train', write(root, lines), '--work-dir', work_dir)
+
+
+def used_number(root: Path) -> None:
+    """Set a variable anew that a base has made a setting of."""
+    Path(write(root, 'workers = 3\ntrain_dataloader = dict(num_workers=workers)')).rename('b.py')
+    (root / 'mine.py').write_text("_base_ = 'b.py'\nworkers = 1\n")
+    read_config(str(root / 'mine.py'))
+
+
+def misspelt_json(root: Path) -> None:
+    """Misspell a setting in JSON."""
+    content = {'_base_': str(REPOSITORY / SHAPES), 'optim_wraper': {}}
+    (root / 'mine.json').write_text(json.dumps(content))
+    read_config(str(root / 'mine.json'))
 
 
 HEAD = 'model = dict(cascade=dict(detection=dict(box_head='
-# Wrong types: name, lines, sentence.
-TYPES = [
+# Wrong types and old names: what is wrong, the line, the sentence.
+LINES = [
     (
         'a switch as text',
         "train_dataloader = dict(sampler=dict(shuffle='False'))",
@@ -180,6 +197,84 @@ TYPES = [
         'shared settings as a list',
         "shared_settings = ['scale']",
         "shared_settings must be a dict, not ['scale'].",
+    ),
+    (
+        'MMDetection 2: optimizer',
+        "optimizer = dict(type='SGD', lr=0.1)",
+        "nothing reads 'optimizer', which is of MMDetection 2: set "
+        'optim_wrapper.optimizer instead.',
+    ),
+    (
+        'MMDetection 2: data',
+        'data = dict(samples_per_gpu=2)',
+        "nothing reads 'data', which is of MMDetection 2: set train_dataloader, "
+        'val_dataloader and test_dataloader instead.',
+    ),
+    (
+        'MMDetection 2: lr_config',
+        "lr_config = dict(policy='step')",
+        "nothing reads 'lr_config', which is of MMDetection 2: set param_scheduler instead.",
+    ),
+    (
+        'MMDetection 2: total_epochs',
+        'total_epochs = 12',
+        "nothing reads 'total_epochs', which is of MMDetection 2: set train_cfg instead.",
+    ),
+    (
+        'MMDetection 2: runner',
+        "runner = dict(type='EpochBasedRunner')",
+        "nothing reads 'runner', which is of MMDetection 2: set train_cfg instead.",
+    ),
+    (
+        'MMDetection 2: evaluation',
+        'evaluation = dict(interval=1)',
+        "nothing reads 'evaluation', which is of MMDetection 2: set val_evaluator and "
+        'train_cfg.val_interval instead.',
+    ),
+    (
+        'MMDetection 2: checkpoint_config',
+        'checkpoint_config = dict(interval=1)',
+        "nothing reads 'checkpoint_config', which is of MMDetection 2: set "
+        'default_hooks.checkpoint instead.',
+    ),
+    (
+        'MMDetection 2: log_config',
+        'log_config = dict(interval=50)',
+        "nothing reads 'log_config', which is of MMDetection 2: set default_hooks.logger "
+        'and visualizer.vis_backends instead.',
+    ),
+    (
+        'MMDetection 2: optimizer_config',
+        'optimizer_config = dict(grad_clip=None)',
+        "nothing reads 'optimizer_config', which is of MMDetection 2: set "
+        'optim_wrapper.clip_grad instead.',
+    ),
+    (
+        'MMDetection 2: workflow',
+        "workflow = [('train', 1)]",
+        "nothing reads 'workflow', which is of MMDetection 2: set train_cfg.val_interval instead.",
+    ),
+    (
+        'MMDetection 2: dist_params',
+        "dist_params = dict(backend='nccl')",
+        "nothing reads 'dist_params', which is of MMDetection 2: set env_cfg.dist_cfg instead.",
+    ),
+    (
+        'MMDetection 2: seed',
+        'seed = 3',
+        "nothing reads 'seed', which is of MMDetection 2: set randomness.seed instead.",
+    ),
+    (
+        'MMDetection 2: resume_from',
+        "resume_from = 'a.pth'",
+        "nothing reads 'resume_from', which is of MMDetection 2: set load_from with "
+        'resume=True instead.',
+    ),
+    (
+        'MMDetection 2: fp16',
+        'fp16 = dict()',
+        "nothing reads 'fp16', which is of MMDetection 2: set "
+        "optim_wrapper.type='AmpOptimWrapper' instead.",
     ),
 ]
 ROWS = [
@@ -677,12 +772,54 @@ ROWS = [
         'train_cfg = dict(feature_cache=dict(_delete_=True, max_gigabytes=5))',
         '{root}/mine.py: train_cfg.feature_cache lacks root: set train_cfg.feature_cache.root.',
     ),
-    *(config(name, text, f'{{root}}/mine.py: {sentence}') for name, text, sentence in TYPES),
+    config(
+        'the end of the program',
+        'import sys\nsys.exit(3)',
+        '{root}/mine.py, or a base of it, ends the program: a config sets values only; change '
+        'that line.',
+    ),
+    BadInput(
+        'a config that is its own base',
+        lambda root: read_config(write(root, "_base_ = 'mine.py'", '')),
+        '{root}/mine.py, or a base of it, is its own base: a config sets values only; '
+        'change that line.',
+    ),
+    BadInput(
+        'a number that a base has used already',
+        used_number,
+        "{root}/mine.py: 'workers' is a variable of a config, from which settings were "
+        'made: to change it afterwards sets nothing; set what was made of it, such as '
+        'train_dataloader.dataset.pipeline.',
+    ),
+    BadInput(
+        'a misspelt setting in JSON',
+        misspelt_json,
+        "{root}/mine.json: nothing reads 'optim_wraper': did you mean 'optim_wrapper'?",
+    ),
+    option(
+        'an override of MMDetection 2',
+        'total_epochs=3',
+        sentence="{root}/mine.py: --cfg-options total_epochs: nothing reads 'total_epochs': set "
+        'train_cfg instead.',
+    ),
+    option(
+        'a decimal comma',
+        'optim_wrapper.optimizer.lr=0,01',
+        sentence='{root}/mine.py: optim_wrapper.optimizer.lr must be a number, not [0, 1]: a comma'
+        ' makes a list, and decimals are written with a point.',
+    ),
+    *(config(name, text, f'{{root}}/mine.py: {sentence}') for name, text, sentence in LINES),
     trained(
         'channels of another backbone',
         "model = dict(backbone=dict(variant='lite2', init_cfg=None))",
         '{root}/mine.py: model.cascade.classification.attention.in_channels is [40, 112, '
         '1280], but the maps of this backbone have [48, 120, 1280]: set it to these.',
+    ),
+    BadInput(
+        'a work folder that cannot be written',
+        lambda root: train(root, '', '/proc/x'),
+        '/proc/x cannot be written (No such file or directory): free space, get the permission, '
+        'or choose another path.',
     ),
     trained(
         'levels that the backbone does not have',

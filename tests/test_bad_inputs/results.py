@@ -95,7 +95,8 @@ def measured(
     else:
         path = root / 'found.json'
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    run_tool('analysis_tools/eval_metric', config, path, '--eval', 'bbox', *args)
+    args = args if '--eval' in args else ('--eval', 'bbox', *args)
+    run_tool('analysis_tools/eval_metric', config, path, *args)
 
 
 def eval_of(content: Any, *args: object, **options: Any) -> Callable[[Path], None]:

@@ -16,7 +16,7 @@ from mmlabelpenet.apis import (
     load_config,
     run_command,
 )
-from mmlabelpenet.utils import path, trust_files
+from mmlabelpenet.utils import trust_files
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -24,7 +24,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = config_parser('Measure dumped predictions')
     parser.add_argument(
         'predictions',
-        type=path,
         help='.pkl that tools/test.py --out has written, or .json of labels in COCO format',
     )
     add_evaluation_arguments(parser)

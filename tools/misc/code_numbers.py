@@ -23,7 +23,7 @@ LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
     'statements of models, engine, structures': (2690, 2690),
-    'statements of the package': (6496, 8850),
+    'statements of the package': (6496, 9800),
     'statements of tools and benchmark': (1968, 2700),
     'lines of a function, median': (11, 11),
     'lines of a function, 90 %': (27, 27),

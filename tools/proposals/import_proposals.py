@@ -24,16 +24,14 @@ from mmlabelpenet.proposals import (
     to_proposals,
     write_proposals,
 )
-from mmlabelpenet.utils import UserError, image_size, path
+from mmlabelpenet.utils import Parser, UserError, image_size
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file with dataloaders')
-    parser.add_argument('source', type=path, help="the other project's file, or folder of files")
+    parser.add_argument('source', help="the other project's file, or folder of files")
     parser.add_argument('--format', required=True, choices=FORMATS)
     parser.add_argument(
         '--split',
@@ -42,7 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=['train', 'val', 'test'],
         help='dataloaders of the photos',
     )
-    parser.add_argument('--out', type=path, help="root of the proposals; default: the config's")
+    parser.add_argument('--out', help="root of the proposals; default: the config's")
     parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     add_config_options(parser)
     return parser.parse_args(argv)

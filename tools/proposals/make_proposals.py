@@ -14,7 +14,7 @@ from mmlabelpenet.proposals import (
     summarize_outcomes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, path, require_writable
+from mmlabelpenet.utils import IMAGE_SUFFIXES, Parser, UserError, require_writable
 
 DEFAULT_OUT = 'data/proposals'
 # Selective Search finds no objects in smaller photos.
@@ -25,10 +25,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from mmlabelpenet.apis import add_config_options
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'source', type=path, help='a config with dataloaders, or a folder of photos'
-    )
+    parser = Parser(description=__doc__)
+    parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
     parser.add_argument(
         '--split',
         nargs='+',
@@ -37,7 +35,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--out',
-        type=path,
         help=f"root of the proposals; default: the config's, else {DEFAULT_OUT}",
     )
     parser.add_argument('--quality', default='fast', choices=QUALITIES)

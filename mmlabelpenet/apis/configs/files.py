@@ -6,11 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import WARNING
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.fileio import load
+from mmengine.logging import print_log
 
 from mmlabelpenet.utils import UserError, nearest_name
 
@@ -144,7 +146,6 @@ OLD_NAMES = {
     'evaluation': 'val_evaluator and train_cfg.val_interval',
     'fp16': "optim_wrapper.type='AmpOptimWrapper'",
     'gpu_ids': 'tools/misc/launch.py with the number of processes',
-    'img_norm_cfg': 'model.data_preprocessor',
     'log_config': 'default_hooks.logger and visualizer.vis_backends',
     'lr_config': 'param_scheduler',
     'momentum_config': 'param_scheduler',
@@ -161,6 +162,15 @@ OLD_NAMES = {
     'workers_per_gpu': 'train_dataloader.num_workers',
     'workflow': 'train_cfg.val_interval',
 }
+
+
+def _refuse_old(path: Path, name: str) -> None:
+    text = f"{path}: nothing reads '{name}', which is of MMDetection 2: set {OLD_NAMES[name]}"
+    assigned = {node.id for node in _names(path) if isinstance(node.ctx, ast.Store)}
+    # one that was written by a run holds the variables too from which its settings were made
+    if '_base_' in assigned or re.split(r'\W', OLD_NAMES[name])[0] not in assigned:
+        raise UserError(f'{text} instead.')
+    print_log(f'{text} instead, if that is not done.', logger='current', level=WARNING)
 
 
 def _misspelt(name: str) -> str | None:
@@ -193,10 +203,7 @@ def earlier_values(path: str | Path) -> dict[str, list]:
             found = [base[name] for base in inherited if name in base]
             near = _misspelt(name)
             if name in OLD_NAMES:
-                raise UserError(
-                    f"{one}: nothing reads '{name}', which is of MMDetection 2: set "
-                    f'{OLD_NAMES[name]} instead.'
-                )
+                _refuse_old(one, name)
             if near and name != near and not found:
                 raise UserError(f"{one}: nothing reads '{name}': did you mean '{near}'?")
             fixed = any(name in _read_names(base) for base in chain_of(one)[1:])

@@ -132,10 +132,15 @@ def _require_read(cfg: Config, key: str, name: str) -> None:
         return
     if name in cfg:
         raise UserError(IDLE.format(name))
-    same = [path for path in _paths(cfg._cfg_dict) if path.rpartition('.')[2] == name]
+    same = settings_called(cfg, name)
     advice = f'did you mean {same[0]}?' if same else advise_name(name, top_level_names())
     advice = f'set {OLD_NAMES[name]} instead.' if name in OLD_NAMES else advice
     raise UserError(f"--cfg-options {key}: nothing reads '{name}': {advice}")
+
+
+def settings_called(cfg: Config, name: str) -> list[str]:
+    """List the settings below the top level whose last name this is."""
+    return [one for one in _paths(cfg._cfg_dict) if one.endswith(f'.{name}')]
 
 
 def _paths(node: Any, prefix: str = '') -> Iterator[str]:
