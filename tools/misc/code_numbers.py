@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # What this script measured at d0e8597, and the most that --check accepts. The redesign had brought
-# the package to 92 % of its statements; the checks of inputs that came after it take 2,800.
+# the package to 92 % of its statements; the checks of inputs that came after it take 3,600.
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
