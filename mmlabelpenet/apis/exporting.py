@@ -19,7 +19,12 @@ from mmlabelpenet.export import (
     write_images,
 )
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, register_all_modules, require_writable, unwrap_model
+from mmlabelpenet.utils import (
+    UserError,
+    register_all_modules,
+    require_writable,
+    unwrap_model,
+)
 from mmlabelpenet.version import __version__
 
 from .configs import plain_datasets
