@@ -110,8 +110,8 @@ class ConfigCheck:
             first: The registry of its types.
             parent: Class that is built from the dict around it; None at the top level.
         """
-        # the transforms of Albumentations are in no registry
-        if key in self.opaque or (key == 'transforms' and parent is Albu):
+        # the parts of Albumentations are in no registry
+        if key in self.opaque or parent is Albu:
             return
         if isinstance(node, list | tuple):
             for number, item in enumerate(node):
