@@ -16,8 +16,8 @@ from scipy.ndimage import find_objects
 COLOR_BINS = 25
 TEXTURE_BINS = 10
 # Bin of each value of a byte; OpenCV computes those of textures with float32 numbers.
-_COLOR_BIN = np.arange(256) * COLOR_BINS // 256
-_TEXTURE_BIN = (np.arange(256, dtype=np.float32) / np.float32(25.6)).astype(np.int64)
+_COLOR_BIN = (np.arange(256) * COLOR_BINS // 256).astype(np.uint8)
+_TEXTURE_BIN = (np.arange(256, dtype=np.float32) / np.float32(25.6)).astype(np.uint8)
 
 
 class AmbiguousOrderError(Exception):
@@ -85,11 +85,15 @@ def regions_of(img: np.ndarray, segmentations: Sequence[np.ndarray]) -> list[Reg
     """
     flat, count = _common_parts(segmentations)
 
-    def counts(values: np.ndarray, bins: int) -> np.ndarray:
-        return np.bincount(flat * bins + values.ravel(), minlength=count * bins).reshape(-1, bins)
+    def counts(values: np.ndarray, bin_of: np.ndarray, places: np.ndarray) -> np.ndarray:
+        bins = int(bin_of[-1]) + 1
+        where = places + cv2.LUT(values, bin_of).ravel()
+        return np.bincount(where, minlength=count * bins).reshape(-1, bins)
 
-    color = [counts(_COLOR_BIN[plane], COLOR_BINS) for plane in cv2.split(img)]
-    texture = [counts(_TEXTURE_BIN[part], TEXTURE_BINS) for part in texture_maps(img)]
+    places = flat * COLOR_BINS
+    color = [counts(plane, _COLOR_BIN, places) for plane in cv2.split(img)]
+    places = flat * TEXTURE_BINS
+    texture = [counts(part, _TEXTURE_BIN, places) for part in texture_maps(img)]
     table = np.concatenate([*color, *texture], axis=1)
     sizes, width = np.bincount(flat), len(color) * COLOR_BINS
     described = []
@@ -98,7 +102,7 @@ def regions_of(img: np.ndarray, segmentations: Sequence[np.ndarray]) -> list[Reg
         owner[flat] = segmentation.ravel()
         order = np.argsort(owner, kind='stable')
         starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
-        sums = np.add.reduceat(table[order], starts).astype(np.float32)
+        sums = np.add.reduceat(table[order], starts)
         described.append(
             Regions(
                 _normalise(sums[:, :width]),
@@ -123,8 +127,7 @@ def _common_parts(segmentations: Sequence[np.ndarray]) -> tuple[np.ndarray, int]
 
 
 def _normalise(histograms: np.ndarray) -> np.ndarray:
-    # sums of whole numbers below 2^24 are exact
-    return histograms / histograms.sum(axis=1, keepdims=True)
+    return histograms.astype(np.float32) / histograms.sum(axis=1, keepdims=True).astype(np.float32)
 
 
 def _boxes(segmentation: np.ndarray) -> np.ndarray:
@@ -155,9 +158,8 @@ class Grouping:
         count = len(regions.sizes)
         self.area = np.float32(regions.area)
         self.weight = np.float32(0.25 if by_color else 0.3333)
-        self.weights = np.float32(0)
-        for _ in range(4 if by_color else 3):
-            self.weights += self.weight
+        # added one by one, as there
+        self.weights = np.add.accumulate([self.weight] * (4 if by_color else 3))[-1]
         features = [regions.color, regions.texture] if by_color else [regions.texture]
         self.colors = features[0].shape[1] if by_color else 0
         self.histograms = np.concatenate(features, axis=1)
@@ -185,9 +187,10 @@ class Grouping:
         value = self.weight * self._share(sides[:, 0] * sides[:, 1] - size)
         if self.colors:
             color = np.add.accumulate(common[:, : self.colors], axis=1)[:, -1]
-            value = self.weight * color + value
-        value = value + self.weight * texture
-        return (value + self.weight * self._share(size)) / self.weights
+            value += self.weight * color
+        value += self.weight * texture
+        value += self.weight * self._share(size)
+        return value / self.weights
 
     def _share(self, pixels: np.ndarray) -> np.ndarray:
         return (1 - pixels.astype(np.float32) / self.area).clip(0, 1)

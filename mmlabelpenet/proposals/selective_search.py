@@ -21,6 +21,8 @@ MAX_SIDE = 500
 SIGMA, SCALES, MIN_REGION = 0.8, (150, 300, 450), 100
 # Elsewhere OpenCV may be compiled to round sums of products once instead of twice.
 ROUNDS_AS_OPENCV = platform.machine() in ('x86_64', 'AMD64')
+# Larger counts are no float32. Longer images reach out of themselves when turned by 45 degrees.
+EXACT_COUNTS, MAX_ASPECT = 2**24, 2.4
 
 
 def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
@@ -49,7 +51,8 @@ def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
             '`pip uninstall -y opencv-python opencv-python-headless && pip install '
             '--no-deps --force-reinstall opencv-contrib-python-headless==4.12.0.88`.'
         ) from None
-    if quality == 'fast' and ROUNDS_AS_OPENCV:
+    known = img.size < EXACT_COUNTS and max(img.shape[:2]) <= MAX_ASPECT * min(img.shape[:2])
+    if quality == 'fast' and ROUNDS_AS_OPENCV and known:
         return largest_first(_search_fast(img))
     search.setBaseImage(img)
     if quality == 'fast':
