@@ -175,6 +175,11 @@ def test_values_of_a_right_type_are_taken(tmp_path, lines):
     assert read_config(child(tmp_path, lines))
 
 
+def test_transforms_of_albumentations_are_not_of_a_registry():
+    folder = Path(mmdet.__file__).parent / '.mim/configs/albu_example'
+    check_config(Config.fromfile(folder / 'mask-rcnn_r50_fpn_albu-1x_coco.py'))
+
+
 @pytest.mark.parametrize('name', ['coco_semantic', 'coco_detection', 'voc0712'])
 def test_data_sets_of_mmdet_without_a_model_are_right(name):
     folder = Path(mmdet.__file__).parent / '.mim/configs/_base_/datasets'

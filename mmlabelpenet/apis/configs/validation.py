@@ -4,6 +4,7 @@ import re
 from collections.abc import Container
 from typing import Any
 
+from mmdet.datasets.transforms import Albu
 from mmengine.config import Config
 from mmengine.registry import Registry
 
@@ -109,7 +110,8 @@ class ConfigCheck:
             first: The registry of its types.
             parent: Class that is built from the dict around it; None at the top level.
         """
-        if key in self.opaque:
+        # the parts of Albumentations are in no registry
+        if key in self.opaque or parent is Albu:
             return
         if isinstance(node, list | tuple):
             for number, item in enumerate(node):
