@@ -91,15 +91,25 @@ class Calls:
         return Path.touch, (Path('touched'),)
 
 
-def make(name: str, prepare: Callable[[Path], object], sentence: str) -> BadInput:
+def make(name: str, prepare: Callable[[Path], object], sentence: str, *options: str) -> BadInput:
     """A row: a folder for the maker."""
 
     def run(root: Path) -> None:
         (root / 'photos').mkdir()
         prepare(root / 'photos')
-        run_tool('proposals/make_proposals', root / 'photos', '--out', root, '--workers', '1')
+        tool = ('proposals/make_proposals', root / 'photos', '--out', root, '--workers', '1')
+        run_tool(*tool, *options)
 
     return BadInput(name, run, sentence)
+
+
+def sharded(name: str, value: str) -> BadInput:
+    """A row: a shard that there is not."""
+    sentence = (
+        'argument --shard: must be K/N, two whole numbers with K from 1 to N, such as 1/4, '
+        f"not '{value}'"
+    )
+    return make(name, lambda folder: (folder / 'a.jpg').touch(), sentence, f'--shard={value}')
 
 
 def imported(name: str, boxes: object, sentence: str, format_name: str = 'mmdet') -> BadInput:
@@ -275,6 +285,14 @@ ROWS = [
         '{root}/photos has photos that differ only in their suffix, and their '
         'proposals would have the same name: rename them.',
     ),
+    sharded('a shard before the first', '0/4'),
+    sharded('a shard after the last', '5/4'),
+    sharded('one of no shards', '1/0'),
+    sharded('a negative shard', '-1/4'),
+    sharded('a shard without their number', '3'),
+    sharded('shards in words', 'one/four'),
+    sharded('a shard in fractions', '1.5/4'),
+    sharded('a variable of the launcher that is not set', '/4'),
     BadInput(
         'an unknown format',
         lambda root: read_foreign(root, 'edge_boxes'),

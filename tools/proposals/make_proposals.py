@@ -1,7 +1,12 @@
-"""Make the region proposals of a data set's images, or of any folder of images."""
+"""Make the region proposals of a data set's images, or of any folder of images.
+
+Example, on one of four machines that share a disk:
+    python tools/proposals/make_proposals.py CONFIG --shard 1/4
+"""
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,11 +26,21 @@ DEFAULT_OUT = 'data/proposals'
 MIN_SIDE = 32
 
 
+def shard(text: str) -> slice:
+    """Read K/N, a type of argparse: every N-th photo from the K-th on."""
+    found = re.fullmatch(r'(\d+)/(\d+)', text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise argparse.ArgumentTypeError(
+            f"must be K/N, two whole numbers with K from 1 to N, such as 1/4, not '{text}'"
+        )
+    return slice(int(found[1]) - 1, None, int(found[2]))
+
+
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from mmlabelpenet.apis import add_config_options
 
-    parser = Parser(description=__doc__)
+    parser = Parser(description=__doc__.partition('\n')[0])
     parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
     parser.add_argument(
         '--split',
@@ -38,7 +53,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"root of the proposals; default: the config's, else {DEFAULT_OUT}",
     )
     parser.add_argument('--quality', default='fast', choices=QUALITIES)
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help='processes; default: the cores that this one may use',
+    )
+    parser.add_argument(
+        '--shard',
+        type=shard,
+        metavar='K/N',
+        default=slice(None),
+        help='only the K-th of N shards of the photos, so that N machines share the work',
+    )
     parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     parser.add_argument(
         '--max-side',
@@ -135,6 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not jobs:
         raise UserError(f'The data sets of {args.source} are empty: check its split lists.')
     require_writable(jobs[0].out.parent, folder=True)
+    jobs = jobs[args.shard]
     settings = dict(quality=args.quality, max_num=args.max_num, max_side=args.max_side)
     print(summarize_outcomes(run_jobs(jobs, settings, args.workers, args.skip_unreadable)))
 
