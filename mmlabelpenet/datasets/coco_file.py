@@ -1,6 +1,5 @@
 """Reading COCO's JSON files: what has one meaning is understood, the rest is refused."""
 
-import json
 import os.path as osp
 import re
 from collections import Counter
@@ -9,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, load_json, visible_name
 
-from .coco_objects import Geometry, read_geometry
+from .coco_objects import Geometry, may_be_corners, read_geometry, understand_modes
 
 Id = int | str
 REMEDY = 'fix it, or set data_root and ann_file in the config'
@@ -38,6 +37,18 @@ TWICE = (
 LOOSE = (
     'A box and its mask overlap by less than half ({count} in all, such as {example}): both are '
     'used as they are; check them.'
+)
+TINY = (
+    'A box is less than one pixel wide or high ({count} in all, such as {example}): it counts as '
+    'one pixel; write bbox as [x, y, width, height] in pixels.'
+)
+CORNERS = (
+    'All boxes would lie in their photos as x1, y1, x2, y2 as well ({example}): '
+    'they are read as x, y, width, height; make sure that they are.'
+)
+ALIKE = (
+    'Two categories differ only in case or in what cannot be seen ({count} in all, such as '
+    '{example}): both are classes of their own; rename one if they are the same.'
 )
 
 
@@ -109,7 +120,7 @@ class COCOFile:
         self.path = path
         with explain_read_errors(path, 'a COCO JSON file', REMEDY):
             # From bytes it finds out the encoding, and skips a byte order mark.
-            self._content = json.loads(Path(path).read_bytes())
+            self._content = load_json(path, Path(path).read_bytes())
         if not isinstance(self._content, dict):
             kind = type(self._content).__name__
             raise self._error(f'holds a {kind} instead of images, annotations and categories')
@@ -233,27 +244,40 @@ class COCOFile:
         if geometry:
             sizes = [images[keys[i]].size for i in usable]
             chosen = [entries[i] for i in usable]
+            wrong_modes = understand_modes(chosen)
             shapes, bad, loose = read_geometry(chosen, sizes, [bool(crowds[i]) for i in usable])
             if isinstance(loose, tuple):
                 raise self._error(*loose)
             for place in loose:
                 suspect(LOOSE, self._place(entries, usable[place]))
-            problems |= {usable[place]: text for place, text in bad.items()}
+            problems |= {usable[place]: text for place, text in (bad | wrong_modes).items()}
         for index in sorted(problems):
             report(f'{self.path}: {_named(entries[index], index)} {problems[index]}.')
         for same_id, number in Counter(_ids(entries, 'id')).items():
             if number > 1 and same_id is not None:
                 suspect(SAME_ID, f'{same_id} in {self.path}')
+        if geometry and may_be_corners([entries[i] for i in usable], shapes):
+            suspect(CORNERS, self._place(entries, usable[0]))
+        self._suspect_names(suspect)
         first: dict[tuple, tuple[int, Geometry]] = {}
         for index, shape in zip(usable, shapes):
             if index not in problems:
                 name = self.categories[categories[index]]
                 one = COCOObject(name, bool(crowds[index]), shape)
                 images[keys[index]].objects.append(one)
+                if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
+                    suspect(TINY, self._place(entries, index))
                 key = (keys[index], categories[index], *shape.bbox)
                 same, other_shape = first.setdefault(key, (index, shape))
                 if geometry and same != index and shape.mask == other_shape.mask:
                     suspect(TWICE, self._place(entries, same, index))
+
+    def _suspect_names(self, suspect: Callable[[str, str], None]) -> None:
+        owners: dict[str, str] = {}
+        for name in self.listed:
+            other = owners.setdefault(visible_name(name).casefold(), name)
+            if other != name:
+                suspect(ALIKE, f'{ascii(other)} and {ascii(name)} of {self.path}')
 
     def _place(self, entries: Sequence[dict], *places: int) -> str:
         return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'
