@@ -277,7 +277,7 @@ class COCOFile:
         for name in self.listed:
             other = owners.setdefault(visible_name(name).casefold(), name)
             if other != name:
-                suspect(ALIKE, f'{ascii(other)} and {ascii(name)} of {self.path}')
+                suspect(ALIKE, f'{other!a} and {name!a} of {self.path}')
 
     def _place(self, entries: Sequence[dict], *places: int) -> str:
         return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'
