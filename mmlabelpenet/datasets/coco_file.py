@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import UserError, explain_read_errors, load_json, visible_name
+from mmlabelpenet.utils import UserError, explain_read_errors, load_json
 
-from .coco_objects import Geometry, may_be_corners, read_geometry, understand_modes
+from .coco_doubts import ALIKE, CORNERS, LOOSE, SAME_ID, TINY, TWICE, alike_names, may_be_corners
+from .coco_objects import Geometry, read_geometry, understand_modes
 
 Id = int | str
 REMEDY = 'fix it, or set data_root and ann_file in the config'
@@ -25,31 +26,6 @@ CROWD = {0: False, 1: True, '0': False, '1': True, None: False}
 
 # Keys of annotations in COCO's other files.
 OTHER_FILES = {'caption': 'captions', 'segments_info': 'panoptic segments'}
-# What is suspicious but may be meant.
-SAME_ID = (
-    'Two annotations have the same id ({count} in all, such as {example}): both are used, but '
-    'other programs lose one; give each its own id.'
-)
-TWICE = (
-    'Two annotations have the same photo, category, box and mask ({count} in all, such as '
-    '{example}): both count as objects; remove one.'
-)
-LOOSE = (
-    'A box and its mask overlap by less than half ({count} in all, such as {example}): both are '
-    'used as they are; check them.'
-)
-TINY = (
-    'A box is less than one pixel wide or high ({count} in all, such as {example}): it counts as '
-    'one pixel; write bbox as [x, y, width, height] in pixels.'
-)
-CORNERS = (
-    'All boxes would lie in their photos as x1, y1, x2, y2 as well ({example}): '
-    'they are read as x, y, width, height; make sure that they are.'
-)
-ALIKE = (
-    'Two categories differ only in case or in what cannot be seen ({count} in all, such as '
-    '{example}): both are classes of their own; rename one if they are the same.'
-)
 
 
 class COCOObject(NamedTuple):
@@ -258,7 +234,8 @@ class COCOFile:
                 suspect(SAME_ID, f'{same_id} in {self.path}')
         if geometry and may_be_corners([entries[i] for i in usable], shapes):
             suspect(CORNERS, self._place(entries, usable[0]))
-        self._suspect_names(suspect)
+        for pair in alike_names(self.listed):
+            suspect(ALIKE, f'{pair} of {self.path}')
         first: dict[tuple, tuple[int, Geometry]] = {}
         for index, shape in zip(usable, shapes):
             if index not in problems:
@@ -271,13 +248,6 @@ class COCOFile:
                 same, other_shape = first.setdefault(key, (index, shape))
                 if geometry and same != index and shape.mask == other_shape.mask:
                     suspect(TWICE, self._place(entries, same, index))
-
-    def _suspect_names(self, suspect: Callable[[str, str], None]) -> None:
-        owners: dict[str, str] = {}
-        for name in self.listed:
-            other = owners.setdefault(visible_name(name).casefold(), name)
-            if other != name:
-                suspect(ALIKE, f'{other!a} and {name!a} of {self.path}')
 
     def _place(self, entries: Sequence[dict], *places: int) -> str:
         return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'

@@ -98,8 +98,8 @@ def understand_modes(annotations: Sequence[dict]) -> dict[int, str]:
         mode = MODES.get(str(one['bbox_mode']).removeprefix('BoxMode.'))
         if mode is None:
             problems[index] = f'has the bbox_mode {one["bbox_mode"]!r}: {BOX}, with bbox_mode 1'
-        elif mode == 0 and _is_box(box := one.get('bbox')):
-            x1, y1, x2, y2 = box
+        elif mode == 0 and _is_box(one.get('bbox')):
+            x1, y1, x2, y2 = one['bbox']
             one |= {'bbox': [x1, y1, x2 - x1, y2 - y1], 'bbox_mode': 1}
     return problems
 
@@ -119,22 +119,6 @@ def find_corners(
     extents, _ = _mask_extents([_given(one.get('segmentation')) for one in annotations], sizes)
     corners = np.array([NO_BOX if one is None else one for one in extents], dtype=np.float64)
     return _corners(annotations, _boxes(annotations), corners.reshape(-1, 4))
-
-
-def may_be_corners(annotations: Sequence[dict], shapes: Sequence['Geometry']) -> bool:
-    """Whether all boxes would be corners as well, and neither masks, areas nor modes tell.
-
-    Args:
-        annotations: Entries of a COCO file.
-        shapes: Their boxes and masks.
-    """
-    if any(one.mask is not None for one in shapes) or any(
-        one.get('area') or 'bbox_mode' in one for one in annotations
-    ):
-        return False
-    boxes = np.array([one.bbox for one in shapes if len(one.bbox)]).reshape(-1, 4)
-    starts, sizes = boxes[:, :2], boxes[:, 2:]
-    return len(boxes) > 1 and bool((sizes > starts).all() and (starts > 0).any())
 
 
 def _given(segmentation: Any) -> Any:

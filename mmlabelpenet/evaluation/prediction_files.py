@@ -12,13 +12,13 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.logging import print_log
 from pycocotools.coco import COCO
 
-from mmlabelpenet.datasets.coco_file import CORNERS, as_id
+from mmlabelpenet.datasets.coco_doubts import CORNERS, may_be_corners
+from mmlabelpenet.datasets.coco_file import as_id
 from mmlabelpenet.datasets.coco_masks import check_runs, polygon_extent, runs_extent
 from mmlabelpenet.datasets.coco_objects import (
     Geometry,
     compare_boxes,
     find_corners,
-    may_be_corners,
     understand_modes,
 )
 from mmlabelpenet.utils import (
