@@ -181,7 +181,7 @@ def _instance(label: int, one: COCOObject) -> dict:
     x, y, width, height = one.geometry.bbox
     flat = one.geometry.flat
     instance = {
-        'bbox': [x, y, x + max(width, flat) - 1, y + max(height, flat) - 1],
+        'bbox': [x, y, x + max(width, 1) - 1, y + max(height, 1) - 1],
         'bbox_label': label,
         'ignore_flag': int(one.crowd or flat),
     }

@@ -1,6 +1,5 @@
 """Reading COCO's JSON files: what has one meaning is understood, the rest is refused."""
 
-import json
 import os.path as osp
 import re
 from collections import Counter
@@ -9,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, load_json
 
-from .coco_objects import Geometry, read_geometry
+from .coco_doubts import ALIKE, CORNERS, LOOSE, SAME_ID, TINY, TWICE, alike_names, may_be_corners
+from .coco_objects import Geometry, read_geometry, understand_modes
 
 Id = int | str
 REMEDY = 'fix it, or set data_root and ann_file in the config'
@@ -26,19 +26,6 @@ CROWD = {0: False, 1: True, '0': False, '1': True, None: False}
 
 # Keys of annotations in COCO's other files.
 OTHER_FILES = {'caption': 'captions', 'segments_info': 'panoptic segments'}
-# What is suspicious but may be meant.
-SAME_ID = (
-    'Two annotations have the same id ({count} in all, such as {example}): both are used, but '
-    'other programs lose one; give each its own id.'
-)
-TWICE = (
-    'Two annotations have the same photo, category, box and mask ({count} in all, such as '
-    '{example}): both count as objects; remove one.'
-)
-LOOSE = (
-    'A box and its mask overlap by less than half ({count} in all, such as {example}): both are '
-    'used as they are; check them.'
-)
 
 
 class COCOObject(NamedTuple):
@@ -109,7 +96,7 @@ class COCOFile:
         self.path = path
         with explain_read_errors(path, 'a COCO JSON file', REMEDY):
             # From bytes it finds out the encoding, and skips a byte order mark.
-            self._content = json.loads(Path(path).read_bytes())
+            self._content = load_json(path, Path(path).read_bytes())
         if not isinstance(self._content, dict):
             kind = type(self._content).__name__
             raise self._error(f'holds a {kind} instead of images, annotations and categories')
@@ -233,23 +220,30 @@ class COCOFile:
         if geometry:
             sizes = [images[keys[i]].size for i in usable]
             chosen = [entries[i] for i in usable]
+            wrong_modes = understand_modes(chosen)
             shapes, bad, loose = read_geometry(chosen, sizes, [bool(crowds[i]) for i in usable])
             if isinstance(loose, tuple):
                 raise self._error(*loose)
             for place in loose:
                 suspect(LOOSE, self._place(entries, usable[place]))
-            problems |= {usable[place]: text for place, text in bad.items()}
+            problems |= {usable[place]: text for place, text in (bad | wrong_modes).items()}
         for index in sorted(problems):
             report(f'{self.path}: {_named(entries[index], index)} {problems[index]}.')
         for same_id, number in Counter(_ids(entries, 'id')).items():
             if number > 1 and same_id is not None:
                 suspect(SAME_ID, f'{same_id} in {self.path}')
+        if geometry and may_be_corners([entries[i] for i in usable], shapes):
+            suspect(CORNERS, self._place(entries, usable[0]))
+        for pair in alike_names(self.listed):
+            suspect(ALIKE, f'{pair} of {self.path}')
         first: dict[tuple, tuple[int, Geometry]] = {}
         for index, shape in zip(usable, shapes):
             if index not in problems:
                 name = self.categories[categories[index]]
                 one = COCOObject(name, bool(crowds[index]), shape)
                 images[keys[index]].objects.append(one)
+                if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
+                    suspect(TINY, self._place(entries, index))
                 key = (keys[index], categories[index], *shape.bbox)
                 same, other_shape = first.setdefault(key, (index, shape))
                 if geometry and same != index and shape.mask == other_shape.mask:

@@ -19,6 +19,7 @@ from .coco_masks import (
 
 BOX = 'write bbox as [x, y, width, height] in pixels'
 NO_BOX = [np.nan] * 4
+MODES = {'None': 1, '0': 0, 'XYXY_ABS': 0, '1': 1, 'XYWH_ABS': 1}
 
 
 class Geometry(NamedTuple):
@@ -58,7 +59,7 @@ def read_geometry(
     corners = np.array(
         [NO_BOX if one is None else one for one in extents], dtype=np.float64
     ).reshape(-1, 4)
-    whole = _systematic_problem(boxes, corners, sizes) or _wrong_areas(annotations, boxes)
+    whole = _in_fractions(boxes, corners, sizes) or _corners(annotations, boxes, corners)
     rows: list = boxes.tolist()
     found: list[Geometry] = []
     for index, (one, row, mask, extent) in enumerate(zip(annotations, rows, masks, extents)):
@@ -71,13 +72,53 @@ def read_geometry(
             found.append(Geometry())
     unused = np.isin(np.arange(len(boxes)), [*problems]) | np.array(crowds, dtype=bool)
     corners[unused] = np.nan
-    loose, apart = _compare(boxes, corners)
+    loose, apart = compare_boxes(boxes, corners)
     for index in apart:
         problems[index] = MaskError(
             f'has a bbox {annotations[index]["bbox"]} apart from its mask: draw one of them anew'
         )
     whole = whole or _all_loose(boxes, corners, loose)
     return found, {index: str(error) for index, error in problems.items()}, whole or loose
+
+
+def understand_modes(annotations: Sequence[dict]) -> dict[int, str]:
+    """Convert boxes whose ``bbox_mode`` of Detectron2 says that they are corners, in place.
+
+    Args:
+        annotations: With ``bbox``, and perhaps ``bbox_mode``: 0 is x1, y1, x2, y2, and 1 is x, y,
+            width, height.
+
+    Returns:
+        What is wrong with a mode, with the remedy, by the place of the annotation.
+    """
+    problems = {}
+    for index, one in enumerate(annotations):
+        if 'bbox_mode' not in one:
+            continue
+        mode = MODES.get(str(one['bbox_mode']).removeprefix('BoxMode.'))
+        if mode is None:
+            problems[index] = f'has the bbox_mode {one["bbox_mode"]!r}: {BOX}, with bbox_mode 1'
+        elif mode == 0 and _is_box(one.get('bbox')):
+            x1, y1, x2, y2 = one['bbox']
+            one |= {'bbox': [x1, y1, x2 - x1, y2 - y1], 'bbox_mode': 1}
+    return problems
+
+
+def find_corners(
+    annotations: Sequence[dict], sizes: Sequence[tuple[int, int]]
+) -> tuple[str, str] | None:
+    """Find that all boxes are x1, y1, x2, y2, by the masks or the areas of the annotations.
+
+    Args:
+        annotations: Entries of a COCO file.
+        sizes: (height, width) of the photo of each.
+
+    Returns:
+        What is wrong, and the remedy; None if nothing is.
+    """
+    extents, _ = _mask_extents([_given(one.get('segmentation')) for one in annotations], sizes)
+    corners = np.array([NO_BOX if one is None else one for one in extents], dtype=np.float64)
+    return _corners(annotations, _boxes(annotations), corners.reshape(-1, 4))
 
 
 def _given(segmentation: Any) -> Any:
@@ -133,6 +174,12 @@ def _geometry(
         raise MaskError(
             f'has a bbox {given} beyond its photo of {size_text(size)} pixels: clip it, and {BOX}'
         )
+    in_first = not absent and 0 < max(x + width, y + height) <= 1 and min(size) > TOLERANCE
+    if in_first and any(one % 1 for one in box):
+        raise MaskError(
+            f'has a bbox {given} within the first pixel, as fractions of 1 are: multiply it by '
+            'the width and height'
+        )
     if not absent and min(width, height) > 0:
         _require_area(extent)
         return Geometry(given, mask)
@@ -151,7 +198,7 @@ def _require_area(extent: Extent | None) -> None:
         raise MaskError('has polygons without area: draw its mask anew, or remove the annotation')
 
 
-def _compare(boxes: np.ndarray, extents: np.ndarray) -> tuple[list[int], list[int]]:
+def compare_boxes(boxes: np.ndarray, extents: np.ndarray) -> tuple[list[int], list[int]]:
     """Compare boxes with the extents of masks.
 
     Args:
@@ -200,19 +247,26 @@ def _wrong_areas(annotations: Sequence[dict], boxes: np.ndarray) -> tuple[str, s
     return None
 
 
-def _systematic_problem(
+def _in_fractions(
     boxes: np.ndarray, corners: np.ndarray, sizes: Sequence[tuple[int, int]]
 ) -> tuple[str, str] | None:
-    """Find boxes in other units or of another kind, which may lie within their photos."""
+    """Find boxes in other units, which may lie within their photos."""
     for what, values in (('boxes', boxes), ('polygons', corners)):
         known = values[np.isfinite(values).all(1)]
         fractions = (known != np.round(known)).any() and known.max() <= 1
         if fractions and np.min(sizes) > TOLERANCE:
             return f'has {what} in fractions of 1', 'multiply them by the width and height'
+    return None
+
+
+def _corners(
+    annotations: Sequence[dict], boxes: np.ndarray, corners: np.ndarray
+) -> tuple[str, str] | None:
+    """Find boxes of another kind, which may lie within their photos."""
     both = np.isfinite(boxes).all(1) & np.isfinite(corners).all(1)
-    boxes, corners = boxes[both], corners[both]
+    known, boxes, corners = boxes, boxes[both], corners[both]
     as_corners = np.abs(boxes - corners).max(initial=0) <= TOLERANCE
     ends = boxes[:, :2] + boxes[:, 2:]
     if as_corners and (np.abs(ends - corners[:, 2:]) > 2 * TOLERANCE).any():
         return 'has boxes x1, y1, x2, y2, as its polygons show', BOX
-    return None
+    return _wrong_areas(annotations, known)

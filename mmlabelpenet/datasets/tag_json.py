@@ -1,12 +1,10 @@
 """Reading JSON tag files."""
 
-import json
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import UserError, explain_read_errors, strip_name
+from mmlabelpenet.utils import UserError, explain_read_errors, load_json, strip_name
 
 from .tag_columns import FLAG_VALUES, column_kind, heading_key, read_marks, simplify_flag
 from .tag_names import check_class, is_image_name
@@ -71,7 +69,7 @@ def parse_json(path: Path, text: str) -> Content:
 
 
 def _load(path: Path, text: str) -> Any:
-    load = partial(json.loads, object_pairs_hook=partial(_unique_keys, path))
+    load = partial(load_json, path)
     if path.suffix.lower() != '.jsonl':
         return load(text)
     content: list[Any] = []
@@ -143,15 +141,6 @@ def _read_task(path: Path, place: str, task: dict) -> _Object:
         if column_kind(key) == 'image' or is_image_name(str(value))
     ]
     return _Object(_names(images)[0], sorted(done[0]), {}, False)
-
-
-def _unique_keys(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise UserError(f'{path} has the key {twice!r} twice in one object: keep one of them.')
-    return found
 
 
 def _names(values: Any) -> list[str]:

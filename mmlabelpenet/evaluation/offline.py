@@ -71,7 +71,7 @@ def join_ground_truth(
     source = dataset.ann_file or root
     lacking = [info for info, one in zip(infos, samples) if one is None]
     if lacking:
-        other = index.example() if len(lacking) == len(infos) else ''
+        other = index.example(lacking[0], root) if len(lacking) == len(infos) else ''
         raise UserError(
             f'{path} has predictions for {len(infos) - len(lacking)} of the {len(infos)} photos '
             f'of {source}, but no predictions for photo {image_name(lacking[0])} of this split '
@@ -101,7 +101,7 @@ def _require_sizes(
 
 def _require_pixels(infos: Sequence[Mapping], found: Sequence[Mapping], path: str | Path) -> None:
     """Boxes lie in their images, and not all in the first pixel, as fractions do."""
-    layout = '[x, y, width, height]' if Path(path).suffix == '.json' else 'x1, y1, x2, y2'
+    layout = '[x, y, width, height]' if Path(path).suffix.lower() == '.json' else 'x1, y1, x2, y2'
     advice = f'write {layout} in pixels of the photo, or {remedy_of(path)}'
     filled, small = 0, []
     for info, sample in zip(infos, found):

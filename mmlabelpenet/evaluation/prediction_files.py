@@ -1,6 +1,5 @@
 """Reading predictions from a file."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence, Sized
 from logging import WARNING
@@ -13,9 +12,25 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.logging import print_log
 from pycocotools.coco import COCO
 
+from mmlabelpenet.datasets.coco_doubts import CORNERS, may_be_corners
 from mmlabelpenet.datasets.coco_file import as_id
-from mmlabelpenet.datasets.coco_masks import check_runs, polygon_extent
-from mmlabelpenet.utils import UserError, box_text, explain_read_errors, image_name, load_arrays
+from mmlabelpenet.datasets.coco_masks import check_runs, polygon_extent, runs_extent
+from mmlabelpenet.datasets.coco_objects import (
+    Geometry,
+    compare_boxes,
+    find_corners,
+    understand_modes,
+)
+from mmlabelpenet.utils import (
+    UserError,
+    box_text,
+    explain_read_errors,
+    image_name,
+    load_arrays,
+    load_json,
+    mask_areas,
+    to_rles,
+)
 
 from .metrics.base import boxes_of, labels_of, to_numpy
 
@@ -40,7 +55,7 @@ _REQUIRED = {
 
 def remedy_of(path: str | Path) -> str:
     """What a user can do about a file of predictions that cannot be measured."""
-    return JSON_REMEDY if Path(path).suffix == '.json' else REMEDY
+    return JSON_REMEDY if Path(path).suffix.lower() == '.json' else REMEDY
 
 
 def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
@@ -63,8 +78,8 @@ def read_predictions(path: str | Path, classes: Sequence[str]) -> list[dict]:
     if not path.is_file():
         raise UserError(f'There are no predictions {path}: {REMEDY}.')
     with explain_read_errors(path, 'predictions', remedy_of(path)):
-        if path.suffix == '.json':
-            content = json.loads(path.read_text(encoding='utf-8-sig'))
+        if path.suffix.lower() == '.json':
+            content = load_json(path, path.read_bytes())
             samples = _from_coco(content, classes, path)
             check_predictions(samples, classes, path)
             return samples
@@ -91,6 +106,29 @@ def check_predictions(samples: Sequence[Mapping], classes: Sequence[str], path: 
         problem = _problem_of(sample, len(classes))
         if problem:
             raise UserError(f'In {path} photo {image_name(sample)} {problem}; {remedy_of(path)}.')
+    apart = [image_name(sample) for sample in samples for _ in range(_count_apart(sample))]
+    if apart:
+        _warn(
+            f'{path}: a box and its mask do not touch ({len(apart)} in all, such as one of photo '
+            f'{apart[0]}): both are measured as they are; check them.'
+        )
+
+
+def _warn(sentence: str) -> None:
+    print_log(sentence, logger='current', level=WARNING)
+
+
+def _count_apart(sample: Mapping) -> int:
+    """Count the boxes of an image that lie apart from their masks; empty masks lie nowhere."""
+    found = sample['pred_instances']
+    rles = to_rles(found.get('masks', []))
+    if not rles:
+        return 0
+    corners = boxes_of(found).astype(float)
+    extents = np.array([runs_extent(one) for one in rles])
+    extents[mask_areas(rles) == 0] = np.nan
+    boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+    return len(compare_boxes(boxes, extents)[1])
 
 
 def _problem_of(sample: Mapping, num_classes: int) -> str:
@@ -190,6 +228,7 @@ def _from_coco(content: dict, classes: Sequence[str], path: Path) -> list[dict]:
                 f'{one["category_id"]!r}, one of which is not in the lists of the file'
             )
     _require_scores(content['annotations'], path)
+    _require_sizes_in_boxes(content, path)
     coco = COCO()
     coco.dataset = content
     coco.createIndex()
@@ -248,11 +287,22 @@ def _require_scores(annotations: Sequence[dict], path: Path) -> None:
         lacking = len(annotations) - len(scored)
         raise ValueError(f'{lacking} of {len(annotations)} annotations have no score')
     if annotations and not scored:
-        print_log(
-            f'{path}: no annotation has a score, so that all count as sure (score 1).',
-            logger='current',
-            level=WARNING,
-        )
+        _warn(f'{path}: no annotation has a score, so that all count as sure (score 1).')
+
+
+def _require_sizes_in_boxes(content: dict, path: Path) -> None:
+    """Refuse boxes that are corners, as their masks, areas or modes show; warn if they may be."""
+    annotations = content['annotations']
+    wrong = next(iter(understand_modes(annotations).values()), None)
+    if wrong:
+        raise ValueError(f'an annotation {wrong}')
+    sizes = {one['id']: (one.get('height', 0), one.get('width', 0)) for one in content['images']}
+    problem = find_corners(annotations, [sizes[one['image_id']] for one in annotations])
+    if problem:
+        raise UserError(f'{path} {": ".join(problem)}.')
+    shapes = [Geometry(one['bbox'], one.get('segmentation') or None) for one in annotations]
+    if may_be_corners(annotations, shapes):
+        _warn(CORNERS.format(example=str(path)))
 
 
 def _instances(

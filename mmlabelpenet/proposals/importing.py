@@ -2,7 +2,7 @@
 
 import os.path as osp
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 import numpy as np
 
@@ -11,16 +11,26 @@ from mmlabelpenet.utils import UserError, box_excess, box_text
 from .foreign import ForeignProposals
 from .store import TOLERANCE, Proposals
 
+# Folders above that of all images which names may begin with.
+FOLDERS = 4
 
-def names_of(info: Mapping) -> Iterable[str]:
+
+def names_of(info: Mapping, root: str = '') -> Iterable[str]:
     """List the names that a file may give an image, the most specific ones first.
 
     Args:
         info: The image's entry in the data set.
+        root: The folder that all images have in common.
     """
     path, img_id = info['img_path'], str(info['img_id'])
     folder, file = osp.split(path)
-    yield from (path, osp.join(osp.basename(folder), file), file, osp.splitext(file)[0], img_id)
+    inner = osp.relpath(path, root) if root else file
+    yield path
+    above = root.split('/')
+    for number in range(FOLDERS, -1, -1):
+        name = '/'.join([*above[max(len(above) - number, 0) :], inner])
+        yield from (name, osp.splitext(name)[0])
+    yield from (osp.join(osp.basename(folder), file), file, osp.splitext(file)[0], img_id)
     digits = img_id.replace('_', '')
     if digits.isdigit():
         # VOC in COCO's format has the id 2008000008 for 2008_000008, and 5 for 000005.
@@ -51,6 +61,9 @@ def match_images(
             )
         return dict(enumerate(foreign)), []
     names = _names_in(foreign, infos)
+    if not any(names):
+        foreign = _of_another_machine(foreign)
+        names = _names_in(foreign, infos)
     boxes = {index: foreign[name] for index, name in enumerate(names) if name is not None}
     missing = [str(info['img_id']) for info, name in zip(infos, names) if name is None]
     if not boxes:
@@ -62,9 +75,20 @@ def match_images(
     return boxes, missing
 
 
+def _of_another_machine(foreign: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Write names with plain slashes and without the folder that all have in common."""
+    plain = {name.replace('\\', '/'): name for name in foreign}
+    parts = [name.split('/')[:-1] for name in plain]
+    common = len([*takewhile(lambda one: len(set(one)) == 1, zip(*parts))])
+    found = {'/'.join(name.split('/')[common:]): foreign[plain[name]] for name in plain}
+    return found if len(found) == len(foreign) else {**foreign}
+
+
 def _names_in(foreign: Mapping, infos: Sequence[Mapping]) -> list[str | None]:
     """Find the name of each image in a file; of two, the kind of name that most images have."""
-    kinds = [*zip_longest(*map(names_of, infos))]
+    folders = [osp.dirname(info['img_path']) for info in infos]
+    root = osp.commonpath(folders) if len({*map(osp.isabs, folders)}) == 1 else ''
+    kinds = [*zip_longest(*(names_of(info, root) for info in infos))]
     counts = [sum(name in foreign for name in kind) for kind in kinds]
     names: list[str | None] = []
     owners: dict[str | None, str] = {}

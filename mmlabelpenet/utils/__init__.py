@@ -25,6 +25,7 @@ from .image import (
     require_aspect,
 )
 from .image_names import UniqueNames, image_name
+from .json_text import load_json
 from .masks import Masks, decode_part, mask_areas, to_rles
 from .models import in_evaluation, unwrap_model
 from .names import advise_name, nearest_name, similar_names, strip_name, visible_name

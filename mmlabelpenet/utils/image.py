@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from .errors import UserError
+from .errors import LFS_POINTER, LFS_REMEDY, UserError
 from .files import read_file
 
 # Pillow opens no larger images, which would take gigabytes.
@@ -22,7 +22,7 @@ VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
 OTHER_KINDS = {
     rb'.{4}ftyp(hei|hev|mif|msf|avi)': 'HEIC or AVIF: convert it to JPEG',
     rb'.{4}ftyp': 'a video: save its frames',
-    rb'version https://git-lfs': 'a pointer of Git LFS: run `git lfs pull`',
+    re.escape(LFS_POINTER): LFS_REMEDY,
     rb'\s*<(!doctype html|html|head|body)': 'a web page: download the photo itself',
     rb'\s*(<\?xml|\{|https?://|data:image)': 'a text: download the photo itself',
 }
