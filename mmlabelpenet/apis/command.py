@@ -91,7 +91,7 @@ def run_command(
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()
     try:
-        with stop_requests(), stop_advice():
+        with stop_requests(), stop_advice(), _wait_for_signal():
             command(argv)
     except StopRequest as stop:
         end_children()
@@ -104,6 +104,20 @@ def run_command(
         print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)
     shut_down_distributed()
+
+
+@contextmanager
+def _wait_for_signal() -> Iterator[None]:
+    """Give the signal time to come after an error of a distributed run.
+
+    Of several processes that are stopped the first one breaks the connections of the others.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if 'TORCHELASTIC_RUN_ID' in os.environ and not isinstance(error, UserError):
+            time.sleep(3)
+        raise
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

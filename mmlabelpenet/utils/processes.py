@@ -67,6 +67,7 @@ def _request_stop(number: int, _: FrameType | None) -> None:
     def again(*_: object) -> None:
         raise StopRequest(number)
 
+    sys.excepthook = lambda *_: None
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None
     signal.signal(signal.SIGALRM, again)
