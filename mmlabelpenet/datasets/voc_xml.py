@@ -15,14 +15,15 @@ def other_format(root: ET.Element) -> str:
     Returns:
         Half a sentence; empty for VOC's format.
     """
-    tags = {one.tag for one in root}
-    if root.tag.startswith('{'):
-        return f'its elements have the namespace {root.tag[1:].split("}")[0]}'
-    if root.tag == 'annotations':
-        return 'it is of the format CVAT for images'
-    if 'imagesize' in tags:
-        return 'it is of the format LabelMe'
-    return 'it writes <Object> for <object>' if tags & {'Object', 'OBJECT'} else ''
+    tags = {root.tag, *(one.tag for one in root)}
+    kinds = {
+        'annotations': 'it is of the format CVAT for images',
+        'imagesize': 'it is of the format LabelMe',
+        'Object': 'it writes <Object> for <object>',
+        'OBJECT': 'it writes <OBJECT> for <object>',
+    }
+    named = f'its elements have the namespace {root.tag[1:].split("}")[0]}'
+    return named if root.tag[0] == '{' else next((kinds[one] for one in kinds if one in tags), '')
 
 
 def child_text(element: ET.Element, key: str, path: str) -> str | None:

@@ -33,8 +33,8 @@ class LoadInstanceMasks(BaseTransform):
 
     Masks come from two index masks as in VOC, or from polygons or run lengths as in COCO. In the
     index masks, an instance is the set of pixels with one value in the instance mask, with one
-    class in the class mask. Values 0 (background) and 255 (void) are no
-    instances; in a mask of 16 bits, 255 is an instance like any other.
+    class in the class mask. Values 0 (background) and 255 (void) are no instances; in a mask of
+    16 bits, 255 is an instance like any other.
 
     Required Keys:
 
@@ -136,23 +136,21 @@ def _require_objects(
     seg_map: np.ndarray, instance_map: np.ndarray, num_boxes: int, paths: str
 ) -> None:
     """Require that masks of a photo with boxes have objects, and these one class each."""
-    shown = (seg_map > 0) & (seg_map != VOID) & (instance_map > 0)
-    if instance_map.dtype == np.uint8:
-        shown &= instance_map != VOID
+    is_object = (instance_map > 0) & ((instance_map != VOID) | (instance_map.dtype != np.uint8))
+    shown = (seg_map > 0) & (seg_map != VOID) & is_object
     pairs = np.unique(instance_map[shown].astype(np.int64) * 256 + seg_map[shown])
     if num_boxes and not len(pairs):
         raise UserError(
-            f'{paths} show no object with a class, but the photo has {num_boxes} boxes: give each '
-            'object its number and its class (0 is background, 255 is void), or remove both masks.'
+            f'{paths} show no object with a class, but the photo has boxes ({num_boxes} in all): '
+            'give each object its number and its class (0 is background, 255 is void), or remove '
+            'both masks.'
         )
     twice = np.flatnonzero(np.diff(pairs // 256) == 0)
     if twice.size:
-        (number, first), (_, second) = (
-            divmod(int(pairs[i]), 256) for i in (twice[0], twice[0] + 1)
-        )
+        numbers, classes = divmod(pairs[twice[0] : twice[0] + 2], 256)
         raise UserError(
-            f'{paths} give object {number} the classes {first} and {second}: give each object its '
-            'own number.'
+            f'{paths} give object {numbers[0]} the classes {classes[0]} and {classes[1]}: give '
+            'each object its own number.'
         )
 
 
