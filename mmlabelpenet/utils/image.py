@@ -246,7 +246,7 @@ def _has_hole(data: bytes) -> bool:
         tables = data[start + 4 : end] if marker == 0xC4 else b''
         while len(tables) > 17:
             symbols, rest = np.split(np.frombuffer(tables[17:], np.uint8), [sum(tables[1:17])])
-            has_no_zeros[tables[0]] = symbols[:1].any() or any(symbols[symbols % 16 == 0] % 0xF0)
+            has_no_zeros[tables[0]] = any([*symbols[:1], *(symbols[symbols % 16 == 0] % 0xF0)])
             tables = rest.tobytes()
         if marker == 0xDA:
             found = SCAN_END.search(data, end)

@@ -80,6 +80,11 @@ def png16(highest: int, channels: int = 1) -> bytes:
     return cv2.imencode('.png', values.reshape(20, 30, channels))[1].tobytes()
 
 
+def tiff16() -> bytes:
+    """A TIFF of three channels of 16 bits."""
+    return cv2.imencode('.tiff', np.full((20, 30, 3), 40000, np.uint16))[1].tobytes()
+
+
 def photo(data: bytes | Callable[[], bytes], name: str = 'a.jpg') -> Callable[[Path], Any]:
     """Read a photo with this content as training does."""
 
@@ -203,5 +208,6 @@ ROWS = [
     BadInput('signed values of 8 bits', photo(tiff_with(np.zeros((4, 5), np.uint8), {339: 2}), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (signed values: convert it to 8 bits without sign): replace it, remove it, or name it in a skip list.'),
     BadInput('the companion file of a photo from macOS', photo(b'\0\x05\x16\x07\0\x02\0\0Mac OS X', '._a.jpg'), 'The photo {root}/._a.jpg is damaged or no photo (a companion file of macOS: remove it): replace it, remove it, or name it in a skip list.'),
     BadInput('zeros instead of 2000 bytes in a progressive JPEG', photo(lambda: changed(encoded(size=(90, 60), progressive=True, quality=95), 2750, bytes(2000))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('planes of 16 bits', photo(lambda: patched(tiff16(), 284, 2), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (planes of 16 bits: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
 ]
 # fmt: on
