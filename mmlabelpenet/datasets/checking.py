@@ -25,6 +25,7 @@ from mmlabelpenet.utils import (
 from .devkit import read_mask
 from .tagged import TaggedDataset
 from .transforms import LoadInstanceMasks
+from .transforms.masks import APART, are_apart
 
 # OpenCV prints what libjpeg warns of, behind the path; Pillow keeps it secret.
 PRINT_WARNINGS = """
@@ -234,7 +235,9 @@ def _check_masks(info: dict, size: tuple[int, int], report: Report) -> None:
         fits &= found == size
     if fits:
         try:
-            LoadInstanceMasks()({**info, 'ori_shape': size})
+            read = LoadInstanceMasks()({**info, 'ori_shape': size})
+            if 'instance_map_path' in info and are_apart(read):
+                report.add('suspicious annotation', APART.format(path=info['instance_map_path']))
         except UserError as error:
             report.add('missing or invalid', str(error))
 

@@ -55,7 +55,7 @@ def _words(name: str) -> list[str]:
 
 def is_image_name(name: str) -> bool:
     """Whether a name ends like that of an image."""
-    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.jfif', '.heic', '.avif')
+    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.heic', '.avif')
 
 
 def is_unlabeled(name: str) -> bool:

@@ -14,6 +14,8 @@ from mmengine.logging import print_log
 
 from mmlabelpenet.utils import UserError, explain_read_errors, visible_name
 
+# First suspicious file, by sentence and folder.
+_FIRST: dict[tuple[str, str], str] = {}
 SUPERVISIONS = ('none', 'tags', 'full')
 
 
@@ -187,6 +189,17 @@ class TaggedDataset(BaseDetDataset):
                 self.report_problem(
                     f'{source} names the photo {path} twice, as {first} and {name}: keep one.'
                 )
+
+
+def warn_of_first(sentence: str, path: str) -> None:
+    """Log a warning of the first file of a folder that is suspicious, once in a process.
+
+    Args:
+        sentence: With ``{path}`` for the file.
+        path: The file.
+    """
+    first = _FIRST.setdefault((sentence, osp.dirname(path)), path)
+    _warn_once(sentence.format(path=first))
 
 
 @cache

@@ -1,6 +1,5 @@
 """PASCAL VOC with image tags for training, boxes and instance masks for testing."""
 
-import math
 import os
 import os.path as osp
 import re
@@ -19,8 +18,9 @@ from .coco_masks import TOLERANCE
 from .devkit import CLASS_FILE, devkit_classes
 from .metainfo import class_metainfo
 from .tagged import TaggedDataset
+from .voc_xml import child_number, child_text, other_format
 
-CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+SIZES, CORNERS = ('width', 'height'), ('xmin', 'ymin', 'xmax', 'ymax')
 MINI_REMEDY = (
     'make it by `python tools/dataset_converters/voc12_mini.py` from PASCAL VOC 2012, or name the '
     'folder that holds its VOCdevkit by the environment variable VOC12MINI_ROOT'
@@ -41,6 +41,14 @@ LACKING = (
 BEYOND = (
     'A box ends 1 or 2 pixels beyond its photo ({count} in all, such as {example}): it is '
     'clipped; if XML files count pixels from 0, add 1 to all corners, as VOC counts from 1.'
+)
+ONE_MASK = (
+    'A photo has only one of its two masks ({count} in all, such as {example} alone): it is used '
+    'without masks; add the other mask, or remove both.'
+)
+TWICE = (
+    'An XML has the same class and box twice ({count} in all, such as {example}): both count as '
+    'objects; remove one.'
 )
 # Suffixes of masks that would be overlooked.
 OTHER_MASKS = ('PNG', 'jpg', 'jpeg', 'bmp', 'gif', 'tif', 'tiff', 'webp', 'npy', 'mat')
@@ -111,7 +119,15 @@ class VOCInstanceDataset(TaggedDataset):
         Returns:
             One dict per image, in the order of the list.
         """
-        listed = [fields[0] for fields in self._read_list(self.ann_file)]
+        lines = self._read_list(self.ann_file)
+        for line in lines:
+            # Lists of a class have marks behind the names, lists of layouts numbers.
+            if not all(re.fullmatch(r'[+-]?\d+', one) for one in line[1:]):
+                self.report_problem(
+                    f'{self.ann_file} has the line {" ".join(line)!r}: write one name a line, and '
+                    'rename photos whose names have blanks.'
+                )
+        listed = [line[0] for line in lines]
         img_ids = [img_id for img_id in listed if not self.is_skipped(img_id)]
         names = [f'{img_id}.jpg' for img_id in img_ids]
         paths = self.find_images(self._path('JPEGImages'), names, self.ann_file)
@@ -194,7 +210,14 @@ class VOCInstanceDataset(TaggedDataset):
         try:
             with explain_read_errors(path, 'a VOC annotation', 'restore it, or set data_root'):
                 root = ET.fromstring(read_file(path))
-            width, height = (_number(root, f'size/{key}', path) for key in ('width', 'height'))
+            kind = other_format(root)
+            if kind:
+                raise UserError(
+                    f'{path} is no VOC annotation ({kind}): export the labels as PASCAL VOC.'
+                )
+            width, height = (
+                child_number(root, f'size/{key}', path) for key in ('width', 'height')
+            )
             if min(width, height) < 1:
                 raise UserError(f'{path} says {width:g} x {height:g} pixels: fix the size.')
             found = root.findall('object')
@@ -204,7 +227,9 @@ class VOCInstanceDataset(TaggedDataset):
                 )
             self._compare_name(root, img_id, path)
             objects = [self._parse_object(one, path) for one in found]
-            for one in objects:
+            for i, one in enumerate(objects):
+                if one in objects[:i]:
+                    self.suspect(TWICE, f'{path}: object {i + 1}')
                 self._clip(one, width, height, path)
             return {
                 'height': int(height),
@@ -240,16 +265,16 @@ class VOCInstanceDataset(TaggedDataset):
     def _parse_object(self, element: ET.Element, path: str) -> dict:
         """Convert a box from 1-based to 0-based pixels; label -1 if a config leaves it out."""
         classes = self.known_classes
-        known = {one.casefold(): one for one in classes}
-        found = ' '.join((element.findtext('name') or '').split())
-        name = known.get(found.casefold(), '')
-        if not name:
+        found = ' '.join((child_text(element, 'name', path) or '').split())
+        same = [one for one in classes if one.casefold() == found.casefold()]
+        name = found if found in same else ''.join(same[:1])
+        if not same or (name != found and len(same) > 1):
             near = nearest_name(found, classes)
             raise UserError(
                 f'{path} has an object with the name {found!r}, which is no class: '
                 + (f'did you mean {near!r}?' if near else f'use {", ".join(classes)}.')
             )
-        x1, y1, x2, y2 = (_number(element, f'bndbox/{key}', path) for key in CORNERS)
+        x1, y1, x2, y2 = (child_number(element, f'bndbox/{key}', path) for key in CORNERS)
         if x2 < x1 or y2 < y1:
             raise UserError(
                 f'{path} has the box of a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), which '
@@ -260,7 +285,7 @@ class VOCInstanceDataset(TaggedDataset):
                 f'{path} has the box of a {name} in fractions of 1: multiply it by the width and '
                 'height.'
             )
-        difficult = (element.findtext('difficult') or '0').strip()
+        difficult = (child_text(element, 'difficult', path) or '0').strip()
         if difficult not in ('0', '1'):
             raise UserError(f'{path} has difficult={difficult!r} for a {name}: write 0 or 1.')
         chosen = self.metainfo['classes']
@@ -274,7 +299,10 @@ class VOCInstanceDataset(TaggedDataset):
         """Find the masks of one image, if it has both."""
         class_mask = self._path('SegmentationClass', f'{img_id}.png')
         object_mask = self._path('SegmentationObject', f'{img_id}.png')
-        if not (osp.exists(class_mask) and osp.exists(object_mask)):
+        present = [path for path in (class_mask, object_mask) if osp.exists(path)]
+        if len(present) < 2:
+            if present:
+                self.suspect(ONE_MASK, present[0])
             for path in (class_mask, object_mask):
                 others = (f'{path[:-3]}{suffix}' for suffix in OTHER_MASKS)
                 for other in filter(osp.exists, others):
@@ -290,18 +318,3 @@ class VOCInstanceDataset(TaggedDataset):
 
 def _plain(name: str) -> str:
     return unicodedata.normalize('NFC', name).casefold()
-
-
-def _number(element: ET.Element, key: str, path: str) -> float:
-    """Read a finite number from a child of an element."""
-    text = element.findtext(key)
-    try:
-        value = float(text or 'nan')
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        found = 'nothing' if text is None else repr(text)
-        raise UserError(
-            f'{path} cannot be read as a VOC annotation ({found} in <{key}>): write a number.'
-        )
-    return value

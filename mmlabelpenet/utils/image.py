@@ -2,10 +2,12 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
@@ -18,19 +20,25 @@ MAX_PIXELS = 178_956_970
 MAX_ASPECT = 100
 # Formats that other programs draw.
 VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
+RAW = "a camera's raw file: develop it to JPEG"
 # How files begin that are often taken for photos, and what to do.
 OTHER_KINDS = {
     rb'.{4}ftyp(hei|hev|mif|msf|avi)': 'HEIC or AVIF: convert it to JPEG',
+    rb'.{4}ftypcrx|FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM': RAW,
+    rb'\0\x05\x16[\0\x07]': 'a companion file of macOS: remove it',
+    rb'II\*\0|MM\0\*': "a damaged TIFF, or a camera's raw file: develop it to JPEG",
     rb'.{4}ftyp': 'a video: save its frames',
     re.escape(LFS_POINTER): LFS_REMEDY,
     rb'\s*<(!doctype html|html|head|body)': 'a web page: download the photo itself',
     rb'\s*(<\?xml|\{|https?://|data:image)': 'a text: download the photo itself',
 }
+# What ends the data of a JPEG's scan.
+SCAN_END = re.compile(rb'\xff[^\0\xd0-\xd7]')
 # Bytes of zeros that no photo has within its data.
 LONG_ZEROS = bytes(64)
 # A photo of 16 bits that is darker than this, of 255, has values of 14, 12 or fewer bits.
 DARKEST = 64
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
 class _KindError(ValueError):
@@ -90,7 +98,7 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
         with suppress(Exception):
             ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
-        if is_deep and np.asarray(rgb).max() < DARKEST:
+        if is_deep and np.asarray(rgb).max() < DARKEST and not _is_widened(data):
             raise _KindError(
                 'its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits'
             )
@@ -164,6 +172,8 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data)) as image:
             if image.format in VECTOR_FORMATS:
                 raise _KindError(f'{image.format} is a drawing')
+            if image.format == 'TIFF':
+                _require_plain(image.tag_v2, data)
             yield image
     except ImageUserError:
         raise
@@ -193,23 +203,63 @@ def _other_kind(data: bytes) -> str:
     )
 
 
+def _require_plain(tags: Mapping[int, Any], data: bytes) -> None:
+    """Refuse a TIFF that Pillow would read as another photo than it shows."""
+    bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
+    is_small_copy = tags.get(ExifTags.Base.NewSubfileType, 0) & 1
+    kinds = {
+        RAW: is_small_copy or ExifTags.Base.DNGVersion in tags or data[8:10] == b'CR',
+        '16 bits of which 0 is white: convert it to 8 bits': (
+            bits == (16,) and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+        ),
+        'planes of 16 bits: convert it to 8 bits': (
+            len(bits) > 1 and bits[0] == 16 and tags.get(ExifTags.Base.PlanarConfiguration) == 2
+        ),
+        'signed values: convert it to 8 bits without sign': (
+            bits[0] <= 16 and 2 in tags.get(ExifTags.Base.SampleFormat, ())
+        ),
+    }
+    for kind in filter(kinds.get, kinds):
+        raise _KindError(kind)
+
+
+def _is_widened(data: bytes) -> bool:
+    """Whether 16 bits hold values of 8 bits in full range, so that a dark photo is just dark."""
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return values is not None and values.dtype == np.uint16 and not (values % 257).any()
+
+
 def _has_hole(data: bytes) -> bool:
     """Whether a JPEG was partly overwritten by zeros, which decoders take for grey pixels.
 
     The first symbol of a Huffman table has a code of zeros. Unless it ends a block, as in flat
-    images, a long row of zeros would be blocks in which all coefficients are the same.
+    images, a long row of zeros would be blocks in which all coefficients are the same. Where
+    blocks are ended in runs, as in progressive files, zeros do not end many blocks either.
     """
-    start, first = 2, 0
-    while data[start : start + 1] == b'\xff' and data[start + 1] != 0xDA:
-        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], 'big')
-        tables = data[start + 4 : end] if data[start + 1] == 0xC4 else b''
-        while len(tables) > 17:
-            # The AC table of the brightness.
-            first = tables[17] if tables[0] == 0x10 else first
-            tables = tables[17 + sum(tables[1:17]) :]
-        start = end
+    start, has_no_zeros = 2, dict[int, bool]()
     # Behind the end of the image there may be anything.
-    return first > 0 and LONG_ZEROS in data[start : data.find(b'\xff\xd9', start)]
+    while data[start : start + 1] == b'\xff' and data[start + 1] != 0xD9:
+        marker, end = (
+            data[start + 1],
+            start + 2 + int.from_bytes(data[start + 2 : start + 4], 'big'),
+        )
+        tables = data[start + 4 : end] if marker == 0xC4 else b''
+        while len(tables) > 17:
+            symbols, rest = np.split(np.frombuffer(tables[17:], np.uint8), [sum(tables[1:17])])
+            has_no_zeros[tables[0]] = any([*symbols[:1], *(symbols[symbols % 16 == 0] % 0xF0)])
+            tables = rest.tobytes()
+        if marker == 0xDA:
+            found = SCAN_END.search(data, end)
+            # The AC table of the brightness, or of a progressive file's scan.
+            table, highest = 0x10 | data[start + 6] & 15, data[end - 2]
+            start, end = end, found.start() if found else len(data)
+            # Scans of first coefficients have zeros where neighbours are alike, refining ones
+            # up to 1000 bits.
+            zeros = LONG_ZEROS * (4 if data[start - 3] > 0 else 1)
+            if highest > 0 and has_no_zeros.get(table) and zeros in data[start:end]:
+                return True
+        start = end
+    return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -264,8 +264,8 @@ ROWS = [
     make(
         'a folder without photos',
         lambda folder: None,
-        '{root}/photos contains no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, '
-        '.tiff): choose another one.',
+        '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, '
+        '.tiff; sub-folders are not searched): choose another one.',
     ),
     make(
         'a damaged photo',

@@ -129,6 +129,22 @@ CORNERS = '<xmin>3</xmin><ymin>4</ymin><xmax>12</xmax><ymax>9<'
 CAT = f'<object><name>cat</name><bndbox>{CORNERS}/ymax></bndbox></object>'
 
 
+SIZE = '<width>30</width><height>20</height>'
+SECOND = (
+    f'<bndbox>{CORNERS}/ymax></bndbox><bndbox>{CORNERS.replace(">12<", ">14<")}/ymax></bndbox>'
+)
+MASK = np.zeros((20, 30), np.uint8)
+CVAT = '<annotations><image name="p.jpg" width="30" height="20"/></annotations>'
+LABELME = '<annotation><imagesize><nrows>20</nrows><ncols>30</ncols></imagesize></annotation>'
+
+
+def two_of_one_number(year: Path) -> None:
+    """Masks of a cat and a dog that have the same number."""
+    classes = MASK.copy()
+    classes[3:9, 2:12], classes[3:9, 15:25] = 8, 12
+    write_masks(year, 'p', classes, classes > 0)
+
+
 # fmt: off
 ROWS = [
     BadInput('no devkit', lambda root: VOCInstanceDataset(data_root=str(root / 'VOC2012')), 'There is no data set at {root}/VOC2012: unpack the PASCAL VOC devkit there, or set data_root in the config.'),
@@ -199,5 +215,21 @@ ROWS = [
     BadInput('indices as a text', loaded(lambda year: None, indices='all'), "indices='all' chooses no photo of {root}/VOC2012, which has 1: give the number of its first photos, or a list of numbers from 0, or leave it out."),
     BadInput("mmdet's filter of photos", loaded(lambda year: None, filter_cfg={'filter_empty_gt': True, 'min_size': 32}), "VOCInstanceDataset keeps every photo and knows no filter_cfg ({'filter_empty_gt': True, 'min_size': 32}): leave it out, or name photos in a skip list."),
     BadInput('a misspelt filter of photos', loaded(lambda year: None, filter_cfg={'filter_empty_gts': True}), "VOCInstanceDataset keeps every photo and knows no filter_cfg ({'filter_empty_gts': True}): leave it out, or name photos in a skip list."),
+    BadInput('two boxes in an object', loaded(text(XML, f'<bndbox>{CORNERS}/ymax></bndbox>', SECOND)), '{root}/VOC2012/Annotations/p.xml has 2 <bndbox/xmax> in an element, 12 and 14: keep one, or make each an object of its own.'),
+    BadInput('two names in an object', loaded(text(XML, '<name>cat</name>', '<name>cat</name><name>dog</name>')), '{root}/VOC2012/Annotations/p.xml has 2 <name> in an element, cat and dog: keep one, or make each an object of its own.'),
+    BadInput('difficult both 0 and 1', loaded(text(XML, '<difficult>0<', '<difficult>1</difficult><difficult>0<')), '{root}/VOC2012/Annotations/p.xml has 2 <difficult> in an element, 0 and 1: keep one, or make each an object of its own.'),
+    BadInput('two sizes', loaded(text(XML, '<size>', '<size><width>60</width><height>40</height></size><size>')), '{root}/VOC2012/Annotations/p.xml has 2 <size/width> in an element, 30 and 60: keep one, or make each an object of its own.'),
+    BadInput('a corner with an underscore', loaded(text(XML, '<xmax>12<', '<xmax>1_2<')), "{root}/VOC2012/Annotations/p.xml cannot be read as a VOC annotation ('1_2' in <bndbox/xmax>): write a number."),
+    BadInput('XML of CVAT for images', loaded(content(XML, CVAT)), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it is of the format CVAT for images): export the labels as PASCAL VOC.'),
+    BadInput('XML of LabelMe', loaded(content(XML, LABELME)), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it is of the format LabelMe): export the labels as PASCAL VOC.'),
+    BadInput('XML with a namespace', loaded(text(XML, '<annotation>', '<annotation xmlns="http://example.com/voc">')), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (its elements have the namespace http://example.com/voc): export the labels as PASCAL VOC.'),
+    BadInput('elements in capitals', loaded(lambda year: [text(XML, '<object>', '<Object>')(year), text(XML, '</object>', '</Object>')(year)]), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it writes <Object> for <object>): export the labels as PASCAL VOC.'),
+    BadInput('a name with a blank in the list', loaded(content(f'{LISTS}/train.txt', 'my photo\n')), "{root}/VOC2012/ImageSets/Main/train.txt has the line 'my photo': write one name a line, and rename photos whose names have blanks."),
+    BadInput('masks of 0 and 255 only', loaded(lambda year: write_masks(year, 'p', *[np.where(MASK, 0, 255)] * 2)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an object mask of 0 and 255 only', loaded(image(OBJECT, lambda mask: np.where(np.asarray(mask), 255, 0).astype(np.uint8))), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an empty object mask of a photo with boxes', loaded(image(OBJECT, MASK)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an empty class mask of a photo with boxes', loaded(image(CLASS, MASK)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an object mask elsewhere than the class mask', loaded(image(OBJECT, lambda mask: np.asarray(mask)[::-1, ::-1])), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('a number for two objects', loaded(two_of_one_number), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png give object 1 the classes 8 and 12: give each object its own number.'),
 ]
 # fmt: on

@@ -229,6 +229,21 @@ def test_zeros_in_good_jpegs_are_no_damage(tmp_path, options):
     assert read_image(tmp_path / 'a.jpg').mean() > 250
 
 
+@pytest.mark.parametrize('channels', [1, 3])
+def test_dark_images_of_8_bits_in_16_are_read(tmp_path, channels):
+    values = np.arange(9 * 8 * channels).reshape(9, 8, channels) % 30
+    cv2.imwrite(str(tmp_path / 'a.png'), (values * 257).astype(np.uint16))
+    assert (read_image(tmp_path / 'a.png') == values).all()
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_flat_images_are_read(tmp_path, progressive):
+    """Their data is almost nothing but zeros."""
+    image = Image.new('RGB', (1500, 1000), 'white')
+    image.save(tmp_path / 'a.jpg', progressive=progressive, optimize=True)
+    assert (read_image(tmp_path / 'a.jpg') == 255).all()
+
+
 def test_dark_images_of_16_bits_are_read(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((9, 8), 64 * 256, np.uint16))
     assert read_image(tmp_path / 'a.png').max() == 64

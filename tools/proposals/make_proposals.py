@@ -113,10 +113,13 @@ def jobs_of(args: argparse.Namespace) -> list[Job]:
 
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
     """List every image in a folder; the folder's name is used as the data set's."""
-    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    # Files that begin with ._ are what macOS adds to photos on other disks.
+    files = (one for one in folder.iterdir() if not one.name.startswith('._'))
+    images = sorted(one for one in files if one.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise UserError(
-            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}): choose another one.'
+            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are '
+            'not searched): choose another one.'
         )
     if len({image.stem for image in images}) < len(images):
         raise UserError(

@@ -17,6 +17,14 @@ from mmlabelpenet.proposals import (
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
+from ..tagged import warn_of_first
+
+OTHER_SIZE = (
+    '{path} has another size upright than its annotation says: its boxes are used as they are; '
+    'annotate this very photo, or restore the annotated one; tools/misc/check_dataset.py lists '
+    'all such photos.'
+)
+
 
 @TRANSFORMS.register_module()
 @dataclass(eq=False)
@@ -60,6 +68,9 @@ class LoadImageFromFile(BaseTransform):
                 f'{path} has {img.shape[1]} x {img.shape[0]} pixels upright, its annotation says '
                 f'{size[1]} x {size[0]}: annotate this very photo, or restore the annotated one.'
             )
+        known = results.get('height', img.shape[0]), results.get('width', img.shape[1])
+        if known != img.shape[:2]:
+            warn_of_first(OTHER_SIZE, path)
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
         results['photo_crc'] = zlib.crc32(data)
