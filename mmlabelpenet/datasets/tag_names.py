@@ -9,10 +9,10 @@ from pathlib import Path
 from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, similar_names, visible_name
 
 CLASS_LINE = '#classes'
-# Numbers, dates, values of missing cells, and words between brackets or quotation marks.
+# Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.
 NO_TAG = re.compile(
     r'[-+]?\d[\d.,:/%+\-eEtTzZ ]*|true|false|yes|no|nan|null|none|n/?a|[!-/:-@\[-`{-~]+'
-    r'|[\[\](){}"\'].*|.*[\[\]{}"]',
+    r'|[\[\](){}"\'].*|.*[\[\]{}"]|[\w.]+\([\[({)"\'].*',
     re.IGNORECASE,
 )
 # What other programs write before or behind a tag: it is denied, doubted, or has a value.
