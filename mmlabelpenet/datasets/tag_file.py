@@ -11,7 +11,15 @@ from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
 from .tag_columns import UNSURE, heading_key
 from .tag_json import parse_json
-from .tag_names import check_class, check_joined, check_tag, find_doubts, is_image_name, tidy_name
+from .tag_names import (
+    check_class,
+    check_joined,
+    check_letters,
+    check_tag,
+    find_doubts,
+    is_image_name,
+    tidy_name,
+)
 from .tag_table import Content, Entry, parse_table
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
@@ -95,6 +103,11 @@ def read_tag_file(path: str | Path) -> TagFile:
         # As programs of office packages write it.
         encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
         text = content.decode(encoding).replace('\r\n', '\n').replace('\r', '\n')
+    if re.match(r'\s*<(\?xml|annotations?\b)', text):
+        raise UserError(
+            f'{path} is XML, such as CVAT and VOC write: export the tags as CSV or COCO, or read '
+            'folders of VOC by VOCInstanceDataset.'
+        )
     if text.lstrip()[:1] == '<':
         raise UserError(
             f'{path} is a page of HTML or XML, as a server sends that asks for a login: get the '
@@ -153,7 +166,8 @@ def _check_folders(root: str | Path, folders: Sequence[str]) -> tuple[str, ...]:
     for folder in folders:
         name = tidy_name(folder)
         try:
-            check_class(root, folder, 'its folders')
+            # The question mark of unsure tags means nothing here either.
+            check_class(root, name.replace(UNSURE, '¿'), 'its folders')
         except UserError as error:
             raise UserError(
                 f'{root} has the folder {folder!a}, which may mean something else than a class: '
@@ -172,6 +186,7 @@ def _check_classes(path: Path, classes: Sequence[str]) -> list[str]:
     """Require that a file lists its classes once each, without the mark of unsure tags."""
     names = list(map(tidy_name, classes))
     for name in names:
+        check_letters(path, name, 'its list of classes')
         if names.count(name) > 1:
             raise UserError(f'{path} lists the class {name} twice: keep one.')
         if name.startswith(UNSURE):
@@ -187,6 +202,8 @@ def _collect(path: Path, content: Content) -> TagFile:
     lines: dict[str, TagLine] = {}
     problems = []
     for image, names, place in content.entries:
+        if not image.isascii():
+            check_letters(path, image.replace('\ufffd', ''), place)
         if re.match(r'\w+://(?!.*/data/(upload|local-files)/)', image):
             raise UserError(
                 f'{path} names the photo {image} in {place} by its address: download the photos, '
