@@ -167,7 +167,7 @@ def _check_folders(root: str | Path, folders: Sequence[str]) -> tuple[str, ...]:
         name = tidy_name(folder)
         try:
             # The question mark of unsure tags means nothing here either.
-            check_class(root, name.replace(UNSURE, '¿'), 'its folders')
+            check_class(root, re.sub(r'^\?', '¿', name), 'its folders')
         except UserError as error:
             raise UserError(
                 f'{root} has the folder {folder!a}, which may mean something else than a class: '

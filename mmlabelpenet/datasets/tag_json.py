@@ -94,10 +94,10 @@ def _read(path: Path, place: str, content: Any, classes: Sequence[str]) -> _Obje
         if not {'tag', 'tags'} & set(map(column_kind, tags)):
             return _Object(_names([image])[0], [], _marks(path, place, tags), False)
         content = {'photo': image, **tags}
-    if 'data' in content and {'annotations', 'completions'} & set(content):
-        return _read_task(path, place, content)
     if not isinstance(content, dict):
         raise UserError(f'{path} has {str(content)[:60]!r} in {place}: {JSON_LINE_REMEDY}.')
+    if 'data' in content and {'annotations', 'completions'} & set(content):
+        return _read_task(path, place, content)
     kinds = {column_kind(key): key for key in content}
     image = content[_key_of(path, place, content, 'photo', kinds.get('image') or kinds.get('id'))]
     unknown = {

@@ -230,6 +230,7 @@ OTHERS = [
     BadInput('folders `train2017` and `val2017`', folders('train2017/a.jpg', 'val2017/b.jpg'), '{root} has the folder train2017, which is no class: set data_root to a folder that has one subfolder for each class, or write a tag file and set tag_file if it is one.'),
     BadInput('folders `dev_set` and `eval`', folders('dev_set/a.jpg', 'eval/b.jpg'), '{root} has the folder dev_set, which is no class: set data_root to a folder that has one subfolder for each class, or write a tag file and set tag_file if it is one.'),
     BadInput('a folder `?dog`', folders('?dog/a.jpg', 'cat/b.jpg'), "{root} has the folder '?dog', which may mean something else than a class: rename it, or write a tag file and set tag_file."),
+    BadInput('a folder `dog?`', folders('dog?/a.jpg', 'cat/b.jpg'), "{root} has the folder 'dog?', which may mean something else than a class: rename it, or write a tag file and set tag_file."),
     BadInput('a folder `not_dog`', folders('not_dog/a.jpg', 'dog/b.jpg'), "{root} has the folder 'not_dog', which may mean something else than a class: rename it, or write a tag file and set tag_file."),
     BadInput('a folder `unlabeled`', folders('unlabeled/a.jpg', 'dog/b.jpg'), "{root} has the folder 'unlabeled', which may mean something else than a class: rename it, or write a tag file and set tag_file."),
     BadInput('folders `dog` and `dog `', folders('dog/a.jpg', 'dog /b.jpg'), "{root} has the folders 'dog' and 'dog ', whose names differ only in blanks or in letters that look the same: move the photos into one of them."),
