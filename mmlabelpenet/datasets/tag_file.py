@@ -9,13 +9,31 @@ from pathlib import Path
 
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
-from .tag_columns import UNSURE
+from .tag_columns import UNSURE, heading_key
 from .tag_json import parse_json
-from .tag_names import check_joined, check_tag, find_doubts, is_image_name, tidy_name
+from .tag_names import (
+    check_class,
+    check_joined,
+    check_letters,
+    check_tag,
+    find_doubts,
+    is_image_name,
+    tidy_name,
+)
 from .tag_table import Content, Entry, parse_table
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
 JSON_REMEDY = 'write {"photo.jpg": ["dog", "person"]}'
+# Folders that programs make for themselves, and those of splits and of other things than classes.
+NO_FOLDER = re.compile(
+    r'[.@].*|__\w+__|__MACOSX|lost\+found|\$RECYCLE\.BIN|#(recycle|snapshot)|'
+    'System Volume Information',
+    re.IGNORECASE,
+)
+NO_CLASS_FOLDER = re.compile(
+    r'(train(ing|val)?|val(id(ation)?)?|test(ing)?|dev(el(opment)?)?|eval(uation)?|holdout'
+    r'|(fold|split)\d+)(sets?|data|images?|photos)?\d*|images|jpegimages|thumb(nail)?s'
+)
 
 
 @dataclass
@@ -85,6 +103,11 @@ def read_tag_file(path: str | Path) -> TagFile:
         # As programs of office packages write it.
         encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
         text = content.decode(encoding).replace('\r\n', '\n').replace('\r', '\n')
+    if re.match(r'\s*<(\?xml|annotations?\b)', text):
+        raise UserError(
+            f'{path} is XML, such as CVAT and VOC write: export the tags as CSV or COCO, or read '
+            'folders of VOC by VOCInstanceDataset.'
+        )
     if text.lstrip()[:1] == '<':
         raise UserError(
             f'{path} is a page of HTML or XML, as a server sends that asks for a login: get the '
@@ -101,34 +124,35 @@ def read_class_folders(root: str | Path) -> TagFile:
     """Read tags from a folder that has one subfolder of images for each class.
 
     Args:
-        root: The folder. Hidden files and folders, and files that are no images, are ignored.
+        root: The folder. Hidden files and folders, those that programs make for themselves, and
+            files that are no images are ignored.
 
     Returns:
         The classes in alphabetical order, and every image with its class.
 
     Raises:
-        UserError: If an image is not directly in a subfolder, or there is none.
+        UserError: If an image is not directly in a subfolder, there is none, or the name of one
+            is not that of a class.
     """
     found = TagFile((), [])
     for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(
-            name for name in subfolders if name[0] != '.' and name != '__MACOSX'
-        )
+        subfolders[:] = sorted(name for name in subfolders if not NO_FOLDER.fullmatch(name))
         place = osp.relpath(folder, root)
         images = [name for name in sorted(files) if name[0] != '.' and is_image_name(name)]
         if folder == str(root):
-            found.classes = tuple(map(tidy_name, subfolders))
+            found.classes = _check_folders(root, subfolders)
         if images and (place == osp.curdir or osp.dirname(place)):
             raise UserError(
                 f'{osp.join(folder, images[0])} is not in a folder of its class within {root}: '
                 'move it, or write a tag file and set tag_file.'
             )
         found.lines += [TagLine(osp.join(place, name), [tidy_name(place)], []) for name in images]
-    splits = {'train', 'val', 'valid', 'test', 'images'} & set(map(str.lower, found.classes))
+    splits = [name for name in found.classes if NO_CLASS_FOLDER.fullmatch(heading_key(name))]
     if splits:
         raise UserError(
-            f'{root} has the folder {min(splits)}, which is no class: set data_root to a folder '
-            'that has one subfolder for each class.'
+            f'{root} has the folder {splits[0]}, which is no class: set data_root to a folder '
+            'that has one subfolder for each class, or write a tag file and set tag_file if it '
+            'is one.'
         )
     if not found.lines:
         raise UserError(f'{root} has no subfolders of photos: write a tag file and set tag_file.')
@@ -136,10 +160,33 @@ def read_class_folders(root: str | Path) -> TagFile:
     return found
 
 
+def _check_folders(root: str | Path, folders: Sequence[str]) -> tuple[str, ...]:
+    """Require that the name of each folder can be that of a class, and of one only."""
+    known: dict[str, str] = {}
+    for folder in folders:
+        name = tidy_name(folder)
+        try:
+            # The question mark of unsure tags means nothing here either.
+            check_class(root, re.sub(r'^\?', '¿', name), 'its folders')
+        except UserError as error:
+            raise UserError(
+                f'{root} has the folder {folder!a}, which may mean something else than a class: '
+                'rename it, or write a tag file and set tag_file.'
+            ) from error
+        if name in known:
+            raise UserError(
+                f'{root} has the folders {known[name]!a} and {folder!a}, whose names differ only '
+                'in blanks or in letters that look the same: move the photos into one of them.'
+            )
+        known[name] = folder
+    return tuple(known)
+
+
 def _check_classes(path: Path, classes: Sequence[str]) -> list[str]:
     """Require that a file lists its classes once each, without the mark of unsure tags."""
     names = list(map(tidy_name, classes))
     for name in names:
+        check_letters(path, name, 'its list of classes')
         if names.count(name) > 1:
             raise UserError(f'{path} lists the class {name} twice: keep one.')
         if name.startswith(UNSURE):
@@ -155,6 +202,8 @@ def _collect(path: Path, content: Content) -> TagFile:
     lines: dict[str, TagLine] = {}
     problems = []
     for image, names, place in content.entries:
+        if not image.isascii():
+            check_letters(path, image.replace('\ufffd', ''), place)
         if re.match(r'\w+://(?!.*/data/(upload|local-files)/)', image):
             raise UserError(
                 f'{path} names the photo {image} in {place} by its address: download the photos, '

@@ -10,6 +10,7 @@ from .tag_columns import FLAG_VALUES, column_kind, heading_key, read_marks, simp
 from .tag_names import check_class, is_image_name
 from .tag_table import LABEL_KEYS, Content, Entry, labels_of, merge_entries
 
+KINDS = {'image', 'tag', 'tags'}
 JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
 
 
@@ -46,9 +47,11 @@ def parse_json(path: Path, text: str) -> Content:
                 f'{path} has the key {unknown[0]!r} beside "photos": name it "classes".'
             )
         classes, content = content.get('classes', []), content['photos']
+    if isinstance(content, dict) and {'image'} < {column_kind(key) for key in content} & KINDS:
+        content = [content]
     if isinstance(content, dict):
         content = list(map(list, content.items()))
-    objects = [_read(path, f'entry {i}', one) for i, one in enumerate(content, start=1)]
+    objects = [_read(path, f'entry {i}', one, classes) for i, one in enumerate(content, start=1)]
     columns = list(dict.fromkeys(name for one in objects for name in one.marks))
     for name in set(columns) - set(classes):
         check_class(path, name, 'its keys')
@@ -79,19 +82,22 @@ def _load(path: Path, text: str) -> Any:
     return content
 
 
-def _read(path: Path, place: str, content: Any) -> _Object:
+def _read(path: Path, place: str, content: Any, classes: Sequence[str]) -> _Object:
     """Read a pair of an image and its tags, or an object with both."""
     if isinstance(content, list) and len(content) == 2:
         image, tags = content
         if not isinstance(tags, dict):
+            tags = _text_tags(path, place, tags, classes) if isinstance(tags, str) else tags
             return _Object(_names([image])[0], _names(tags), {}, False)
         if not {'tag', 'tags'} & set(map(column_kind, tags)):
             return _Object(_names([image])[0], [], _marks(path, place, tags), False)
         content = {'photo': image, **tags}
+    if not isinstance(content, dict):
+        raise UserError(f'{path} has {str(content)[:60]!r} in {place}: {JSON_LINE_REMEDY}.')
     if 'data' in content and {'annotations', 'completions'} & set(content):
         return _read_task(path, place, content)
     kinds = {column_kind(key): key for key in content}
-    image = content[kinds.get('image') or kinds['id' if 'id' in kinds else 'photo']]
+    image = content[_key_of(path, place, content, 'photo', kinds.get('image') or kinds.get('id'))]
     unknown = {
         key: value
         for key, value in content.items()
@@ -104,13 +110,35 @@ def _read(path: Path, place: str, content: Any) -> _Object:
             f'{path} has the unknown key {next(iter(unknown))!r} in {place}: remove it, or name '
             'it "tags".'
         )
-    key = kinds.get('tags') or kinds['tag' if 'tag' in kinds else 'tags']
+    key = _key_of(path, place, content, 'tags', kinds.get('tags') or kinds.get('tag'))
     value = content[key]
     parts = value if isinstance(value, list) else [value]
     exported = all(isinstance(one, dict) and set(one) & set(LABEL_KEYS) for one in parts)
-    names = labels_of(value) if exported or isinstance(value, str) else value
+    names = labels_of(value) if exported else value
+    names = _text_tags(path, place, value, classes) if isinstance(value, str) else names
     goes_on = isinstance(value, str) and 'tag' in kinds and heading_key(key) != 'choice'
     return _Object(_names([image])[0], _names(names), {}, goes_on)
+
+
+def _key_of(path: Path, place: str, content: dict, meaning: str, key: str | None) -> str:
+    """Require that an object has a key with this meaning."""
+    if key is None:
+        keys = ', '.join(map(repr, list(content)[:6])) or 'nothing'
+        raise UserError(
+            f'{path} has no key "{meaning}" in {place}, only {keys}: {JSON_LINE_REMEDY} for each '
+            'photo.'
+        )
+    return key
+
+
+def _text_tags(path: Path, place: str, text: str, classes: Sequence[str]) -> list[str]:
+    """The tag that a text is, if it can be one only; none if it is empty."""
+    if ',' in text and strip_name(text) not in classes:
+        raise UserError(
+            f'{path} has the text {text!r} in {place}, which may be one class or several: write a '
+            'list such as ["dog", "person"].'
+        )
+    return [text] if text.strip() else []
 
 
 def _marks(path: Path, place: str, content: dict) -> dict[str, str]:

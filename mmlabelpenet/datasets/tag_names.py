@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -9,12 +10,20 @@ from pathlib import Path
 from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, similar_names, visible_name
 
 CLASS_LINE = '#classes'
-# Numbers, dates, values of missing cells, and words between brackets or quotation marks.
+# Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.
 NO_TAG = re.compile(
     r'[-+]?\d[\d.,:/%+\-eEtTzZ ]*|true|false|yes|no|nan|null|none|n/?a|[!-/:-@\[-`{-~]+'
-    r'|[\[\](){}"\'].*|.*[\[\]{}"]',
+    r'|[\[\](){}"\'].*|.*[\[\]{}"]|[\w.]+\([\[({)"\'].*',
     re.IGNORECASE,
 )
+# Halves of a letter, and what programs write for a letter that they cannot read.
+LOST = re.compile('[\ud800-\udfff\ufffd]')
+# A Latin letter beside a Cyrillic one or a Greek capital that looks like another Latin one.
+_OTHERS = (
+    '[\u0400-\u04ff\u0391\u0392\u0395-\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7'
+    '\u03bf]'
+)
+MIXED = re.compile(f'[A-Za-z]{_OTHERS}|{_OTHERS}[A-Za-z]')
 # What other programs write before or behind a tag: it is denied, doubted, or has a value.
 MARK = re.compile(
     r'([-+!¡！~*^=<>@#$%&¬¿？×✓✔✗✘❌✅☑☒\u2010-\u2015\u2212]|not[ _-]|maybe |perhaps |possibly '
@@ -58,9 +67,35 @@ def is_image_name(name: str) -> bool:
     return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.heic', '.avif')
 
 
+def is_garbled(name: str) -> bool:
+    """Whether a name in UTF-8 was read in another encoding."""
+    for encoding in () if name.isascii() else ('cp1252', 'latin-1'):
+        with suppress(UnicodeError):
+            return bool(name.encode(encoding).decode())
+    return False
+
+
 def is_unlabeled(name: str) -> bool:
     """Whether a name says that an image has no tags, or none yet."""
     return ''.join(filter(str.isalnum, name.casefold())) in UNLABELED
+
+
+def check_letters(path: object, name: str, place: str) -> None:
+    """Refuse names of which a letter was lost.
+
+    Args:
+        path: The file, for messages.
+        name: The name.
+        place: Where it stands, such as ``'line 3'``.
+
+    Raises:
+        UserError: If it cannot be written, or has the mark of a letter that a program lost.
+    """
+    if LOST.search(name):
+        raise UserError(
+            f'{path} has the name {name!a} in {place}, of which a letter is lost: write it again, '
+            'and save the file as UTF-8.'
+        )
 
 
 def check_class(path: object, name: str, place: str) -> None:
@@ -74,6 +109,7 @@ def check_class(path: object, name: str, place: str) -> None:
     Raises:
         UserError: If it is no name of a class.
     """
+    check_letters(path, name, place)
     problem, marked = '', MARK.fullmatch(name)
     if is_unlabeled(name):
         problem = (
@@ -136,7 +172,7 @@ def check_joined(path: object, names: Iterable[str], several: bool) -> None:
             f'{path} has no tags but {names[0]!r}: write a first line of column names.'
         )
     for name in names:
-        parts = JOINTS.split(name.casefold())
+        parts = JOINTS.split(name.casefold().rstrip('+'))
         ways = [WORDS.split(name), [name] if several else name.split()]
         joined = any(len(words) > 1 and set(words) <= set(names) for words in ways)
         if joined or (len(parts) > 1 and known & set(parts)):
@@ -187,6 +223,15 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
     found = [] if listed else [(names, text) for text, names in kinds.items() if names]
     same = 'classes of their own: use one name if they are the same'
     found += [(names, same) for names in similar_names(classes)]
+    letters = {
+        'one word of letters of two alphabets: write it in one': list(
+            filter(MIXED.search, classes)
+        ),
+        'a class: save the file as UTF-8 if its letters are wrong': list(
+            filter(is_garbled, classes)
+        ),
+    }
+    found += [(names, text) for text, names in letters.items() if names]
     return [
         f'{path} has {", ".join(map(repr, names[:3]))}{" ..." if names[3:] else ""}, taken for '
         f'{text}.'

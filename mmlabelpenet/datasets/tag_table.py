@@ -30,6 +30,9 @@ LABEL_KEYS = (
     *('choices', 'labels', 'rectanglelabels', 'polygonlabels', 'brushlabels', 'ellipselabels'),
     'keypointlabels',
 )
+# A list of names as Python, JSON or numpy writes it; numpy separates them by blanks.
+QUOTED = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
+QUOTED_LIST = re.compile(rf'\[\s*(?:(?:{QUOTED})(?:\s*,\s*|\s+|(?=\])))*\]')
 # A tag below this confidence is neither present nor, as with 0, absent.
 MIN_CONFIDENCE = 0.5
 
@@ -128,7 +131,7 @@ def _names_columns(cells: Sequence[str]) -> bool:
 
 
 def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
-    """Split cells into tags at ``;``, ``|`` and ``,``; Python's lists are understood too.
+    """Split cells into tags at ``;``, ``|`` and ``,``; lists of Python and numpy are known.
 
     Args:
         cells: The cells.
@@ -142,8 +145,8 @@ def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
         # As pandas writes an empty cell.
         if cell.casefold() in ('nan', '<na>'):
             continue
-        if re.fullmatch(r'\[(\s*(["\']).*\2)?\s*\]', cell):
-            tags += map(str, ast.literal_eval(cell))
+        if QUOTED_LIST.fullmatch(cell):
+            tags += map(ast.literal_eval, re.findall(QUOTED, cell))
             continue
         if re.fullmatch(r'\[?\s*\{.*\}\s*\]?', cell, re.DOTALL):
             tags += labels_of_json(cell)
@@ -187,6 +190,7 @@ def _read_rows(path: Path, text: str) -> list[Row]:
     separators = [chosen[1]] if chosen else [mark for mark in ',;\t' if mark in first]
     delimiter = min(separators, key=first.find) if separators else ','
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     rows = []
     try:
         for cells in reader:

@@ -15,6 +15,10 @@ _HIDDEN = (
 HIDDEN = re.compile(
     f'[{_HIDDEN}]|(?<![^\x00-\u024f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\u024f])'
 )
+# Blanks and punctuation by which spellings of one name differ; not the signs of C#, C++ and A-,
+# and not those within numbers.
+_SIGNS = r'(?:[\s_.,:;!?\'’"/|&()]|-(?=\w))'
+PUNCTUATION = re.compile(rf'(?<!\d){_SIGNS}|{_SIGNS}(?!\d)')
 EDGES = re.compile(rf'^[\s{_HIDDEN}]+|[\s{_HIDDEN}]+$')
 
 
@@ -45,7 +49,7 @@ def strip_name(name: str) -> str:
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
-    """Group names that differ only in case, blanks, punctuation or a plural s.
+    """Group names with letters or digits that differ only in case, blanks, -_ and such, or plural.
 
     Args:
         names: The names.
@@ -56,8 +60,10 @@ def similar_names(names: Iterable[str]) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         plain = unicodedata.normalize('NFKC', name).casefold()
-        groups[''.join(filter(str.isalnum, plain)).rstrip('s')].append(name)
-    return [group for group in groups.values() if len(group) > 1]
+        groups[PUNCTUATION.sub('', plain).rstrip('s')].append(name)
+    return [
+        group for key, group in groups.items() if len(group) > 1 and any(map(str.isalnum, key))
+    ]
 
 
 def nearest_name(name: object, known: Iterable[object], cutoff: float = 0.6) -> str | None:

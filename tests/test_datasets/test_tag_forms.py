@@ -69,6 +69,8 @@ def test_tables(tmp_path, text):
         {'a.jpg': {'dog': True, 'cat': False}, 'b.jpg': {'dog': '?', 'cat': True}},
         {'a.jpg': {'dog': 1}, 'b.jpg': {'dog': '?', 'cat': 1}},
         {'a.jpg': {'dog': 1}, 'b.jpg': ['cat', '?dog']},
+        {'a.jpg': 'dog', 'b.jpg': ['cat', '?dog']},
+        [['a.jpg', 'dog'], ['b.jpg', ['cat', '?dog']]],
         {'a.jpg': {'label': 'dog'}, 'b.jpg': {'labels': ['cat', '?dog']}},
         {'photos': {'a.jpg': {'dog': 1, 'cat': 0}, 'b.jpg': {'dog': '?', 'cat': 1}}},
         [['a.jpg', ['dog']], ['b.jpg', ['cat', '?dog']]],
@@ -147,6 +149,8 @@ def test_names_that_look_the_same_are_the_same(tmp_path):
         ('photo,dog,is_outdoor\na.jpg,1,0\nb.jpg,0,1\n', "'is_outdoor'", 'remove the column'),
         ('a.jpg,Dog\nb.jpg,dog\n', "'Dog', 'dog'", 'use one name if they are the same'),
         ('a.jpg,dog;ｄｏｇ\n', "'dog', 'ｄｏｇ'", 'use one name if they are the same'),
+        ('a.jpg,cafÃ©;café\n', "'cafÃ©'", 'save the file as UTF-8'),
+        ('a.jpg,c\u0430t;cat\n', "'c\u0430t'", 'letters of two alphabets'),
         ('a.jpg,traffic light;traffic_light\n', 'light', 'use one name if they are the same'),
     ],
 )
@@ -160,6 +164,7 @@ def test_doubtful_classes_are_named(tmp_path, text, name, meaning):
 def test_usual_classes_raise_no_doubt(tmp_path):
     names = 'polar bear;hot dog;T-shirt;BMW X5;C++;/m/0bt9lr;Boeing 737-800;train;16:9 screen'
     assert read(tmp_path, f'a.jpg,{names}\nb.jpg,bear\n').doubts == []
+    assert read(tmp_path, 'a.jpg,🐶;🚗;C#;C++;C;A+;A-;Müller;犬\n').doubts == []
     assert read(tmp_path, 'photo,is_dog,is_cat\na.jpg,1,0\nb.jpg,0,1\n').doubts == []
 
 
