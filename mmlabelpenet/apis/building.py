@@ -17,7 +17,8 @@ from .configs import all_registries, registered_names
 _MISSING = re.compile(r"'?\"?(\S+) is not in the (?:\S+) registry")
 _PREFIX = re.compile(r'^class `[\w.]+` in [\w./]+?:\s*')
 # What constructors of mmengine, mmdet and this package raise about their arguments.
-ERRORS = (AssertionError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
+ERRORS: tuple[type[Exception], ...] = (AssertionError, AttributeError, ImportError, IndexError)
+ERRORS += (KeyError, TypeError, ValueError, ZeroDivisionError)
 
 
 @contextmanager

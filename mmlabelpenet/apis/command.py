@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmlabelpenet.engine.distributed import shut_down_distributed
+from mmlabelpenet.engine.distributed import require_place, shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
 from mmlabelpenet.utils import (
     TRUST_HELP,
@@ -200,11 +200,12 @@ def load_config(args: argparse.Namespace, runs_model: bool = True) -> Config:
         if both and (name == 'launcher' or (given is not None and given is not False)):
             flag = f'--{name.replace("_", "-")}'
             raise UserError(f'--cfg-options {both[0]} sets what {flag} sets: give {flag} alone.')
+    require_place(args.launcher)
     cfg = read_config(args.config, args.cfg_options, runs_model=runs_model)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     default = Path('work_dirs') / Path(args.config).stem
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
+    cfg.work_dir = str(Path(args.work_dir or cfg.get('work_dir') or default).expanduser())
     return cfg
 
 

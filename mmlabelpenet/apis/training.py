@@ -1,10 +1,12 @@
 """Training the model of a config."""
 
+from typing import Any
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmlabelpenet.engine.distributed import prepare_distributed
+from mmlabelpenet.engine.distributed import prepare_distributed, require_place
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
@@ -33,6 +35,7 @@ def build_runner(cfg: Config) -> Runner:
     """
     require_model(cfg)
     register_all_modules(init_default_scope=False)
+    require_place(cfg.launcher)
     prepare_distributed(cfg)
     require_writable(cfg.work_dir, folder=True)
     for parts in _GROUPS:
@@ -123,6 +126,14 @@ def train_detector(
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner._val_loop = runner.val_loop
+    build = runner.build_param_scheduler
+
+    def build_schedulers(schedulers: Any) -> Any:
+        with explain_build_errors(cfg.filename):
+            return build(schedulers)
+
+    # at the start of runner.train(), after it has scaled the learning rate
+    vars(runner)['build_param_scheduler'] = build_schedulers
     with stop_advice(lambda: _how_to_go_on(cfg.work_dir)):
         runner.train()
     return runner

@@ -39,8 +39,9 @@ class TaggedDataset(BaseDetDataset):
         image_root: Folder of the images, once they have been found.
 
     Raises:
-        UserError: If ``supervision`` is unknown, the skip list is missing, the name of the data
-            set is no name of a folder, ``filter_cfg`` filters, or ``indices`` choose no image.
+        UserError: If ``supervision`` is unknown, ``data_root`` is an address, the skip list is
+            missing, the name of the data set is no name of a folder, ``filter_cfg`` filters, or
+            ``indices`` choose no image.
     """
 
     REMEDY = 'set data_root in the config'
@@ -56,6 +57,12 @@ class TaggedDataset(BaseDetDataset):
         if supervision not in SUPERVISIONS:
             raise UserError(
                 f'Unknown supervision {supervision!r}: choose one of {", ".join(SUPERVISIONS)}.'
+            )
+        root = str(kwargs.get('data_root') or '')
+        if '://' in root:
+            raise UserError(
+                f'data_root is the address {root}: download the data, and set data_root to their '
+                'folder.'
             )
         self.supervision = supervision
         self.dataset_name = name_of_dataset(dict(kwargs, dataset_name=dataset_name))

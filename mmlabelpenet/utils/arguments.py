@@ -2,8 +2,10 @@
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -26,6 +28,8 @@ class Parser(argparse.ArgumentParser):
                 self.error(f'{where}: give a value, or leave it out.')
             if name[:2] == '--' and name != '--cfg-options' and names.count(name) > 1:
                 self.error(f'{name} is given more than once: give it once.')
+        # as a shell does, which leaves --out=~/x and KEY=~/x alone
+        args = [re.sub(r'(^|=)~(?=/|$)', lambda at: at[1] + str(Path.home()), one) for one in args]
         return super().parse_known_args(args, namespace)
 
 

@@ -13,11 +13,11 @@ _COUNTS = (
     'max_proposals num_branches num_candidates num_classes num_convs num_groups num_samples '
     'out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size scale stride '
     'strides '
-    'times val_interval window_size'
+    'times T_max val_interval window_size'
 )
 _AMOUNTS = (
-    'alternate attention_scales context decay_mult dilation epochs final_factor iterations lr '
-    'lr_factor lr_mult '
+    'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
+    'lr lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
     'opencv_num_threads power regression_weight scales score_power seed std timeout tolerance '
     'val_begin '
@@ -38,7 +38,8 @@ ENDLESS = ('interval', 'max_keep_ckpts')
 WHOLE = frozenset(ENDLESS) | frozenset(
     (_COUNTS + ' alternate iterations num_fcs num_images num_workers seed val_begin').split()
 )
-NOT_ZERO = ('attention_scales', 'context', 'dilation', 'max_norm', 'scales', 'std', *ENDLESS)
+NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'scales')
+NOT_ZERO += ('start_factor', 'std', *ENDLESS)
 RANGES |= dict.fromkeys(ENDLESS, (-1, math.inf))
 _LISTS = (list, tuple, Sequence)
 NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'strides')

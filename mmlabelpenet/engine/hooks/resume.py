@@ -1,7 +1,7 @@
 """Checks and conversions when a training is resumed."""
 
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmengine.runner import Runner
 
 from mmlabelpenet.utils import UserError
@@ -39,13 +39,10 @@ class ResumeHook(Hook):
         if not runner._resume:
             return
         try:
-            if not (checkpoint.keys() >= PARTS and checkpoint['meta'].keys() >= NUMBERS):
-                raise UserError(
-                    'holds weights but not the state of a training: resume from a checkpoint that '
-                    'a training saved'
-                )
+            _require_state(checkpoint)
             convert_optimizer(runner, checkpoint)
             checkpoint['meta']['iter'] = self._same_place(runner, checkpoint['meta'])
+            _require_schedulers(runner, checkpoint)
         except UserError as error:
             path = runner._load_from or 'The latest checkpoint'
             raise UserError(
@@ -66,6 +63,11 @@ class ResumeHook(Hook):
                 )
             return iteration
         old = Schedule(**meta['schedule'])
+        if iteration > sum(length for length, *_ in old.phases.values()):
+            raise UserError(
+                f'says that iteration {iteration} was reached, which is past the end of its own '
+                'training, so its state is damaged: resume from another checkpoint'
+            )
         if old == new and list(old.phases) == list(new.phases):
             return iteration
         if runner.param_schedulers:
@@ -83,6 +85,54 @@ class ResumeHook(Hook):
             logger='current',
         )
         return place
+
+
+def _require_state(checkpoint: dict) -> None:
+    """Make sure that a checkpoint holds all that a run goes on from, see :class:`ResumeHook`."""
+    if not (checkpoint.keys() >= PARTS and all(checkpoint[name] for name in PARTS)):
+        raise UserError(_NO_STATE)
+    meta, optimizer = checkpoint['meta'], checkpoint['optimizer']
+    if not isinstance(meta, dict) or not meta.keys() >= NUMBERS:
+        raise UserError(_NO_STATE)
+    groups = optimizer.get('param_groups') if isinstance(optimizer, dict) else None
+    wrong = [name for name in sorted(NUMBERS) if not (type(meta[name]) is int and meta[name] >= 0)]
+    wrong += [] if isinstance(meta.get('seed', 0), int | None) else ['seed']
+    wrong += [] if _is_schedule(meta.get('schedule', _EXAMPLE)) else ['schedule']
+    wrong += [] if isinstance(checkpoint['message_hub'], dict | MessageHub) else ['message_hub']
+    whole = isinstance(groups, list) and groups and all('params' in one for one in groups)
+    wrong += [] if whole and isinstance(optimizer.get('state'), dict) else ['optimizer']
+    if wrong:
+        raise UserError(
+            f'cannot be resumed, since its {wrong[0]} is not what a training saves: resume from '
+            'another checkpoint'
+        )
+
+
+def _require_schedulers(runner: Runner, checkpoint: dict) -> None:
+    mine, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
+    if mine and (not isinstance(saved, type(mine)) or len(saved) != len(mine)):
+        raise UserError(
+            f'has the state of {len(saved or ())} param_scheduler, but the config has '
+            f'{len(mine)}: resume with those that it was trained with'
+        )
+
+
+_NO_STATE = (
+    'holds weights but not the state of a training: resume from a checkpoint that a training saved'
+)
+_EXAMPLE = dict(vars(Schedule(1, 1, 1, 1, 1, {'all': (1, 1.0, None)})))
+
+
+def _is_schedule(record: object) -> bool:
+    if not isinstance(record, dict) or record.keys() != _EXAMPLE.keys():
+        return False
+    *numbers, phases = (record[name] for name in _EXAMPLE)
+    return (
+        all(type(one) is int and one > 0 for one in numbers)
+        and isinstance(phases, dict)
+        and len(phases) > 0
+        and all(isinstance(one, list | tuple) and len(one) == 3 for one in phases.values())
+    )
 
 
 def convert_optimizer(runner: Runner, checkpoint: dict) -> None:
