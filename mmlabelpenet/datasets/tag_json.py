@@ -1,5 +1,6 @@
 """Reading JSON tag files."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple

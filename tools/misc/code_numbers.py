@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 # What this script measured at d0e8597, and the most that --check accepts. The redesign had brought
-# the package to 92 % of its statements; the checks of inputs that came after it take 3,600, the fast search 200.
+# the package to 92 % of its statements; the checks of inputs that came after it take 3,900, the
+# fast search 200.
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
