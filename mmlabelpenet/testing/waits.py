@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # Functions that read from the device or send a number of Python's to it.
-MOVING = {'cpu', 'new_tensor', 'numpy', 'tolist'}
+MOVING = {'cpu', 'new_tensor', 'tolist'}
 CREATING = {'as_tensor', 'tensor'}
 # Operations whose result, or its size, is needed by the host.
 READING = {
