@@ -40,6 +40,18 @@ def clip_boxes(bboxes: Tensor, img_shape: Sequence[int]) -> Tensor:
     return torch.stack([side for pair in zip(columns, rows) for side in pair], dim=1)
 
 
+def stretch_boxes(bboxes: Tensor, factors: Sequence[float]) -> Tensor:
+    """Boxes [N, 4] xyxy whose coordinates are multiplied by factors of x and y."""
+    columns = bboxes[:, 0::2] * factors[0], bboxes[:, 1::2] * factors[1]
+    return torch.stack(columns, dim=2).flatten(1)
+
+
+def shrink_boxes(bboxes: Tensor, factors: Sequence[float]) -> Tensor:
+    """Boxes [N, 4] xyxy whose coordinates are divided by factors of x and y."""
+    columns = bboxes[:, 0::2] / factors[0], bboxes[:, 1::2] / factors[1]
+    return torch.stack(columns, dim=2).flatten(1)
+
+
 def encode_boxes(regions: Tensor, targets: Tensor) -> Tensor:
     """Deltas of Fast R-CNN: centre and logarithm of the sides relative to a region's.
 

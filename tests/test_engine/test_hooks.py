@@ -37,7 +37,9 @@ def test_without_a_checkpoint_the_sentence_says_so(tmp_path):
         step(FiniteLossHook(), runner_at(tmp_path), float('inf'))
 
 
-def test_all_values_of_a_step_are_read_at_one_wait_and_others_than_losses_may_be_anything(tmp_path):
+def test_all_values_of_a_step_are_read_at_one_wait_and_others_than_losses_may_be_anything(
+    tmp_path,
+):
     outputs = {'detection.pseudo_v': torch.tensor(float('nan')), 'loss': torch.tensor(0.25)}
     with DeviceWaits() as waits:
         FiniteLossHook().after_train_iter(runner_at(tmp_path), 0, {}, outputs)

@@ -37,7 +37,8 @@ class FiniteLossHook(Hook):
         Raises:
             UserError: If a loss is not finite.
         """
-        values = {k: v for k, v in (outputs or {}).items() if isinstance(v, Tensor)}
+        outputs = {} if outputs is None else outputs
+        values = {name: value for name, value in outputs.items() if isinstance(value, Tensor)}
         if not values:
             return
         stacked = torch.stack([value.detach().float() for value in values.values()]).cpu()

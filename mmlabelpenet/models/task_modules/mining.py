@@ -1,11 +1,12 @@
 """Choosing pseudo instances and final detections among scored boxes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.ops import batched_nms
+from mmcv import ops
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -87,13 +88,13 @@ def pick_apart(
 
 
 def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
-    """Indices of the instances that class-wise NMS keeps, by falling score."""
-    return batched_nms(
-        instances.bboxes,
-        instances.scores,
-        instances.labels,
-        dict(type='nms', iou_threshold=iou_threshold),
-    )[1]
+    """Indices of the instances that class-wise NMS keeps, by falling score.
+
+    All classes pass at once, each moved to a place of its own.
+    """
+    bboxes = instances.bboxes
+    moved = bboxes + (instances.labels.to(bboxes) * (bboxes.max() + 1))[:, None]
+    return ops.nms(moved, instances.scores, iou_threshold)[1]
 
 
 MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
@@ -146,10 +147,32 @@ def select_detections(
     Returns:
         ``bboxes`` [M, 4], ``scores`` [M] falling, ``labels`` [M].
     """
-    best = torch.zeros_like(scores, dtype=torch.bool)
-    best.scatter_(0, scores.argmax(0, keepdim=True), True)
-    boxes, labels = ((scores > score_threshold) | best).nonzero(as_tuple=True)
-    found = InstanceData(bboxes=bboxes[boxes], scores=scores[boxes, labels], labels=labels)
-    kept = nms(found, iou_threshold)
-    ranks = torch.arange(len(kept), device=kept.device)
-    return found[kept[(ranks < max_per_image) | best[boxes[kept], labels[kept]]]]
+    count, flat = 4 * max_per_image, scores.flatten()
+    flat = flat.masked_fill(flat <= score_threshold, -math.inf)
+    while True:
+        # Lower scores cannot change what NMS does to these.
+        top, places = flat.topk(min(count, len(flat)))
+        boxes, labels = places // scores.shape[1], places % scores.shape[1]
+        found = InstanceData(bboxes=bboxes[boxes], scores=top, labels=labels)
+        found = found[nms(found, iou_threshold)]
+        if len(found) >= max_per_image or count >= len(flat):
+            break
+        count *= 4
+    return _with_best(found, bboxes, scores, max_per_image)
+
+
+def _with_best(
+    found: InstanceData, bboxes: Tensor, scores: Tensor, max_per_image: int
+) -> InstanceData:
+    """The best detections, and the best one of every class, by falling score."""
+    real = found.scores > -math.inf
+    alike = (found.labels[:, None] == found.labels) & real
+    ranks = torch.arange(len(found), device=scores.device)
+    taken = real & ((ranks < max_per_image) | ~alike.tril(-1).any(1))
+    classes = torch.arange(scores.shape[1], device=scores.device)
+    missing = ~((classes[:, None] == found.labels) & real).any(1)
+    kept, absent = kept_indices([taken, missing])
+    best = scores.argmax(0)[absent]
+    further = InstanceData(bboxes=bboxes[best], scores=scores[best, absent], labels=absent)
+    joined = InstanceData.cat([found[kept], further])
+    return joined[joined.scores.argsort(descending=True, stable=True)]

@@ -118,7 +118,9 @@ def test_a_higher_threshold_gives_a_smaller_box():
     attention = torch.zeros(1, 4, 6)
     attention[0, 1:3, 1:4] = torch.tensor([[0.6, 1.0, 0.6], [0.3, 0.6, 0.3]])
     evidence = calibrated(tags=(1.0,), attention=Maps(attention, 16))
-    boxes = [AttentionSeeds(share)([evidence], [])[0].pseudo_instances.bboxes for share in (0.2, 0.7)]
+    boxes = [
+        AttentionSeeds(share)([evidence], [])[0].pseudo_instances.bboxes for share in (0.2, 0.7)
+    ]
     assert torch.cat(boxes).tolist() == [[16, 16, 64, 48], [32, 16, 48, 32]]
 
 

@@ -27,9 +27,7 @@ def test_the_best_box_of_a_tagged_class_is_taken_however_low():
 def test_further_boxes_must_reach_a_share_of_the_best_score():
     mined = mined_of(APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1))
     assert mined.bboxes[:, 0].tolist() == [0, 20]
-    mined = mined_of(
-        APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1), keep_ratio=0.5
-    )
+    mined = mined_of(APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1), keep_ratio=0.5)
     assert mined.bboxes[:, 0].tolist() == [0, 20, 40]
     assert mined.scores.tolist() == pytest.approx([1.0, 0.7, 0.69])
 
@@ -64,9 +62,7 @@ def test_untagged_classes_are_never_mined():
 
 
 def test_only_the_best_candidates_take_part():
-    mined = mined_of(
-        APART, column(1.0, 0.9, 0.8, 0.0), torch.ones(1), num_candidates=2
-    )
+    mined = mined_of(APART, column(1.0, 0.9, 0.8, 0.0), torch.ones(1), num_candidates=2)
     assert len(mined) == 2
 
 
