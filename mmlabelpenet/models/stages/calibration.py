@@ -181,7 +181,7 @@ class ProposalCalibration(LabelSource):
         found = evidence.found[agreed]
         found.weights = found.agreement
         found.attention = normalise(found.masks)
-        return InstanceData(**{key: found.get(key) for key in pseudo.keys()})
+        return InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
 
 
 @MODELS.register_module()
