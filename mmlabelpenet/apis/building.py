@@ -12,7 +12,7 @@ from torch import nn
 from mmlabelpenet.utils import UserError, advise_name, in_evaluation
 from mmlabelpenet.utils.errors import LONGEST
 
-from .config_parts import all_registries, registered_names
+from .configs import all_registries, registered_names
 
 _MISSING = re.compile(r"'?\"?(\S+) is not in the (?:\S+) registry")
 _PREFIX = re.compile(r'^class `[\w.]+` in [\w./]+?:\s*')

@@ -11,6 +11,7 @@ from mmlabelpenet.utils import (
     UserError,
     latest_checkpoint,
     register_all_modules,
+    require_writable,
     stop_advice,
     unwrap_model,
 )
@@ -18,7 +19,7 @@ from mmlabelpenet.utils import (
 from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
-from .settings import require_model, require_num_classes
+from .configs import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -33,6 +34,7 @@ def build_runner(cfg: Config) -> Runner:
     require_model(cfg)
     register_all_modules(init_default_scope=False)
     prepare_distributed(cfg)
+    require_writable(cfg.work_dir, folder=True)
     for parts in _GROUPS:
         _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):

@@ -36,8 +36,8 @@ class Geometry(NamedTuple):
 
 
 def read_geometry(
-    annotations: Sequence[dict], sizes: Sequence[tuple[int, int]]
-) -> tuple[list[Geometry], dict[int, str], tuple[str, str] | None]:
+    annotations: Sequence[dict], sizes: Sequence[tuple[int, int]], crowds: Sequence[bool]
+) -> tuple[list[Geometry], dict[int, str], tuple[str, str] | list[int]]:
     """Read the boxes and masks of annotations.
 
     An annotation without a box, or with one without area, has the box of its mask.
@@ -45,15 +45,20 @@ def read_geometry(
     Args:
         annotations: Entries of a COCO file.
         sizes: (height, width) of the photo of each.
+        crowds: Whether each is a crowd, whose mask need not fit its box.
 
     Returns:
         The objects, empty where something is wrong; what is wrong, with the remedy, by the
-        places of these; and what is wrong with all boxes together, and the remedy, or None.
+        places of these; and what is wrong with all boxes together, and the remedy, or else the
+        places of boxes that overlap their masks by less than half.
     """
     masks = [_given(one.get('segmentation')) for one in annotations]
     extents, problems = _mask_extents(masks, sizes)
     boxes = _boxes(annotations)
-    whole = _systematic_problem(boxes, extents, sizes)
+    corners = np.array(
+        [NO_BOX if one is None else one for one in extents], dtype=np.float64
+    ).reshape(-1, 4)
+    whole = _systematic_problem(boxes, corners, sizes) or _wrong_areas(annotations, boxes)
     rows: list = boxes.tolist()
     found: list[Geometry] = []
     for index, (one, row, mask, extent) in enumerate(zip(annotations, rows, masks, extents)):
@@ -64,7 +69,15 @@ def read_geometry(
         except MaskError as error:
             problems[index] = error
             found.append(Geometry())
-    return found, {index: str(error) for index, error in problems.items()}, whole
+    unused = np.isin(np.arange(len(boxes)), [*problems]) | np.array(crowds, dtype=bool)
+    corners[unused] = np.nan
+    loose, apart = _compare(boxes, corners)
+    for index in apart:
+        problems[index] = MaskError(
+            f'has a bbox {annotations[index]["bbox"]} apart from its mask: draw one of them anew'
+        )
+    whole = whole or _all_loose(boxes, corners, loose)
+    return found, {index: str(error) for index, error in problems.items()}, whole or loose
 
 
 def _given(segmentation: Any) -> Any:
@@ -101,6 +114,8 @@ def _mask_extents(
             except MaskError as error:
                 problems[index] = error
     found = check_runs([masks[i] for i in runs], [sizes[i] for i in runs])
+    for index, wrong in zip(runs, found):
+        extents[index] = None if wrong else runs_extent(masks[index])
     return extents, problems | {i: error for i, error in zip(runs, found) if error}
 
 
@@ -124,7 +139,7 @@ def _geometry(
     if mask is None:
         what = 'has neither a bbox nor a mask' if absent else f'has a bbox without area ({given})'
         raise MaskError(f'{what}: add its bbox, or remove the annotation')
-    left, top, right, bottom = extent or runs_extent(mask)
+    left, top, right, bottom = extent  # type: ignore[misc]
     if absent:
         _require_area(extent)
     flat = right <= left or bottom <= top
@@ -136,11 +151,59 @@ def _require_area(extent: Extent | None) -> None:
         raise MaskError('has polygons without area: draw its mask anew, or remove the annotation')
 
 
+def _compare(boxes: np.ndarray, extents: np.ndarray) -> tuple[list[int], list[int]]:
+    """Compare boxes with the extents of masks.
+
+    Args:
+        boxes: [N, 4] x, y, width, height.
+        extents: [N, 4] x1, y1, x2, y2; nan where there is none.
+
+    Returns:
+        Places whose IoU is less than a half, and among them those that do not even touch.
+    """
+    with np.errstate(invalid='ignore', divide='ignore'):
+        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        shared = np.minimum(corners, extents)[:, 2:] - np.maximum(corners, extents)[:, :2]
+        areas = [np.prod(one[:, 2:] - one[:, :2], axis=1) for one in (corners, extents)]
+        inner = np.prod(shared.clip(0), axis=1)
+        far = np.abs(corners - extents).max(1) > TOLERANCE
+        loose = far & (boxes[:, 2:] > 0).all(1) & (inner < (areas[0] + areas[1] - inner) / 2)
+    apart = loose & (shared < -TOLERANCE).any(1)
+    return np.flatnonzero(loose).tolist(), np.flatnonzero(apart).tolist()
+
+
+def _all_loose(boxes: np.ndarray, extents: np.ndarray, loose: list[int]) -> tuple[str, str] | None:
+    """Find that most boxes are of another meaning, such as that of another photo or a centre."""
+    number = int((np.isfinite(boxes) & np.isfinite(extents)).all(1).sum())
+    if 2 * len(loose) <= number:
+        return None
+    box, extent = ([round(one, 1) for one in row[loose[0]].tolist()] for row in (boxes, extents))
+    return (
+        f'has boxes that do not fit their masks ({len(loose)} of {number}, such as {box} for a '
+        f'mask from {extent[:2]} to {extent[2:]})',
+        f'{BOX}, around the mask',
+    )
+
+
+def _wrong_areas(annotations: Sequence[dict], boxes: np.ndarray) -> tuple[str, str] | None:
+    """Find that boxes are corners, by the areas that annotations have."""
+    given = [one.get('area') for one in annotations]
+    areas = np.array(
+        [one if type(one) in (int, float) else np.nan for one in given], dtype=np.float64
+    )
+    known = np.isfinite(boxes).all(1) & (areas > 0)
+    areas, (x1, y1, x2, y2) = areas[known], boxes[known].T
+    spans = [(x2 - x1 + i) * (y2 - y1 + i) for i in (0, 1)]
+    as_corners = np.isclose(areas, spans, rtol=0.02).any(0) & (x2 > x1) & (y2 > y1)
+    if as_corners.all() and not np.isclose(areas, x2 * y2, rtol=0.02).all():
+        return 'has boxes x1, y1, x2, y2, as their areas show', BOX
+    return None
+
+
 def _systematic_problem(
-    boxes: np.ndarray, extents: Sequence[Extent | None], sizes: Sequence[tuple[int, int]]
+    boxes: np.ndarray, corners: np.ndarray, sizes: Sequence[tuple[int, int]]
 ) -> tuple[str, str] | None:
     """Find boxes in other units or of another kind, which may lie within their photos."""
-    corners = np.array([NO_BOX if one is None else one for one in extents]).reshape(-1, 4)
     for what, values in (('boxes', boxes), ('polygons', corners)):
         known = values[np.isfinite(values).all(1)]
         fractions = (known != np.round(known)).any() and known.max() <= 1

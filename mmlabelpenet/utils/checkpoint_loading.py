@@ -18,6 +18,8 @@ from .safe_pickle import PLAIN, plain
 from .trust import files_are_trusted, refusal
 
 REMEDY = 'copy or download it again, or take another one'
+# Of torch's DistributedDataParallel, and of its compiled modules wherever they are.
+_WRAPPERS = re.compile(r'^(?:_orig_mod\.|module\.)+|(?<![^.])_orig_mod\.')
 _FORCE_SAFE, _FORCE_UNSAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
@@ -61,7 +63,20 @@ def _load(load: Callable[[], Any], path: str) -> dict:
         if not isinstance(checkpoint, dict):
             kind = type(checkpoint).__name__
             raise UserError(f'{path} holds a {kind} instead of weights by their names: {REMEDY}.')
-        return checkpoint if trusted else _without_config(plain(checkpoint))
+        return _unwrapped(checkpoint if trusted else _without_config(plain(checkpoint)), path)
+
+
+def _unwrapped(checkpoint: dict, path: str) -> dict:
+    """Take the prefixes of wrapped and compiled models out of the names of weights."""
+    weights = checkpoint.get('state_dict', checkpoint)
+    if isinstance(weights, dict):
+        names = {name: _WRAPPERS.sub('', str(name)) for name in weights}
+        if len(set(names.values())) < len(names):
+            raise UserError(f'{path} holds weights both of a model and of its wrapper: {REMEDY}.')
+        # in place, since mmengine reads the metadata of an OrderedDict's state
+        for name, plain_name in names.items():
+            weights[plain_name] = weights.pop(name)
+    return checkpoint
 
 
 def _require_file(path: str) -> None:
@@ -86,7 +101,7 @@ def _problem(file: Path) -> str:
             return 'it is empty'
         if head != b'PK':
             # old torch wrote pickles
-            return '' if head[:1] == b'\x80' else 'torch.save does not write such files'
+            return '' if head[:1] == b'\x80' else _foreign_format(file)
         with zipfile.ZipFile(file) as archive:
             if not any(name.endswith('/data.pkl') for name in archive.namelist()):
                 return 'it is a zip file of something else'
@@ -96,6 +111,15 @@ def _problem(file: Path) -> str:
         return 'it is cut or damaged'
     except OSError as error:
         return str(error)
+
+
+def _foreign_format(file: Path) -> str:
+    if file.suffix == '.safetensors':
+        return (
+            'it is in the format of safetensors: convert it by '
+            "torch.save(safetensors.torch.load_file(FILE), 'FILE.pth')"
+        )
+    return 'torch.save does not write such files'
 
 
 @contextmanager

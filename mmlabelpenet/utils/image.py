@@ -1,6 +1,7 @@
 """Image decoding that proposals, training, testing and visualization share."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,18 @@ MAX_PIXELS = 178_956_970
 MAX_ASPECT = 100
 # Formats that other programs draw.
 VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
+# How files begin that are often taken for photos, and what to do.
+OTHER_KINDS = {
+    rb'.{4}ftyp(hei|hev|mif|msf|avi)': 'HEIC or AVIF: convert it to JPEG',
+    rb'.{4}ftyp': 'a video: save its frames',
+    rb'version https://git-lfs': 'a pointer of Git LFS: run `git lfs pull`',
+    rb'\s*<(!doctype html|html|head|body)': 'a web page: download the photo itself',
+    rb'\s*(<\?xml|\{|https?://|data:image)': 'a text: download the photo itself',
+}
+# Bytes of zeros that no photo has within its data.
+LONG_ZEROS = bytes(64)
+# A photo of 16 bits that is darker than this, of 255, has values of 14, 12 or fewer bits.
+DARKEST = 64
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
@@ -51,8 +64,8 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
 
     JPEGs are decoded bit for bit as OpenCV does. Images are rotated as their EXIF orientation
     says. CMYK, palette, greyscale and bilevel images are converted to colour. Of 16 bits per
-    channel the upper 8 are kept. Transparent pixels are blended with white. Of an animation the
-    first frame is used.
+    channel the upper 8 are kept, if they are used. Transparent pixels are blended with white. Of
+    an animation the first frame is used.
 
     Args:
         data: Content of the file.
@@ -67,11 +80,20 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     """
     with _opened(data, name) as image:
         require_aspect(*image.size[::-1], name)
+        # What Pillow reads; once it is read, it is forgotten.
+        tiles = getattr(image, 'tile', ())
+        is_deep = image.mode.startswith('I') or any(';16' in str(one[3]) for one in tiles)
+        if image.format in ('JPEG', 'MPO') and _has_hole(data):
+            raise _KindError('zeros within its data')
         image.load()
         # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
         with suppress(Exception):
             ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
+        if is_deep and np.asarray(rgb).max() < DARKEST:
+            raise _KindError(
+                'its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits'
+            )
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
@@ -154,13 +176,40 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
     except Exception as error:
         reason = 'truncated or damaged data'
         if isinstance(error, UnidentifiedImageError):
-            reason = 'unknown format'
+            reason = _other_kind(data)
         elif isinstance(error, _KindError):
             reason = str(error)
         raise ImageUserError(
             f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name '
             'it in a skip list.'
         ) from None
+
+
+def _other_kind(data: bytes) -> str:
+    """Name the kind of a file that is no image."""
+    kinds = OTHER_KINDS.items()
+    return next(
+        (kind for one, kind in kinds if re.match(one, data, re.I | re.S)), 'unknown format'
+    )
+
+
+def _has_hole(data: bytes) -> bool:
+    """Whether a JPEG was partly overwritten by zeros, which decoders take for grey pixels.
+
+    The first symbol of a Huffman table has a code of zeros. Unless it ends a block, as in flat
+    images, a long row of zeros would be blocks in which all coefficients are the same.
+    """
+    start, first = 2, 0
+    while data[start : start + 1] == b'\xff' and data[start + 1] != 0xDA:
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], 'big')
+        tables = data[start + 4 : end] if data[start + 1] == 0xC4 else b''
+        while len(tables) > 17:
+            # The AC table of the brightness.
+            first = tables[17] if tables[0] == 0x10 else first
+            tables = tables[17 + sum(tables[1:17]) :]
+        start = end
+    # Behind the end of the image there may be anything.
+    return first > 0 and LONG_ZEROS in data[start : data.find(b'\xff\xd9', start)]
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

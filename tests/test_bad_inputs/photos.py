@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -56,6 +57,12 @@ def tiff_of(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, 'TIFF')
     return stream.getvalue()
+
+
+def png16(highest: int, channels: int = 1) -> bytes:
+    """A PNG of 16 bits per channel."""
+    values = np.linspace(0, highest, 20 * 30 * channels).astype(np.uint16)
+    return cv2.imencode('.png', values.reshape(20, 30, channels))[1].tobytes()
 
 
 def photo(data: bytes | Callable[[], bytes], name: str = 'a.jpg') -> Callable[[Path], Any]:
@@ -111,8 +118,8 @@ def twice(root: Path) -> Any:
 ROWS = [
     BadInput('an empty file', photo(b''), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
     BadInput('a text file', photo(b'dog;person\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
-    BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
-    BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (a web page: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (a pointer of Git LFS: run `git lfs pull`): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG cut in half', photo(encoded()[:500]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG without its last two bytes', photo(encoded()[:-2]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG of its header only', photo(encoded()[:20]), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
@@ -156,5 +163,18 @@ ROWS = [
     BadInput('an array of floating-point pixels, to predict', lambda root: list_images(np.zeros((9, 8, 3), np.float32)), 'An array of shape [9, 8, 3] and type float32 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
     BadInput('an array of four channels, to predict', lambda root: list_images(np.zeros((9, 8, 4), np.uint8)), 'An array of shape [9, 8, 4] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
     BadInput('an empty array, to predict', lambda root: list_images(np.zeros((0, 8, 3), np.uint8)), 'An array of shape [0, 8, 3] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
+    BadInput('zeros instead of 512 bytes in the middle of a JPEG', photo(lambda: changed(encoded(size=(90, 60)), 3000, bytes(512))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('zeros instead of 4000 bytes in the middle of a JPEG with its own tables', photo(lambda: changed(encoded(size=(90, 60), optimize=True), 1000, bytes(4000))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a HEIC photo of a phone', photo(b'\0\0\0\x18ftypheic' + bytes(200), 'a.heic'), 'The photo {root}/a.heic is damaged or no photo (HEIC or AVIF: convert it to JPEG): replace it, remove it, or name it in a skip list.'),
+    BadInput('a HEIC photo named .jpg', photo(b'\0\0\0\x24ftypmif1' + bytes(200)), 'The photo {root}/a.jpg is damaged or no photo (HEIC or AVIF: convert it to JPEG): replace it, remove it, or name it in a skip list.'),
+    BadInput('a video named .jpg', photo(b'\0\0\0\x18ftypmp42' + bytes(200)), 'The photo {root}/a.jpg is damaged or no photo (a video: save its frames): replace it, remove it, or name it in a skip list.'),
+    BadInput('a web page in capitals', photo(b'\r\n<HTML><body>404</body></HTML>'), 'The photo {root}/a.jpg is damaged or no photo (a web page: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('an error in XML instead of a photo', photo(b'<?xml version="1.0"?><Error>AccessDenied</Error>'), 'The photo {root}/a.jpg is damaged or no photo (a text: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('an error in JSON instead of a photo', photo(b'{"error": "not found"}'), 'The photo {root}/a.jpg is damaged or no photo (a text: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('12 bits in a PNG of 16', photo(png16(4095), 'a.png'), 'The photo {root}/a.png is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('small values in a TIFF of 16 bits', photo(tiff_of(np.full((4, 5), 200, np.uint16)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('small values in a TIFF of 32 bits', photo(tiff_of(np.full((4, 5), 200, np.int32)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('12 bits in a colour PNG of 16', photo(png16(4095, 3), 'a.png'), 'The photo {root}/a.png is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('an address instead of a photo, to predict', lambda root: list_images('https://example.com/a.jpg'), 'https://example.com/a.jpg is not on this machine: download it, and name the file.'),
 ]
 # fmt: on

@@ -238,8 +238,8 @@ ROWS = [
     BadInput(
         'phases of less than an iteration',
         too_short,
-        "train_cfg.phases ['first', 'second'] are all shorter than an iteration of 4 a "
-        'pass: raise their epochs, or give iterations.',
+        "train_cfg.phases ['first', 'second'] are shorter than half an iteration of 4 a "
+        'pass: raise their epochs, give iterations, or set them to None.',
     ),
     BadInput(
         'a loss that is no number',

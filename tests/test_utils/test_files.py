@@ -29,9 +29,13 @@ def test_the_rest_of_a_killed_write_goes_with_the_next_one(tmp_path):
     process.join()
     left = hidden(tmp_path)
     assert len(left) == 1
-    # of other processes that run, of other machines, and the user's own files
-    others = [left[0].replace(f'.{process.pid}-', f'.{os.getppid()}-'), '.a.host.1-0.tmp.json']
-    kept = [*others, '.mine.tmp', 'b.tmp.json']
+    # of other processes that run, of other machines, of another container of this machine, and
+    # the user's own files
+    running = left[0].replace(f'.{process.pid}-', f'.{os.getppid()}-')
+    space = os.stat('/proc/self/ns/pid').st_ino
+    container = left[0].replace(f'-{space}.', f'-{space + 1}.')
+    assert container != left[0]
+    kept = [running, container, '.a.host.1-0.tmp.json', '.mine.tmp', 'b.tmp.json']
     for name in kept:
         (tmp_path / name).touch()
     write_bytes(tmp_path / 'b.json', b'whole')

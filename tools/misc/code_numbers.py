@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 # What this script measured at d0e8597, and the most that --check accepts. The redesign had brought
-# the package to 92 % of its statements; the checks of inputs that came after it take 2,800.
+# the package to 92 % of its statements; the checks of inputs that came after it take 3,600, the fast search 200.
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
     'statements of models, engine, structures': (2690, 2690),
-    'statements of the package': (6496, 8850),
-    'statements of tools and benchmark': (1968, 2700),
+    'statements of the package': (6496, 10200),
+    'statements of tools and benchmark': (1968, 2850),
     'lines of a function, median': (11, 11),
     'lines of a function, 90 %': (27, 27),
     'without docstring and blank lines, median': (8, 11),

@@ -8,7 +8,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
-from mmlabelpenet.proposals import image_proposal_path, make_proposals, read_proposals
+from mmlabelpenet.proposals import (
+    image_proposal_path,
+    make_proposals,
+    read_proposals,
+    require_boxes,
+)
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
@@ -145,6 +150,9 @@ class ProvideRegionProposals(LoadRegionProposals):
                 raise UserError(
                     f'Proposals are [N, 4] boxes x1 y1 x2 y2, not {list(boxes.shape)}.'
                 )
+            boxes = boxes.reshape(-1, 4)
+            name = f'The given proposals of {results.get("img_path") or "an array"}'
+            require_boxes(boxes, results['ori_shape'][:2], name, 'give x1, y1, x2, y2 in pixels')
             return boxes
         if self.proposal_root is None or 'photo_id' not in results:
             return make_proposals(results['img'], self.quality, self.max_num).bboxes

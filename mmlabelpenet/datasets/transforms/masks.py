@@ -41,7 +41,8 @@ class LoadInstanceMasks(BaseTransform):
     - gt_seg_map (np.uint8): [H, W], 0 = background, class c -> c + 1, 255 = void
 
     Raises:
-        UserError: If a mask can't be read, has another size than the image, or an unknown class.
+        UserError: If a mask can't be read, has another size than the image, or an unknown class,
+            or if index masks do not show the classes of the image's boxes.
     """
 
     def transform(self, results: dict) -> dict:
@@ -73,6 +74,7 @@ class LoadInstanceMasks(BaseTransform):
                 f'{results["seg_map_path"]} has the value {unknown[0]}, but classes have values '
                 f'from 1 to {len(labels) - 1}: use a data set with its classes, or fix the mask.'
             )
+        _require_roles(results, seg_map, instance_map)
         lookup: np.ndarray = np.zeros(256, dtype=np.uint8)
         lookup[: len(labels)] = labels
         lookup[VOID] = VOID
@@ -88,6 +90,39 @@ class LoadInstanceMasks(BaseTransform):
         kept = [index for index, one in enumerate(objects) if not one['ignore_flag']]
         labels = torch.tensor([objects[i]['bbox_label'] for i in kept], dtype=torch.long)
         results['gt_mask_instances'] = _pack_instances(labels, [rles[i] for i in kept])
+
+
+def _require_roles(results: dict, seg_map: np.ndarray, instance_map: np.ndarray) -> None:
+    """Require that the class mask shows classes of the boxes, and is not the instance mask."""
+    boxes = [one for one in results.get('instances', ()) if not one['ignore_flag']]
+    boxed = {one['bbox_label'] + 1 for one in results.get('instances', ())}
+    values, ids = _values(seg_map), _values(instance_map)
+    names = dict(enumerate(results['seg_label_map']))
+    shown, as_classes = ({names.get(value, 0) for value in one} for one in (values, ids))
+    seg_path, path = results['seg_map_path'], results['instance_map_path']
+    if ids and as_classes <= boxed and not shown - {0} <= boxed:
+        raise UserError(
+            f'{path} has the classes of the boxes as values, and {seg_path} has not: exchange the '
+            'class mask and the object mask.'
+        )
+    if boxed and shown - {0} and not shown & boxed:
+        raise UserError(
+            f"{seg_path} shows no class of the photo's boxes: take masks and boxes of one photo, "
+            'and a class mask that is no object mask.'
+        )
+    # The numbers of objects begin at 1.
+    if len(boxes) > len(ids) < max(ids, default=0) and np.array_equal(seg_map, instance_map):
+        raise UserError(
+            f'{path} is a copy of the class mask, but the photo has {len(boxes)} boxes: give each '
+            'object its own value.'
+        )
+
+
+def _values(mask: np.ndarray) -> set[int]:
+    """The values of a mask that are neither background nor void."""
+    is_short = mask.dtype == np.uint8
+    found = np.flatnonzero(np.bincount(mask.ravel())) if is_short else np.unique(mask)
+    return {*found.tolist()} - {0, VOID}
 
 
 def _to_rle(mask: list | dict, size: tuple[int, int], img_path: str) -> dict:

@@ -14,7 +14,7 @@ from mmlabelpenet.models import LABELS, STAGES, LabelPEnet
 from mmlabelpenet.registry import LOOPS, MODELS, TRANSFORMS
 from mmlabelpenet.utils import UserError, advise_name
 
-from .config_parts import LOADERS, find_type
+from .parts import LOADERS, find_type
 
 
 def check_rules(cfg: Config, runs_model: bool = True) -> None:
