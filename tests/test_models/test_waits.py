@@ -6,8 +6,8 @@ from mmengine.optim import build_optim_wrapper
 
 from mmlabelpenet.testing import DeviceWaits
 
-from .tiny import collate, image
 from .test_cuda import full_model
+from .tiny import collate, image
 
 # A CPU reads here what lies on the host of a GPU, or looks where a GPU does not.
 ON_HOST = {
