@@ -205,7 +205,7 @@ def load_config(args: argparse.Namespace, runs_model: bool = True) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     default = Path('work_dirs') / Path(args.config).stem
-    cfg.work_dir = str(Path(args.work_dir or cfg.get('work_dir') or default).expanduser())
+    cfg.work_dir = os.path.expanduser(args.work_dir or cfg.get('work_dir') or str(default))
     return cfg
 
 

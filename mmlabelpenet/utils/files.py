@@ -90,7 +90,7 @@ def require_writable(path: str | Path, folder: bool = False) -> None:
     Raises:
         WriteError: If it cannot be written.
     """
-    if '://' in str(path) or re.match(r'\w\w+:/', str(path)):
+    if '://' in str(path):
         raise WriteError(f'{path} is an address: name a path of this machine.')
     path = Path(path)
     if path.is_dir() and not folder:

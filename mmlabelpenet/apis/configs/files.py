@@ -4,13 +4,15 @@ import ast
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from logging import WARNING
 from pathlib import Path
 from typing import Any
 
+import yaml
 from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.fileio import load
 from mmengine.logging import print_log
 
@@ -58,8 +60,12 @@ def read_file(path: str | Path) -> Config:
         UserError: If a module that it imports is missing, two bases set the same names, or it ends
             the program.
     """
-    texts = [Path(one).read_text(encoding='utf-8') for one in chain_of(path)]
-    with quoted_environment({name for text in texts for name in _PLACEHOLDER.findall(text)}):
+    files = chain_of(path)
+    for one in files:
+        _require_clear(one)
+    texts = [_text(one) for one in files]
+    variables = {name for text in texts for name in _PLACEHOLDER.findall(text)}
+    with quoted_environment(variables), _byte_order_marks():
         try:
             return Config.fromfile(str(path))
         except KeyError as error:
@@ -81,17 +87,100 @@ def read_file(path: str | Path) -> Config:
             ) from error
 
 
+@contextmanager
+def _byte_order_marks() -> Iterator[None]:
+    """Let mmengine read files with the mark that editors of Windows write at their beginning."""
+
+    def read(file: Any, mode: str = 'r', encoding: str | None = None) -> Any:
+        return open(file, mode, encoding='utf-8-sig' if mode == 'r' else encoding)
+
+    vars(mmengine_config)['open'] = read
+    try:
+        yield
+    finally:
+        del vars(mmengine_config)['open']
+
+
+def _text(path: str | Path) -> str:
+    return Path(path).read_text(encoding='utf-8-sig')
+
+
 def bases_of(path: str | Path) -> list[Path]:
-    """List the base configs that a Python config names by file; those of packages are left out."""
-    for node in _tree(path).body:
-        if isinstance(node, ast.Assign) and '_base_' in _targets(node):
-            try:
-                named = ast.literal_eval(node.value)
-            except ValueError:
-                return []
-            files = [named] if isinstance(named, str) else list(named)
-            return [Path(path).parent / one for one in files if '::' not in one]
-    return []
+    """List the base configs that a config names by file; those of packages are left out."""
+    files: list = []
+    if Path(path).suffix != '.py':
+        _content(path)
+    try:
+        with _byte_order_marks():
+            files = Config._get_base_files(str(path))
+    except (SyntaxError, ValueError):
+        # mmengine gives the reason later
+        pass
+    except NameError as error:
+        raise UserError(
+            f'{path}: _base_ is computed ({error}): write it as a text, or a list of texts.'
+        ) from error
+    wrong = [one for one in files if not isinstance(one, str)]
+    if wrong:
+        raise UserError(f'{path}: _base_ must be a text or a list of texts, not {wrong[0]!r}.')
+    return [Path(path).parent / one for one in files if '::' not in one]
+
+
+def _content(path: str | Path) -> dict:
+    """Read a config in YAML or JSON alone, without its bases."""
+    content = load(path)
+    if not isinstance(content, dict):
+        raise UserError(
+            f'{path} holds {"nothing" if content is None else f"a {type(content).__name__}"} '
+            'instead of settings by their names: write them as NAME: VALUE.'
+        )
+    return content
+
+
+def _require_clear(path: str | Path) -> None:
+    """Refuse what Python, YAML and JSON take without a word, and that can not be meant."""
+    for key, line in _keys_given_twice(path):
+        raise UserError(f"{path}, line {line}: '{key}' is given twice in one dict: delete one.")
+    tree = _tree(path)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt):
+            continue
+        idle = isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare)
+        if idle or (isinstance(node, ast.AnnAssign) and node.value is None):
+            raise UserError(
+                f'{path}, line {node.lineno} ({ast.unparse(node)}) sets nothing: write = instead '
+                f"of '{'==' if idle else ':'}'."
+            )
+        if isinstance(node, ast.Assign) and '_base_' in _targets(node) and node not in tree.body:
+            raise UserError(
+                f'{path}, line {node.lineno}: _base_ is set within another statement: set it at '
+                'the beginning of a line of its own.'
+            )
+
+
+def _keys_given_twice(path: str | Path) -> Iterator[tuple[Any, int]]:
+    suffix = Path(path).suffix
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Dict):
+            keys = [(one.value, one.lineno) for one in node.keys if isinstance(one, ast.Constant)]
+            yield from _twice(keys)
+    if suffix in ('.json', '.yaml', '.yml'):
+        text = _text(path)
+        with suppress(yaml.YAMLError):
+            nodes = [yaml.compose(text.replace('\t', ' ') if suffix == '.json' else text)]
+            for one in filter(None, nodes):
+                pairs = one.value if isinstance(one, yaml.MappingNode) else []
+                yield from _twice((key.value, key.start_mark.line + 1) for key, _ in pairs)
+                nodes += [value for _, value in pairs]
+                nodes += one.value if isinstance(one, yaml.SequenceNode) else []
+
+
+def _twice(keys: Iterable[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
+    seen: set[Any] = set()
+    for key, line in keys:
+        if key in seen and key != '<<':
+            yield key, line
+        seen.add(key)
 
 
 def chain_of(path: str | Path) -> list[Path]:
@@ -104,7 +193,7 @@ def chain_of(path: str | Path) -> list[Path]:
 
 def _tree(path: str | Path) -> ast.Module:
     try:
-        return ast.parse(Path(path).read_text(encoding='utf-8'))
+        return ast.parse(_text(path) if Path(path).suffix == '.py' else '')
     except (SyntaxError, ValueError):
         # mmengine gives the reason
         return ast.Module([], [])
@@ -116,10 +205,13 @@ def _targets(node: ast.Assign) -> set[str]:
 
 def unread_names(path: str | Path) -> set[str]:
     """Get the names that a config sets at its top level and does not read itself."""
+    return _set_names(path) - _read_names(path)
+
+
+def _set_names(path: str | Path) -> set[str]:
     if Path(path).suffix != '.py':
-        return set(load(path)) - {'_base_'}
-    assigned = {node.id for node in _names(path) if isinstance(node.ctx, ast.Store)}
-    return assigned - _read_names(path) - {'_base_'}
+        return set(_content(path)) - {'_base_'}
+    return {node.id for node in _names(path) if isinstance(node.ctx, ast.Store)} - {'_base_'}
 
 
 def _read_names(path: str | Path) -> set[str]:
@@ -146,6 +238,7 @@ OLD_NAMES = {
     'evaluation': 'val_evaluator and train_cfg.val_interval',
     'fp16': "optim_wrapper.type='AmpOptimWrapper'",
     'gpu_ids': 'tools/misc/launch.py with the number of processes',
+    'img_norm_cfg': 'model.data_preprocessor.mean and std',
     'log_config': 'default_hooks.logger and visualizer.vis_backends',
     'lr_config': 'param_scheduler',
     'momentum_config': 'param_scheduler',
@@ -173,11 +266,22 @@ def _refuse_old(path: Path, name: str) -> None:
     print_log(f'{text} instead, if that is not done.', logger='current', level=WARNING)
 
 
-def _misspelt(name: str) -> str | None:
-    """Find the setting that a name is most likely meant to be."""
-    known = top_level_names()
+def _misspelt(name: str, variables: set[str]) -> str | None:
+    """Find the setting, or variable of a base, that a name is most likely meant to be."""
+    known = top_level_names() | (variables if name[0] != '_' else set())
     letters = {''.join(sorted(one)): one for one in known}
     return nearest_name(name, known, 0.9) or letters.get(''.join(sorted(name)))
+
+
+def _holds(node: Any, name: str, old: Any) -> bool:
+    """Whether a part of a config still has a text or list of a base as this setting."""
+    if isinstance(node, list | tuple):
+        return any(_holds(one, name, old) for one in node)
+    return isinstance(node, dict) and any(
+        (key == name and isinstance(old, str | list | tuple) and value == old)
+        or _holds(value, name, old)
+        for key, value in node.items()
+    )
 
 
 def earlier_values(path: str | Path) -> dict[str, list]:
@@ -196,12 +300,19 @@ def earlier_values(path: str | Path) -> dict[str, list]:
     """
     values: dict[str, list[Any]] = defaultdict(list)
     for one in chain_of(path):
-        names = unread_names(one) - top_level_names() | (unread_names(one) & {'proposal_root'})
+        unread = unread_names(one)
+        names = _set_names(one) - top_level_names() | (unread & {'proposal_root'})
         bases = [base for base in bases_of(one) if base.is_file()] if names else []
         inherited = [read_file(base) for base in bases]
         for name in sorted(names):
             found = [base[name] for base in inherited if name in base]
-            near = _misspelt(name)
+            near = _misspelt(name, {key for base in inherited for key in base})
+            if name not in unread:
+                # which also has settings of its own made of it
+                values[name] += [
+                    old for old in found if _holds(read_file(one)._cfg_dict, name, old)
+                ]
+                continue
             if name in OLD_NAMES:
                 _refuse_old(one, name)
             if near and name != near and not found:

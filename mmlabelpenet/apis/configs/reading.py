@@ -46,7 +46,8 @@ def read_config(
         earlier = earlier_values(path)
         variables = unread_names(path) - top_level_names() - {*earlier} if bases_of(path) else ()
     for name in sorted({*variables} - {*(cfg.get('shared_settings') or ())}):
-        for place in settings_called(cfg, name)[:1]:
+        places = settings_called(cfg, name) or [*filter(None, [_PLACES.get(name.lower())])]
+        for place in places[:1]:
             print_log(
                 f"{path}: nothing reads '{name}' at its top level: set {place} if that is meant.",
                 logger='current',
@@ -63,6 +64,15 @@ def read_config(
     if cfg.get('classes_from_data') and 'model' in cfg:
         cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
     return cfg
+
+
+# Where mmdet's configs put what they set by variables of these names.
+_DATASET = '{} of the data sets, such as train_dataloader.dataset.{}'
+_PLACES = {
+    'classes': _DATASET.format('metainfo=dict(classes=[...])', 'metainfo'),
+    'max_epochs': 'train_cfg',
+    **{name: _DATASET.format(name, name) for name in ('ann_file', 'metainfo', 'tag_file')},
+}
 
 
 @contextmanager
