@@ -34,10 +34,8 @@ def require_place(launcher: str) -> None:
                 f'The environment variable {name} is {os.environ[name]!r}, no whole number: '
                 f'unset it, or start by {_STARTERS["pytorch"]}.'
             )
-    usable = launcher == 'pytorch' or torch.cuda.is_available()
-    missing = [name for name in _PLACES.get(launcher, ()) if usable]
-    missing = [name for name in missing if name not in os.environ]
-    if missing:
+    missing = [name for name in _PLACES.get(launcher, ()) if name not in os.environ]
+    if missing and (launcher == 'pytorch' or torch.cuda.is_available()):
         raise UserError(
             f'--launcher {launcher} needs processes that {_STARTERS[launcher]} has started '
             f'({missing[0]} is not set): start by it, or leave --launcher out.'

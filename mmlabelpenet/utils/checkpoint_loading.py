@@ -6,6 +6,7 @@ Heavy modules are imported inside the functions, see :mod:`.setup_env`.
 import functools
 import os
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ from .safe_pickle import PLAIN, plain
 from .trust import files_are_trusted, refusal
 
 REMEDY = 'copy or download it again, or take another one'
+_OF_ADDRESS = (
+    'download the file, and name its path; of addresses only https:// is read, and the names that '
+    'mmengine lists for open-mmlab:// and, with torchvision, torchvision://'
+)
 # Of torch's DistributedDataParallel, and of its compiled modules wherever they are.
 _WRAPPERS = re.compile(r'^(?:_orig_mod\.|module\.)+|(?<![^.])_orig_mod\.')
 _FORCE_SAFE, _FORCE_UNSAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
@@ -54,7 +59,7 @@ def _load(load: Callable[[], Any], path: str) -> dict:
     """Load a checkpoint, and explain errors."""
     _require_file(path)
     trusted = files_are_trusted()
-    with explain_read_errors(path, 'a checkpoint', REMEDY):
+    with explain_read_errors(path, 'a checkpoint', _OF_ADDRESS if '://' in path else REMEDY):
         try:
             with _environment(trusted), _allow_plain_data():
                 checkpoint = load()
@@ -154,9 +159,25 @@ def _allow_plain_data() -> Iterator[None]:
         yield
 
 
+def _is_cut(file: Path) -> bool:
+    """Whether a file of old torch ends within one of the pickles at its beginning."""
+    if not file.is_file():
+        return False
+    with open(file, 'rb') as content:
+        try:
+            for _ in range(5 if content.peek(1)[:1] == b'\x80' else 0):
+                if content.peek(1):
+                    list(pickletools.genops(content))
+        except ValueError:
+            return True
+    return False
+
+
 def _explained(path: str, error: Exception) -> Exception:
     """Tell content that would be executed from damage."""
     text = str(error)
+    if _is_cut(Path(path).expanduser()):
+        return EOFError('it ends too early, as a file that was not copied whole')
     unsafe = re.search(r'GLOBAL (\S+)', text) or re.search(r'function (<.*?>)', text)
     if unsafe:
         return refusal(path, unsafe[1])

@@ -111,6 +111,18 @@ def cut(keep: float, flip: int = 0) -> Case:
     return run
 
 
+def cut_pickle(root: Path) -> Any:
+    """A file of old torch, of which only the first bytes are left."""
+    torch.save(checkpoint(), root / 'a.pth', _use_new_zipfile_serialization=False)
+    (root / 'a.pth').write_bytes((root / 'a.pth').read_bytes()[:300])
+    return load_weights(model(), str(root / 'a.pth'))
+
+
+def address(root: Path) -> Any:
+    """A checkpoint in a store that is not read."""
+    return read_checkpoint('hf://a/b.pth')
+
+
 def named(name: str) -> Case:
     """A checkpoint by a name that is none."""
 
@@ -183,6 +195,19 @@ def refused(beginning: str, otherwise: str = '') -> str:
 
 
 ROWS: list[BadInput] = [
+    BadInput(
+        'a file of old torch that is cut',
+        cut_pickle,
+        '{root}/a.pth cannot be read as a checkpoint (EOFError: it ends too early, as a file that '
+        'was not copied whole): copy or download it again, or take another one.',
+    ),
+    BadInput(
+        'an address that is not read',
+        address,
+        'hf://a/b.pth cannot be read as a checkpoint (FileNotFoundError: hf://a/b.pth can not be '
+        'found.): download the file, and name its path; of addresses only https:// is read, and '
+        'the names that mmengine lists for open-mmlab:// and, with torchvision, torchvision://.',
+    ),
     BadInput(
         'no such file',
         named('gone.pth'),

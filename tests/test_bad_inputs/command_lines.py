@@ -22,6 +22,16 @@ def line(name: str, tool: str, *args: object, sentence: str) -> BadInput:
     return BadInput(name, run, sentence)
 
 
+def in_environment(name: str, variables: dict[str, str], sentence: str) -> BadInput:
+    """A row: a test with these environment variables."""
+
+    def run(root: Path) -> None:
+        with mock.patch.dict('os.environ', variables):
+            run_tool('test', CONFIG, 'gone.pth')
+
+    return BadInput(name, run, sentence)
+
+
 def of_photos(
     name: str, *args: str, sentence: str, tool: str = 'proposals/make_proposals'
 ) -> BadInput:
@@ -653,5 +663,35 @@ ROWS = [
         '/proc/x',
         sentence='/proc/x cannot be written (No such file or directory): free space, get the '
         'permission, or choose another path.',
+    ),
+    line(
+        'train: a launcher without its processes',
+        'train',
+        CONFIG,
+        '--launcher',
+        'pytorch',
+        sentence='--launcher pytorch needs processes that tools/dist_train.sh or torchrun has '
+        'started (RANK is not set): start by it, or leave --launcher out.',
+    ),
+    in_environment(
+        'test: one of two processes without a launcher',
+        dict(RANK='1', WORLD_SIZE='2'),
+        'This is one of 2 processes (WORLD_SIZE), each of which would do the whole work: give '
+        '--launcher pytorch, or unset WORLD_SIZE and RANK.',
+    ),
+    in_environment(
+        'test: a rank that is no number',
+        dict(LOCAL_RANK='x'),
+        "The environment variable LOCAL_RANK is 'x', no whole number: unset it, or start by "
+        'tools/dist_train.sh or torchrun.',
+    ),
+    line(
+        'train: data at an address',
+        'train',
+        CONFIG,
+        '--cfg-options',
+        'data_root=s3://bucket/y',
+        sentence='data_root is the address s3://bucket/y: download the data, and set data_root to '
+        'their folder.',
     ),
 ]

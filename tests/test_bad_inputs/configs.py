@@ -277,7 +277,132 @@ LINES = [
         "optim_wrapper.type='AmpOptimWrapper' instead.",
     ),
 ]
+
+
+def plain(name: str, file: str, text: str, sentence: str) -> BadInput:
+    """A row: a config in YAML or JSON."""
+
+    def run(root: Path) -> None:
+        base = str(REPOSITORY / SHAPES)
+        (root / file).write_text(text.replace('BASE', base), encoding='utf-8')
+        read_config(str(root / file))
+
+    return BadInput(name, run, f'{{root}}/{file}{sentence}')
+
+
+# What is wrong with a config that inherits another, its lines, the end of the sentence.
+SILENT = [
+    (
+        'a misspelt variable of a base',
+        "data_rot = 'mine'",
+        ": nothing reads 'data_rot': did you mean 'data_root'?",
+    ),
+    (
+        'a variable of a base in capitals',
+        "DATA_ROOT = 'mine'",
+        ": nothing reads 'DATA_ROOT': did you mean 'data_root'?",
+    ),
+    (
+        'a colon instead of =',
+        "data_root: 'mine'",
+        ", line 2 (data_root: 'mine') sets nothing: write = instead of ':'.",
+    ),
+    (
+        '== instead of =',
+        "data_root == 'mine'",
+        ", line 2 (data_root == 'mine') sets nothing: write = instead of '=='.",
+    ),
+    (
+        'a key twice',
+        "optim_wrapper = {'optimizer': {'lr': 0.1,\n    'lr': 0.3}}",
+        ", line 3: 'lr' is given twice in one dict: delete one.",
+    ),
+    (
+        'MMDetection 2: img_norm_cfg',
+        'img_norm_cfg = dict(mean=[1, 2, 3])',
+        ": nothing reads 'img_norm_cfg', which is of MMDetection 2: set "
+        'model.data_preprocessor.mean and std instead.',
+    ),
+    (
+        'a path object',
+        "from pathlib import Path\ndata_root = Path('mine')",
+        ": data_root must be text, not PosixPath('mine'): write 'mine'.",
+    ),
+    (
+        'the scope of mmdet',
+        "default_scope = 'mmdet'",
+        ': model: LabelPEnet is a class of this package, which '
+        "default_scope='mmdet' leaves out: set default_scope='mmlabelpenet'.",
+    ),
+    (
+        'mean and std of colours from 0 to 1',
+        'model = dict(data_preprocessor=dict(mean=[0.5, 0.5, 0.4], std=[0.2, 0.2, 0.2]))',
+        ': model.data_preprocessor has mean=[0.5, 0.5, 0.4] and std=[0.2, 0.2, 0.2], which are '
+        'for colours from 0 to 1, but photos are read with colours from 0 to 255: multiply both '
+        'by 255.',
+    ),
+    (
+        'a warm-up from a rate of 0',
+        "param_scheduler = [dict(type='LinearLR', start_factor=0.0, by_epoch=False)]",
+        ': param_scheduler.0.start_factor must not be 0, not 0.0.',
+    ),
+    (
+        'a negative factor of the rate',
+        "param_scheduler = [dict(type='MultiStepLR', milestones=[1], gamma=-0.1)]",
+        ': param_scheduler.0.gamma must be a number of at least 0, not -0.1.',
+    ),
+    (
+        'a cosine of no length',
+        "param_scheduler = [dict(type='CosineAnnealingLR', T_max=0)]",
+        ': param_scheduler.0.T_max must be a whole number of at least 1, not 0.',
+    ),
+]
 ROWS = [
+    *(config(name, text, f'{{root}}/mine.py{end}') for name, text, end in SILENT),
+    config(
+        'a base by a variable',
+        "folder = '/configs'\n_base_ = f'{folder}/mine.py'",
+        "{root}/mine.py: _base_ is computed (name 'folder' is not defined): write it as a text, "
+        'or a list of texts.',
+        base='',
+    ),
+    config(
+        'a number as base',
+        '_base_ = 5',
+        '{root}/mine.py: _base_ must be a text or a list of texts, not 5.',
+        base='',
+    ),
+    config(
+        'a base within another statement',
+        "if True:\n    _base_ = 'mine.py'",
+        '{root}/mine.py, line 2: _base_ is set within another statement: set it at the beginning '
+        'of a line of its own.',
+        base='',
+    ),
+    plain(
+        'YAML: a list',
+        'mine.yaml',
+        '- a',
+        ' holds a list instead of settings by their names: write them as NAME: VALUE.',
+    ),
+    plain(
+        'YAML: nothing',
+        'mine.yaml',
+        '',
+        ' holds nothing instead of settings by their names: write them as NAME: VALUE.',
+    ),
+    plain(
+        'YAML: a key twice',
+        'mine.yaml',
+        '_base_: BASE\nrandomness:\n  seed: 1\n  seed: 2\n',
+        ", line 4: 'seed' is given twice in one dict: delete one.",
+    ),
+    plain(
+        'JSON: a key twice',
+        'mine.json',
+        '{"_base_": "BASE",\n\t"randomness": {},\n\t"randomness": {"seed": 2}}',
+        ", line 3: 'randomness' is given twice in one dict: delete one.",
+    ),
     config(
         'not Python',
         'model = dict(',

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from logging import WARNING
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -22,6 +22,7 @@ from .parts import top_level_names
 
 # mmengine's placeholder of an environment variable with its default.
 _PLACEHOLDER = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')
+_PLAIN = ('.json', '.yaml', '.yml')
 # What means the same in Python's source, within quotes or not.
 _SAFE = re.compile(r'[\w ./:,+~@%=-]')
 
@@ -108,7 +109,7 @@ def _text(path: str | Path) -> str:
 def bases_of(path: str | Path) -> list[Path]:
     """List the base configs that a config names by file; those of packages are left out."""
     files: list = []
-    if Path(path).suffix != '.py':
+    if Path(path).suffix in _PLAIN:
         _content(path)
     try:
         with _byte_order_marks():
@@ -164,7 +165,7 @@ def _keys_given_twice(path: str | Path) -> Iterator[tuple[Any, int]]:
         if isinstance(node, ast.Dict):
             keys = [(one.value, one.lineno) for one in node.keys if isinstance(one, ast.Constant)]
             yield from _twice(keys)
-    if suffix in ('.json', '.yaml', '.yml'):
+    if suffix in _PLAIN:
         text = _text(path)
         with suppress(yaml.YAMLError):
             nodes = [yaml.compose(text.replace('\t', ' ') if suffix == '.json' else text)]
@@ -319,6 +320,8 @@ def earlier_values(path: str | Path) -> dict[str, list]:
                 raise UserError(f"{one}: nothing reads '{name}': did you mean '{near}'?")
             fixed = any(name in _read_names(base) for base in chain_of(one)[1:])
             own = read_file(one).get(name) if found and fixed else None
+            if isinstance(own, PurePath):
+                raise UserError(f"{one}: {name} must be text, not {own!r}: write '{own}'.")
             if own is not None and not isinstance(own, str | list | tuple) and own not in found:
                 raise UserError(f'{one}: {IDLE.format(name)}')
             # a number of the same name and value may well mean something else

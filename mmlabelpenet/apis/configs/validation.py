@@ -144,6 +144,11 @@ class ConfigCheck:
         if key in FOREIGN_TYPES:
             return None
         reader = find_type(node['type'], first, self.scope)
+        if reader is None and self.knows_scope and find_type(node['type'], first) is not None:
+            raise UserError(
+                f'{path}: {node["type"]} is a class of this package, which default_scope='
+                f"'{self.scope}' leaves out: set default_scope='{registry.SCOPE}'."
+            )
         if reader is None and first is not None and self.knows_scope:
             known = registered_names(first)
             foreign = _is_foreign_model(first, parent)

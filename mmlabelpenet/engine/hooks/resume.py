@@ -8,7 +8,7 @@ from mmlabelpenet.utils import UserError
 
 from ..resuming import Schedule, same_place
 
-PARTS, NUMBERS = {'meta', 'message_hub', 'optimizer'}, {'epoch', 'iter'}
+PARTS, NUMBERS = ('meta', 'optimizer', 'message_hub'), {'epoch', 'iter'}
 
 
 class ResumeHook(Hook):
@@ -89,23 +89,27 @@ class ResumeHook(Hook):
 
 def _require_state(checkpoint: dict) -> None:
     """Make sure that a checkpoint holds all that a run goes on from, see :class:`ResumeHook`."""
-    if not (checkpoint.keys() >= PARTS and all(checkpoint[name] for name in PARTS)):
-        raise UserError(_NO_STATE)
-    meta, optimizer = checkpoint['meta'], checkpoint['optimizer']
-    if not isinstance(meta, dict) or not meta.keys() >= NUMBERS:
-        raise UserError(_NO_STATE)
-    groups = optimizer.get('param_groups') if isinstance(optimizer, dict) else None
-    wrong = [name for name in sorted(NUMBERS) if not (type(meta[name]) is int and meta[name] >= 0)]
-    wrong += [] if isinstance(meta.get('seed', 0), int | None) else ['seed']
-    wrong += [] if _is_schedule(meta.get('schedule', _EXAMPLE)) else ['schedule']
-    wrong += [] if isinstance(checkpoint['message_hub'], dict | MessageHub) else ['message_hub']
-    whole = isinstance(groups, list) and groups and all('params' in one for one in groups)
-    wrong += [] if whole and isinstance(optimizer.get('state'), dict) else ['optimizer']
-    if wrong:
+    meta, optimizer, hub = (checkpoint.get(name) for name in PARTS)
+    if not (optimizer and hub is not None and isinstance(meta, dict) and meta.keys() >= NUMBERS):
         raise UserError(
-            f'cannot be resumed, since its {wrong[0]} is not what a training saves: resume from '
-            'another checkpoint'
+            'holds weights but not the state of a training: resume from a checkpoint that a '
+            'training saved'
         )
+    groups = optimizer.get('param_groups') if isinstance(optimizer, dict) else None
+    whole = isinstance(groups, list) and groups and all('params' in one for one in groups)
+    right = {
+        **{name: type(meta[name]) is int and meta[name] >= 0 for name in sorted(NUMBERS)},
+        'seed': isinstance(meta.get('seed'), int | None),
+        'schedule': _is_schedule(meta.get('schedule', _EXAMPLE)),
+        'message_hub': isinstance(hub, dict | MessageHub),
+        'optimizer': whole and isinstance(optimizer.get('state'), dict),
+    }
+    for name in right:
+        if not right[name]:
+            raise UserError(
+                f'cannot be resumed, since its {name} is not what a training saves: resume from '
+                'another checkpoint'
+            )
 
 
 def _require_schedulers(runner: Runner, checkpoint: dict) -> None:
@@ -117,21 +121,19 @@ def _require_schedulers(runner: Runner, checkpoint: dict) -> None:
         )
 
 
-_NO_STATE = (
-    'holds weights but not the state of a training: resume from a checkpoint that a training saved'
-)
 _EXAMPLE = dict(vars(Schedule(1, 1, 1, 1, 1, {'all': (1, 1.0, None)})))
 
 
 def _is_schedule(record: object) -> bool:
-    if not isinstance(record, dict) or record.keys() != _EXAMPLE.keys():
-        return False
-    *numbers, phases = (record[name] for name in _EXAMPLE)
     return (
-        all(type(one) is int and one > 0 for one in numbers)
-        and isinstance(phases, dict)
-        and len(phases) > 0
-        and all(isinstance(one, list | tuple) and len(one) == 3 for one in phases.values())
+        isinstance(record, dict)
+        and record.keys() == _EXAMPLE.keys()
+        and all(type(one) is int and one > 0 for name, one in record.items() if name != 'phases')
+        and isinstance(record['phases'], dict)
+        and len(record['phases']) > 0
+        and all(
+            isinstance(one, list | tuple) and len(one) == 3 for one in record['phases'].values()
+        )
     )
 
 
