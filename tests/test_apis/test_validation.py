@@ -210,3 +210,29 @@ def test_a_written_config_may_hold_the_variables_of_its_bases(tmp_path):
     cfg = read_config(str(tmp_path / 'mine.py'))
     cfg.dump(tmp_path / 'written.py')
     assert read_config(str(tmp_path / 'written.py')).seed == 3
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        f'_base_ = {str(SHAPES)!r}\ndata_root = "mine"\n_x = data_root + "/z"\n',
+        f'import os\n_base_ = os.path.join("/", {str(SHAPES)!r})\ndata_root = "mine"\n',
+        f'\ufeff_base_ = {str(SHAPES)!r}\r\ndata_root = "mine"\r\n',
+        f'_base_: {SHAPES}\ndata_root: mine\n',
+        f'{{"_base_": "{SHAPES}", "data_root": "mine"}}',
+    ],
+    ids=['read too', 'computed base', 'mark of Windows', 'YAML', 'JSON'],
+)
+def test_a_base_s_variable_is_set_anew_in_any_form(tmp_path, lines):
+    suffix = '.json' if lines[0] == '{' else '.yaml' if '_base_:' in lines else '.py'
+    path = tmp_path / f'mine{suffix}'
+    path.write_bytes(lines.encode())
+    cfg = read_config(str(path))
+    assert cfg.train_dataloader.dataset.data_root == 'mine'
+    assert cfg.test_dataloader.dataset.data_root == 'mine'
+
+
+@pytest.mark.parametrize('name', ['classes', 'CLASSES', 'metainfo', 'max_epochs', 'tag_file'])
+def test_a_variable_that_mmdet_s_configs_make_settings_of_is_told(name, tmp_path, log):
+    read_config(child(tmp_path, f'{name} = 3'))
+    assert f"nothing reads '{name}' at its top level: set " in log.text

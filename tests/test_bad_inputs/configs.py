@@ -358,6 +358,18 @@ SILENT = [
     ),
 ]
 ROWS = [
+    BadInput(
+        'an address as work folder',
+        lambda root: train(root, '', 's3://bucket/x'),
+        's3://bucket/x is an address: name a path of this machine.',
+    ),
+    trained(
+        'a scheduler that cannot be built',
+        "param_scheduler = [dict(type='CosineAnnealingLR', T_max=5, by_epoch=False, "
+        'convert_to_iter_based=True)]',
+        '{root}/mine.py: a part of it cannot be built: Only epoch-based parameter scheduler can '
+        'be converted to iter-based, and `epoch_length` should be set; fix its settings.',
+    ),
     *(config(name, text, f'{{root}}/mine.py{end}') for name, text, end in SILENT),
     config(
         'a base by a variable',

@@ -8,7 +8,14 @@ import signal
 
 import pytest
 
-from mmlabelpenet.utils import UserError, WriteError, atomic_path, require_writable, write_bytes
+from mmlabelpenet.utils import (
+    Parser,
+    UserError,
+    WriteError,
+    atomic_path,
+    require_writable,
+    write_bytes,
+)
 
 
 def hidden(folder):
@@ -86,3 +93,14 @@ def test_names_as_long_as_a_file_system_allows(tmp_path):
     path = tmp_path / ('ä' * 120 + '.json')
     write_bytes(path, b'1')
     assert path.read_bytes() == b'1'
+
+
+def test_the_home_folder_is_found_after_an_equals_sign(monkeypatch):
+    """A shell expands it at the beginning of a word alone."""
+    monkeypatch.setenv('HOME', '/home/me')
+    parser = Parser()
+    parser.add_argument('--out')
+    parser.add_argument('--cfg-options', nargs='+')
+    args = parser.parse_args(['--out=~/x', '--cfg-options', 'data_root=~/y', 'a=b~/c'])
+    assert args.out == '/home/me/x'
+    assert args.cfg_options == ['data_root=/home/me/y', 'a=b~/c']

@@ -113,7 +113,8 @@ def bases_of(path: str | Path) -> list[Path]:
         _content(path)
     try:
         with _byte_order_marks():
-            files = Config._get_base_files(str(path))
+            if Path(path).suffix in ('.py', *_PLAIN):
+                files = Config._get_base_files(str(path))
     except (SyntaxError, ValueError):
         # mmengine gives the reason later
         pass
