@@ -443,8 +443,8 @@ ROWS = [
     of_photos(
         'proposals: a page',
         '{root}/page.html',
-        sentence='{root}/page.html cannot be read as a config (OSError: Only '
-        'py/yml/yaml/json type are supported now!): fix it or the --cfg-options.',
+        sentence='{root}/page.html cannot be read as a config, for it is a web page, as '
+        'of a login: download the file itself.',
     ),
     of_photos(
         'proposals: pages for photos',

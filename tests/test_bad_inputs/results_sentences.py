@@ -10,8 +10,8 @@ SENTENCES = {
         'CHECKPOINT --out FILE.pkl`.'
     ),
     'damaged predictions (.pkl)': (
-        '{root}/found.pkl cannot be read as predictions (UnpicklingError: could not find '
-        'MARK): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+        '{root}/found.pkl cannot be read as predictions (ValueError: it is a text, such as '
+        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
     'an empty file of predictions (.pkl)': (
         '{root}/found.pkl cannot be read as predictions (EOFError: Ran out of input): dump '
