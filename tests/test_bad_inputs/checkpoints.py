@@ -479,7 +479,8 @@ ROWS: list[BadInput] = [
         'results that are a text',
         results(b'torn'),
         '{root}/a.pkl cannot be read as predictions (ValueError: it is a text, such as '
-        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.',
+        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT '
+        '--out FILE.pkl`.',
     ),
     BadInput(
         'results that were cut',

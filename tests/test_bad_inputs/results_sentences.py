@@ -11,7 +11,8 @@ SENTENCES = {
     ),
     'damaged predictions (.pkl)': (
         '{root}/found.pkl cannot be read as predictions (ValueError: it is a text, such as '
-        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT '
+        '--out FILE.pkl`.'
     ),
     'an empty file of predictions (.pkl)': (
         '{root}/found.pkl cannot be read as predictions (EOFError: Ran out of input): dump '
