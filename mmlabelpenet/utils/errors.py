@@ -9,10 +9,11 @@ from pathlib import Path
 LONGEST = 300
 # How files begin that are often taken for others, and what to do.
 LFS_POINTER = b'version https://git-lfs'
+WEB_PAGE = rb'\s*<(!doctype html|html|head|body)'
 LFS_REMEDY = 'a pointer of Git LFS: run `git lfs pull`'
 OTHER_FILES = {
     re.escape(LFS_POINTER): LFS_REMEDY,
-    rb'\s*<(!doctype html|html|head|body)': 'a web page, as of a login: download the file itself',
+    WEB_PAGE: 'a web page, as of a login: download the file itself',
     rb'\x1f\x8b': 'compressed by gzip: unpack it with `gunzip`',
     rb'BZh\d|\xfd7zXZ\0|7z\xbc\xaf|Rar!': 'compressed: unpack it',
 }

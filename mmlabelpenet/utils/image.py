@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from .errors import LFS_POINTER, LFS_REMEDY, UserError
+from .errors import LFS_POINTER, LFS_REMEDY, WEB_PAGE, UserError
 from .files import read_file
 
 # Pillow opens no larger images, which would take gigabytes.
@@ -29,7 +29,7 @@ OTHER_KINDS = {
     rb'II\*\0|MM\0\*': "a damaged TIFF, or a camera's raw file: develop it to JPEG",
     rb'.{4}ftyp': 'a video: save its frames',
     re.escape(LFS_POINTER): LFS_REMEDY,
-    rb'\s*<(!doctype html|html|head|body)': 'a web page: download the photo itself',
+    WEB_PAGE: 'a web page: download the photo itself',
     rb'\s*(<\?xml|\{|https?://|data:image)': 'a text: download the photo itself',
 }
 # What ends the data of a JPEG's scan.

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmcv.ops import batched_nms
 
 from mmlabelpenet.models.task_modules import mine_pseudo_instances, select_detections
 
@@ -87,3 +88,22 @@ def test_detections_fall_in_score():
     found = select_detections(APART, scores)
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     assert len(found) == 15  # three places, five classes
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_detections_are_those_of_nms_over_all_boxes(seed):
+    generator = torch.Generator().manual_seed(seed)
+    near = torch.rand(300, 2, generator=generator) * 200
+    bboxes = torch.cat([near, near + 5 + torch.rand(300, 2, generator=generator) * 100], dim=1)
+    scores = torch.rand(300, 6, generator=generator) ** (1 + seed)
+    most, threshold = (5, 1, 100, 400)[seed % 4], (1e-3, 0.5)[seed % 2]
+    found = select_detections(bboxes, scores, 0.3, threshold, most)
+    best = torch.zeros_like(scores, dtype=torch.bool).scatter(0, scores.argmax(0)[None], True)
+    boxes, labels = ((scores > threshold) | best).nonzero(as_tuple=True)
+    config = dict(type='nms', iou_threshold=0.3, split_thr=10**6)
+    kept = batched_nms(bboxes[boxes], scores[boxes, labels], labels, config)[1]
+    taken = (torch.arange(len(kept)) < most) | best[boxes[kept], labels[kept]]
+    boxes, labels = boxes[kept[taken]], labels[kept[taken]]
+    assert found.labels.equal(labels)
+    assert found.scores.equal(scores[boxes, labels])
+    assert found.bboxes.equal(bboxes[boxes])
