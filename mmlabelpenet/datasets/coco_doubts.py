@@ -1,6 +1,6 @@
 """What is suspicious in a COCO file but may be meant."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -48,6 +48,27 @@ def alike_names(names: Iterable[str]) -> Iterator[str]:
         other = owners.setdefault(visible_name(name).casefold(), name)
         if other != name:
             yield f'{other!a} and {name!a}'
+
+
+def doubtful_objects(
+    owners: Sequence[tuple], shapes: Mapping[int, Geometry]
+) -> Iterator[tuple[str, list[int]]]:
+    """Find objects of less than a pixel, and those that are given twice.
+
+    Args:
+        owners: Photo and category of each annotation.
+        shapes: Boxes and masks of those that are used, by their places.
+
+    Yields:
+        A kind of doubt, and the places of the annotations that it is about.
+    """
+    first: dict[tuple, int] = {}
+    for index, shape in shapes.items():
+        if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
+            yield TINY, [index]
+        same = first.setdefault((*owners[index], *shape.bbox), index)
+        if same != index and shape.mask == shapes[same].mask:
+            yield TWICE, [same, index]
 
 
 def may_be_corners(annotations: Sequence[dict], shapes: Sequence[Geometry]) -> bool:

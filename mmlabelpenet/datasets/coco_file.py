@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from mmlabelpenet.utils import UserError, explain_read_errors, load_json
 
-from .coco_doubts import ALIKE, CORNERS, LOOSE, SAME_ID, TINY, TWICE, alike_names, may_be_corners
+from .coco_doubts import (
+    ALIKE,
+    CORNERS,
+    LOOSE,
+    SAME_ID,
+    alike_names,
+    doubtful_objects,
+    may_be_corners,
+)
 from .coco_objects import Geometry, read_geometry, understand_modes
 
 Id = int | str
@@ -236,18 +244,14 @@ class COCOFile:
             suspect(CORNERS, self._place(entries, usable[0]))
         for pair in alike_names(self.listed):
             suspect(ALIKE, f'{pair} of {self.path}')
-        first: dict[tuple, tuple[int, Geometry]] = {}
         for index, shape in zip(usable, shapes):
             if index not in problems:
                 name = self.categories[categories[index]]
-                one = COCOObject(name, bool(crowds[index]), shape)
-                images[keys[index]].objects.append(one)
-                if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
-                    suspect(TINY, self._place(entries, index))
-                key = (keys[index], categories[index], *shape.bbox)
-                same, other_shape = first.setdefault(key, (index, shape))
-                if geometry and same != index and shape.mask == other_shape.mask:
-                    suspect(TWICE, self._place(entries, same, index))
+                images[keys[index]].objects.append(COCOObject(name, bool(crowds[index]), shape))
+        if geometry:
+            used = {index: shape for index, shape in zip(usable, shapes) if index not in problems}
+            for kind, places in doubtful_objects(list(zip(keys, categories)), used):
+                suspect(kind, self._place(entries, *places))
 
     def _place(self, entries: Sequence[dict], *places: int) -> str:
         return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'
