@@ -5,9 +5,7 @@ import errno
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -93,7 +91,7 @@ def run_command(
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()
     try:
-        with stop_requests(), stop_advice(), _wait_for_signal():
+        with stop_requests(), stop_advice():
             command(argv)
     except StopRequest as stop:
         end_children()
@@ -106,20 +104,6 @@ def run_command(
         print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)
     shut_down_distributed()
-
-
-@contextmanager
-def _wait_for_signal() -> Iterator[None]:
-    """Give the signal time to come after an error of a distributed run.
-
-    Of several processes that are stopped the first one breaks the connections of the others.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if 'TORCHELASTIC_RUN_ID' in os.environ and not isinstance(error, UserError):
-            time.sleep(3)
-        raise
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

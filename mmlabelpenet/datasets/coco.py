@@ -106,7 +106,7 @@ class COCOInstanceDataset(TaggedDataset):
         self._file.forget()
         images = [one for one in found.values() if not self.is_skipped(one.name)]
         paths = self.find_images(root, [one.name for one in images], self.ann_file)
-        labels = {name: label for label, name in enumerate(self.metainfo['classes'])}
+        labels = {name: label for label, name in enumerate(self.classes)}
         with_masks = full and self._has_masks(images, labels)
         return [self._info(one, paths[one.name], labels, with_masks) for one in images]
 

@@ -79,6 +79,11 @@ class TaggedDataset(BaseDetDataset):
             )
         super().__init__(**kwargs)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, without the copy of all metainfo that ``metainfo`` makes."""
+        return self._metainfo['classes']
+
     def get_cat_ids(self, idx: int) -> list[int]:
         """Get the tags of an image; class-aware samplers call this."""
         return self.get_data_info(idx)['tags']
@@ -114,7 +119,7 @@ class TaggedDataset(BaseDetDataset):
         # A check counts the images of every class itself.
         if self.strict and not self.test_mode and self.supervision != 'none':
             found = {label for info in self.data_list for label in info['tags']}
-            names = [one for i, one in enumerate(self.metainfo['classes']) if i not in found]
+            names = [one for i, one in enumerate(self.classes) if i not in found]
             if names:
                 self.warnings.append(
                     f'The data set of {self.data_root} has no photo of {len(names)} of '

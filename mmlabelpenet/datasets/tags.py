@@ -94,7 +94,7 @@ class TagFileDataset(TaggedDataset):
                 'img_id': osp.splitext(line.image)[0],
                 'img_path': paths[line.image],
                 'dataset_name': self.dataset_name,
-                'num_classes': len(self.metainfo['classes']),
+                'num_classes': len(self.classes),
                 'tags': self._labels(line.tags),
                 'ignored_tags': self._labels(line.unsure),
             }
@@ -103,7 +103,7 @@ class TagFileDataset(TaggedDataset):
 
     def _labels(self, names: list[str]) -> list[int]:
         """Sorted labels of class names; classes that a config leaves out have none."""
-        classes = self.metainfo['classes']
+        classes = self.classes
         return sorted({classes.index(name) for name in names if name in classes})
 
     def _problems(self, lines: list[TagLine]) -> list[str]:

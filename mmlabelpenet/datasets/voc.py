@@ -138,7 +138,7 @@ class VOCInstanceDataset(TaggedDataset):
                 'img_id': img_id,
                 'img_path': paths[name],
                 'dataset_name': self.dataset_name,
-                'num_classes': len(self.metainfo['classes']),
+                'num_classes': len(self.classes),
                 'tags': tags.get(img_id, []),
                 'ignored_tags': ignored.get(img_id, []),
             }
@@ -169,7 +169,7 @@ class VOCInstanceDataset(TaggedDataset):
         """Read the class indices marked 1, and those marked 0, of each image that has some."""
         split = osp.splitext(osp.basename(self.ann_file))[0]
         labels: dict[str, dict] = {mark: defaultdict(list) for mark in MARKS}
-        for label, name in enumerate(self.metainfo['classes']):
+        for label, name in enumerate(self.classes):
             path = self._path('ImageSets', 'Main', f'{name}_{split}.txt')
             rows = self._read_list(path) if self.supervision != 'none' else []
             found: dict[str, str] = {}
@@ -200,7 +200,7 @@ class VOCInstanceDataset(TaggedDataset):
         tags = {*info['tags']}
         wrong = [*(clear - tags - {*info['ignored_tags']}), *(tags - boxed)]
         if wrong:
-            name = self.metainfo['classes'][wrong[0]]
+            name = self.classes[wrong[0]]
             where = 'only the XML' if wrong[0] in boxed else 'only the lists'
             self.suspect(OTHER_CLASSES, f'{info["img_id"]}: {name} is in {where}')
 
@@ -288,7 +288,7 @@ class VOCInstanceDataset(TaggedDataset):
         difficult = (child_text(element, 'difficult', path) or '0').strip()
         if difficult not in ('0', '1'):
             raise UserError(f'{path} has difficult={difficult!r} for a {name}: write 0 or 1.')
-        chosen = self.metainfo['classes']
+        chosen = self.classes
         return {
             'bbox': [x1 - 1, y1 - 1, x2 - 1, y2 - 1],
             'bbox_label': chosen.index(name) if name in chosen else -1,
@@ -308,7 +308,7 @@ class VOCInstanceDataset(TaggedDataset):
                 for other in filter(osp.exists, others):
                     self.report_problem(f'The mask {other} is no PNG: save it as {path}.')
             return {}
-        values = {name: value for value, name in enumerate(self.metainfo['classes'], start=1)}
+        values = {name: value for value, name in enumerate(self.classes, start=1)}
         return {
             'seg_map_path': class_mask,
             'instance_map_path': object_mask,
