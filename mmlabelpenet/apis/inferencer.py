@@ -39,12 +39,10 @@ from mmlabelpenet.visualization import (
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import checkpoint_classes
-from .config_files import read_file
-from .config_text import config_of_checkpoint
+from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
 from .pipeline import choose_stage, test_pipeline_of
-from .settings import require_config
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
@@ -97,6 +95,8 @@ class LabelPEnetInferencer(DetInferencer):
         if palette not in PALETTES:
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
+        if device is not None:
+            _require_device(device)
         register_all_modules()
         self._weights = str(weights)
         with trust_files(trust_checkpoint):
@@ -312,6 +312,15 @@ class LabelPEnetInferencer(DetInferencer):
             content = {**result, 'classes': list(self.classes)}
             write_bytes(path, json.dumps(content).encode())
         return result
+
+
+def _require_device(device: str) -> None:
+    try:
+        # whose values cannot be read on the device 'meta'
+        torch.zeros(1, device=device).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
+        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
 
 
 def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:

@@ -9,7 +9,7 @@ from mmlabelpenet.evaluation.offline import loads_annotations
 from mmlabelpenet.models import LABELS, STAGES
 from mmlabelpenet.utils import UserError
 
-from .settings import plain_datasets, require_model
+from .configs import plain_datasets, require_model
 
 
 def choose_stage(cfg: Config, stage: str | None) -> str | None:

@@ -189,8 +189,9 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
         UserError: If it is missing.
     """
     if name not in data_sample:
-        image = data_sample.get('img_path', 'a photo')
-        raise UserError(f'There is no {name} for {image}: {remedy}.')
+        known = (data_sample.get(key) for key in ('img_path', 'file_name'))
+        image = next(filter(None, known), 'A photo')
+        raise UserError(f'{image} has no {name}: {remedy}.')
     return data_sample[name]
 
 
@@ -233,7 +234,8 @@ def masks_of(data_sample: Mapping[str, Any]) -> tuple[np.ndarray | list[dict], l
         'the tested stage makes none, test one that does (--stage calibration for pseudo labels) '
         'or leave segm out of --eval'
     )
-    masks = require(data_sample['pred_instances'], 'masks', remedy)
+    found = {**data_sample, **data_sample['pred_instances']}
+    masks = require(found, 'masks', remedy)
     if len(gt_masks) and len(masks) and _size(gt_masks[0]) != _size(masks[0]):
         image = data_sample.get('img_path', 'a photo')
         raise UserError(
