@@ -374,14 +374,18 @@ def measure_memory(args: argparse.Namespace) -> dict[str, float]:
 
 
 def print_peak(count: int, args: argparse.Namespace) -> None:
-    """Predict once and print the peak memory in MB: of the device with CUDA, else the process."""
+    """Predict once and print the peak memory."""
     prediction(label_penet(args.device), batch_of(args.size, count))()
-    if args.device.startswith('cuda'):
-        print(torch.cuda.max_memory_allocated() / 2**20)
-    else:
-        # ru_maxrss would begin at the peak of the process that started this one.
-        status = Path('/proc/self/status').read_text()
-        print(int(re.findall(r'VmHWM:\s*(\d+)', status)[0]) / 1024)
+    print(peak_mb(args.device))
+
+
+def peak_mb(device: str) -> float:
+    """Peak memory so far in MB: of the device with CUDA, else of the process."""
+    if device.startswith('cuda'):
+        return torch.cuda.max_memory_allocated() / 2**20
+    # ru_maxrss would begin at the peak of the process that started this one.
+    status = Path('/proc/self/status').read_text()
+    return int(re.findall(r'VmHWM:\s*(\d+)', status)[0]) / 1024
 
 
 def measure_proposals(args: argparse.Namespace) -> dict[str, float]:

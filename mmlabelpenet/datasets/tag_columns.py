@@ -108,7 +108,10 @@ def assign_columns(
     kinds = [column_kind(cell) for cell in header.cells]
     columns = Columns(_image_column(path, header, kinds))
     unknown = []
-    values = [{simplify_flag(row.get(column)) for row in rows} for column in range(len(kinds))]
+    values = [
+        {simplify_flag(cell) for cell in {row.get(column) for row in rows}}
+        for column in range(len(kinds))
+    ]
     for column, kind in enumerate(kinds):
         name = header.cells[column]
         if column == columns.image:

@@ -36,7 +36,7 @@ NO_CLASS_FOLDER = re.compile(
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class TagLine:
     """The tags of one image.
 

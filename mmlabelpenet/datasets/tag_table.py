@@ -33,6 +33,7 @@ LABEL_KEYS = (
 # A list of names as Python, JSON or numpy writes it; numpy separates them by blanks.
 QUOTED = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
 QUOTED_LIST = re.compile(rf'\[\s*(?:(?:{QUOTED})(?:\s*,\s*|\s+|(?=\])))*\]')
+OBJECTS = re.compile(r'\[?\s*\{.*\}\s*\]?', re.DOTALL)
 # A tag below this confidence is neither present nor, as with 0, absent.
 MIN_CONFIDENCE = 0.5
 
@@ -148,7 +149,7 @@ def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
         if QUOTED_LIST.fullmatch(cell):
             tags += map(ast.literal_eval, re.findall(QUOTED, cell))
             continue
-        if re.fullmatch(r'\[?\s*\{.*\}\s*\]?', cell, re.DOTALL):
+        if OBJECTS.fullmatch(cell):
             tags += labels_of_json(cell)
             continue
         for part in re.split('[;|]', cell):

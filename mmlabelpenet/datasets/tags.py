@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -89,22 +90,18 @@ class TagFileDataset(TaggedDataset):
         for sentence in (*self.content.problems, *self._problems(lines)):
             self.report_problem(sentence)
         paths = self.find_images(self.data_root, [line.image for line in lines], self.tag_file)
+        labels = {name: label for label, name in enumerate(self.classes)}
         return [
             {
                 'img_id': osp.splitext(line.image)[0],
                 'img_path': paths[line.image],
                 'dataset_name': self.dataset_name,
-                'num_classes': len(self.classes),
-                'tags': self._labels(line.tags),
-                'ignored_tags': self._labels(line.unsure),
+                'num_classes': len(labels),
+                'tags': _labels(line.tags, labels),
+                'ignored_tags': _labels(line.unsure, labels),
             }
             for line in lines
         ]
-
-    def _labels(self, names: list[str]) -> list[int]:
-        """Sorted labels of class names; classes that a config leaves out have none."""
-        classes = self.classes
-        return sorted({classes.index(name) for name in names if name in classes})
 
     def _problems(self, lines: list[TagLine]) -> list[str]:
         """Find unknown classes, and images whose names without suffix are the same.
@@ -132,6 +129,11 @@ class TagFileDataset(TaggedDataset):
                 'fix one of the two.'
             )
         return problems
+
+
+def _labels(names: list[str], labels: Mapping[str, int]) -> list[int]:
+    """Sorted labels of class names; classes that a config leaves out have none."""
+    return sorted({labels[name] for name in names if name in labels})
 
 
 @cache
@@ -189,6 +191,14 @@ def _read(path: str) -> TagFile:
             f'There is no tag file at {path}: fix the path, or set tag_file to the folder of '
             'photos if each of its subfolders is a class.'
         )
+    content = Path(path).read_bytes() if osp.isfile(path) and os.access(path, os.R_OK) else b''
+    return _read_once(path, content)
+
+
+# Config, class checks and data sets read the same file; reading 100,000 lines takes seconds.
+@lru_cache(maxsize=2)
+def _read_once(path: str, content: bytes) -> TagFile:
+    """Read a tag file, unless its content is known."""
     return read_tag_file(path)
 
 

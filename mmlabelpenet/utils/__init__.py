@@ -18,6 +18,7 @@ from .image import (
     IMAGE_SUFFIXES,
     ImageUserError,
     decode_image,
+    decoded_size,
     exif_orientation,
     image_size,
     read_image,

@@ -18,6 +18,8 @@ from .files import read_file
 MAX_PIXELS = 178_956_970
 # At the size that the network sees, a longer image may have no pixel of height left.
 MAX_ASPECT = 100
+# Values of EXIF's orientation with which width and height change places.
+SIDES_SWAPPED = (5, 6, 7, 8)
 # Formats that other programs draw.
 VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
 RAW = "a camera's raw file: develop it to JPEG"
@@ -34,6 +36,8 @@ OTHER_KINDS = {
 }
 # What ends the data of a JPEG's scan.
 SCAN_END = re.compile(rb'\xff[^\0\xd0-\xd7]')
+# Symbols of a JPEG that end several blocks.
+BLOCK_ENDS = frozenset(range(0x10, 0xF0, 0x10))
 # Bytes of zeros that no photo has within its data.
 LONG_ZEROS = bytes(64)
 # A photo of 16 bits that is darker than this, of 255, has values of 14, 12 or fewer bits.
@@ -87,13 +91,10 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
             too long.
     """
     with _opened(data, name) as image:
-        require_aspect(*image.size[::-1], name)
         # What Pillow reads; once it is read, it is forgotten.
         tiles = getattr(image, 'tile', ())
         is_deep = image.mode.startswith('I') or any(';16' in str(one[3]) for one in tiles)
-        if image.format in ('JPEG', 'MPO') and _has_hole(data):
-            raise _KindError('zeros within its data')
-        image.load()
+        _load(image, data, name)
         # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
         with suppress(Exception):
             ImageOps.exif_transpose(image, in_place=True)
@@ -102,7 +103,7 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
             raise _KindError(
                 'its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits'
             )
-    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
+    return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -137,8 +138,33 @@ def image_size(path: str | Path) -> tuple[int, int]:
         if image.format == 'TIFF':
             image.load()
         width, height = image.size
-        sides_swapped = exif_orientation(image) in (5, 6, 7, 8)
+        sides_swapped = exif_orientation(image) in SIDES_SWAPPED
     return (width, height) if sides_swapped else (height, width)
+
+
+def decoded_size(data: bytes, name: str | Path) -> tuple[int, int]:
+    """Find out whether :func:`decode_image` decodes an image, and to which size.
+
+    A JPEG is read to its end but computed at an eighth of its size, in half of the time.
+
+    Args:
+        data: Content of the file.
+        name: Name of the image in messages.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        ImageUserError: As :func:`decode_image`.
+    """
+    with _opened(data, name) as image:
+        width, height = image.size
+        if image.format == 'JPEG':
+            sides_swapped = exif_orientation(image) in SIDES_SWAPPED
+            _load(image, data, name, small=True)
+            return (width, height) if sides_swapped else (height, width)
+    height, width = decode_image(data, name).shape[:2]
+    return height, width
 
 
 def exif_orientation(image: Image.Image) -> int:
@@ -195,6 +221,16 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
         ) from None
 
 
+def _load(image: Image.Image, data: bytes, name: str | Path, small: bool = False) -> None:
+    """Read the pixels of an opened image; ``small``: at an eighth of the size if it is a JPEG."""
+    require_aspect(*image.size[::-1], name)
+    if image.format in ('JPEG', 'MPO') and _has_hole(data):
+        raise _KindError('zeros within its data')
+    if small:
+        image.draft(None, (1, 1))
+    image.load()
+
+
 def _other_kind(data: bytes) -> str:
     """Name the kind of a file that is no image."""
     kinds = OTHER_KINDS.items()
@@ -245,9 +281,10 @@ def _has_hole(data: bytes) -> bool:
         )
         tables = data[start + 4 : end] if marker == 0xC4 else b''
         while len(tables) > 17:
-            symbols, rest = np.split(np.frombuffer(tables[17:], np.uint8), [sum(tables[1:17])])
-            has_no_zeros[tables[0]] = any([*symbols[:1], *(symbols[symbols % 16 == 0] % 0xF0)])
-            tables = rest.tobytes()
+            last = 17 + sum(tables[1:17])
+            symbols = tables[17:last]
+            has_no_zeros[tables[0]] = any(symbols[:1]) or not BLOCK_ENDS.isdisjoint(symbols)
+            tables = tables[last:]
         if marker == 0xDA:
             found = SCAN_END.search(data, end)
             # The AC table of the brightness, or of a progressive file's scan.
@@ -256,7 +293,7 @@ def _has_hole(data: bytes) -> bool:
             # Scans of first coefficients have zeros where neighbours are alike, refining ones
             # up to 1000 bits.
             zeros = LONG_ZEROS * (4 if data[start - 3] > 0 else 1)
-            if highest > 0 and has_no_zeros.get(table) and zeros in data[start:end]:
+            if highest > 0 and has_no_zeros.get(table) and data.find(zeros, start, end) >= 0:
                 return True
         start = end
     return False

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmlabelpenet.datasets import checking
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, check_datasets
 from mmlabelpenet.datasets.devkit import read_mask, write_mask
 from mmlabelpenet.testing import make_shapes
@@ -147,13 +148,16 @@ def test_the_first_images_are_shown_as_understood(tmp_path):
     assert report.examples == ['a.jpg: dog, ?cat', 'b.jpg: cat, dog', 'c.jpg: no tag']
 
 
-def test_a_jpeg_that_lacks_a_part_may_be_damaged(shapes):
+@pytest.mark.parametrize('chunk', [3, 500])
+def test_a_jpeg_that_lacks_a_part_may_be_damaged(shapes, monkeypatch, chunk):
     """Decoders only warn of it, and paint the rest."""
     path = image(shapes, 'train_00001')
     data = path.read_bytes()
     middle = len(data) // 2
     path.write_bytes(data[:middle] + data[middle + 50 :])
-    (found,) = check(shapes).findings['photo that may be damaged']
+    monkeypatch.setattr(checking, 'CHUNK', chunk)
+    monkeypatch.setattr(checking, 'MOST', chunk + 1)
+    (found,) = check(shapes, workers=2).findings['photo that may be damaged']
     assert found.startswith(f'{path}: Corrupt JPEG data: ')
     assert found.endswith(': look at it, or restore it.')
 

@@ -2,11 +2,14 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from mmlabelpenet.datasets import TagFileDataset, read_class_folders, read_tag_file
+from mmlabelpenet.datasets.tag_names import is_image_name
+from mmlabelpenet.utils import IMAGE_SUFFIXES
 
 EXPECTED = {'a.jpg': ['dog'], 'b.jpg': ['cat', '?dog']}
 STUDIO = 'annotation_id,annotator,choice,created_at,id,image,lead_time,updated_at\n'
@@ -203,3 +206,29 @@ def test_photos_are_found_by_other_names(tmp_path, image, files, found):
     dataset = TagFileDataset(data_root=str(tmp_path), tag_file='tags.json')
     assert dataset.get_data_info(0)['img_id'] == found
     assert dataset.get_data_info(0)['img_path'] == str(tmp_path / files[0])
+
+
+def test_suffixes_are_those_of_pathlib():
+    stems = ('', 'a', '.', '..', 'a/', 'a/.', 'a.jpg/b', 'a.b', ' ', 'é', 'a\n')
+    suffixes = (
+        '',
+        '.',
+        '.txt',
+        *IMAGE_SUFFIXES,
+        '.JPG',
+        '.Heic',
+        '.avif',
+        '.gif',
+        '.jpgx',
+        '.tıf',
+    )
+    names = [
+        stem + suffix + end
+        for stem in stems
+        for suffix in suffixes
+        for end in ('', '/', '/.', '//./', '/..', '.', ' ')
+    ]
+    known = (*IMAGE_SUFFIXES, '.gif', '.heic', '.avif')
+    found = [name for name in names if Path(name).suffix.lower() in known]
+    assert [name for name in names if is_image_name(name)] == found
+    assert 0 < len(found) < len(names)

@@ -8,7 +8,12 @@ import torch
 from PIL import Image
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset, require_distinct_names
+from mmlabelpenet.datasets import (
+    LoadImageFromFile,
+    TagFileDataset,
+    require_distinct_names,
+    tags,
+)
 from mmlabelpenet.proposals import Job, image_proposal_path, jobs, run_job
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, read_image
@@ -53,6 +58,17 @@ def test_a_line_is_an_image_and_classes_are_those_of_the_file(images):
         )
     ]
     assert dataset.get_cat_ids(1) == [0]
+
+
+def test_a_tag_file_is_read_again_only_if_its_content_has_changed(images, monkeypatch):
+    reads, read = [], tags.read_tag_file
+    monkeypatch.setattr(tags, 'read_tag_file', lambda path: reads.append(path) or read(path))
+    assert load(images).metainfo['classes'] == load(images).metainfo['classes'] == ('cat', 'dog')
+    assert len(reads) == 1
+    text = (images / 'tags.csv').read_text()
+    (images / 'tags.csv').write_text(text.replace('cat', 'cow'))
+    assert load(images).classes == ('cow', 'dog')
+    assert len(reads) == 2
 
 
 def test_names_match_in_any_unicode_normalisation(images):

@@ -7,7 +7,7 @@ import pytest
 from image_kinds import HEIGHT, ORIENTATION, WIDTH, scene
 from PIL import Image, ImageOps
 
-from mmlabelpenet.utils import UserError, decode_image, image_size, read_image
+from mmlabelpenet.utils import UserError, decode_image, decoded_size, image_size, read_image
 
 BGR = scene()[..., ::-1]
 LOSSLESS = ('colour.png', 'colour.webp', 'colour.bmp', 'colour.tiff', 'alpha.png')
@@ -21,6 +21,37 @@ def test_every_kind_becomes_colour_in_the_size_of_its_header(tmp_path, name):
     assert img.flags['C_CONTIGUOUS']
     assert img.shape == ((WIDTH, HEIGHT, 3) if 'rotated' in name else (HEIGHT, WIDTH, 3))
     assert image_size(path) == img.shape[:2]
+    assert decoded_size(path.read_bytes(), path) == img.shape[:2]
+
+
+def answer(function, data):
+    try:
+        return function(data, 'a.jpg')
+    except UserError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize('name', image_kinds.MAKERS)
+def test_the_size_of_a_damaged_image_is_known_if_it_can_be_decoded(tmp_path, name):
+    rng, whole = np.random.default_rng(0), image_kinds.make(tmp_path, name).read_bytes()
+    answers = set()
+    for cut in (0, 0, 0, 1, 2, 30, len(whole) // 2, len(whole) - 9):
+        data = bytearray(whole[: len(whole) - cut])
+        if not cut:
+            data[rng.integers(20, len(data))] = rng.integers(256)
+        found = answer(decoded_size, bytes(data))
+        assert found == answer(lambda *args: decode_image(*args).shape[:2], bytes(data))
+        answers.add(type(found))
+    assert str in answers
+
+
+@pytest.mark.parametrize('name', ['colour.jpg', 'rotated.jpg', 'cmyk.jpg'])
+def test_the_size_of_a_jpeg_with_zeros_in_its_data_is_unknown(tmp_path, name):
+    data = image_kinds.make(tmp_path, name).read_bytes()
+    data = data[:-150] + bytes(100) + data[-50:]
+    found = answer(decoded_size, data)
+    assert 'zeros within its data' in found
+    assert found == answer(decode_image, data)
 
 
 @pytest.mark.parametrize('name', LOSSLESS)
