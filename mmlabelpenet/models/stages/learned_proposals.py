@@ -1,0 +1,170 @@
+"""Proposals that the cascade learns: a region proposal network, taught by the last stage."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures import Evidence, grid_size
+
+from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
+from .base import Stage
+
+
+@MODELS.register_module()
+class LearnedProposals(Stage):
+    """Mmdet's ``RPNHead``, which learns class-agnostic boxes from the last stage's instances.
+
+    It learns in a phase of its own after all others, on detached maps, so that nothing else of
+    the model depends on it. At test time it gives proposals to images that bring none, so that no
+    Selective Search is needed.
+
+    Only anchors around an instance are background: what lies elsewhere may be an object that no
+    tag names or no stage has found, as in :func:`assign_pseudo_labels`. Every anchor has the
+    weight of its instance, which is the score of the last stage.
+
+    Args:
+        fusion: Arguments of :class:`LevelFusion`.
+        channels: Of the convolution of the head.
+        sides: Of the square anchors, in pixels of the network input.
+        ratios: Heights over widths of anchors.
+        num_samples: Anchors drawn from an image for the loss.
+        pos_fraction: Greatest share of foreground among them.
+        pos_iou: Least IoU of a foreground anchor with an instance.
+        neg_iou: Least and greatest IoU of background.
+        num_candidates: Best anchors of an image that take part in NMS.
+        nms_iou: IoU above which NMS removes the lower box.
+        num_proposals: Greatest number of proposals of an image.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        fusion: dict,
+        channels: int = 128,
+        sides: Sequence[int] = (32, 64, 128, 256, 384),
+        ratios: Sequence[float] = (0.5, 1.0, 2.0),
+        num_samples: int = 256,
+        pos_fraction: float = 0.5,
+        pos_iou: float = 0.5,
+        neg_iou: tuple[float, float] = (0.1, 0.5),
+        num_candidates: int = 2000,
+        nms_iou: float = 0.7,
+        num_proposals: int = 300,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_samples = num_samples
+        self.pos_fraction = pos_fraction
+        self.pos_iou = pos_iou
+        self.neg_iou = neg_iou
+        # A generator of its own: the weights of all other parts stay what they are without it.
+        with torch.random.fork_rng(devices=[]):
+            self.fusion = MODELS.build(dict(type='LevelFusion', **fusion))
+            stride = self.fusion.stride
+            self.head = MODELS.build(
+                dict(
+                    type='mmdet.RPNHead',
+                    in_channels=self.fusion.out_channels,
+                    feat_channels=channels,
+                    anchor_generator=dict(
+                        type='mmdet.AnchorGenerator',
+                        scales=[side / stride for side in sides],
+                        ratios=list(ratios),
+                        strides=[stride],
+                    ),
+                    bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+                    loss_cls=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),
+                    loss_bbox=dict(type='mmdet.L1Loss'),
+                    test_cfg=ConfigDict(
+                        nms_pre=num_candidates,
+                        max_per_img=num_proposals,
+                        nms=dict(type='nms', iou_threshold=nms_iou),
+                        min_bbox_size=0,
+                    ),
+                )
+            )
+
+    def learn_from(self, stage: Stage) -> None:
+        """Name the last stage, whose instances of the tagged classes are what is learned.
+
+        Raises:
+            ValueError: If it has no such instances.
+        """
+        if not stage.starts_validation:
+            raise ValueError(
+                f'proposals cannot learn from the instances of {type(stage).__name__}'
+            )
+        self._teacher = (stage,)  # a tuple does not register its parameters a second time
+
+    def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
+        """Losses of the anchors around the instances that the last stage finds.
+
+        Returns:
+            ``loss_cls`` and ``loss_bbox``, sums over all drawn anchors, divided by the number of
+            those that are not ignored.
+        """
+        evidence = self._teacher[0].validate(feats, evidence)
+        fused = self.fusion([level.detach() for level in feats])
+        regions = InstanceData.cat([self._sample(fused, one) for one in evidence])
+        foreground = regions.labels == 0
+        # Only foreground surely has an area, without which deltas are not finite.
+        encoded = self.head.bbox_coder.encode(regions.bboxes, regions.targets)
+        targets = encoded.masked_fill(~foreground[:, None], 0)
+        weights, labels = regions.weights, regions.labels.clamp(min=0)
+        of_boxes = (weights * foreground)[:, None].expand_as(targets)
+        count = (regions.labels != IGNORED).sum().clamp(min=1)
+        return dict(
+            loss_cls=self.head.loss_cls(regions.logits, labels, weights, avg_factor=count),
+            loss_bbox=self.head.loss_bbox(regions.deltas, targets, of_boxes, avg_factor=count),
+        )
+
+    def _sample(self, fused: Tensor, evidence: Evidence) -> InstanceData:
+        """Draw anchors of an image, with their targets, logits and deltas."""
+        logits, deltas = self._outputs(fused, evidence)
+        found = InstanceData(
+            bboxes=evidence.found.bboxes,
+            labels=torch.zeros_like(evidence.found.labels),
+            weights=evidence.found.scores,
+        )
+        size = [tuple(logits.shape[-2:])]
+        [anchors] = self.head.prior_generator.grid_priors(size, device=logits.device)
+        regions = assign_pseudo_labels(anchors, found, 1, self.pos_iou, self.neg_iou)
+        # In the order of the anchors: by cell, then by shape.
+        regions.logits, regions.deltas = (
+            maps[0].permute(1, 2, 0).reshape(len(anchors), -1) for maps in (logits, deltas)
+        )
+        return sample_rois(regions, 1, self.num_samples, self.pos_fraction)
+
+    def _outputs(self, fused: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """Logits [1, A, h, w] and deltas [1, 4 A, h, w] of an image, whatever its batch is."""
+        (rows, columns), index = grid_size(evidence.img_shape, self.fusion.stride), evidence.index
+        # Without the padding, which a convolution would see.
+        [logits], [deltas] = self.head((fused[index : index + 1, :, :rows, :columns],))
+        return logits.float(), deltas.float()
+
+    def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+        """The evidence, unchanged: proposals come before all stages."""
+        return evidence
+
+    @torch.no_grad()
+    def propose(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[InstanceData]:
+        """Proposals of images.
+
+        Args:
+            feats: Backbone maps of a batch.
+            evidence: Of some of its images.
+
+        Returns:
+            For each image ``bboxes`` [N, 4] in input pixels and ``scores`` [N] in 0..1, falling.
+        """
+        fused = self.fusion(feats)
+        return [self._proposed(*self._outputs(fused, one), one) for one in evidence]
+
+    def _proposed(self, logits: Tensor, deltas: Tensor, evidence: Evidence) -> InstanceData:
+        meta = dict(img_shape=evidence.img_shape[:2])
+        [found] = self.head.predict_by_feat([logits], [deltas], batch_img_metas=[meta])
+        return InstanceData(bboxes=found.bboxes, scores=found.scores)
