@@ -43,7 +43,7 @@ from .config_files import read_file
 from .config_text import config_of_checkpoint
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
-from .pipeline import choose_stage, test_pipeline_of
+from .pipeline import choose_stage, require_source, set_proposals, test_pipeline_of
 from .settings import require_config
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
@@ -63,13 +63,17 @@ class LabelPEnetInferencer(DetInferencer):
         stage: Stage whose result is given: one of the cascade, or ``'attention'`` or
             ``'calibration'`` for the pseudo instances of tagged images; None keeps that of the
             config.
-        proposal_root: Folder of stored proposals; None makes them by Selective Search.
+        proposal_root: Folder of stored proposals.
         quality: Of Selective Search, ``'fast'`` or ``'quality'``.
         palette: Colours of the classes as in mmdet: ``'none'`` (those of the data set),
             ``'coco'``, ``'voc'``, ``'citys'`` or ``'random'``.
         show_progress: Whether to show a progress bar.
         trust_checkpoint: Whether to load a checkpoint that holds more than weights and plain data,
             or a config with code. It can then run any code on this machine.
+        proposals: Where proposals come from: ``'learned'`` (the model makes them), ``'stored'``
+            (in ``proposal_root``) or ``'search'`` (Selective Search). None takes stored ones if
+            there is a ``proposal_root``, else learned ones if the model has learned any, else it
+            searches.
 
     Raises:
         UserError: If the config or the checkpoint is missing, they do not fit, or the model has
@@ -91,6 +95,7 @@ class LabelPEnetInferencer(DetInferencer):
         palette: str = 'none',
         show_progress: bool = True,
         trust_checkpoint: bool = False,
+        proposals: str | None = None,
     ) -> None:
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
@@ -104,14 +109,9 @@ class LabelPEnetInferencer(DetInferencer):
             cfg = _config_of(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
-        for index, transform in enumerate(pipeline):
-            if str(transform['type']).endswith('LoadRegionProposals'):
-                pipeline[index] = dict(
-                    type='ProvideRegionProposals',
-                    proposal_root=proposal_root,
-                    quality=quality,
-                    max_num=transform.get('max_num'),
-                )
+        source = _source_of(cfg, proposals, proposal_root)
+        given = dict(source=source, proposal_root=proposal_root, quality=quality)
+        set_proposals(pipeline, dict(type='ProvideRegionProposals', **given))
         self._metainfo = _metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette
@@ -323,6 +323,19 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     require_config(model)
     with explain_read_errors(model, 'a config', 'fix it'):
         return read_file(model)
+
+
+def _source_of(cfg: Config, proposals: str | None, proposal_root: str | None) -> str:
+    """Choose where proposals come from, see :class:`LabelPEnetInferencer`."""
+    own = 'search' if cfg.model.get('proposals') is None else 'learned'
+    source = proposals or ('stored' if proposal_root is not None else own)
+    require_source(cfg, source)
+    if (source == 'stored') != (proposal_root is not None):
+        raise UserError(
+            f'The proposals are {source}, and proposal_root is {proposal_root}: stored ones need '
+            'their folder, and others have none.'
+        )
+    return source
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:

@@ -1,15 +1,22 @@
-"""The stage and the test pipeline of a config."""
+"""The stage, the proposals and the test pipeline of a config."""
 
 import copy
 from collections.abc import Sequence
+from typing import get_args
 
 from mmengine.config import Config
 
+from mmlabelpenet.datasets import ProposalSource
 from mmlabelpenet.evaluation.offline import loads_annotations
 from mmlabelpenet.models import LABELS, STAGES
 from mmlabelpenet.utils import UserError
 
+from .config_rules import LOADERS
 from .settings import plain_datasets, require_model
+
+PROPOSALS = get_args(ProposalSource)
+STORED = dict(type='LoadRegionProposals')
+PROPOSALS_HELP = 'where proposals come from (default: as in the config)'
 
 
 def choose_stage(cfg: Config, stage: str | None) -> str | None:
@@ -38,6 +45,69 @@ def choose_stage(cfg: Config, stage: str | None) -> str | None:
         raise UserError(f"The model of this config has no stage '{stage}'; {has}.")
     cfg.model.test_cfg = {**test_cfg, 'stage': stage}
     return stage
+
+
+def choose_proposals(cfg: Config, source: str | None) -> None:
+    """Choose where the proposals of tested images come from.
+
+    Args:
+        cfg: The pipelines of its loaders, but for that of the training, are changed in place.
+        source: ``'learned'``, ``'stored'`` or ``'search'``; None keeps what the config says.
+
+    Raises:
+        UserError: If it is unknown, the model has not learned any, or a pipeline has no step that
+            loads proposals.
+    """
+    if source is None:
+        return
+    require_source(cfg, source)
+    tested = [cfg.get(f'{name}_dataloader') for name in LOADERS if name != 'train']
+    datasets = [one for loader in tested if loader for one in plain_datasets(loader['dataset'])]
+    loading = dict(type='ProvideRegionProposals', source=source)
+    for pipeline in (*(one.get('pipeline') for one in datasets), cfg.get('tta_pipeline')):
+        set_proposals(pipeline or [], loading if source != 'stored' else STORED)
+
+
+def require_source(cfg: Config, source: str) -> None:
+    """Make sure that proposals can come from a source.
+
+    Args:
+        cfg: With a model.
+        source: One of ``PROPOSALS``.
+
+    Raises:
+        UserError: If it is unknown, or the model has not learned any.
+    """
+    if source not in PROPOSALS:
+        raise UserError(f"There are no '{source}' proposals: choose {', '.join(PROPOSALS)}.")
+    if source == 'learned' and cfg.model.get('proposals') is None:
+        raise UserError(
+            'This model has learned no proposals: choose stored or search, or train a model that '
+            'learns them, such as configs/label_penet/label-penet-rpn_effnet-lite0_voc12-mini.py.'
+        )
+
+
+def set_proposals(pipeline: Sequence[dict], loading: dict) -> None:
+    """Replace the step of a pipeline that loads proposals.
+
+    Args:
+        pipeline: Changed in place.
+        loading: Config of the new step, which keeps folder and number of the old one if it does
+            not set them.
+
+    Raises:
+        UserError: If there is no such step.
+    """
+    steps = [one for one in pipeline if str(one['type']).endswith('RegionProposals')]
+    if pipeline and not steps:
+        raise UserError(
+            'A test pipeline has no step that loads proposals: add '
+            "dict(type='LoadRegionProposals', proposal_root=...)."
+        )
+    for step in steps:
+        kept = {'proposal_root': step.get('proposal_root'), 'max_num': step.get('max_num')}
+        step.clear()
+        step.update(kept | loading)
 
 
 def test_pipeline_of(cfg: Config) -> list[dict]:

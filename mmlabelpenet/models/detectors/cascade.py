@@ -76,8 +76,7 @@ class Cascade(ModuleDict):
         """
         if config is None:
             return None
-        learned = MODELS.build(config)
-        learned.learn_from(list(self.values())[-1])
+        learned = MODELS.build(dict(config, teacher=list(self.values())[-1]))
         self.steps['proposals'] = learned
         self.learnable += ('proposals',)
         return learned

@@ -10,24 +10,25 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, grid_size
 
+from ..heads import LevelFusion
 from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
-from .base import Stage
+from .base import BoxStage, Stage
 
 
 @MODELS.register_module()
 class LearnedProposals(Stage):
     """Mmdet's ``RPNHead``, which learns class-agnostic boxes from the last stage's instances.
 
-    It learns in a phase of its own after all others, on detached maps, so that nothing else of
-    the model depends on it. At test time it gives proposals to images that bring none, so that no
-    Selective Search is needed.
+    It learns in a phase of its own after all others, on the fused maps of the last stage's box
+    head, which it does not change, so that nothing else of the model depends on it. At test time
+    it gives proposals to images that bring none: those need no Selective Search.
 
     Only anchors around an instance are background: what lies elsewhere may be an object that no
     tag names or no stage has found, as in :func:`assign_pseudo_labels`. Every anchor has the
     weight of its instance, which is the score of the last stage.
 
     Args:
-        fusion: Arguments of :class:`LevelFusion`.
+        teacher: The last stage. Whoever builds this step holds its parameters.
         channels: Of the convolution of the head.
         sides: Of the square anchors, in pixels of the network input.
         ratios: Heights over widths of anchors.
@@ -39,11 +40,14 @@ class LearnedProposals(Stage):
         nms_iou: IoU above which NMS removes the lower box.
         num_proposals: Greatest number of proposals of an image.
         init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If the last stage has no instances to learn from.
     """
 
     def __init__(
         self,
-        fusion: dict,
+        teacher: Stage,
         channels: int = 128,
         sides: Sequence[int] = (32, 64, 128, 256, 384),
         ratios: Sequence[float] = (0.5, 1.0, 2.0),
@@ -61,10 +65,12 @@ class LearnedProposals(Stage):
         self.pos_fraction = pos_fraction
         self.pos_iou = pos_iou
         self.neg_iou = neg_iou
+        if not (isinstance(teacher, BoxStage) and teacher.starts_validation):
+            raise ValueError(f'proposals cannot learn from a {type(teacher).__name__}')
+        self._teacher = (teacher,)  # a tuple does not register its parameters a second time
+        stride = self.fusion.stride
         # A generator of its own: the weights of all other parts stay what they are without it.
         with torch.random.fork_rng(devices=[]):
-            self.fusion = MODELS.build(dict(type='LevelFusion', **fusion))
-            stride = self.fusion.stride
             self.head = MODELS.build(
                 dict(
                     type='mmdet.RPNHead',
@@ -88,17 +94,10 @@ class LearnedProposals(Stage):
                 )
             )
 
-    def learn_from(self, stage: Stage) -> None:
-        """Name the last stage, whose instances of the tagged classes are what is learned.
-
-        Raises:
-            ValueError: If it has no such instances.
-        """
-        if not stage.starts_validation:
-            raise ValueError(
-                f'proposals cannot learn from the instances of {type(stage).__name__}'
-            )
-        self._teacher = (stage,)  # a tuple does not register its parameters a second time
+    @property
+    def fusion(self) -> LevelFusion:
+        """The projection of the backbone's maps, which the last stage has learned."""
+        return self._teacher[0].box_head.roi_features.fusion
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Losses of the anchors around the instances that the last stage finds.
@@ -108,7 +107,7 @@ class LearnedProposals(Stage):
             those that are not ignored.
         """
         evidence = self._teacher[0].validate(feats, evidence)
-        fused = self.fusion([level.detach() for level in feats])
+        fused = self.fusion(feats).detach()
         regions = InstanceData.cat([self._sample(fused, one) for one in evidence])
         foreground = regions.labels == 0
         # Only foreground surely has an area, without which deltas are not finite.
