@@ -11,10 +11,9 @@ train_cfg = dict(
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'proposals.head': dict(lr_mult=2.5)}))
 
-# To test on stored proposals all the same: tools/test.py --proposals stored.
-load, propose, *further = _base_.test_pipeline
-propose = dict(propose, type='ProvideRegionProposals', source='learned')
-test_pipeline = [load, propose, *further]
+# tools/test.py --proposals stored tests on stored ones all the same.
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(type='ProvideRegionProposals', source='learned')
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 corloc_dataloader = dict(dataset=dict(pipeline=test_pipeline))
