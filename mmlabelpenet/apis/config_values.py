@@ -18,8 +18,8 @@ _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor iterations lr '
     'lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
-    'opencv_num_threads power ratios regression_weight scales score_power seed std timeout '
-    'tolerance val_begin wait_time warmup weight_decay weights'
+    'opencv_num_threads power ratios regression_weight regressions scales score_power seed std '
+    'timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
@@ -32,7 +32,9 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_SHARES.split(), (0, 1)),
 }
 WHOLE = frozenset(
-    (_COUNTS + ' alternate iterations num_fcs num_images num_workers seed val_begin').split()
+    (
+        _COUNTS + ' alternate iterations num_fcs num_images num_workers regressions seed val_begin'
+    ).split()
 )
 # -1 means never, or all.
 ENDLESS = ('interval', 'max_keep_ckpts')

@@ -121,9 +121,12 @@ def with_proposals(
             "learned any: load them (LoadRegionProposals), search them (proposals='search'), or "
             'train a model with learned proposals.'
         )
-    for one, found in zip(without, learned.propose(without[0].batch_feats, without)):
-        one.proposals = at_least_one(found.bboxes, one.img_shape)
-        samples[one.index].proposals = found
+    for one, sample, found in zip(
+        evidence, samples, learned.propose(evidence[0].batch_feats, evidence)
+    ):
+        if 'proposals' not in one:
+            one.proposals = at_least_one(found.bboxes, one.img_shape)
+            sample.proposals = found
     return evidence
 
 

@@ -39,6 +39,7 @@ class LearnedProposals(Stage):
         num_candidates: Best anchors of an image that take part in NMS.
         nms_iou: IoU above which NMS removes the lower box.
         num_proposals: Greatest number of proposals of an image.
+        regressions: How many times the last stage's box head then moves the proposals.
         init_cfg: mmengine's initialisation.
 
     Raises:
@@ -58,6 +59,7 @@ class LearnedProposals(Stage):
         num_candidates: int = 2000,
         nms_iou: float = 0.7,
         num_proposals: int = 300,
+        regressions: int = 1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -65,6 +67,7 @@ class LearnedProposals(Stage):
         self.pos_fraction = pos_fraction
         self.pos_iou = pos_iou
         self.neg_iou = neg_iou
+        self.regressions = regressions
         if not (isinstance(teacher, BoxStage) and teacher.starts_validation):
             raise ValueError(f'proposals cannot learn from a {type(teacher).__name__}')
         self._teacher = (teacher,)  # a tuple does not register its parameters a second time
@@ -155,13 +158,21 @@ class LearnedProposals(Stage):
 
         Args:
             feats: Backbone maps of a batch.
-            evidence: Of some of its images.
+            evidence: Of all of its images.
 
         Returns:
             For each image ``bboxes`` [N, 4] in input pixels and ``scores`` [N] in 0..1, falling.
         """
         fused = self.fusion(feats)
-        return [self._proposed(*self._outputs(fused, one), one) for one in evidence]
+        found = [self._proposed(*self._outputs(fused, one), one) for one in evidence]
+        for _ in range(self.regressions):
+            regions = [one.replace(proposals=boxes) for one, boxes in zip(evidence, found)]
+            moved = self._teacher[0].score_regions(feats, regions)
+            found = [
+                InstanceData(bboxes=bboxes, scores=one.scores)
+                for one, (_, bboxes) in zip(found, moved)
+            ]
+        return found
 
     def _proposed(self, logits: Tensor, deltas: Tensor, evidence: Evidence) -> InstanceData:
         meta = dict(img_shape=evidence.img_shape[:2])

@@ -10,6 +10,7 @@ from mmlabelpenet.utils import UserError
 from ..tiny import (
     LEARNED,
     build_model,
+    collate,
     image,
     learning_parts,
     losses_of,
@@ -120,12 +121,14 @@ def test_losses_have_the_weights_of_the_instances(taught):
 def test_its_proposals_find_what_it_has_learned(taught):
     box = torch.tensor([[20.0, 8.0, 60.0, 48.0]])
     model = taught(box.tolist(), [1.0])
+    model.proposals.neg_iou = (0.0, 0.5)  # what lies elsewhere is background
     optimiser = torch.optim.Adam(model.proposals.parameters(), 0.01)
     for _ in range(30):
         losses = losses_of(model, image())
         model.zero_grad()
         sum(value for name, value in losses.items() if 'loss' in name).backward()
         optimiser.step()
+    model.proposals.regressions = 0  # its last stage knows nothing
     [result] = predictions_of(model, bare())
     assert bbox_overlaps(result.proposals.bboxes[:5], box).max() > 0.7
 
@@ -145,6 +148,21 @@ def test_images_without_proposals_get_learned_ones(model):
     mixed = predictions_of(model, given, bare(seed=1))[0]
     assert mixed.proposals.bboxes.equal(given[1].proposals.bboxes)
     assert torch.allclose(mixed.pred_instances.bboxes, plain.bboxes, atol=1e-3)
+
+
+def test_the_last_stage_moves_the_proposals(model):
+    def proposals():
+        [evidence] = model.eval().read_evidence(collate(bare()), tagged=False)
+        return evidence
+
+    moved = proposals()
+    model.proposals.regressions = 0
+    plain = proposals()
+    last = model.cascade['segmentation']
+    with torch.no_grad():
+        [(_, bboxes)] = last.score_regions(plain.batch_feats, [plain])
+    assert moved.proposals.bboxes.equal(bboxes)
+    assert not bboxes.equal(plain.proposals.bboxes)
 
 
 def test_proposals_of_an_image_do_not_depend_on_its_batch(model):
