@@ -1,7 +1,9 @@
 # With proposals that the cascade learns: none are searched or stored for the photos of a test.
 _base_ = './label-penet_effnet-lite0_voc12-mini.py'
 
-model = dict(proposals=dict(type='LearnedProposals'))
+# Background as for the box heads of this config.
+model = dict(
+    proposals=dict(type='LearnedProposals', neg_iou=(0.0, 0.5)))
 
 # A phase of its own after all others, whose weights stay what they are without it.
 train_cfg = dict(
@@ -9,7 +11,7 @@ train_cfg = dict(
     phases=dict(
         proposals=dict(epochs=2, stages=['proposals'], scales=False)))
 optim_wrapper = dict(
-    paramwise_cfg=dict(custom_keys={'proposals.head': dict(lr_mult=2.5)}))
+    paramwise_cfg=dict(custom_keys={'proposals.head': dict(lr_mult=5.0)}))
 
 # tools/test.py --proposals stored tests on stored ones all the same.
 test_pipeline = _base_.test_pipeline

@@ -56,7 +56,7 @@ class LearnedProposals(Stage):
         pos_fraction: float = 0.5,
         pos_iou: float = 0.5,
         neg_iou: tuple[float, float] = (0.1, 0.5),
-        num_candidates: int = 2000,
+        num_candidates: int = 20000,
         nms_iou: float = 0.7,
         num_proposals: int = 300,
         regressions: int = 1,
