@@ -1,10 +1,11 @@
 """Cost of evaluation, and its agreement with chainercv.
 
 Images, objects and predictions are generated: noisy blobs on 500 x 375 pixels, of which a part
-lies near the ground truth. Metrics are timed on masks as run lengths, as in a file; encoding the
-tensors that a model returns is timed apart. All runs on one core, so that CPU seconds are those of
-an idle machine. ``--chainercv-python`` compares figures on many small random sets; chainercv runs
-in an interpreter of its own, since it needs a NumPy before 1.24. Tests compare with pycocotools.
+lies near the ground truth. Metrics are timed on masks as run lengths, as in a file, and mask
+figures also on the tensors that a model returns; encoding these is timed apart. All runs on one
+core, so that CPU seconds are those of an idle machine. ``--chainercv-python`` compares figures on
+many small random sets; chainercv runs in an interpreter of its own, since it needs a NumPy before
+1.24. Tests compare with pycocotools.
 ``--dump`` writes such predictions for the images of a config, to time
 tools/analysis_tools/eval_metric.py.
 
@@ -26,6 +27,7 @@ import torch
 from mmengine.config import Config
 
 from mmlabelpenet.evaluation import METRICS_BY_NAME, to_rles
+from mmlabelpenet.evaluation.metrics.base import ImageMetric
 from mmlabelpenet.evaluation.offline import load_ground_truth
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import atomic_path, dump_arrays, register_all_modules
@@ -147,10 +149,16 @@ def dump(config: str, path: str, number: int) -> dict:
     return {'images': len(samples), 'predictions': number, 'file': path}
 
 
-def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
-    """Figures, tables and CPU seconds of one metric on images, whose masks it may encode."""
+def built(name: str, **settings: object) -> ImageMetric:
+    """A metric by its short name."""
     metric = METRICS.build({'type': METRICS_BY_NAME[name], **settings})
     metric.dataset_meta = {'classes': CLASSES}
+    return metric
+
+
+def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dict, list, float]:
+    """Figures, tables and CPU seconds of one metric on images."""
+    metric = built(name, **settings)
     start = time.process_time()
     metric.process({}, images)
     figures = metric.evaluate(len(images))
@@ -158,23 +166,35 @@ def measured(name: str, images: Sequence[dict], **settings: object) -> tuple[dic
 
 
 def times(num_images: int, num_predictions: int) -> dict:
-    """CPU seconds of encoding a model's masks, and of each metric on run lengths."""
-    size, rng = (375, 500), np.random.default_rng(0)
-    images, encoding = [], 0.0
+    """CPU seconds of mask figures of tensors, of encoding these, and of metrics on run lengths.
+
+    Raises:
+        RuntimeError: If figures of tensors and of run lengths differ.
+    """
+    size, rng, images = (375, 500), np.random.default_rng(0), []
+    metric, clock = built('segm'), time.process_time
+    seconds = dict.fromkeys(('segm_of_tensors', 'encode_masks'), 0.0)
     for _ in range(num_images):
         image = make_image(rng, num_predictions, size)
         found = image['pred_instances']
-        start = time.process_time()
+        start = clock()
+        metric.process({}, [{**image, 'pred_instances': {**found}}])
+        between = clock()
         found['masks'] = to_rles(found['masks'])
-        encoding += time.process_time() - start
+        seconds['segm_of_tensors'] += between - start
+        seconds['encode_masks'] += clock() - between
         images.append(image)
+    start = clock()
+    of_tensors = metric.evaluate(num_images)
+    seconds['segm_of_tensors'] += clock() - start
     results = {'images': num_images, 'predictions': num_predictions, 'size': list(size)}
-    results |= {'threads': torch.get_num_threads(), 'encode_masks_s': round(encoding, 2)}
+    results['threads'] = torch.get_num_threads()
     for name in ('bbox', 'segm', 'coco', 'corloc'):
-        figures, _, seconds = measured(name, images)
-        results[f'{name}_s'] = round(seconds, 2)
+        figures, _, seconds[name] = measured(name, images)
         results |= {key: round(one, 4) for key, one in figures.items() if key.endswith('_50')}
-    return results
+        if name == 'segm' and figures != of_tensors:
+            raise RuntimeError(f'tensors give {of_tensors}, their run lengths {figures}')
+    return results | {f'{name}_s': round(one, 2) for name, one in seconds.items()}
 
 
 def by_chainercv(sets: Sequence[Sequence[dict]], python: str) -> list:

@@ -11,11 +11,12 @@ Example:
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
@@ -23,8 +24,13 @@ from pseudo_labels import build_evaluator, load_every, rounded
 from report import add_result, summary_table
 from torch.utils.data import DataLoader
 
-from mmlabelpenet.apis import LabelPEnetInferencer, load_weights, read_config, run_command
-from mmlabelpenet.apis.pipeline import choose_proposals
+from mmlabelpenet.apis import (
+    LabelPEnetInferencer,
+    choose_proposals,
+    load_weights,
+    read_config,
+    run_command,
+)
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import register_all_modules
@@ -54,33 +60,33 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def first_proposals(model: LabelPEnet, loader: DataLoader, most: int) -> Iterator[dict]:
+def first_proposals(model: LabelPEnet, loader: DataLoader, most: int) -> Iterator[DetDataSample]:
     """Samples of all images with at most so many proposals."""
     if model.proposals is not None:
         model.proposals.head.test_cfg.max_per_img = most
     for batch in loader:
         for one, sample in zip(model.read_evidence(batch, tagged=False), batch['data_samples']):
             sample.proposals = InstanceData(bboxes=one.proposals.bboxes[:most].cpu())
-            yield sample.to_dict()
+            yield sample
+
+
+def figures_of(
+    samples: Iterable[DetDataSample], loader: DataLoader, metrics: Sequence[dict]
+) -> dict[str, float]:
+    """Figures of the samples of all images."""
+    evaluator = build_evaluator(metrics, loader)
+    for sample in samples:
+        evaluator.process([sample])
+    return evaluator.evaluate(len(loader.dataset))
 
 
 def recalls(model: LabelPEnet, loader: DataLoader) -> dict[str, float]:
     """Recall of the first proposals, for each number of them."""
     figures = {}
     for most in COUNTS:
-        metric = build_evaluator([dict(type='ProposalMetric', prefix=str(most))], loader)
-        for sample in first_proposals(model, loader, most):
-            metric.process([sample])
-        figures |= metric.evaluate(len(loader.dataset))
+        metric = dict(type='ProposalMetric', prefix=str(most))
+        figures |= figures_of(first_proposals(model, loader, most), loader, [metric])
     return figures
-
-
-def accuracy(model: LabelPEnet, loader: DataLoader, metrics: Sequence[dict]) -> dict[str, float]:
-    """Box and mask AP of the model."""
-    evaluator = build_evaluator(metrics, loader)
-    for batch in loader:
-        evaluator.process(data_samples=model.test_step(batch), data_batch=batch)
-    return evaluator.evaluate(len(loader.dataset))
 
 
 def seconds_a_photo(cfg: Config, checkpoint: str, source: str, photos: Sequence[str]) -> float:
@@ -93,9 +99,10 @@ def seconds_a_photo(cfg: Config, checkpoint: str, source: str, photos: Sequence[
     return (time.perf_counter() - start) / len(photos)
 
 
-def measure(config: str, checkpoint: str, row: str, args: argparse.Namespace) -> dict[str, float]:
-    """All figures of a source with one checkpoint."""
-    stored, alone = SOURCES[row]
+def measure(
+    config: str, checkpoint: str, stored: str, alone: str, args: argparse.Namespace
+) -> dict[str, float]:
+    """All figures of a source of a test's proposals, and of that of a photo alone."""
     cfg = read_config(config)
     choose_proposals(cfg, stored)
     init_default_scope(cfg.default_scope)
@@ -103,9 +110,13 @@ def measure(config: str, checkpoint: str, row: str, args: argparse.Namespace) ->
     load_weights(model, checkpoint)
     loader = load_every(cfg.test_dataloader, args.every)
     photos = [loader.dataset.get_data_info(i)['img_path'] for i in range(len(loader.dataset))]
-    figures = accuracy(model, loader, cfg.test_evaluator) | recalls(model, loader)
-    seconds = seconds_a_photo(cfg, checkpoint, alone, photos[: args.photos])
-    return figures | {'seconds_a_photo': seconds, 'photos': len(photos)}
+    found = (sample for batch in loader for sample in model.test_step(batch))
+    return {
+        **figures_of(found, loader, cfg.test_evaluator),
+        **recalls(model, loader),
+        'seconds_a_photo': seconds_a_photo(cfg, checkpoint, alone, photos[: args.photos]),
+        'photos': len(photos),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -114,8 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     register_all_modules()
     results = []
     for (seed, checkpoint), row in product(enumerate(args.checkpoints), SOURCES):
-        figures = measure(args.config, checkpoint, row, args)
-        results.append({'row': row, 'seed': seed, **rounded(figures)})
+        figures = rounded(measure(args.config, checkpoint, *SOURCES[row], args))
+        results.append({'row': row, 'seed': seed, **figures})
         if args.out:
             add_result(results[-1], args.out)
     print(summary_table(results, COLUMNS))

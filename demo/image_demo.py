@@ -14,12 +14,12 @@ from mmlabelpenet.apis import (
     add_trust_option,
     run_command,
 )
-from mmlabelpenet.utils import number
+from mmlabelpenet.utils import Parser, number, require_writable
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Find the instances of photos')
+    parser = Parser(description='Find the instances of photos')
     parser.add_argument('inputs', nargs='+', help='photos, folders of photos, file:// addresses')
     parser.add_argument('model', help='config file')
     parser.add_argument('--weights', required=True, help='checkpoint file')
@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = parse_args(argv)
     stored = args.proposals not in (None, *PROPOSALS)
+    require_writable(args.out_dir, folder=True)
     inferencer = LabelPEnetInferencer(
         args.model,
         args.weights,

@@ -12,12 +12,13 @@ from torch import nn
 from mmlabelpenet.utils import UserError, advise_name, in_evaluation
 from mmlabelpenet.utils.errors import LONGEST
 
-from .config_parts import all_registries, registered_names
+from .configs import all_registries, registered_names
 
 _MISSING = re.compile(r"'?\"?(\S+) is not in the (?:\S+) registry")
 _PREFIX = re.compile(r'^class `[\w.]+` in [\w./]+?:\s*')
 # What constructors of mmengine, mmdet and this package raise about their arguments.
-ERRORS = (AssertionError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
+ERRORS: tuple[type[Exception], ...] = (AssertionError, AttributeError, ImportError, IndexError)
+ERRORS += (KeyError, TypeError, ValueError, ZeroDivisionError)
 
 
 @contextmanager

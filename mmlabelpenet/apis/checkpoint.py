@@ -1,6 +1,6 @@
 """Reading checkpoints, and loading their weights into the model that they were trained with."""
 
-import re
+from typing import Any
 
 import torch
 from mmengine.runner import CheckpointLoader
@@ -16,8 +16,8 @@ def read_checkpoint(path: str) -> dict:
         path: A file, or an address that mmengine knows (``https://``, ``torchvision://``).
 
     Returns:
-        The checkpoint: the weights under ``state_dict``, without the prefix ``module.`` of
-        wrapped models, and maybe ``meta``.
+        The checkpoint: the weights under ``state_dict``, without the prefixes of wrapped and
+        compiled models, and maybe ``meta``.
 
     Raises:
         UserError: If there is no such file, it is no checkpoint, or it holds more than weights and
@@ -29,17 +29,31 @@ def read_checkpoint(path: str) -> dict:
     weights = checkpoint.get('state_dict', checkpoint)
     if not isinstance(weights, dict):
         raise UserError(f'{path} holds no weights by their names: take another checkpoint.')
-    weights = {re.sub(r'^module\.', '', str(name)): value for name, value in weights.items()}
     for name, value in weights.items():
-        if not isinstance(value, torch.Tensor):
+        kind = _kind_of(value)
+        if kind:
             raise UserError(
-                f'{path} holds {name}, which is no weight but a {type(value).__name__}: take a '
-                'checkpoint with weights, by their names or under state_dict.'
+                f'{path} holds {name}, which is no weight but a {kind}: take a checkpoint with '
+                'weights, by their names or under state_dict.'
             )
     meta = checkpoint.get('meta') or {}
     if not isinstance(meta, dict):
         raise UserError(f'{path} has a meta that is no dict: take another checkpoint.')
     return {**checkpoint, 'state_dict': weights, 'meta': meta}
+
+
+def _kind_of(value: Any) -> str:
+    """Name what is no tensor of plain numbers; empty for one that is."""
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    kinds = {
+        'tensor without values': value.is_meta,
+        'quantised tensor': value.is_quantized,
+        'nested tensor': value.is_nested,
+        'sparse tensor': value.layout != torch.strided,
+        'tensor of complex numbers': value.is_complex(),
+    }
+    return next((kind for kind, found in kinds.items() if found), '')
 
 
 def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
@@ -62,7 +76,10 @@ def require_same_model(model: nn.Module, checkpoint: dict, path: str) -> None:
     differences = {
         'missing': expected.keys() - given.keys(),
         'unknown': given.keys() - expected.keys(),
-        'of another shape': {name for name in common if expected[name] != given[name]},
+        'of another shape': {name for name in common if expected[name][1:] != given[name][1:]},
+        'of another type of numbers': {
+            name for name in common if expected[name][0] != given[name][0]
+        },
     }
     listed = [
         f'{len(names)} weights {kind} (such as {min(names)})'
@@ -108,13 +125,14 @@ def _require_finite(checkpoint: dict, path: str) -> None:
 
 
 def _is_finite(value: torch.Tensor) -> bool:
-    return not value.is_floating_point() or bool(value.isfinite().all())
+    return not value.is_floating_point() or bool(value.float().isfinite().all())
 
 
 def _shapes(weights: dict) -> dict[str, tuple[int, ...]]:
+    """Whether each weight is of floating-point numbers, and its shape."""
     # the counter of batches is no weight, and checkpoints of old torch lack it
     return {
-        name: tuple(getattr(value, 'shape', ()))
+        name: (value.is_floating_point(), *value.shape)
         for name, value in weights.items()
         if not name.endswith('num_batches_tracked')
     }

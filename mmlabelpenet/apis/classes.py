@@ -13,7 +13,7 @@ from mmlabelpenet.datasets import COCOFile, TaggedDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, nearest_name, register_all_modules
 
-from .settings import common_classes, plain_datasets
+from .configs import common_classes, plain_datasets
 
 Classes = tuple[str, ...]
 SHOWN = 5

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmlabelpenet.engine.distributed import shut_down_distributed
+from mmlabelpenet.engine.distributed import require_place, shut_down_distributed
 from mmlabelpenet.evaluation import METRICS_BY_NAME
 from mmlabelpenet.utils import (
     TRUST_HELP,
+    Parser,
     StopRequest,
     UserError,
     end_children,
@@ -23,8 +24,7 @@ from mmlabelpenet.utils import (
     stop_requests,
 )
 
-from .overrides import ConfigOptions
-from .settings import read_config
+from .configs import ConfigOptions, read_config
 
 
 def sentence_of(error: BaseException) -> str | None:
@@ -131,7 +131,7 @@ def config_parser(description: str, checkpoint: bool = False) -> argparse.Argume
         description: Of the command.
         checkpoint: Whether the command also takes a checkpoint, and ``--trust-checkpoint``.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description=description)
     parser.add_argument('config', help='config file')
     if checkpoint:
         parser.add_argument('checkpoint', help='checkpoint file')
@@ -178,9 +178,28 @@ def load_config(args: argparse.Namespace, runs_model: bool = True) -> Config:
     Raises:
         UserError: If the config is missing or cannot be read.
     """
+    for name, keys in _SAME.items():
+        both = [key for key in keys if key in (args.cfg_options or ())]
+        given = vars(args).get(name)
+        if both and (name == 'launcher' or (given is not None and given is not False)):
+            flag = f'--{name.replace("_", "-")}'
+            raise UserError(f'--cfg-options {both[0]} sets what {flag} sets: give {flag} alone.')
+    require_place(args.launcher)
     cfg = read_config(args.config, args.cfg_options, runs_model=runs_model)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     default = Path('work_dirs') / Path(args.config).stem
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
+    cfg.work_dir = os.path.expanduser(args.work_dir or cfg.get('work_dir') or str(default))
     return cfg
+
+
+# Settings that arguments stand for.
+_SAME = {
+    'amp': ('optim_wrapper.type', 'optim_wrapper'),
+    'auto_scale_lr': ('auto_scale_lr.enable', 'auto_scale_lr'),
+    'launcher': ('launcher',),
+    'resume': ('resume', 'load_from'),
+    'seed': ('randomness.seed', 'randomness'),
+    'stage': ('model.test_cfg.stage', 'model.test_cfg'),
+    'work_dir': ('work_dir',),
+}

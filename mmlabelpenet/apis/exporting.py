@@ -19,11 +19,16 @@ from mmlabelpenet.export import (
     write_images,
 )
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, register_all_modules, require_writable, unwrap_model
+from mmlabelpenet.utils import (
+    UserError,
+    register_all_modules,
+    require_writable,
+    unwrap_model,
+)
 from mmlabelpenet.version import __version__
 
+from .configs import plain_datasets
 from .pipeline import choose_proposals, choose_stage, test_pipeline_of
-from .settings import plain_datasets
 from .testing import load_runner
 
 SPLITS = ('train', 'val', 'test', 'corloc')

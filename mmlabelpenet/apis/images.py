@@ -58,10 +58,12 @@ def _list_path(name: str | Path) -> Sequence[str]:
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: fix the path.')
     files = (one for one in path.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES)
-    images = sorted(str(one) for one in files if one.is_file())
+    # Files that begin with ._ are what macOS adds to photos on other disks.
+    images = sorted(str(one) for one in files if one.is_file() and one.name[:2] != '._')
     if not images:
         raise UserError(
-            f'{path} holds no photos ({", ".join(IMAGE_SUFFIXES)}): name a folder that does.'
+            f'{path} holds no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are not '
+            'searched): name a folder that does.'
         )
     return images
 

@@ -39,12 +39,10 @@ from mmlabelpenet.visualization import (
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import checkpoint_classes
-from .config_files import read_file
-from .config_text import config_of_checkpoint
+from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
-from .pipeline import choose_stage, require_source, set_proposals, test_pipeline_of
-from .settings import require_config
+from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
@@ -102,6 +100,8 @@ class LabelPEnetInferencer(DetInferencer):
         if palette not in PALETTES:
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
+        if device is not None:
+            _require_device(device)
         register_all_modules()
         self._weights = str(weights)
         with trust_files(trust_checkpoint):
@@ -109,9 +109,13 @@ class LabelPEnetInferencer(DetInferencer):
             cfg = _config_of(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
-        source = _source_of(cfg, proposals, proposal_root)
-        given = dict(source=source, proposal_root=proposal_root, quality=quality)
-        set_proposals(pipeline, dict(type='ProvideRegionProposals', **given))
+        set_proposals(
+            pipeline,
+            type='ProvideRegionProposals',
+            source=source_of(cfg, proposals, proposal_root),
+            proposal_root=proposal_root,
+            quality=quality,
+        )
         self._metainfo = _metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette
@@ -314,6 +318,15 @@ class LabelPEnetInferencer(DetInferencer):
         return result
 
 
+def _require_device(device: str) -> None:
+    try:
+        # whose values cannot be read on the device 'meta'
+        torch.zeros(1, device=device).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
+        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
+
+
 def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:
     """Get a copy of the config, in whatever form it is given."""
     if isinstance(model, Config):
@@ -323,19 +336,6 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     require_config(model)
     with explain_read_errors(model, 'a config', 'fix it'):
         return read_file(model)
-
-
-def _source_of(cfg: Config, proposals: str | None, proposal_root: str | None) -> str:
-    """Choose where proposals come from, see :class:`LabelPEnetInferencer`."""
-    own = 'search' if cfg.model.get('proposals') is None else 'learned'
-    source = proposals or ('stored' if proposal_root is not None else own)
-    require_source(cfg, source)
-    if (source == 'stored') != (proposal_root is not None):
-        raise UserError(
-            f'The proposals are {source}, and proposal_root is {proposal_root}: stored ones need '
-            'their folder, and others have none.'
-        )
-    return source
 
 
 def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:

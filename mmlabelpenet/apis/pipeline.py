@@ -1,18 +1,19 @@
 """The stage, the proposals and the test pipeline of a config."""
 
 import copy
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from mmengine.config import Config
 
-from mmlabelpenet.datasets import ProposalSource
+from mmlabelpenet.datasets import LoadRegionProposals, ProposalSource
 from mmlabelpenet.evaluation.offline import loads_annotations
 from mmlabelpenet.models import LABELS, STAGES
+from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError
 
-from .config_rules import LOADERS
-from .settings import plain_datasets, require_model
+from .configs import plain_datasets, require_model
+from .configs.parts import LOADERS, find_type
 
 PROPOSALS = get_args(ProposalSource)
 STORED = dict(type='LoadRegionProposals')
@@ -63,9 +64,32 @@ def choose_proposals(cfg: Config, source: str | None) -> None:
     require_source(cfg, source)
     tested = [cfg.get(f'{name}_dataloader') for name in LOADERS if name != 'train']
     datasets = [one for loader in tested if loader for one in plain_datasets(loader['dataset'])]
-    loading = dict(type='ProvideRegionProposals', source=source)
+    step = dict(type='ProvideRegionProposals', source=source) if source != 'stored' else STORED
     for pipeline in (*(one.get('pipeline') for one in datasets), cfg.get('tta_pipeline')):
-        set_proposals(pipeline or [], loading if source != 'stored' else STORED)
+        set_proposals(pipeline or [], **step)
+
+
+def source_of(cfg: Config, source: str | None, proposal_root: str | None) -> str:
+    """Choose where the proposals of single photos come from.
+
+    Args:
+        cfg: With a model.
+        source: One of ``PROPOSALS``; None takes ``'stored'`` if there is a folder, else
+            ``'learned'`` if the model has learned any, else ``'search'``.
+        proposal_root: Folder of stored proposals, which no other source has.
+
+    Raises:
+        UserError: See :func:`require_source`; or if the folder is missing, or is not used.
+    """
+    own = 'search' if cfg.model.get('proposals') is None else 'learned'
+    source = source or ('stored' if proposal_root is not None else own)
+    require_source(cfg, source)
+    if (source == 'stored') != (proposal_root is not None):
+        raise UserError(
+            f'The proposals are {source}, and proposal_root is {proposal_root}: stored ones need '
+            'their folder, and others have none.'
+        )
+    return source
 
 
 def require_source(cfg: Config, source: str) -> None:
@@ -87,27 +111,37 @@ def require_source(cfg: Config, source: str) -> None:
         )
 
 
-def set_proposals(pipeline: Sequence[dict], loading: dict) -> None:
+def set_proposals(pipeline: Sequence[dict], **step: Any) -> None:
     """Replace the step of a pipeline that loads proposals.
 
     Args:
         pipeline: Changed in place.
-        loading: Config of the new step, which keeps folder and number of the old one if it does
+        **step: Config of the new step, which keeps folder and number of the old one if it does
             not set them.
 
     Raises:
-        UserError: If there is no such step.
+        UserError: If there is no such step, or none names the folder of stored proposals.
     """
-    steps = [one for one in pipeline if str(one['type']).endswith('RegionProposals')]
-    if pipeline and not steps:
+    loading = [one for one in pipeline if _loads_proposals(one)]
+    if pipeline and not loading:
         raise UserError(
             'A test pipeline has no step that loads proposals: add '
             "dict(type='LoadRegionProposals', proposal_root=...)."
         )
-    for step in steps:
-        kept = {'proposal_root': step.get('proposal_root'), 'max_num': step.get('max_num')}
-        step.clear()
-        step.update(kept | loading)
+    for one in loading:
+        kept = {'proposal_root': one.get('proposal_root'), 'max_num': one.get('max_num')}
+        one.clear()
+        one.update(kept | step)
+        if one['type'] == STORED['type'] and one['proposal_root'] is None:
+            raise UserError(
+                'A test pipeline names no folder of stored proposals: set proposal_root of its '
+                'step that loads proposals.'
+            )
+
+
+def _loads_proposals(transform: Mapping[str, Any]) -> bool:
+    found = find_type(transform['type'], TRANSFORMS)
+    return isinstance(found, type) and issubclass(found, LoadRegionProposals)
 
 
 def test_pipeline_of(cfg: Config) -> list[dict]:

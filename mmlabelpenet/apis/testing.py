@@ -36,8 +36,8 @@ from mmlabelpenet.utils import (
 from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import unify_tested_classes
+from .configs import require_num_classes
 from .pipeline import choose_proposals, choose_stage
-from .settings import require_num_classes
 from .training import build_runner
 
 

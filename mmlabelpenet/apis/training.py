@@ -1,16 +1,19 @@
 """Training the model of a config."""
 
+from typing import Any
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmlabelpenet.engine.distributed import prepare_distributed
+from mmlabelpenet.engine.distributed import prepare_distributed, require_place
 from mmlabelpenet.engine.optimisation import enable_amp
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
     UserError,
     latest_checkpoint,
     register_all_modules,
+    require_writable,
     stop_advice,
     unwrap_model,
 )
@@ -18,7 +21,7 @@ from mmlabelpenet.utils import (
 from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
-from .settings import require_model, require_num_classes
+from .configs import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -32,7 +35,9 @@ def build_runner(cfg: Config) -> Runner:
     """
     require_model(cfg)
     register_all_modules(init_default_scope=False)
+    require_place(cfg.launcher)
     prepare_distributed(cfg)
+    require_writable(cfg.work_dir, folder=True)
     for parts in _GROUPS:
         _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):
@@ -121,6 +126,14 @@ def train_detector(
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner._val_loop = runner.val_loop
+    build = runner.build_param_scheduler
+
+    def build_schedulers(schedulers: Any) -> Any:
+        with explain_build_errors(cfg.filename):
+            return build(schedulers)
+
+    # at the start of runner.train(), after it has scaled the learning rate
+    vars(runner)['build_param_scheduler'] = build_schedulers
     with stop_advice(lambda: _how_to_go_on(cfg.work_dir)):
         runner.train()
     return runner

@@ -1,9 +1,12 @@
 """Checking the data of a config before training."""
 
 import hashlib
+import os
 import os.path as osp
+import subprocess
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -11,12 +14,30 @@ import numpy as np
 from tqdm import tqdm
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import ImageUserError, UserError, decode_image, read_image_bytes
+from mmlabelpenet.utils import (
+    ImageUserError,
+    UserError,
+    decode_image,
+    read_image_bytes,
+    similar_names,
+)
 
 from .devkit import read_mask
 from .tagged import TaggedDataset
 from .transforms import LoadInstanceMasks
+from .transforms.masks import APART, are_apart
 
+# OpenCV prints what libjpeg warns of, behind the path; Pillow keeps it secret.
+PRINT_WARNINGS = """
+import os, sys, cv2, numpy
+for path in sys.stdin.buffer.read().split(b'\\0'):
+    os.write(2, b'\\0' + path + b'\\0')
+    data = numpy.fromfile(path, numpy.uint8) if os.path.isfile(path) else b''
+    if bytes(data[:2]) == b'\\xff\\xd8':
+        cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+"""
+# Photos for which it is worth to start a process.
+CHUNK = 500
 # Training images that a report shows.
 EXAMPLES = 3
 # Proposals are stored as int16.
@@ -35,6 +56,8 @@ WARNINGS = (
     'class with few photos',
     'class in every photo',
     'similar class names',
+    'suspicious annotation',
+    'photo that may be damaged',
     'box outside the photo',
     'duplicate photo',
     'training photo in a test',
@@ -105,6 +128,8 @@ def check_datasets(roles: dict[str, list[dict]], min_images: int = 10, workers: 
     decoded = _decode_all(
         [info['img_path'] for found in infos.values() for info in found], workers
     )
+    for path, text in _jpeg_warnings([path for path, one in decoded.items() if one.size], workers):
+        report.add('photo that may be damaged', f'{path}: {text}: look at it, or restore it.')
     unreadable = [
         info['img_id']
         for found in infos.values()
@@ -142,6 +167,8 @@ def _build(configs: Sequence[dict], report: Report) -> list[TaggedDataset]:
             continue
         for sentence in built[-1].problems if tagged else ():
             report.add('missing or invalid', sentence)
+        for sentence in built[-1].warnings if tagged else ():
+            report.add('suspicious annotation', sentence)
     return built
 
 
@@ -150,6 +177,22 @@ def _decode_all(paths: Iterable[str], workers: int) -> dict[str, DecodedImage]:
     with ThreadPoolExecutor(max(1, workers)) as pool:
         results = tqdm(pool.map(_decode, paths), total=len(paths), desc='check', unit='photo')
         return dict(zip(paths, results))
+
+
+def _jpeg_warnings(paths: Sequence[str], workers: int) -> Iterator[tuple[str, str]]:
+    """Find JPEGs of which decoders warn, such as those with a missing part."""
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for printed in pool.map(_print_warnings, chunks):
+            for path, text in zip(printed[1::2], printed[2::2]):
+                if b'JPEG' in text:
+                    yield os.fsdecode(path), text.decode().strip()
+
+
+def _print_warnings(paths: Sequence[str]) -> list[bytes]:
+    command = [sys.executable, '-c', PRINT_WARNINGS]
+    given = b'\0'.join(map(os.fsencode, paths))
+    return subprocess.run(command, input=given, stderr=subprocess.PIPE).stderr.split(b'\0')
 
 
 def _decode(path: str) -> DecodedImage:
@@ -192,7 +235,9 @@ def _check_masks(info: dict, size: tuple[int, int], report: Report) -> None:
         fits &= found == size
     if fits:
         try:
-            LoadInstanceMasks()({**info, 'ori_shape': size})
+            read = LoadInstanceMasks()({**info, 'ori_shape': size})
+            if 'instance_map_path' in info and are_apart(read):
+                report.add('suspicious annotation', APART.format(path=info['instance_map_path']))
         except UserError as error:
             report.add('missing or invalid', str(error))
 
@@ -246,23 +291,17 @@ def _check_tags(
                 f'The class {name} is in every training photo: add photos without it, from which '
                 'training learns what it is not.',
             )
-        similar = [other for other in classes if _normalised(other) == _normalised(name)]
-        if len(similar) > 1:
-            report.add(
-                'similar class names',
-                f'The classes {", ".join(similar)} may be the same: fix the tags.',
-            )
+    for similar in similar_names(classes):
+        report.add(
+            'similar class names',
+            f'The classes {", ".join(similar)} may be the same: fix the tags.',
+        )
     for info in infos:
         if not info.get('tags'):
             report.add(
                 'untagged',
                 f'{info["img_path"]} has no tag: training takes it for one without objects.',
             )
-
-
-def _normalised(name: str) -> str:
-    """A class name without the usual variations: case, spaces, punctuation, plural s."""
-    return ''.join(filter(str.isalnum, name.casefold())).rstrip('s')
 
 
 def _check_copies(

@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmlabelpenet.registry import DATASETS
+from mmlabelpenet.utils import UserError
 
 from .coco_file import COCOFile, COCOImage, COCOObject
 from .metainfo import class_metainfo
@@ -40,7 +41,7 @@ class COCOInstanceDataset(TaggedDataset):
       which its proposals are stored; ``img_path``, ``dataset_name`` (the folder's name),
       ``num_classes``, ``height``, ``width``;
     - ``tags``: sorted labels of the classes that have an annotation;
-    - ``ignored_tags``: those that have only crowd annotations;
+    - ``ignored_tags``: those that have only annotations with ``iscrowd`` or ``ignore``;
 
     and with ``supervision='full'`` also ``instances``: dicts of ``bbox`` (xyxy, 0-based, both
     corners inclusive, as in all data sets of this package), ``bbox_label``, ``ignore_flag`` (1 =
@@ -53,7 +54,7 @@ class COCOInstanceDataset(TaggedDataset):
     Args:
         data_root: Folder that all other paths are relative to, e.g. ``data/coco``.
         ann_file: The JSON file.
-        data_prefix: ``img``: folder of the images.
+        data_prefix: Folder of the images, or a dict with it as ``img``.
         metainfo: ``classes`` in another order, or some of them.
         **kwargs: Of :class:`TaggedDataset`.
 
@@ -73,6 +74,11 @@ class COCOInstanceDataset(TaggedDataset):
         metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
+        if not isinstance(ann_file, str) or not ann_file:
+            raise UserError(
+                f'COCOInstanceDataset has ann_file={ann_file!r}: set it to the JSON file of '
+                f'annotations in {data_root}, such as annotations/instances_train2017.json.'
+            )
         path = osp.join(data_root, ann_file)
         with _paused_gc():
             self._file = COCOFile(path)
@@ -80,7 +86,7 @@ class COCOInstanceDataset(TaggedDataset):
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
-            data_prefix=dict(data_prefix or {'img': ''}),
+            data_prefix={'img': _image_folder(data_prefix, path)},
             metainfo=class_metainfo(names, metainfo, path),
             **kwargs,
         )
@@ -92,16 +98,16 @@ class COCOInstanceDataset(TaggedDataset):
         Returns:
             One dict per image, in the order of the file.
         """
-        found = self._file.images(self.report_problem, self.is_skipped)
+        root, full = self.data_prefix['img'], self.supervision == 'full'
+        found = self._file.images(self.report_problem, self.is_skipped, root)
         if self.supervision != 'none':
-            self._file.annotate(found, self.report_problem, self.supervision == 'full')
+            self._file.annotate(found, self.report_problem, self.suspect, full)
         # Every worker would get a copy of this, which is as large as the file.
         self._file.forget()
         images = [one for one in found.values() if not self.is_skipped(one.name)]
-        root = self.data_prefix['img']
         paths = self.find_images(root, [one.name for one in images], self.ann_file)
-        labels = {name: label for label, name in enumerate(self.metainfo['classes'])}
-        with_masks = self.supervision == 'full' and self._has_masks(images, labels)
+        labels = {name: label for label, name in enumerate(self.classes)}
+        with_masks = full and self._has_masks(images, labels)
         return [self._info(one, paths[one.name], labels, with_masks) for one in images]
 
     def _info(
@@ -151,6 +157,18 @@ class COCOInstanceDataset(TaggedDataset):
         return bool(masked) and not bare
 
 
+def _image_folder(data_prefix: Any, path: str) -> str:
+    """The folder of images; a text names it, too."""
+    given = data_prefix or ''
+    img = given.get('img') if isinstance(given, Mapping) else given
+    if not isinstance(img, str) or (isinstance(given, Mapping) and len(given) > 1):
+        raise UserError(
+            f'The data set of {path} has data_prefix={given!r}: write '
+            "data_prefix=dict(img='...') with the folder of the photos below data_root."
+        )
+    return img
+
+
 def _tags(objects: Sequence[tuple[int, COCOObject]]) -> dict:
     """Tags of an image; classes with crowds only are ignored."""
     tags = {label for label, one in objects if not one.crowd}
@@ -163,7 +181,7 @@ def _instance(label: int, one: COCOObject) -> dict:
     x, y, width, height = one.geometry.bbox
     flat = one.geometry.flat
     instance = {
-        'bbox': [x, y, x + max(width, flat) - 1, y + max(height, flat) - 1],
+        'bbox': [x, y, x + max(width, 1) - 1, y + max(height, 1) - 1],
         'bbox_label': label,
         'ignore_flag': int(one.crowd or flat),
     }

@@ -1,6 +1,5 @@
 """Reading COCO's JSON files: what has one meaning is understood, the rest is refused."""
 
-import json
 import os.path as osp
 import re
 from collections import Counter
@@ -9,17 +8,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, load_json
 
-from .coco_objects import Geometry, read_geometry
+from .coco_doubts import (
+    ALIKE,
+    CORNERS,
+    LOOSE,
+    SAME_ID,
+    alike_names,
+    doubtful_objects,
+    may_be_corners,
+)
+from .coco_objects import Geometry, read_geometry, understand_modes
 
 Id = int | str
 REMEDY = 'fix it, or set data_root and ann_file in the config'
 # Proposals of larger photos cannot be stored.
 MAX_SIDE = 32767
 NUMBER = 'give it a number of its own'
-CROWD_PROBLEM = 'has an iscrowd that is neither 0 nor 1: write 1 for a group of objects, 0 for one'
+CROWD_PROBLEM = (
+    'has an iscrowd or ignore that is neither 0 nor 1: write 1 for a group of objects, or one '
+    'that does not count, 0 for the others'
+)
 CROWD = {0: False, 1: True, '0': False, '1': True, None: False}
+
+# Keys of annotations in COCO's other files.
+OTHER_FILES = {'caption': 'captions', 'segments_info': 'panoptic segments'}
 
 
 class COCOObject(NamedTuple):
@@ -27,7 +41,7 @@ class COCOObject(NamedTuple):
 
     Attributes:
         category: Name of its class.
-        crowd: Whether it is a group of objects.
+        crowd: Whether it is a group of objects, or marked to be ignored.
         geometry: Its box and mask, empty if they were not read.
     """
 
@@ -90,7 +104,7 @@ class COCOFile:
         self.path = path
         with explain_read_errors(path, 'a COCO JSON file', REMEDY):
             # From bytes it finds out the encoding, and skips a byte order mark.
-            self._content = json.loads(Path(path).read_bytes())
+            self._content = load_json(path, Path(path).read_bytes())
         if not isinstance(self._content, dict):
             kind = type(self._content).__name__
             raise self._error(f'holds a {kind} instead of images, annotations and categories')
@@ -135,13 +149,14 @@ class COCOFile:
         return found
 
     def images(
-        self, report: Callable[[str], None], skipped: Callable[[str], bool]
+        self, report: Callable[[str], None], skipped: Callable[[str], bool], root: str
     ) -> dict[Id, COCOImage]:
         """Read the list of images.
 
         Args:
             report: Gets a sentence on each image that is left out, or raises it.
             skipped: Whether to skip an image, by its file name.
+            root: Folder of the images.
 
         Returns:
             The images by their ids, in the order of the file; skipped ones too, because there
@@ -157,7 +172,7 @@ class COCOFile:
             raise self._error('lists no photo', 'list them under images')
         for number, one in enumerate(entries, start=1):
             key: Any = as_id(one.get('id'))
-            name: Any = one.get('file_name')
+            name: Any = _with_slashes(one.get('file_name'), root)
             size = _size(one)
             problem = _image_problem(number, key, name, size)
             if not problem and key in found:
@@ -175,22 +190,31 @@ class COCOFile:
         return found
 
     def annotate(
-        self, images: Mapping[Id, COCOImage], report: Callable[[str], None], geometry: bool
+        self,
+        images: Mapping[Id, COCOImage],
+        report: Callable[[str], None],
+        suspect: Callable[[str, str], None],
+        geometry: bool,
     ) -> None:
         """Read the annotations.
 
         Args:
             images: Of :meth:`images`; they get their objects.
             report: Gets a sentence on each annotation that is left out, or raises it.
+            suspect: Gets a kind of what may be meant, and an example.
             geometry: Whether to read boxes and masks.
 
         Raises:
-            UserError: If there is no annotation.
+            UserError: If there is no annotation, or they are of another kind than instances.
         """
         if not self._content.get('annotations'):
             remedy = "add them, or set supervision='none' for test photos"
             raise self._error('has no annotations', remedy)
         entries = self._entries('annotations')
+        other = OTHER_FILES.keys() & entries[0].keys()
+        if other and 'category_id' not in entries[0]:
+            remedy = 'take a file of instances, such as instances_train2017.json'
+            raise self._error(f'holds {OTHER_FILES[other.pop()]}', remedy)
         keys, categories = _ids(entries, 'image_id'), _ids(entries, 'category_id')
         self._report_unlisted(keys, images, report)
         crowds = _crowds(entries)
@@ -203,17 +227,34 @@ class COCOFile:
         shapes = [Geometry()] * len(usable)
         if geometry:
             sizes = [images[keys[i]].size for i in usable]
-            shapes, bad, whole = read_geometry([entries[i] for i in usable], sizes)
-            if whole:
-                raise self._error(*whole)
-            problems |= {usable[place]: text for place, text in bad.items()}
+            chosen = [entries[i] for i in usable]
+            wrong_modes = understand_modes(chosen)
+            shapes, bad, loose = read_geometry(chosen, sizes, [bool(crowds[i]) for i in usable])
+            if isinstance(loose, tuple):
+                raise self._error(*loose)
+            for place in loose:
+                suspect(LOOSE, self._place(entries, usable[place]))
+            problems |= {usable[place]: text for place, text in (bad | wrong_modes).items()}
         for index in sorted(problems):
             report(f'{self.path}: {_named(entries[index], index)} {problems[index]}.')
+        for same_id, number in Counter(_ids(entries, 'id')).items():
+            if number > 1 and same_id is not None:
+                suspect(SAME_ID, f'{same_id} in {self.path}')
+        if geometry and may_be_corners([entries[i] for i in usable], shapes):
+            suspect(CORNERS, self._place(entries, usable[0]))
+        for pair in alike_names(self.listed):
+            suspect(ALIKE, f'{pair} of {self.path}')
         for index, shape in zip(usable, shapes):
             if index not in problems:
                 name = self.categories[categories[index]]
-                one = COCOObject(name, bool(crowds[index]), shape)
-                images[keys[index]].objects.append(one)
+                images[keys[index]].objects.append(COCOObject(name, bool(crowds[index]), shape))
+        if geometry:
+            used = {index: shape for index, shape in zip(usable, shapes) if index not in problems}
+            for kind, places in doubtful_objects(list(zip(keys, categories)), used):
+                suspect(kind, self._place(entries, *places))
+
+    def _place(self, entries: Sequence[dict], *places: int) -> str:
+        return f'{" and ".join(_named(entries[i], i) for i in places)} of {self.path}'
 
     def _report_unlisted(
         self, keys: Sequence[Id | None], images: Mapping, report: Callable[[str], None]
@@ -255,8 +296,20 @@ def _ids(entries: Sequence[dict], key: str) -> list[Any]:
 
 
 def _crowds(entries: Sequence[dict]) -> list[bool | None]:
-    values = [one.get('iscrowd', 0) for one in entries]
-    return [None if isinstance(one, list | dict) else CROWD.get(one) for one in values]
+    """Whether each is a crowd or to be ignored, as mmdet's converters mark difficult objects."""
+    pairs = ((one.get('iscrowd', 0), one.get('ignore', 0)) for one in entries)
+    known = (
+        [CROWD.get(str(one) if isinstance(one, list | dict) else one) for one in pair]
+        for pair in pairs
+    )
+    return [None if None in pair else any(pair) for pair in known]
+
+
+def _with_slashes(name: Any, root: str) -> Any:
+    """Understand the slashes of Windows, unless there is a file of that very name."""
+    if not isinstance(name, str) or '\\' not in name or osp.exists(osp.join(root, name)):
+        return name
+    return name.replace('\\', '/')
 
 
 def _size(image: dict) -> tuple[int, int] | None:

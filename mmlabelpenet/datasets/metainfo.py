@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, nearest_name
 
 from .devkit import voc_palette
 
@@ -29,9 +29,18 @@ def class_metainfo(
     Raises:
         UserError: If the config names an unknown class, or one twice.
     """
-    metainfo = metainfo or {}
+    metainfo = {} if metainfo is None else metainfo
+    if not isinstance(metainfo, Mapping):
+        raise UserError(f'metainfo of {source} is {metainfo!r}: write dict(classes=[...]).')
+    for key in metainfo.keys() - {'classes', 'palette'}:
+        meant = nearest_name(key, ('classes', 'palette'), cutoff=0.8)
+        if meant:
+            raise UserError(
+                f'metainfo of {source} has {key!r}, which nothing reads: write {meant!r} instead.'
+            )
     chosen = metainfo.get('classes', classes)
-    if isinstance(chosen, str) or len(set(chosen)) < len(chosen):
+    named = isinstance(chosen, list | tuple) and {*map(type, chosen)} == {str}
+    if not named or len(set(chosen)) < len(chosen):
         raise UserError(
             f'metainfo.classes of {source} is {chosen!r}: write a list that names each class once.'
         )

@@ -1,29 +1,38 @@
 """Reading tag files: CSV or JSON."""
 
-import json
 import os
 import os.path as osp
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
 
-from .tag_columns import UNSURE, column_kind
-from .tag_table import CLASS_LINE, Entry, is_image_name, parse_table
+from .tag_columns import UNSURE, heading_key
+from .tag_json import parse_json
+from .tag_names import (
+    check_class,
+    check_joined,
+    check_letters,
+    check_tag,
+    find_doubts,
+    is_image_name,
+    tidy_name,
+)
+from .tag_table import Content, Entry, parse_table
 
 CSV_REMEDY = 'write one line per photo, such as `photo.jpg,dog;person`'
-JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
 JSON_REMEDY = 'write {"photo.jpg": ["dog", "person"]}'
-# Numbers, dates, values of missing cells, and words between brackets or quotation marks.
-NO_TAG = re.compile(
-    r'[-+]?\d[\d.,:/%+\-eEtTzZ ]*|true|false|yes|no|nan|null|none|n/?a|[!-/:-@\[-`{-~]+'
-    r'|[\[\](){}"\'].*|.*[\[\]{}"]',
+# Folders that programs make for themselves, and those of splits and of other things than classes.
+NO_FOLDER = re.compile(
+    r'[.@].*|__\w+__|__MACOSX|lost\+found|\$RECYCLE\.BIN|#(recycle|snapshot)|'
+    'System Volume Information',
     re.IGNORECASE,
+)
+NO_CLASS_FOLDER = re.compile(
+    r'(train(ing|val)?|val(id(ation)?)?|test(ing)?|dev(el(opment)?)?|eval(uation)?|holdout'
+    r'|(fold|split)\d+)(sets?|data|images?|photos)?\d*|images|jpegimages|thumb(nail)?s'
 )
 
 
@@ -50,11 +59,13 @@ class TagFile:
         classes: Names, in the order of the file's list of classes, else sorted.
         lines: One per image, in the order of the file.
         problems: Sentences about entries that could not be used.
+        doubts: Sentences about classes that may be meant otherwise.
     """
 
     classes: tuple[str, ...]
     lines: list[TagLine]
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 def read_tag_file(path: str | Path) -> TagFile:
@@ -64,14 +75,17 @@ def read_tag_file(path: str | Path) -> TagFile:
     separated by ``;``, ``|`` or ``,`` in one. A first line ``#classes,dog,cat`` lists the classes.
     The next line may name the columns (``photo,tags``); then the table may also have
 
-    - a column per class with 1 and 0, -1, true and false, or yes and no; ``?`` is unsure;
+    - a column per class with 1 and 0, -1, true and false, yes and no, or a mark and blanks; ``?``
+      is unsure;
     - one row per tag (``image,label``): rows of an image are joined. A tag with ``confidence`` 0
       is absent;
+    - the column ``choice`` of Label Studio, with a row per annotator;
     - boxes, dates and other columns whose name says that they are no tags.
 
     JSON: ``{"a.jpg": ["dog"], ...}``, the same under ``photos`` next to a list of ``classes``, or
-    objects ``{"photo": "a.jpg", "tags": ["dog"]}`` in a list or one per line. A tag such as
-    ``?dog`` is unsure: there may be a dog.
+    objects ``{"photo": "a.jpg", "tags": ["dog"]}`` in a list or one per line, pairs ``["a.jpg",
+    ["dog"]]``, marks ``{"a.jpg": {"dog": 1, "cat": 0}}``, or an export of Label Studio. A tag such
+    as ``?dog`` is unsure: there may be a dog. Tags that look the same are the same tag.
 
     Args:
         path: The file, ``.csv``, ``.tsv``, ``.txt``, ``.json`` or ``.jsonl``.
@@ -89,113 +103,90 @@ def read_tag_file(path: str | Path) -> TagFile:
         # As programs of office packages write it.
         encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
         text = content.decode(encoding).replace('\r\n', '\n').replace('\r', '\n')
+    if re.match(r'\s*<(\?xml|annotations?\b)', text):
+        raise UserError(
+            f'{path} is XML, such as CVAT and VOC write: export the tags as CSV or COCO, or read '
+            'folders of VOC by VOCInstanceDataset.'
+        )
+    if text.lstrip()[:1] == '<':
+        raise UserError(
+            f'{path} is a page of HTML or XML, as a server sends that asks for a login: get the '
+            'file itself.'
+        )
     is_json = path.suffix.lower() in ('.json', '.jsonl')
     kind, remedy = ('a JSON', JSON_REMEDY) if is_json else ('a CSV', CSV_REMEDY)
     with explain_read_errors(path, f'{kind} tag file', remedy):
-        classes, entries = _parse_json(path, text) if is_json else parse_table(path, text)
-    return _collect(path, _check_classes(path, classes), entries)
+        found = (parse_json if is_json else parse_table)(path, text)
+    return _collect(path, found)
 
 
 def read_class_folders(root: str | Path) -> TagFile:
     """Read tags from a folder that has one subfolder of images for each class.
 
     Args:
-        root: The folder. Hidden files and folders, and files that are no images, are ignored.
+        root: The folder. Hidden files and folders, those that programs make for themselves, and
+            files that are no images are ignored.
 
     Returns:
         The classes in alphabetical order, and every image with its class.
 
     Raises:
-        UserError: If an image is not directly in a subfolder, or there is none.
+        UserError: If an image is not directly in a subfolder, there is none, or the name of one
+            is not that of a class.
     """
     found = TagFile((), [])
     for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(
-            name for name in subfolders if name[0] != '.' and name != '__MACOSX'
-        )
+        subfolders[:] = sorted(name for name in subfolders if not NO_FOLDER.fullmatch(name))
         place = osp.relpath(folder, root)
         images = [name for name in sorted(files) if name[0] != '.' and is_image_name(name)]
         if folder == str(root):
-            found.classes = tuple(map(_normalise, subfolders))
+            found.classes = _check_folders(root, subfolders)
         if images and (place == osp.curdir or osp.dirname(place)):
             raise UserError(
                 f'{osp.join(folder, images[0])} is not in a folder of its class within {root}: '
                 'move it, or write a tag file and set tag_file.'
             )
-        found.lines += [TagLine(osp.join(place, name), [_normalise(place)], []) for name in images]
-    splits = {'train', 'val', 'valid', 'test', 'images'} & set(map(str.lower, found.classes))
+        found.lines += [TagLine(osp.join(place, name), [tidy_name(place)], []) for name in images]
+    splits = [name for name in found.classes if NO_CLASS_FOLDER.fullmatch(heading_key(name))]
     if splits:
         raise UserError(
-            f'{root} has the folder {min(splits)}, which is no class: set data_root to a folder '
-            'that has one subfolder for each class.'
+            f'{root} has the folder {splits[0]}, which is no class: set data_root to a folder '
+            'that has one subfolder for each class, or write a tag file and set tag_file if it '
+            'is one.'
         )
     if not found.lines:
         raise UserError(f'{root} has no subfolders of photos: write a tag file and set tag_file.')
+    found.doubts = find_doubts(root, found.classes, listed=False, several=True)
     return found
 
 
-def _normalise(name: str) -> str:
-    """A name in Unicode's composed form, in which the same letters are the same text."""
-    return unicodedata.normalize('NFC', name)
-
-
-def _parse_json(path: Path, text: str) -> tuple[list[str], list[Entry]]:
-    load = partial(json.loads, object_pairs_hook=partial(_unique_keys, path))
-    if path.suffix.lower() == '.jsonl':
-        content: Any = []
-        for number, line in enumerate(text.split('\n'), start=1):
-            with explain_read_errors(f'Line {number} of {path}', 'JSON', JSON_LINE_REMEDY):
-                content += [load(line)] if line.strip() else []
-    else:
-        content = load(text)
-    if isinstance(content, dict) and {'images', 'annotations'} <= set(content):
-        raise UserError(f'{path} is a COCO file: read it by COCOInstanceDataset(ann_file=...).')
-    classes: Any = []
-    if isinstance(content, dict) and 'photos' in content:
-        unknown = sorted(set(content) - {'photos', 'classes'})
-        if unknown:
+def _check_folders(root: str | Path, folders: Sequence[str]) -> tuple[str, ...]:
+    """Require that the name of each folder can be that of a class, and of one only."""
+    known: dict[str, str] = {}
+    for folder in folders:
+        name = tidy_name(folder)
+        try:
+            # The question mark of unsure tags means nothing here either.
+            check_class(root, re.sub(r'^\?', '¿', name), 'its folders')
+        except UserError as error:
             raise UserError(
-                f'{path} has the key {unknown[0]!r} beside "photos": name it "classes".'
+                f'{root} has the folder {folder!a}, which may mean something else than a class: '
+                'rename it, or write a tag file and set tag_file.'
+            ) from error
+        if name in known:
+            raise UserError(
+                f'{root} has the folders {known[name]!a} and {folder!a}, whose names differ only '
+                'in blanks or in letters that look the same: move the photos into one of them.'
             )
-        classes, content = content.get('classes', []), content['photos']
-    if isinstance(content, dict):
-        content = [{'photo': image, 'tags': tags} for image, tags in content.items()]
-    entries = [_json_entry(path, f'entry {i}', one) for i, one in enumerate(content, start=1)]
-    return _names(classes), entries
-
-
-def _json_entry(path: Path, place: str, content: dict) -> Entry:
-    """Make the entry of an object with the name of an image and its tags."""
-    kinds = {column_kind(key): key for key in content}
-    unknown = [key for kind, key in kinds.items() if kind in ('', 'confidence', 'split')]
-    image = kinds.get('image') or kinds['id' if 'id' in kinds else 'photo']
-    tags = kinds.get('tags') or kinds['tag' if 'tag' in kinds else 'tags']
-    if unknown:
-        raise UserError(
-            f'{path} has the unknown key {unknown[0]!r} in {place}: remove it, or name it "tags".'
-        )
-    return Entry(_names([content[image]])[0], _names(content[tags]), place)
-
-
-def _unique_keys(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise UserError(f'{path} has the key {twice!r} twice in one object: keep one of them.')
-    return found
-
-
-def _names(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
-        raise TypeError(f'{values!r} is no list of names')
-    return [value.strip() for value in values]
+        known[name] = folder
+    return tuple(known)
 
 
 def _check_classes(path: Path, classes: Sequence[str]) -> list[str]:
     """Require that a file lists its classes once each, without the mark of unsure tags."""
-    names = list(map(_normalise, classes))
+    names = list(map(tidy_name, classes))
     for name in names:
+        check_letters(path, name, 'its list of classes')
         if names.count(name) > 1:
             raise UserError(f'{path} lists the class {name} twice: keep one.')
         if name.startswith(UNSURE):
@@ -203,12 +194,22 @@ def _check_classes(path: Path, classes: Sequence[str]) -> list[str]:
     return names
 
 
-def _collect(path: Path, classes: Sequence[str], entries: Sequence[Entry]) -> TagFile:
+def _collect(path: Path, content: Content) -> TagFile:
     """Make the lines; an entry without an image, or of an image listed before, is a problem."""
+    listed, columns = (_check_classes(path, names) for names in (content.listed, content.columns))
+    classes = listed or columns
+    checked = set(classes)
     lines: dict[str, TagLine] = {}
     problems = []
-    for image, names, place in entries:
-        line = _read_entry(path, Entry(image and osp.normpath(image), names, place), classes)
+    for image, names, place in content.entries:
+        if not image.isascii():
+            check_letters(path, image.replace('\ufffd', ''), place)
+        if re.match(r'\w+://(?!.*/data/(upload|local-files)/)', image):
+            raise UserError(
+                f'{path} names the photo {image} in {place} by its address: download the photos, '
+                'and write the names of their files.'
+            )
+        line = _read_entry(path, Entry(image and osp.normpath(image), names, place), checked)
         both = set(line.tags) & set(line.unsure)
         if not image:
             problems.append(f'{path} names no photo in {place}: {CSV_REMEDY}.')
@@ -233,26 +234,27 @@ def _collect(path: Path, classes: Sequence[str], entries: Sequence[Entry]) -> Ta
             f'{path} has tags {", ".join(unknown)} that its own list of classes lacks: add them '
             'there or fix them.'
         )
-    return TagFile(tuple(classes or sorted(found)), list(lines.values()), problems)
+    several = any(len(line.tags) + len(line.unsure) > 1 for line in lines.values())
+    check_joined(path, found - set(classes), several)
+    doubts = find_doubts(path, classes or sorted(found), bool(listed), several or bool(columns))
+    return TagFile(tuple(classes or sorted(found)), list(lines.values()), problems, doubts)
 
 
-def _read_entry(path: Path, entry: Entry, classes: Sequence[str]) -> TagLine:
-    """Separate tags from unsure ones, and require that each can be the name of a class."""
+def _read_entry(path: Path, entry: Entry, checked: set[str]) -> TagLine:
+    """Separate tags from unsure ones, and require that each can be the name of a class.
+
+    ``checked`` has the names that can be, and is extended.
+    """
     line = TagLine(entry.image, [], [])
     for tag in entry.tags:
-        name = _normalise(tag.removeprefix(UNSURE).strip())
-        if name not in classes:
+        name = tidy_name(tag.removeprefix(UNSURE))
+        if name not in checked:
             if not name or name.startswith(UNSURE):
                 raise UserError(
                     f'{path} has the tag {tag!r} in {entry.place}: write `?dog` if there may be a '
                     'dog, and no tag if nothing is known.'
                 )
-            if NO_TAG.fullmatch(name) or is_image_name(name):
-                raise UserError(
-                    f'{path} has the tag {name!r} in {entry.place}, which looks like no class: '
-                    'write names of classes (columns of 0 and 1, confidences or boxes need a '
-                    'first line of column names), or list all classes in a first line '
-                    f'`{CLASS_LINE},...` (JSON: "classes") if it is one.'
-                )
+            check_tag(path, tag.removeprefix(UNSURE), entry.place)
+            checked.add(name)
         (line.unsure if tag.startswith(UNSURE) else line.tags).append(name)
     return line

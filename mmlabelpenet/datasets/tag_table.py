@@ -3,25 +3,36 @@
 import ast
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
+from mmlabelpenet.utils import UserError, strip_name
 
 from .tag_columns import (
     FLAG_VALUES,
-    FLAGS,
     UNSURE,
     Columns,
     Row,
     assign_columns,
     column_kind,
+    heading_key,
+    read_marks,
     simplify_flag,
 )
+from .tag_names import CLASS_LINE, check_class, is_image_name
 
-CLASS_LINE = '#classes'
+# Keys of the labels in exports of Label Studio.
+LABEL_KEYS = (
+    *('choices', 'labels', 'rectanglelabels', 'polygonlabels', 'brushlabels', 'ellipselabels'),
+    'keypointlabels',
+)
+# A list of names as Python, JSON or numpy writes it; numpy separates them by blanks.
+QUOTED = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
+QUOTED_LIST = re.compile(rf'\[\s*(?:(?:{QUOTED})(?:\s*,\s*|\s+|(?=\])))*\]')
 # A tag below this confidence is neither present nor, as with 0, absent.
 MIN_CONFIDENCE = 0.5
 
@@ -40,12 +51,21 @@ class Entry(NamedTuple):
     place: str
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a name ends like that of an image."""
-    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.jfif', '.heic', '.avif')
+class Content(NamedTuple):
+    """What a tag file says.
+
+    Attributes:
+        listed: Classes in the order of the file's list of them, if it has one.
+        columns: Classes that have a column, or a mark, of their own.
+        entries: One per image, or several of an image that occurs more than once.
+    """
+
+    listed: list[str]
+    columns: list[str]
+    entries: list[Entry]
 
 
-def parse_table(path: Path, text: str) -> tuple[list[str], list[Entry]]:
+def parse_table(path: Path, text: str) -> Content:
     """Read the content of a CSV tag file.
 
     Args:
@@ -53,8 +73,7 @@ def parse_table(path: Path, text: str) -> tuple[list[str], list[Entry]]:
         text: Its content.
 
     Returns:
-        The classes in their order, if the file lists them; an entry per image, or several of
-        an image that occurs more than once.
+        Its classes and entries.
 
     Raises:
         UserError: If a quotation mark is not closed, or a column has no clear meaning.
@@ -64,30 +83,55 @@ def parse_table(path: Path, text: str) -> tuple[list[str], list[Entry]]:
     if rows and rows[0].cells[0].casefold() == CLASS_LINE:
         names = re.split('[;|]', ';'.join(rows.pop(0).cells[1:]))
         classes = [name.strip() for name in names if name.strip()]
-    for row in rows:
-        if row.cells[0].casefold() == CLASS_LINE:
-            raise UserError(
-                f'{path} has {CLASS_LINE} in line {row.number}: write it once, in the first line.'
-            )
+    _refuse_other_lines(path, rows)
     if not rows or not _has_header(path, rows):
         entries = [
             Entry(row.cells[0], split_tags(row.cells[1:], classes), f'line {row.number}')
             for row in rows
         ]
-        return classes, entries
+        return Content(classes, [], entries)
     header = rows.pop(0)
     if not rows:
-        return classes, []
-    columns = assign_columns(path, header, rows)
+        return Content(classes, [], [])
+    columns = assign_columns(path, header, rows, classes)
     _require_width(path, header, columns, rows)
     if columns.flags:
         names = [header.cells[column] for column in columns.flags]
-        return classes or names, _read_flags(path, names, columns, rows)
-    return classes, _read_tags(path, header, columns, rows, classes)
+        for name in set(names) - set(classes):
+            check_class(path, name, f'line {header.number}')
+        return Content(classes, names, _read_flags(path, names, columns, rows))
+    return Content(classes, [], _read_tags(path, header, columns, rows, classes))
+
+
+def _refuse_other_lines(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse lines that are neither column names nor tags of an image."""
+    for row in rows:
+        first = row.cells[0].casefold()
+        if first == CLASS_LINE:
+            raise UserError(
+                f'{path} has {CLASS_LINE} in line {row.number}: write it once, in the first line.'
+            )
+        if re.match(r'# |#(?!.*\.\w+$)', first):
+            raise UserError(
+                f'{path} has the comment {row.cells[0]!r} in line {row.number}: remove it; only '
+                f'`{CLASS_LINE},...` may begin with #.'
+            )
+        if row is not rows[0] and row.cells == rows[0].cells and _names_columns(row.cells):
+            raise UserError(
+                f'{path} repeats the names of its columns in line {row.number}: remove that line.'
+            )
+
+
+def _names_columns(cells: Sequence[str]) -> bool:
+    """Whether cells name a column of images and others."""
+    keys = [column_kind(cell) for cell in cells]
+    return not is_image_name(cells[0]) and (
+        keys[0] in ('image', 'id') or (keys[0] != '' and bool({'image', 'id'} & set(keys)))
+    )
 
 
 def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
-    """Split cells into tags at ``;``, ``|`` and ``,``; Python's lists are understood too.
+    """Split cells into tags at ``;``, ``|`` and ``,``; lists of Python and numpy are known.
 
     Args:
         cells: The cells.
@@ -98,13 +142,35 @@ def split_tags(cells: Iterable[str], classes: Sequence[str] = ()) -> list[str]:
         if cell.removeprefix(UNSURE).strip() in classes:
             tags.append(cell)
             continue
-        if re.fullmatch(r'\[(\s*(["\']).*\2)?\s*\]', cell):
-            tags += map(str, ast.literal_eval(cell))
+        # As pandas writes an empty cell.
+        if cell.casefold() in ('nan', '<na>'):
+            continue
+        if QUOTED_LIST.fullmatch(cell):
+            tags += map(ast.literal_eval, re.findall(QUOTED, cell))
+            continue
+        if re.fullmatch(r'\[?\s*\{.*\}\s*\]?', cell, re.DOTALL):
+            tags += labels_of_json(cell)
             continue
         for part in re.split('[;|]', cell):
             whole = part.removeprefix(UNSURE).strip() in classes
             tags += [part] if whole else part.split(',')
     return [tag.strip() for tag in tags if tag.strip()]
+
+
+def labels_of(value: Any) -> list[str]:
+    """The names of classes in a part of an export of Label Studio."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = [value[key] for key in LABEL_KEYS if key in value]
+    return [name for one in value for name in labels_of(one)]
+
+
+def labels_of_json(cell: str) -> list[str]:
+    """The names of classes in a cell of JSON; the cell itself if it has none."""
+    with suppress(ValueError, TypeError):
+        return labels_of(json.loads(cell)) or [cell]
+    return [cell]
 
 
 def _read_rows(path: Path, text: str) -> list[Row]:
@@ -124,10 +190,11 @@ def _read_rows(path: Path, text: str) -> list[Row]:
     separators = [chosen[1]] if chosen else [mark for mark in ',;\t' if mark in first]
     delimiter = min(separators, key=first.find) if separators else ','
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     rows = []
     try:
         for cells in reader:
-            rows.append(Row(reader.line_num, [cell.strip() for cell in cells]))
+            rows.append(Row(reader.line_num, list(map(strip_name, cells))))
     except csv.Error as error:
         raise UserError(
             f'{path} has a cell in line {reader.line_num} that is no CSV ({error}): put quotation '
@@ -138,10 +205,10 @@ def _read_rows(path: Path, text: str) -> list[Row]:
 
 def _has_header(path: Path, rows: Sequence[Row]) -> bool:
     """Whether the first row has the names of columns."""
-    first, keys = rows[0].cells, [column_kind(cell) for cell in rows[0].cells]
+    first = rows[0].cells
     if is_image_name(first[0]):
         return False
-    if keys[0] in ('image', 'id') or (keys[0] != '' and {'image', 'id'} & set(keys)):
+    if _names_columns(first):
         return True
     others = rows[1:]
     if not others or not all(is_image_name(row.cells[0]) for row in others):
@@ -171,24 +238,11 @@ def _read_flags(
     path: Path, names: Sequence[str], columns: Columns, rows: Sequence[Row]
 ) -> list[Entry]:
     """Read a table with a column per class."""
-    found = {simplify_flag(row.get(column)) for row in rows for column in columns.flags} - {UNSURE}
-    meanings = [flags for flags in FLAGS if found <= set(flags)]
-    if not meanings:
-        raise UserError(
-            f'{path} marks classes by {", ".join(map(repr, sorted(found)))}, which has no single '
-            'meaning: write 1 for present, 0 for absent and ? for unknown.'
-        )
-    present = {value for value, flag in meanings[0].items() if flag}
-    entries = []
-    for row in rows:
-        marks = zip(names, (simplify_flag(row.get(column)) for column in columns.flags))
-        tags = [
-            UNSURE + name if mark == UNSURE else name
-            for name, mark in marks
-            if mark == UNSURE or mark in present
-        ]
-        entries.append(Entry(row.get(columns.image), tags, f'line {row.number}'))
-    return entries
+    marks = [[simplify_flag(row.get(column)) for column in columns.flags] for row in rows]
+    return [
+        Entry(row.get(columns.image), tags, f'line {row.number}')
+        for row, tags in zip(rows, read_marks(path, names, marks))
+    ]
 
 
 def _read_tags(
@@ -214,9 +268,12 @@ def _read_tags(
                     f'{entry.image} shows {tag}: keep one of the two.'
                 )
     heading = header.cells[columns.tags[0]]
+    # Label Studio writes a row for each annotator, who may agree with the others.
+    if heading_key(heading).startswith('choice'):
+        return list({(one.image, *sorted(one.tags)): one for one in entries}.values())
     single = columns.confidence is not None or column_kind(heading) == 'tag'
     if single and len(columns.tags) == 1 and all(len(entry.tags) < 2 for entry in entries):
-        return _merge(entries)
+        return merge_entries(entries)
     return entries
 
 
@@ -237,8 +294,8 @@ def _is_sure(path: Path, row: Row, column: int) -> bool:
     )
 
 
-def _merge(entries: Sequence[Entry]) -> list[Entry]:
-    """Join the rows of each image."""
+def merge_entries(entries: Sequence[Entry]) -> list[Entry]:
+    """Join the entries of each image."""
     merged: dict[str, Entry] = {}
     for entry in entries:
         merged.setdefault(entry.image, entry._replace(tags=[])).tags.extend(entry.tags)

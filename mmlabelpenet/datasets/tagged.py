@@ -2,16 +2,20 @@
 
 import os
 import os.path as osp
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from logging import WARNING
 from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
+from mmengine.logging import print_log
 
-from mmlabelpenet.utils import UserError, explain_read_errors
+from mmlabelpenet.utils import UserError, explain_read_errors, visible_name
 
+# First suspicious file, by sentence and folder.
+_FIRST: dict[tuple[str, str], str] = {}
 SUPERVISIONS = ('none', 'tags', 'full')
 
 
@@ -31,11 +35,13 @@ class TaggedDataset(BaseDetDataset):
 
     Attributes:
         problems: Sentences about problems of the data.
+        warnings: Sentences about what is suspicious but may be meant.
         image_root: Folder of the images, once they have been found.
 
     Raises:
-        UserError: If ``supervision`` is unknown, the skip list is missing, or the name of the data
-            set is no name of a folder.
+        UserError: If ``supervision`` is unknown, ``data_root`` is an address, the skip list is
+            missing, the name of the data set is no name of a folder, ``filter_cfg`` filters, or
+            ``indices`` choose no image.
     """
 
     REMEDY = 'set data_root in the config'
@@ -52,13 +58,31 @@ class TaggedDataset(BaseDetDataset):
             raise UserError(
                 f'Unknown supervision {supervision!r}: choose one of {", ".join(SUPERVISIONS)}.'
             )
+        root = str(kwargs.get('data_root') or '')
+        if '://' in root:
+            raise UserError(
+                f'data_root is the address {root}: download the data, and set data_root to their '
+                'folder.'
+            )
         self.supervision = supervision
         self.dataset_name = name_of_dataset(dict(kwargs, dataset_name=dataset_name))
         self.strict = strict
         self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self._suspicions: dict[str, list[str]] = defaultdict(list)
         self.image_root: str | None = None
         self._skipped = read_skip_list(skip) if skip else frozenset()
+        if any((kwargs.get('filter_cfg') or {}).values()):
+            raise UserError(
+                f'{type(self).__name__} keeps every photo and knows no filter_cfg '
+                f'({kwargs["filter_cfg"]}): leave it out, or name photos in a skip list.'
+            )
         super().__init__(**kwargs)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, without the copy of all metainfo that ``metainfo`` makes."""
+        return self._metainfo['classes']
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Get the tags of an image; class-aware samplers call this."""
@@ -79,6 +103,46 @@ class TaggedDataset(BaseDetDataset):
             raise UserError(sentence)
         self.problems.append(sentence)
 
+    def suspect(self, kind: str, example: str) -> None:
+        """Collect what is suspicious but may be meant; each kind gets one warning at the end.
+
+        Args:
+            kind: A sentence with ``{count}`` and ``{example}``.
+            example: File and place.
+        """
+        self._suspicions[kind].append(example)
+
+    def filter_data(self) -> list[dict]:
+        """Warn of what is suspicious; no image is left out."""
+        for kind, examples in self._suspicions.items():
+            self.warnings.append(kind.format(count=len(examples), example=examples[0]))
+        # A check counts the images of every class itself.
+        if self.strict and not self.test_mode and self.supervision != 'none':
+            found = {label for info in self.data_list for label in info['tags']}
+            names = [one for i, one in enumerate(self.classes) if i not in found]
+            if names:
+                self.warnings.append(
+                    f'The data set of {self.data_root} has no photo of {len(names)} of '
+                    f'{len(self.metainfo["classes"])} classes (such as {names[0]}): add some, or '
+                    'choose the other classes by metainfo=dict(classes=[...]).'
+                )
+        for sentence in self.warnings if self.strict else ():
+            _warn_once(sentence)
+        return self.data_list
+
+    def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list:
+        try:
+            found = super()._get_unserialized_subset(indices)
+        except (TypeError, IndexError):
+            found = []
+        if not found:
+            raise UserError(
+                f'indices={indices!r} chooses no photo of {self.data_root}, which has '
+                f'{len(self.data_list)}: give the number of its first photos, or a list of '
+                'numbers from 0, or leave it out.'
+            )
+        return found
+
     def is_skipped(self, name: str) -> bool:
         """Whether the skip list has an image's file name, with or without suffix."""
         return name in self._skipped or osp.splitext(name)[0] in self._skipped
@@ -86,8 +150,8 @@ class TaggedDataset(BaseDetDataset):
     def find_images(self, root: str, names: Iterable[str], source: str) -> dict[str, str]:
         """Find images, and report those that are missing.
 
-        Accented letters match in any Unicode normalisation: lists that were written on one
-        system find images that are stored on another.
+        Names match that look the same, in any Unicode normalisation: lists that were written on
+        one system find images that are stored on another.
 
         Args:
             root: Folder that the names are relative to.
@@ -105,6 +169,11 @@ class TaggedDataset(BaseDetDataset):
         found = {}
         for name in names:
             # Results and proposals are stored under this name, which must stay in their folder.
+            if '://' in name:
+                self.report_problem(
+                    f'{source} names the photo {name}, which is an address: download the photos, '
+                    'and name their files.'
+                )
             if osp.isabs(name) or os.pardir in osp.normpath(name).split(os.sep):
                 self.report_problem(
                     f'{source} names the photo {name}, which is not within {root}: name photos '
@@ -112,7 +181,7 @@ class TaggedDataset(BaseDetDataset):
                 )
             folder, base = osp.split(osp.join(root, name))
             files = list_files(folder)
-            file = files.get(base) or files.get(unicodedata.normalize('NFC', base))
+            file = files.get(base) or files.get(visible_name(base))
             found[name] = file and osp.join(folder, file)
         self._report_twins(found, source)
         missing = [name for name, path in found.items() if path is None]
@@ -132,6 +201,23 @@ class TaggedDataset(BaseDetDataset):
                 self.report_problem(
                     f'{source} names the photo {path} twice, as {first} and {name}: keep one.'
                 )
+
+
+def warn_of_first(sentence: str, path: str) -> None:
+    """Log a warning of the first file of a folder that is suspicious, once in a process.
+
+    Args:
+        sentence: With ``{path}`` for the file.
+        path: The file.
+    """
+    first = _FIRST.setdefault((sentence, osp.dirname(path)), path)
+    _warn_once(sentence.format(path=first))
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    """Log a warning, however often a data set is built."""
+    print_log(sentence, logger='current', level=WARNING)
 
 
 def name_of_dataset(cfg: Mapping) -> str:
@@ -171,7 +257,9 @@ def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
         if not root:
             continue
         name, folder = name_of_dataset(cfg), osp.abspath(root)
-        images = osp.normpath(osp.join(folder, (cfg.get('data_prefix') or {}).get('img', '')))
+        prefix = cfg.get('data_prefix') or ''
+        prefix = prefix.get('img') or '' if isinstance(prefix, Mapping) else prefix
+        images = osp.normpath(osp.join(folder, prefix))
         # These are filed by the name of their folder.
         if not osp.join(images, '').startswith(osp.join(folder, '')):
             name, folder = osp.join(name, osp.basename(images)), images
@@ -185,9 +273,9 @@ def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
 
 
 def _list_files(folder: str) -> dict[str, str]:
-    """The files of a folder by their names, also in Unicode's composed form."""
+    """The files of a folder by their names, also as these look."""
     files = os.listdir(folder) if osp.isdir(folder) else []
-    return {unicodedata.normalize('NFC', file): file for file in files} | dict(zip(files, files))
+    return {visible_name(file): file for file in files} | dict(zip(files, files))
 
 
 def read_skip_list(path: str | Path) -> frozenset[str]:

@@ -1,19 +1,28 @@
 """Folders of images with a tag file."""
 
+import logging
 import os
 import os.path as osp
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
+from urllib.parse import unquote
+
+from mmengine.logging import print_log
 
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
 from .metainfo import class_metainfo
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
-from .tag_table import is_image_name
+from .tag_names import is_image_name
 from .tagged import TaggedDataset
+
+# Names of images in exports of Label Studio.
+SERVED = re.compile(r'(?:\w+:/+[^/]+)?/?data/(?:upload/(?:\d+/)?|local-files/\?d=)(.+)')
 
 
 @DATASETS.register_module()
@@ -58,6 +67,8 @@ class TagFileDataset(TaggedDataset):
         self.content = _read(self.tag_file)
         own = _read(_locate(class_file, data_root)) if class_file else self.content
         self.known_classes = own.classes
+        for sentence in self.content.doubts:
+            _warn_once(sentence)
         super().__init__(
             data_root=data_root,
             metainfo=class_metainfo(self.known_classes, metainfo, self.tag_file),
@@ -83,7 +94,7 @@ class TagFileDataset(TaggedDataset):
                 'img_id': osp.splitext(line.image)[0],
                 'img_path': paths[line.image],
                 'dataset_name': self.dataset_name,
-                'num_classes': len(self.metainfo['classes']),
+                'num_classes': len(self.classes),
                 'tags': self._labels(line.tags),
                 'ignored_tags': self._labels(line.unsure),
             }
@@ -92,7 +103,7 @@ class TagFileDataset(TaggedDataset):
 
     def _labels(self, names: list[str]) -> list[int]:
         """Sorted labels of class names; classes that a config leaves out have none."""
-        classes = self.metainfo['classes']
+        classes = self.classes
         return sorted({classes.index(name) for name in names if name in classes})
 
     def _problems(self, lines: list[TagLine]) -> list[str]:
@@ -101,8 +112,15 @@ class TagFileDataset(TaggedDataset):
         Results and proposals are stored under the name without suffix.
         """
         unknown = [name for name in self.content.classes if name not in self.known_classes]
-        count = Counter(osp.splitext(line.image)[0] for line in lines)
+        images = Counter(line.image for line in lines)
+        count = Counter(osp.splitext(image)[0] for image in images)
         problems = [
+            f'{self.tag_file} names the photo {image} {number} times, in different ways: keep one '
+            'of them.'
+            for image, number in images.items()
+            if number > 1
+        ]
+        problems += [
             f'{self.tag_file} has {number} photos {name} that differ only in their suffix: rename '
             'all but one.'
             for name, number in count.items()
@@ -116,8 +134,17 @@ class TagFileDataset(TaggedDataset):
         return problems
 
 
+@cache
+def _warn_once(sentence: str) -> None:
+    print_log(sentence, logger='current', level=logging.WARNING)
+
+
 class _NameCompletion:
-    """Completes names of images: the suffix, if one image has it, and slashes of Windows."""
+    """Completes names of images: the suffix, if one image has it, and slashes of Windows.
+
+    Of names that Label Studio gives to images on its server, the part that is in the folder is
+    kept.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -126,6 +153,12 @@ class _NameCompletion:
     def __call__(self, name: str) -> str:
         if '\\' in name and not osp.exists(osp.join(self.root, name)):
             name = osp.normpath(name.replace('\\', '/'))
+        served = SERVED.fullmatch(name)
+        if served and not osp.exists(osp.join(self.root, name)):
+            parts = unquote(served[1]).split('/')
+            names = ['/'.join(parts[i:]) for i in range(len(parts))]
+            names += [re.sub('^[0-9a-f]{8}-', '', parts[-1])]
+            name = next((one for one in names if osp.exists(osp.join(self.root, one))), names[-1])
         if is_image_name(name) or osp.exists(osp.join(self.root, name)):
             return name
         folder, stem = osp.split(name)

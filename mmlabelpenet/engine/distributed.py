@@ -1,10 +1,50 @@
 """Start of distributed runs on machines without CUDA, and the end of distributed runs."""
 
+import os
+
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 
 from mmlabelpenet.utils import UserError
+
+# What tells a process its place, by launcher.
+_PLACES = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
+_STARTERS = {'pytorch': 'tools/dist_train.sh or torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}
+
+
+def require_place(launcher: str) -> None:
+    """Make sure that a process knows its place among those of a distributed run.
+
+    Args:
+        launcher: How the processes were started; ``'none'`` for a single one.
+
+    Raises:
+        UserError: If it does not, or it is one of several but no launcher is named.
+    """
+    if is_distributed():
+        return
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
+        if not os.environ.get(name, '0').isdecimal():
+            raise UserError(
+                f'The environment variable {name} is {os.environ[name]!r}, no whole number: '
+                f'unset it, or start by {_STARTERS["pytorch"]}.'
+            )
+    missing = [name for name in _PLACES.get(launcher, ()) if name not in os.environ]
+    if missing and (launcher == 'pytorch' or torch.cuda.is_available()):
+        raise UserError(
+            f'--launcher {launcher} needs processes that {_STARTERS[launcher]} has started '
+            f'({missing[0]} is not set): start by it, or leave --launcher out.'
+        )
+    if launcher == 'none' and int(os.environ.get('WORLD_SIZE', '1')) > 1:
+        raise UserError(
+            f'This is one of {os.environ["WORLD_SIZE"]} processes (WORLD_SIZE), each of which '
+            'would do the whole work: give --launcher pytorch, or unset WORLD_SIZE and RANK.'
+        )
 
 
 def prepare_distributed(cfg: Config) -> None:

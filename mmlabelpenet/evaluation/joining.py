@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -55,12 +56,23 @@ class PredictionIndex:
                 self._by_file[file] = sample
             self._by_stem[PurePath(name).stem].append(sample)
 
-    def example(self) -> str:
-        """Name one of the photos, for messages."""
-        first = next((one for group in self._by_stem.values() for one in group), None)
+    def example(self, info: Mapping, data_root: str) -> str:
+        """Name one of the photos, for messages.
+
+        Args:
+            info: Entry of an image that has no predictions.
+            data_root: Folder of the data set.
+        """
+        same = self._by_stem.get(PurePath(info['img_path']).stem, ())
+        groups = (same, *self._by_stem.values())
+        first = next((one for group in groups for one in group), None)
         if first is None:
             return ''
-        return f', only others such as {given_file(first) or given_name(first)}'
+        name = given_file(first) or given_name(first)
+        moved = same and given_file(first) is None and os.path.isabs(name)
+        own = _within(os.path.abspath(info['img_path']), os.path.abspath(data_root))
+        why = f', whose end is not {own} and which may be of another data set' if moved else ''
+        return f', only others such as {name}{why}'
 
     def find(self, info: Mapping, data_root: str) -> Mapping | None:
         """Find the predictions of an image.
@@ -94,8 +106,8 @@ def given_name(sample: Mapping[str, Any]) -> str:
     """Get the name by which predictions name their image; an id is one without suffix."""
     for key in ('img_path', 'file_name'):
         if sample.get(key):
-            return str(sample[key])
-    return f'{sample["img_id"]}.jpg'
+            return _with_slashes(str(sample[key]))
+    return f'{_with_slashes(str(sample["img_id"]))}.jpg'
 
 
 def given_file(sample: Mapping[str, Any]) -> str | None:
@@ -104,9 +116,17 @@ def given_file(sample: Mapping[str, Any]) -> str | None:
     path = sample.get('img_path') or os.path.join(
         sample.get('photo_root') or '', sample.get('file_name') or ''
     )
+    path = _with_slashes(os.fspath(path))
     if not sample.get('img_path') and not os.path.isabs(path):
         return None
     return os.path.realpath(path) if os.path.isfile(path) else None
+
+
+def _with_slashes(name: str) -> str:
+    """Understand the slashes and drives of Windows, unless there is a file of that very name."""
+    if '\\' not in name or os.path.exists(name):
+        return name
+    return re.sub('^[A-Za-z]:(?=/)', '', name.replace('\\', '/'))
 
 
 def _agreement(sample: Mapping[str, Any], info: Mapping, data_root: str) -> int:
@@ -120,7 +140,7 @@ def _agreement(sample: Mapping[str, Any], info: Mapping, data_root: str) -> int:
         if given != known:
             return NO
         if info.get('file_name') and sample.get('file_name'):
-            return _ends_with(sample['file_name'], info['file_name'])
+            return _ends_with(_with_slashes(sample['file_name']), info['file_name'])
     if sample.get('img_path') or os.path.isabs(name):
         own = _within(path, os.path.abspath(data_root))
         return max(_ends_with(name, own), 0 if os.path.isabs(name) else _ends_with(path, name))

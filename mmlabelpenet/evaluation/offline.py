@@ -8,10 +8,10 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.evaluator import Evaluator
 
 from mmlabelpenet.registry import DATASETS
-from mmlabelpenet.utils import UserError, image_name
+from mmlabelpenet.utils import UserError, box_excess, box_text, image_name
 
 from .joining import PredictionIndex
-from .metrics.base import ImageMetric
+from .metrics.base import ImageMetric, boxes_of
 from .prediction_files import read_predictions, remedy_of
 from .report import ClassTable
 
@@ -71,7 +71,7 @@ def join_ground_truth(
     source = dataset.ann_file or root
     lacking = [info for info, one in zip(infos, samples) if one is None]
     if lacking:
-        other = index.example() if len(lacking) == len(infos) else ''
+        other = index.example(lacking[0], root) if len(lacking) == len(infos) else ''
         raise UserError(
             f'{path} has predictions for {len(infos) - len(lacking)} of the {len(infos)} photos '
             f'of {source}, but no predictions for photo {image_name(lacking[0])} of this split '
@@ -80,6 +80,7 @@ def join_ground_truth(
         )
     _require_sizes(infos, found, source, path)
     _require_one_each(infos, found, path)
+    _require_pixels(infos, found, path)
     return (_joined(sample, dataset[number]) for number, sample in enumerate(found))
 
 
@@ -96,6 +97,37 @@ def _require_sizes(
                 f'{given[0]} pixels, but in {source} it has {own[1]} x {own[0]}, so that they are '
                 f'of another photo: {remedy_of(path)}.'
             )
+
+
+def _require_pixels(infos: Sequence[Mapping], found: Sequence[Mapping], path: str | Path) -> None:
+    """Boxes lie in their images, and not all in the first pixel, as fractions do."""
+    layout = '[x, y, width, height]' if Path(path).suffix.lower() == '.json' else 'x1, y1, x2, y2'
+    advice = f'write {layout} in pixels of the photo, or {remedy_of(path)}'
+    filled, small = 0, []
+    for info, sample in zip(infos, found):
+        boxes = boxes_of(sample['pred_instances'])
+        size = [info[name] for name in ('height', 'width') if name in info]
+        size = size or list(sample.get('ori_shape') or ())[:2]
+        if not len(boxes) or not size:
+            continue
+        beyond = box_excess(boxes, size)
+        # photos that were scaled with rounded sides give boxes that exceed them a little
+        if beyond.max() > max(1.5, max(size) / 100):
+            raise UserError(
+                f'In {path} photo {image_name(sample)} has the box '
+                f'{box_text(boxes[beyond.argmax()])} (x1, y1, x2, y2), which reaches beyond its '
+                f'{size[1]} x {size[0]} pixels: {advice}.'
+            )
+        filled += 1
+        if boxes.max() <= 1 and min(size) > 4:
+            small.append(sample)
+    fractions = any((boxes_of(sample['pred_instances']) % 1).any() for sample in small)
+    if fractions and len(small) > filled / 10:
+        raise UserError(
+            f'In {path} all boxes of {len(small)} of {filled} photos (such as '
+            f'{image_name(small[0])}) lie in the first pixel, as fractions of the photo do: '
+            f'{advice}.'
+        )
 
 
 def _require_one_each(

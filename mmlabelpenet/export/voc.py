@@ -1,5 +1,6 @@
 """Writing instances as a year's folder of a VOC devkit."""
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,7 +92,11 @@ def _files(names: Sequence[str], classes: Sequence[str], split: str, masks: bool
 
 
 def _check_classes(classes: Sequence[str]) -> None:
-    unfit = [name for name in classes if '/' in name or name != ' '.join(name.split()) or not name]
+    unfit = [
+        name
+        for name in classes
+        if not name or name != ' '.join(name.split()) or re.search(r'[/\x00-\x1f\x7f]', name)
+    ]
     if unfit:
         raise UserError(
             f'The class {unfit[0]!r} cannot name a list of a VOC devkit: rename it, or export to '

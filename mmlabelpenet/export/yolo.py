@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.fileio import dump
 
-from mmlabelpenet.utils import UserError, write_bytes, write_lines
+from mmlabelpenet.utils import UserError, mask_areas, write_bytes, write_lines
 
 from .images import place_images, require_other_folder
 from .manifest import Manifest
@@ -62,8 +62,9 @@ def write_yolo(
     written += [f'labels/{split}/{name}.txt' for name in names]
     manifest.announce([*written, 'data.yaml'])
     for name, image in place_images(images, names, folder, read, link):
-        instances = zip(image.labels, image.masks or ())
-        lines = [f'{label} {outline_of(mask)}' for label, mask in instances]
+        # the format cannot write a mask without a pixel
+        instances = zip(image.labels, image.masks or (), mask_areas(image.masks or ()))
+        lines = [f'{label} {outline_of(mask)}' for label, mask, area in instances if area]
         write_lines(root / 'labels' / split / f'{name}.txt', lines)
     path = _write_summary(root, split, classes)
     manifest.finish([*written, 'data.yaml'])

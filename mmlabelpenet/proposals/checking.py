@@ -46,7 +46,7 @@ def check_image(info: Mapping, proposal_root: str | Path) -> CheckedImage:
     path = image_proposal_path(proposal_root, info)
     result, boxes = CheckedImage(), np.zeros((0, 4))
     try:
-        proposals = read_proposals(path)
+        proposals = read_proposals(path, inspect=True)
         result.problems = _compare(proposals, info['img_path'], path)
         boxes = proposals.bboxes
         result.num_boxes = len(boxes)

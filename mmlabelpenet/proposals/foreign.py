@@ -1,13 +1,13 @@
 """Reading the proposal files of other projects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mmlabelpenet.utils import UserError, explain_read_errors, load_arrays
+from mmlabelpenet.utils import UserError, box_text, explain_read_errors, load_arrays
 
 # Boxes [N, 4] of each image, by its name, or in the order of the data set if a file has no names.
 ForeignProposals = dict[str, np.ndarray] | list[np.ndarray]
@@ -25,29 +25,90 @@ def read_foreign(path: str | Path, format_name: str) -> ForeignProposals:
         0-based, x2 and y2 exclusive, by falling score.
 
     Raises:
-        UserError: If the format is unknown, or the file has another format.
+        UserError: If the format is unknown, the file has another format, or values in it are no
+            corners of boxes.
     """
     if format_name not in FORMATS:
         raise UserError(f'Unknown format {format_name!r}: choose one of {", ".join(FORMATS)}.')
     if not Path(path).exists():
         raise UserError(f'There are no proposals at {path}: fix the path.')
-    return _READERS[format_name](Path(path))
+    with explain_read_errors(path, f'proposals of {format_name}', 'fix it, or the --format'):
+        found = _READERS[format_name](Path(path))
+    _require_corners(found, path, format_name)
+    return found
+
+
+def _require_corners(found: ForeignProposals, path: str | Path, format_name: str) -> None:
+    """Refuse boxes that end before they begin; all boxes of the file tell what they are."""
+    named = found if isinstance(found, dict) else dict(enumerate(found, start=1))
+    boxes = np.concatenate([np.zeros((0, 4)), *named.values()])
+    wrong = ~(boxes[:, 2:] >= boxes[:, :2]).all(axis=1) | ~np.isfinite(boxes).all(axis=1)
+    if not wrong.any():
+        return
+    first = int(wrong.argmax())
+    ends = np.cumsum([len(one) for one in named.values()])
+    name = [*named][np.searchsorted(ends, first, side='right')]
+    finite = np.isfinite(boxes[first]).all()
+    # of corners only a few can be wrong; many boxes are narrower than their x1
+    sizes = finite and wrong.mean() > 0.1 and (boxes[:, 2:] > 0).all()
+    likely = '; they look like x, y, width, height' if sizes else ''
+    problem = 'end before they begin' if finite else 'are no numbers'
+    raise UserError(
+        f'{path}: {wrong.sum()} of {len(boxes)} boxes {problem}, such as '
+        f'{box_text(boxes[first])} of photo {name} as x1, y1, x2, y2{likely}: write '
+        f'{_COORDINATES[format_name]}, or choose another --format.'
+    )
+
+
+def _rows(value: Any, columns: Sequence[int] = (4,)) -> np.ndarray:
+    """Convert boxes [N, 4], or with other columns, to float64; none may have any shape."""
+    if value is None:
+        raise ValueError('it has no boxes')
+    rows = np.asarray(value)
+    if rows.size == 0:
+        return np.zeros((0, columns[-1]))
+    if rows.ndim != 2 or rows.shape[1] not in columns or rows.dtype.kind not in 'iuf':
+        raise ValueError(f'boxes of shape {list(rows.shape)} and type {rows.dtype}, not [N, 4]')
+    return rows.astype(np.float64)
+
+
+def _convert(
+    function: Callable[..., np.ndarray], names: Iterable, *values: Iterable
+) -> dict[str, np.ndarray]:
+    """Convert what a file holds of each photo to boxes; errors name the photo."""
+    found: dict[str, np.ndarray] = {}
+    for name, *one in zip(names, *values):
+        if str(name) in found:
+            raise ValueError(f'the photo {name} is there twice')
+        try:
+            found[str(name)] = function(*one)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f'photo {name}: {error}') from error
+    return found
 
 
 def sort_by_score(boxes: ArrayLike, scores: Any = None) -> np.ndarray:
-    """Sort boxes by falling score; without one score per box they keep their order.
+    """Sort boxes by falling score; without scores they keep their order.
 
     Args:
         boxes: [N, 4].
-        scores: [N].
+        scores: [N], or none of them.
 
     Returns:
         [N, 4] float64.
+
+    Raises:
+        ValueError: If boxes or scores have another shape or type.
     """
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    if scores is None or np.size(scores) != len(boxes):
+    boxes = _rows(boxes)
+    if scores is None or np.size(scores) == 0:
         return boxes
-    return boxes[np.argsort(-np.ravel(scores).astype(np.float64), kind='stable')]
+    values = np.ravel(scores).astype(np.float64)
+    if len(values) != len(boxes):
+        raise ValueError(f'{len(values)} scores of {len(boxes)} boxes')
+    if np.isnan(values).any():
+        raise ValueError('a score is no number')
+    return boxes[np.argsort(-values, kind='stable')]
 
 
 def from_matlab(boxes: np.ndarray) -> np.ndarray:
@@ -63,7 +124,7 @@ def from_matlab(boxes: np.ndarray) -> np.ndarray:
         >>> from_matlab(np.array([[1, 2, 3, 5]]))  # rows 1 to 3, columns 2 to 5
         array([[1., 0., 5., 3.]])
     """
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    boxes = _rows(boxes)[:, [1, 0, 3, 2]]
     # The 1-based number of the last pixel is the 0-based number of the next one.
     return boxes - np.array([1.0, 1.0, 0.0, 0.0])
 
@@ -96,7 +157,7 @@ def read_selective_search(path: Path) -> ForeignProposals:
         raise UserError(
             f'{path} has {len(names)} names and boxes of {len(boxes)} photos: download it again.'
         )
-    return dict(zip(names, map(from_matlab, boxes)))
+    return _convert(from_matlab, names, boxes)
 
 
 def read_mcg(path: Path) -> ForeignProposals:
@@ -130,18 +191,18 @@ def read_mmdet(path: Path) -> ForeignProposals:
     """
     content = load_arrays(path)
     if isinstance(content, Mapping):
-        return {str(name): _from_mmdet(one) for name, one in content.items()}
-    if isinstance(content, Sequence):
-        return [_from_mmdet(one) for one in content]
+        return _convert(_from_mmdet, content, content.values())
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [*_convert(_from_mmdet, range(1, len(content) + 1), content).values()]
     raise UserError(f'{path} contains no proposals of mmdet: choose another --format.')
 
 
 def _from_mmdet(one: Any) -> np.ndarray:
     """Convert a dict, an ``InstanceData`` or an array."""
-    if not isinstance(one, Sequence | np.ndarray):
-        return sort_by_score(one.get('bboxes'), one.get('scores'))
-    rows = np.asarray(one, dtype=np.float64)
-    rows = rows.reshape(-1, 5 if rows.shape[-1] == 5 else 4)
+    get = getattr(one, 'get', None)
+    if get is not None:
+        return sort_by_score(get('bboxes'), get('scores'))
+    rows = _rows(one, (4, 5))
     return sort_by_score(rows[:, :4], rows[:, 4:])
 
 
@@ -164,12 +225,15 @@ def read_detectron(path: Path) -> ForeignProposals:
     if mode not in (0, 1):
         raise UserError(f'{path} has boxes of mode {mode}: write them as XYXY_ABS.')
     scores = content.get('objectness_logits' if second else 'scores', [None] * len(boxes))
-    found = {}
-    for name, one, score in zip(ids, boxes, scores):
-        corners = np.array(one, dtype=np.float64).reshape(-1, 4)
+    if len(scores) != len(boxes):
+        raise ValueError(f'scores of {len(scores)} photos, boxes of {len(boxes)}')
+
+    def convert(one: Any, score: Any) -> np.ndarray:
+        corners = _rows(one)
         corners[:, 2:] += corners[:, :2] if mode == 1 else 0 if second else 1
-        found[str(name)] = sort_by_score(corners, score)
-    return found
+        return sort_by_score(corners, score)
+
+    return _convert(convert, ids, boxes, scores)
 
 
 _READERS = {
@@ -179,3 +243,10 @@ _READERS = {
     'detectron': read_detectron,
 }
 FORMATS = tuple(_READERS)
+_MATLAB = 'y1, x1, y2, x2 counted from 1'
+_COORDINATES = {
+    'selective_search': _MATLAB,
+    'mcg': _MATLAB,
+    'mmdet': 'x1, y1, x2, y2',
+    'detectron': 'x1, y1, x2, y2 (or x, y, width, height with bbox_mode 1)',
+}

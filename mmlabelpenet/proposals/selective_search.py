@@ -1,10 +1,13 @@
 """Selective Search (Uijlings et al., IJCV 2013), as implemented in OpenCV's ximgproc module."""
 
+import platform
+
 import cv2
 import numpy as np
 
 from mmlabelpenet.utils import UserError, box_iou
 
+from .grouping import AmbiguousOrderError, Grouping, regions_of
 from .store import Proposals
 
 QUALITIES = ('fast', 'quality')
@@ -14,6 +17,12 @@ MIN_SIZE = 12
 NMS_IOU = 0.9
 # The longest side of VOC's images; larger images are searched at this size.
 MAX_SIDE = 500
+# Graph segmentation: smoothing, scales k of the fast search, and the least region in pixels.
+SIGMA, SCALES, MIN_REGION = 0.8, (150, 300, 450), 100
+# Elsewhere OpenCV may be compiled to round sums of products once instead of twice.
+ROUNDS_AS_OPENCV = platform.machine() in ('x86_64', 'AMD64')
+# Larger counts are no float32. Longer images reach out of themselves when turned by 45 degrees.
+EXACT_COUNTS, MAX_ASPECT = 2**24, 2.4
 
 
 def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
@@ -24,7 +33,7 @@ def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
 
     Args:
         img: [H, W, 3] uint8, BGR.
-        quality: ``'fast'`` or ``'quality'`` (about four times as many boxes and as slow).
+        quality: ``'fast'`` or ``'quality'`` (about 3.4 times as many boxes, five times as slow).
 
     Returns:
         [N, 4] int xyxy in pixels, x2 and y2 exclusive, without duplicates, largest first.
@@ -42,14 +51,54 @@ def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
             '`pip uninstall -y opencv-python opencv-python-headless && pip install '
             '--no-deps --force-reinstall opencv-contrib-python-headless==4.12.0.88`.'
         ) from None
+    known = img.size < EXACT_COUNTS and max(img.shape[:2]) <= MAX_ASPECT * min(img.shape[:2])
+    if quality == 'fast' and ROUNDS_AS_OPENCV and known:
+        return largest_first(_search_fast(img))
     search.setBaseImage(img)
     if quality == 'fast':
         search.switchToSelectiveSearchFast()
     else:
         search.switchToSelectiveSearchQuality()
+    return largest_first(_process(search))
+
+
+def _process(search: cv2.ximgproc.segmentation.SelectiveSearchSegmentation) -> np.ndarray:
     boxes = np.asarray(search.process(), dtype=np.int64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    return largest_first(boxes)
+    return boxes
+
+
+def _search_fast(img: np.ndarray) -> np.ndarray:
+    """Get the boxes [N, 4] xyxy of OpenCV's fast search, in less time."""
+    module, boxes = cv2.ximgproc.segmentation, []
+    for code in (cv2.COLOR_BGR2HSV, cv2.COLOR_BGR2Lab):
+        converted = cv2.cvtColor(img, code)
+        graphs = [module.createGraphSegmentation(np.float32(SIGMA), k, MIN_REGION) for k in SCALES]
+        segmentations = [graph.processImage(converted) for graph in graphs]
+        for graph, regions in zip(graphs, regions_of(converted, segmentations)):
+            try:
+                boxes += [Grouping(regions, color).boxes_of_all() for color in (True, False)]
+            except AmbiguousOrderError:
+                boxes.append(_group_by_opencv(converted, graph))
+    return np.concatenate(boxes)
+
+
+def _group_by_opencv(
+    img: np.ndarray, graph: cv2.ximgproc.segmentation.GraphSegmentation
+) -> np.ndarray:
+    """Get the boxes [N, 4] xyxy of one segmentation from OpenCV."""
+    module = cv2.ximgproc.segmentation
+    search = module.createSelectiveSearchSegmentation()
+    search.setBaseImage(img)
+    search.addImage(img)
+    search.addGraphSegmentation(graph)
+    kinds = ('Color', 'Fill', 'Texture', 'Size')
+    terms = [
+        getattr(module, f'createSelectiveSearchSegmentationStrategy{kind}')() for kind in kinds
+    ]
+    for used in (terms, terms[1:]):
+        search.addStrategy(module.createSelectiveSearchSegmentationStrategyMultiple(*used))
+    return _process(search)
 
 
 def largest_first(boxes: np.ndarray) -> np.ndarray:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mmlabelpenet.utils import UserError, atomic_path, explain_read_errors
+from mmlabelpenet.utils import UserError, atomic_path, box_excess, box_text, explain_read_errors
 
 _INT16_MAX = np.iinfo(np.int16).max
 _MAKER = 'tools/proposals/make_proposals.py'
+_REMEDY = f'delete the file and run {_MAKER} again'
+# Tolerance in pixels: boxes may exceed the image by a fraction of a pixel, but not by more.
+TOLERANCE = 1.5
 
 
 @dataclass
@@ -87,8 +90,10 @@ def write_proposals(path: str | Path, proposals: Proposals) -> None:
             f'{path}: the photo has {proposals.width} x {proposals.height} pixels, but proposals '
             f'are limited to {_INT16_MAX} per side: make it smaller first.'
         )
+    # what int16 cannot hold must not become another box
+    bboxes = np.nan_to_num(np.asarray(proposals.bboxes).reshape(-1, 4), nan=-_INT16_MAX)
     fields: dict[str, Any] = {
-        'bboxes': np.asarray(proposals.bboxes).reshape(-1, 4).astype(np.int16),
+        'bboxes': np.clip(bboxes, -_INT16_MAX, _INT16_MAX).astype(np.int16),
         'width': np.int32(proposals.width),
         'height': np.int32(proposals.height),
         'generator': np.str_(proposals.generator),
@@ -118,6 +123,30 @@ def _open(path: str | Path) -> np.lib.npyio.NpzFile:
     return np.load(path)
 
 
+def require_boxes(boxes: np.ndarray, size: tuple[int, int], source: object, remedy: str) -> None:
+    """Make sure that proposals are boxes within their image, in pixels.
+
+    Args:
+        boxes: [N, 4] xyxy, x2 and y2 exclusive.
+        size: (height, width) of the image.
+        source: Their file, for messages.
+        remedy: What the user can do about it.
+
+    Raises:
+        UserError: If a box is empty, reaches beyond the image, or all are fractions of it.
+    """
+    # what is not finite is not sound either
+    sound = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (box_excess(boxes, size) <= TOLERANCE)
+    # in pixels they would be the first one, or a part of it
+    fractions = boxes.size and boxes.max() <= 1 and min(size) > 2
+    if fractions or not sound.all():
+        wrong = boxes if fractions else boxes[~sound]
+        raise UserError(
+            f'{source}: {len(wrong)} of {len(boxes)} boxes, such as {box_text(wrong[0])}, are no '
+            f'x1, y1, x2, y2 in pixels of the photo of {size[1]} x {size[0]}: {remedy}.'
+        )
+
+
 def _require_sound(proposals: Proposals) -> None:
     boxes = proposals.bboxes
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in 'iuf':
@@ -133,6 +162,7 @@ def read_proposals(
     image_size: tuple[int, int] | None = None,
     max_num: int | None = None,
     photo_crc: int = 0,
+    inspect: bool = False,
 ) -> Proposals:
     """Read the proposals of one image.
 
@@ -141,19 +171,20 @@ def read_proposals(
         image_size: (height, width) of the image that they must match; unchecked if None.
         max_num: Maximum number to read, the first ones; None for all.
         photo_crc: CRC-32 of that image's file; unchecked if 0 here or in the proposals.
+        inspect: Whether to read boxes that cannot be used, see :func:`require_boxes`.
 
     Returns:
         The proposals, boxes as int16.
 
     Raises:
-        UserError: If the file is missing or damaged, or was made for another image.
+        UserError: If the file is missing or damaged, has boxes that are none in pixels of its
+            image, or was made for another image.
     """
     if not Path(path).exists():
         raise UserError(
             f'There are no proposals at {path}: make them with `python {_MAKER} CONFIG`.'
         )
-    remedy = f'delete the file and run {_MAKER} again'
-    with explain_read_errors(path, 'a proposal file', remedy), _open(path) as data:
+    with explain_read_errors(path, 'a proposal file', _REMEDY), _open(path) as data:
         proposals = Proposals(
             bboxes=data['bboxes'][:max_num],
             width=int(data['width']),
@@ -164,14 +195,17 @@ def read_proposals(
             segments=_unpack_segments(data, max_num),
         )
         _require_sound(proposals)
+    if not inspect:
+        size = proposals.height, proposals.width
+        require_boxes(proposals.bboxes, size, path, _REMEDY)
     if image_size is not None and image_size != (proposals.height, proposals.width):
         raise UserError(
             f'{path} was made for a photo of {proposals.width} x {proposals.height} pixels, '
-            f'but the photo has {image_size[1]} x {image_size[0]}: {remedy}.'
+            f'but the photo has {image_size[1]} x {image_size[0]}: {_REMEDY}.'
         )
     if photo_crc and proposals.photo_crc not in (0, photo_crc):
         raise UserError(
             f'{path} was made for another photo of the same name and size, perhaps of another '
-            f'data set: set another dataset_name for one of the two, or {remedy}.'
+            f'data set: set another dataset_name for one of the two, or {_REMEDY}.'
         )
     return proposals

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .boxes import clip_boxes
+
 
 def grid_size(img_shape: Sequence[int], stride: int) -> tuple[int, int]:
     """Rows and columns of a grid of ``stride`` that the unpadded image (h, w) covers."""
@@ -75,9 +77,7 @@ class Maps:
 
     def tight_boxes(self, img_shape: Sequence[int]) -> Tensor:
         """Boxes [M, 4] xyxy in input pixels around non-zero cells, clipped to the image."""
-        height, width = img_shape[:2]
-        boxes = tight_boxes(self.values) * self.stride
-        return boxes.minimum(boxes.new_tensor([width, height, width, height]))
+        return clip_boxes(tight_boxes(self.values) * self.stride, img_shape)
 
     def on_image(self, ori_shape: Sequence[int], scale_factor: Sequence[float]) -> Tensor:
         """Bring the maps onto the pixels of the original image.

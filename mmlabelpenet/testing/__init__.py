@@ -1,4 +1,5 @@
-"""Generated images for the demo and the tests."""
+"""Generated images for the demo and the tests, and waits for the device, counted."""
 
 from .shape_scene import Scene, draw_scene
 from .shapes import make_scene, make_shapes
+from .waits import DeviceWaits

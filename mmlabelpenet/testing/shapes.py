@@ -14,7 +14,7 @@ from mmlabelpenet.datasets.devkit import (
     write_lists,
     write_masks,
 )
-from mmlabelpenet.utils import UserError, atomic_path, write_lines
+from mmlabelpenet.utils import UserError, atomic_path, require_writable, write_lines
 
 from .shape_objects import CLASSES
 from .shape_scene import Scene, draw_scene
@@ -49,7 +49,7 @@ def make_shapes(
         Whether anything was generated.
 
     Raises:
-        UserError: If a number is out of range.
+        UserError: If a number is out of range, or the folder cannot be written to.
     """
     marker, (low, high) = Path(root) / MARKER, image_size
     if min(num_train, num_val, seed) < 0 or not 32 <= low <= high:
@@ -68,6 +68,7 @@ def make_shapes(
     )
     if marker.is_file() and marker.read_text(encoding='utf-8').strip() == settings:
         return False
+    require_writable(root, folder=True)
     # An interrupted run must not count as a finished one with the old settings.
     marker.unlink(missing_ok=True)
     for split, count in zip(_SPLITS, (num_train, num_val)):

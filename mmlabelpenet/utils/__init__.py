@@ -1,8 +1,8 @@
 """Utilities for all parts of the package."""
 
-from .arguments import number
+from .arguments import Parser, number
 from .atomic_backend import AtomicBackend, latest_checkpoint
-from .boxes import box_areas, box_intersections, box_iou
+from .boxes import box_areas, box_excess, box_intersections, box_iou, box_text
 from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
 from .files import (
@@ -25,9 +25,10 @@ from .image import (
     require_aspect,
 )
 from .image_names import UniqueNames, image_name
+from .json_text import load_json
 from .masks import Masks, decode_part, mask_areas, to_rles
 from .models import in_evaluation, unwrap_model
-from .names import advise_name, nearest_name
+from .names import advise_name, nearest_name, similar_names, strip_name, visible_name
 from .processes import (
     StopRequest,
     end_children,

@@ -1,7 +1,29 @@
 """Areas and overlaps of boxes, in NumPy."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import DTypeLike
+
+
+def box_excess(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """How far each box reaches beyond its image, at most 0 for a box within it.
+
+    Args:
+        boxes: [N, 4] xyxy in pixels, x2 and y2 exclusive.
+        size: (height, width) of the image.
+
+    Returns:
+        [N] in pixels.
+    """
+    # of floats, as unsigned and small integers could overflow
+    boxes = boxes.astype(np.float64)
+    return np.maximum(-boxes[:, :2], boxes[:, 2:] - np.array([size[1], size[0]])).max(axis=1)
+
+
+def box_text(box: np.ndarray) -> str:
+    """Write the corners (x1, y1, x2, y2) of a box for a message."""
+    return f'({", ".join(f"{value:.6g}" for value in box)})'
 
 
 def box_areas(boxes: np.ndarray, inclusive: bool = False) -> np.ndarray:

@@ -6,6 +6,7 @@ Heavy modules are imported inside the functions, see :mod:`.setup_env`.
 import functools
 import os
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,12 @@ from .safe_pickle import PLAIN, plain
 from .trust import files_are_trusted, refusal
 
 REMEDY = 'copy or download it again, or take another one'
+_OF_ADDRESS = (
+    'download the file, and name its path; of addresses only https:// is read, and the names that '
+    'mmengine lists for open-mmlab:// and, with torchvision, torchvision://'
+)
+# Of torch's DistributedDataParallel, and of its compiled modules wherever they are.
+_WRAPPERS = re.compile(r'^(?:_orig_mod\.|module\.)+|(?<![^.])_orig_mod\.')
 _FORCE_SAFE, _FORCE_UNSAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
@@ -52,7 +59,7 @@ def _load(load: Callable[[], Any], path: str) -> dict:
     """Load a checkpoint, and explain errors."""
     _require_file(path)
     trusted = files_are_trusted()
-    with explain_read_errors(path, 'a checkpoint', REMEDY):
+    with explain_read_errors(path, 'a checkpoint', _OF_ADDRESS if '://' in path else REMEDY):
         try:
             with _environment(trusted), _allow_plain_data():
                 checkpoint = load()
@@ -61,7 +68,20 @@ def _load(load: Callable[[], Any], path: str) -> dict:
         if not isinstance(checkpoint, dict):
             kind = type(checkpoint).__name__
             raise UserError(f'{path} holds a {kind} instead of weights by their names: {REMEDY}.')
-        return checkpoint if trusted else _without_config(plain(checkpoint))
+        return _unwrapped(checkpoint if trusted else _without_config(plain(checkpoint)), path)
+
+
+def _unwrapped(checkpoint: dict, path: str) -> dict:
+    """Take the prefixes of wrapped and compiled models out of the names of weights."""
+    weights = checkpoint.get('state_dict', checkpoint)
+    if isinstance(weights, dict):
+        names = {name: _WRAPPERS.sub('', str(name)) for name in weights}
+        if len(set(names.values())) < len(names):
+            raise UserError(f'{path} holds weights both of a model and of its wrapper: {REMEDY}.')
+        # in place, since mmengine reads the metadata of an OrderedDict's state
+        for name, plain_name in names.items():
+            weights[plain_name] = weights.pop(name)
+    return checkpoint
 
 
 def _require_file(path: str) -> None:
@@ -86,7 +106,7 @@ def _problem(file: Path) -> str:
             return 'it is empty'
         if head != b'PK':
             # old torch wrote pickles
-            return '' if head[:1] == b'\x80' else 'torch.save does not write such files'
+            return '' if head[:1] == b'\x80' else _foreign_format(file)
         with zipfile.ZipFile(file) as archive:
             if not any(name.endswith('/data.pkl') for name in archive.namelist()):
                 return 'it is a zip file of something else'
@@ -96,6 +116,15 @@ def _problem(file: Path) -> str:
         return 'it is cut or damaged'
     except OSError as error:
         return str(error)
+
+
+def _foreign_format(file: Path) -> str:
+    if file.suffix == '.safetensors':
+        return (
+            'it is in the format of safetensors: convert it by '
+            "torch.save(safetensors.torch.load_file(FILE), 'FILE.pth')"
+        )
+    return 'torch.save does not write such files'
 
 
 @contextmanager
@@ -130,9 +159,25 @@ def _allow_plain_data() -> Iterator[None]:
         yield
 
 
+def _is_cut(file: Path) -> bool:
+    """Whether a file of old torch ends within one of the pickles at its beginning."""
+    if not file.is_file():
+        return False
+    with open(file, 'rb') as content:
+        try:
+            for _ in range(5 if content.peek(1)[:1] == b'\x80' else 0):
+                if content.peek(1):
+                    list(pickletools.genops(content))
+        except ValueError:
+            return True
+    return False
+
+
 def _explained(path: str, error: Exception) -> Exception:
     """Tell content that would be executed from damage."""
     text = str(error)
+    if _is_cut(Path(path).expanduser()):
+        return EOFError('it ends too early, as a file that was not copied whole')
     unsafe = re.search(r'GLOBAL (\S+)', text) or re.search(r'function (<.*?>)', text)
     if unsafe:
         return refusal(path, unsafe[1])

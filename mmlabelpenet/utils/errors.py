@@ -1,10 +1,22 @@
 """Errors that a user can fix."""
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 # Letters of another library's message within a sentence.
 LONGEST = 300
+# How files begin that are often taken for others, and what to do.
+LFS_POINTER = b'version https://git-lfs'
+WEB_PAGE = rb'\s*<(!doctype html|html|head|body)'
+LFS_REMEDY = 'a pointer of Git LFS: run `git lfs pull`'
+OTHER_FILES = {
+    re.escape(LFS_POINTER): LFS_REMEDY,
+    WEB_PAGE: 'a web page, as of a login: download the file itself',
+    rb'\x1f\x8b': 'compressed by gzip: unpack it with `gunzip`',
+    rb'BZh\d|\xfd7zXZ\0|7z\xbc\xaf|Rar!': 'compressed: unpack it',
+}
 
 
 class UserError(Exception):
@@ -12,6 +24,25 @@ class UserError(Exception):
 
     The tools print the sentence without a traceback and exit with code 2.
     """
+
+
+def other_file(path: object) -> str:
+    """Recognize a file of another kind by its first bytes.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        What it is, with the remedy; nothing if it is not known, or no file.
+    """
+    head = b''
+    with suppress(OSError, ValueError):
+        if Path(str(path)).is_file():
+            with open(str(path), 'rb') as file:
+                head = file.read(100)
+    if head[:4] == b'PK\x03\x04' and Path(str(path)).suffix == '.json':
+        return 'a zip archive: unpack it'
+    return next((text for start, text in OTHER_FILES.items() if re.match(start, head, re.I)), '')
 
 
 @contextmanager
@@ -33,6 +64,9 @@ def explain_read_errors(path: object, kind: str, remedy: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
+        other = other_file(path)
+        if other:
+            raise UserError(f'{path} cannot be read as {kind}, for it is {other}.') from error
         reason = f'{type(error).__name__}: {error}'
         reason = reason if len(reason) <= LONGEST else f'{reason[:LONGEST]} ...'
         raise UserError(f'{path} cannot be read as {kind} ({reason}): {remedy}.') from error

@@ -13,7 +13,10 @@ from pathlib import Path
 
 from .errors import UserError
 
+# Where numbers of processes have one meaning: this machine, or one of the containers on it.
+_NAMESPACE = Path('/proc/self/ns/pid')
 _HOST = re.sub(r'\W+', '-', socket.gethostname())
+_HOST += f'-{_NAMESPACE.stat().st_ino if _NAMESPACE.exists() else 0}'
 _NUMBERS = itertools.count()
 # Folders in which this process has already looked for files of killed processes.
 _tidied: set[tuple[int, str]] = set()
@@ -87,6 +90,8 @@ def require_writable(path: str | Path, folder: bool = False) -> None:
     Raises:
         WriteError: If it cannot be written.
     """
+    if '://' in str(path):
+        raise WriteError(f'{path} is an address: name a path of this machine.')
     path = Path(path)
     if path.is_dir() and not folder:
         raise WriteError(f'{path} is a folder, but a file is to be written: name a file in it.')
@@ -104,11 +109,13 @@ def _tidy(folder: Path) -> None:
         return
     _tidied.add(key)
     pattern = re.compile(rf'\..*\.{re.escape(_HOST)}\.(\d+)-\d+\.tmp(\..*)?')
-    for name in os.listdir(folder):
-        found = pattern.fullmatch(name)
-        if found and not _runs(int(found[1])):
-            with suppress(OSError):
-                (folder / name).unlink()
+    # not listdir: the names of millions of files would fill the memory of each process
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found = pattern.fullmatch(entry.name)
+            if found and not _runs(int(found[1])):
+                with suppress(OSError):
+                    os.unlink(entry.path)
 
 
 def _runs(process: int) -> bool:

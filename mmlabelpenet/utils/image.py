@@ -1,14 +1,17 @@
 """Image decoding that proposals, training, testing and visualization share."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from .errors import UserError
+from .errors import LFS_POINTER, LFS_REMEDY, WEB_PAGE, UserError
 from .files import read_file
 
 # Pillow opens no larger images, which would take gigabytes.
@@ -17,7 +20,25 @@ MAX_PIXELS = 178_956_970
 MAX_ASPECT = 100
 # Formats that other programs draw.
 VECTOR_FORMATS = ('EPS', 'WMF', 'EMF')
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+RAW = "a camera's raw file: develop it to JPEG"
+# How files begin that are often taken for photos, and what to do.
+OTHER_KINDS = {
+    rb'.{4}ftyp(hei|hev|mif|msf|avi)': 'HEIC or AVIF: convert it to JPEG',
+    rb'.{4}ftypcrx|FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM': RAW,
+    rb'\0\x05\x16[\0\x07]': 'a companion file of macOS: remove it',
+    rb'II\*\0|MM\0\*': "a damaged TIFF, or a camera's raw file: develop it to JPEG",
+    rb'.{4}ftyp': 'a video: save its frames',
+    re.escape(LFS_POINTER): LFS_REMEDY,
+    WEB_PAGE: 'a web page: download the photo itself',
+    rb'\s*(<\?xml|\{|https?://|data:image)': 'a text: download the photo itself',
+}
+# What ends the data of a JPEG's scan.
+SCAN_END = re.compile(rb'\xff[^\0\xd0-\xd7]')
+# Bytes of zeros that no photo has within its data.
+LONG_ZEROS = bytes(64)
+# A photo of 16 bits that is darker than this, of 255, has values of 14, 12 or fewer bits.
+DARKEST = 64
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
 class _KindError(ValueError):
@@ -51,8 +72,8 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
 
     JPEGs are decoded bit for bit as OpenCV does. Images are rotated as their EXIF orientation
     says. CMYK, palette, greyscale and bilevel images are converted to colour. Of 16 bits per
-    channel the upper 8 are kept. Transparent pixels are blended with white. Of an animation the
-    first frame is used.
+    channel the upper 8 are kept, if they are used. Transparent pixels are blended with white. Of
+    an animation the first frame is used.
 
     Args:
         data: Content of the file.
@@ -67,11 +88,20 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     """
     with _opened(data, name) as image:
         require_aspect(*image.size[::-1], name)
+        # What Pillow reads; once it is read, it is forgotten.
+        tiles = getattr(image, 'tile', ())
+        is_deep = image.mode.startswith('I') or any(';16' in str(one[3]) for one in tiles)
+        if image.format in ('JPEG', 'MPO') and _has_hole(data):
+            raise _KindError('zeros within its data')
         image.load()
         # In place: pixels are rotated even if broken EXIF data then fails to be rewritten.
         with suppress(Exception):
             ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
+        if is_deep and np.asarray(rgb).max() < DARKEST and not _is_widened(data):
+            raise _KindError(
+                'its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits'
+            )
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
@@ -142,6 +172,8 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data)) as image:
             if image.format in VECTOR_FORMATS:
                 raise _KindError(f'{image.format} is a drawing')
+            if image.format == 'TIFF':
+                _require_plain(image.tag_v2, data)
             yield image
     except ImageUserError:
         raise
@@ -154,13 +186,80 @@ def _opened(data: bytes, name: str | Path) -> Iterator[Image.Image]:
     except Exception as error:
         reason = 'truncated or damaged data'
         if isinstance(error, UnidentifiedImageError):
-            reason = 'unknown format'
+            reason = _other_kind(data)
         elif isinstance(error, _KindError):
             reason = str(error)
         raise ImageUserError(
             f'The photo {name} is damaged or no photo ({reason}): replace it, remove it, or name '
             'it in a skip list.'
         ) from None
+
+
+def _other_kind(data: bytes) -> str:
+    """Name the kind of a file that is no image."""
+    kinds = OTHER_KINDS.items()
+    return next(
+        (kind for one, kind in kinds if re.match(one, data, re.I | re.S)), 'unknown format'
+    )
+
+
+def _require_plain(tags: Mapping[int, Any], data: bytes) -> None:
+    """Refuse a TIFF that Pillow would read as another photo than it shows."""
+    bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
+    is_small_copy = tags.get(ExifTags.Base.NewSubfileType, 0) & 1
+    kinds = {
+        RAW: is_small_copy or ExifTags.Base.DNGVersion in tags or data[8:10] == b'CR',
+        '16 bits of which 0 is white: convert it to 8 bits': (
+            bits == (16,) and tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+        ),
+        'planes of 16 bits: convert it to 8 bits': (
+            len(bits) > 1 and bits[0] == 16 and tags.get(ExifTags.Base.PlanarConfiguration) == 2
+        ),
+        'signed values: convert it to 8 bits without sign': (
+            bits[0] <= 16 and 2 in tags.get(ExifTags.Base.SampleFormat, ())
+        ),
+    }
+    for kind in filter(kinds.get, kinds):
+        raise _KindError(kind)
+
+
+def _is_widened(data: bytes) -> bool:
+    """Whether 16 bits hold values of 8 bits in full range, so that a dark photo is just dark."""
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return values is not None and values.dtype == np.uint16 and not (values % 257).any()
+
+
+def _has_hole(data: bytes) -> bool:
+    """Whether a JPEG was partly overwritten by zeros, which decoders take for grey pixels.
+
+    The first symbol of a Huffman table has a code of zeros. Unless it ends a block, as in flat
+    images, a long row of zeros would be blocks in which all coefficients are the same. Where
+    blocks are ended in runs, as in progressive files, zeros do not end many blocks either.
+    """
+    start, has_no_zeros = 2, dict[int, bool]()
+    # Behind the end of the image there may be anything.
+    while data[start : start + 1] == b'\xff' and data[start + 1] != 0xD9:
+        marker, end = (
+            data[start + 1],
+            start + 2 + int.from_bytes(data[start + 2 : start + 4], 'big'),
+        )
+        tables = data[start + 4 : end] if marker == 0xC4 else b''
+        while len(tables) > 17:
+            symbols, rest = np.split(np.frombuffer(tables[17:], np.uint8), [sum(tables[1:17])])
+            has_no_zeros[tables[0]] = any([*symbols[:1], *(symbols[symbols % 16 == 0] % 0xF0)])
+            tables = rest.tobytes()
+        if marker == 0xDA:
+            found = SCAN_END.search(data, end)
+            # The AC table of the brightness, or of a progressive file's scan.
+            table, highest = 0x10 | data[start + 6] & 15, data[end - 2]
+            start, end = end, found.start() if found else len(data)
+            # Scans of first coefficients have zeros where neighbours are alike, refining ones
+            # up to 1000 bits.
+            zeros = LONG_ZEROS * (4 if data[start - 3] > 0 else 1)
+            if highest > 0 and has_no_zeros.get(table) and zeros in data[start:end]:
+                return True
+        start = end
+    return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -14,6 +15,8 @@ from types import FrameType
 _PR_SET_PDEATHSIG = 1
 # Seconds after which a request to stop is repeated.
 AGAIN = 2.0
+# Seconds within which all processes of a run get a signal.
+LATE = 2.0
 
 
 class StopRequest(KeyboardInterrupt):
@@ -67,6 +70,7 @@ def _request_stop(number: int, _: FrameType | None) -> None:
     def again(*_: object) -> None:
         raise StopRequest(number)
 
+    sys.excepthook = lambda *_: None
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None
     signal.signal(signal.SIGALRM, again)
@@ -84,13 +88,31 @@ def stop_advice(advise: Callable[[], str] = str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        stop: BaseException | None = error
-        while stop is not None and not isinstance(stop, StopRequest):
-            stop = stop.__cause__ or stop.__context__
+        stop = _request_of(error) or _late_request(error)
         if stop is None:
             raise
         stop.advice = stop.advice or advise()
         raise stop from None
+
+
+def _request_of(error: BaseException | None) -> StopRequest | None:
+    """Find the request to stop that an error comes from."""
+    while error is not None and not isinstance(error, StopRequest):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _late_request(error: BaseException) -> StopRequest | None:
+    """Wait for the request behind an error of a distributed run.
+
+    Of several processes that are stopped, the first one breaks the connections of the others.
+    """
+    if isinstance(error, RuntimeError) and 'TORCHELASTIC_RUN_ID' in os.environ:
+        try:
+            time.sleep(LATE)
+        except StopRequest as stop:
+            return stop
+    return None
 
 
 def end_children(keep: Collection[BaseProcess] = ()) -> None:

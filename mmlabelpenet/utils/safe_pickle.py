@@ -6,6 +6,7 @@ pointers. Stand-ins check the state first; they are replaced by plain arrays aft
 
 import math
 import pickle
+import re
 from collections import OrderedDict, defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -181,6 +182,16 @@ def load_arrays(
             if trustable:
                 raise refusal(path, str(error)) from error
             raise ValueError(f'it contains {error}, which is no array') from error
+        except Exception as error:
+            file.seek(0)
+            head = file.read(200)
+            if head[:4] == b'PK\x03\x04':
+                raise ValueError(
+                    'it is a zip archive, as .zip, .npz and .pth files are, and no pickle'
+                ) from error
+            if re.fullmatch(rb'[^\0-\x08\x0e-\x1f\x7f-\xff]+', head):
+                raise ValueError('it is a text, such as CSV or JSON, and no pickle') from error
+            raise
 
 
 def dump_arrays(content: Any, path: str | Path) -> None:

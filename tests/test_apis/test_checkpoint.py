@@ -33,6 +33,26 @@ def test_wrapped_models_and_their_checkpoints_are_those_of_the_model(tmp_path):
     assert_same_weights(new, trained)
 
 
+@pytest.mark.parametrize('prefix', ['_orig_mod.', '_orig_mod.module.', 'module._orig_mod.'])
+def test_a_compiled_model_has_the_weights_of_the_model(tmp_path, prefix):
+    trained, new = model(), model()
+    weights = {f'{prefix}{name}': value for name, value in trained.state_dict().items()}
+    load_weights(new, save(weights, tmp_path / 'a.pth'))
+    assert_same_weights(new, trained)
+    inner = {name.replace('.', '._orig_mod.', 1): value for name, value in weights.items()}
+    load_weights(new, save(inner, tmp_path / 'b.pth'))
+    assert_same_weights(new, trained)
+
+
+@pytest.mark.parametrize('kind', [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_may_be_of_another_precision(tmp_path, kind):
+    weights = {
+        name: value.to(kind) if value.is_floating_point() else value
+        for name, value in model().state_dict().items()
+    }
+    load_weights(model(), save(weights, tmp_path / 'a.pth'))
+
+
 def test_counters_of_batches_may_be_missing(tmp_path):
     trained, new = model(), model()
     weights = trained.state_dict()

@@ -1,9 +1,6 @@
 """Exporting by the tool: from a config's data set to files."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +9,7 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.config import Config
 from PIL import Image
 from pycocotools.coco import COCO
-from test_tools.test_scripts import free_port
+from test_tools.test_scripts import run_on_nodes
 
 from mmlabelpenet.apis import LabelPEnetInferencer
 from mmlabelpenet.datasets import ShapesDataset
@@ -130,26 +127,20 @@ def test_a_split_of_several_data_sets_is_one_export(export, config, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason='two processes need two GPUs')
-def test_two_processes_export_the_file_of_one(export, config, checkpoint, tmp_path):
-    """Three images: the sampler gives the first one to both processes."""
+@pytest.mark.parametrize('nodes', [1, 2])
+def test_two_processes_export_the_file_of_one(export, config, checkpoint, tmp_path, nodes):
+    """Three images: the sampler gives the first one to both processes, on one or two nodes."""
     cfg = Config.fromfile(config)
     cfg.train_dataloader.dataset.indices = 3
     cfg.dump(str(tmp_path / 'three.py'))
     args = ('--stage', 'segmentation', '--score-thr', '0.1')
     name = 'annotations/instances_train.json'
     expected = (export(*args, config=tmp_path / 'three.py') / name).read_bytes()
-    launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    subprocess.run(
-        [
-            *launch, f'--master_port={free_port()}',
-            str(REPOSITORY / 'tools/export_pseudo_labels.py'), 'three.py', str(checkpoint),
-            '--out', 'two', '--work-dir', 'work', '--launcher', 'pytorch', *args,
-        ],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY), 'OMP_NUM_THREADS': '1'},
-        check=True,
-        timeout=300,
-    )  # fmt: skip
+    export_tool = [
+        str(REPOSITORY / 'tools/export_pseudo_labels.py'), 'three.py', str(checkpoint),
+        '--out', 'two', '--work-dir', 'work', '--launcher', 'pytorch', *args,
+    ]  # fmt: skip
+    run_on_nodes(nodes, 'misc/launch.py', 2 // nodes, *export_tool, cwd=tmp_path)
     assert (tmp_path / 'two' / name).read_bytes() == expected
     assert len(json.loads(expected)['images']) == 3
 

@@ -87,3 +87,15 @@ def test_proposals_that_cannot_be_had_are_reported():
         choose_proposals(loaders(STORED, learned=False), 'learned')
     with pytest.raises(UserError, match='has no step that loads proposals'):
         choose_proposals(loaders(LOADED), 'search')
+    homeless = dict(type='ProvideRegionProposals', source='learned')
+    with pytest.raises(UserError, match='names no folder of stored proposals: set proposal_root'):
+        choose_proposals(loaders(homeless), 'stored')
+
+
+def test_the_step_that_loads_proposals_is_found_by_its_class():
+    cfg = loaders(dict(type=f'mmlabelpenet.{STORED["type"]}', proposal_root='folder'))
+    choose_proposals(cfg, 'search')
+    [step] = cfg.test_dataloader.dataset.pipeline
+    assert step == dict(
+        type='ProvideRegionProposals', source='search', proposal_root='folder', max_num=None
+    )

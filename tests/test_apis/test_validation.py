@@ -6,9 +6,10 @@ from pathlib import Path
 import mmdet
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.apis.validation import check_config
+from mmlabelpenet.apis.configs import check_config
 from mmlabelpenet.registry import MODELS, SCOPE
 from mmlabelpenet.utils import UserError, register_all_modules
 
@@ -154,3 +155,84 @@ def test_overrides_have_the_types_that_mmengine_gives_them():
     assert cfg.train_dataloader.batch_size == 4
     assert cfg.train_cfg.feature_cache is None
     assert cfg.val_evaluator[0].iou_thrs == [0.3, 0.6]
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        'custom_hooks = None',
+        'default_hooks = None',
+        'env_cfg = None',
+        'randomness = None',
+        'val_evaluator = None',
+        'train_dataloader = dict(sampler=dict(seed=None))',
+        'optim_wrapper = dict(optimizer=dict(lr=1))',
+        "default_hooks = dict(checkpoint=dict(save_best=['bbox/mAP']))",
+        'train_cfg = dict(phases=dict(detection=dict(scales=False)))',
+    ],
+)
+def test_values_of_a_right_type_are_taken(tmp_path, lines):
+    assert read_config(child(tmp_path, lines))
+
+
+def test_transforms_of_albumentations_are_not_of_a_registry():
+    folder = Path(mmdet.__file__).parent / '.mim/configs/albu_example'
+    check_config(Config.fromfile(folder / 'mask-rcnn_r50_fpn_albu-1x_coco.py'))
+
+
+@pytest.mark.parametrize('name', ['coco_semantic', 'coco_detection', 'voc0712'])
+def test_data_sets_of_mmdet_without_a_model_are_right(name):
+    folder = Path(mmdet.__file__).parent / '.mim/configs/_base_/datasets'
+    assert read_config(str(folder / f'{name}.py'))
+
+
+@pytest.fixture
+def log(caplog):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_variables_that_nothing_reads_are_left_to_the_user(tmp_path, log):
+    lines = 'my_lr = 3\noptimizer = dict(lr=1)\noptim_wrapper = dict(optimizer=optimizer)'
+    assert read_config(child(tmp_path, lines)).optim_wrapper.optimizer.lr == 1
+    assert 'nothing reads' not in log.text
+
+
+def test_a_variable_with_the_name_of_a_setting_is_told(tmp_path, log):
+    read_config(child(tmp_path, 'batch_size = 4'))
+    assert "mine.py: nothing reads 'batch_size' at its top level: set " in log.text
+
+
+def test_a_written_config_may_hold_the_variables_of_its_bases(tmp_path):
+    child(tmp_path, 'seed = 3\nrandomness = dict(seed=seed)')
+    cfg = read_config(str(tmp_path / 'mine.py'))
+    cfg.dump(tmp_path / 'written.py')
+    assert read_config(str(tmp_path / 'written.py')).seed == 3
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        f'_base_ = {str(SHAPES)!r}\ndata_root = "mine"\n_x = data_root + "/z"\n',
+        f'import os\n_base_ = os.path.join("/", {str(SHAPES)!r})\ndata_root = "mine"\n',
+        f'\ufeff_base_ = {str(SHAPES)!r}\r\ndata_root = "mine"\r\n',
+        f'_base_: {SHAPES}\ndata_root: mine\n',
+        f'{{"_base_": "{SHAPES}", "data_root": "mine"}}',
+    ],
+    ids=['read too', 'computed base', 'mark of Windows', 'YAML', 'JSON'],
+)
+def test_a_base_s_variable_is_set_anew_in_any_form(tmp_path, lines):
+    suffix = '.json' if lines[0] == '{' else '.yaml' if '_base_:' in lines else '.py'
+    path = tmp_path / f'mine{suffix}'
+    path.write_bytes(lines.encode())
+    cfg = read_config(str(path))
+    assert cfg.train_dataloader.dataset.data_root == 'mine'
+    assert cfg.test_dataloader.dataset.data_root == 'mine'
+
+
+@pytest.mark.parametrize('name', ['classes', 'CLASSES', 'metainfo', 'max_epochs', 'tag_file'])
+def test_a_variable_that_mmdet_s_configs_make_settings_of_is_told(name, tmp_path, log):
+    read_config(child(tmp_path, f'{name} = 3'))
+    assert f"nothing reads '{name}' at its top level: set " in log.text

@@ -92,6 +92,12 @@ def read(content: Any, **options: Any) -> Case:
     return run
 
 
+def safetensors(root: Path) -> Any:
+    """A file of another format."""
+    (root / 'a.safetensors').write_bytes((8).to_bytes(8, 'little') + b'{}      ')
+    return read_checkpoint(str(root / 'a.safetensors'))
+
+
 def cut(keep: float, flip: int = 0) -> Case:
     """A checkpoint of which only the first part is left, or with a changed byte."""
 
@@ -103,6 +109,18 @@ def cut(keep: float, flip: int = 0) -> Case:
         return load_weights(model(), str(root / 'a.pth'))
 
     return run
+
+
+def cut_pickle(root: Path) -> Any:
+    """A file of old torch, of which only the first bytes are left."""
+    torch.save(checkpoint(), root / 'a.pth', _use_new_zipfile_serialization=False)
+    (root / 'a.pth').write_bytes((root / 'a.pth').read_bytes()[:300])
+    return load_weights(model(), str(root / 'a.pth'))
+
+
+def address(root: Path) -> Any:
+    """A checkpoint in a store that is not read."""
+    return read_checkpoint('hf://a/b.pth')
 
 
 def named(name: str) -> Case:
@@ -177,6 +195,19 @@ def refused(beginning: str, otherwise: str = '') -> str:
 
 
 ROWS: list[BadInput] = [
+    BadInput(
+        'a file of old torch that is cut',
+        cut_pickle,
+        '{root}/a.pth cannot be read as a checkpoint (EOFError: it ends too early, as a file that '
+        'was not copied whole): copy or download it again, or take another one.',
+    ),
+    BadInput(
+        'an address that is not read',
+        address,
+        'hf://a/b.pth cannot be read as a checkpoint (FileNotFoundError: hf://a/b.pth can not be '
+        'found.): download the file, and name its path; of addresses only https:// is read, and '
+        'the names that mmengine lists for open-mmlab:// and, with torchvision, torchvision://.',
+    ),
     BadInput(
         'no such file',
         named('gone.pth'),
@@ -447,8 +478,9 @@ ROWS: list[BadInput] = [
     BadInput(
         'results that are a text',
         results(b'torn'),
-        '{root}/a.pkl cannot be read as predictions (UnpicklingError: could not find '
-        'MARK): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.',
+        '{root}/a.pkl cannot be read as predictions (ValueError: it is a text, such as '
+        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT '
+        '--out FILE.pkl`.',
     ),
     BadInput(
         'results that were cut',
@@ -533,5 +565,62 @@ ROWS: list[BadInput] = [
         results(b'{"images": [', name='a.json'),
         '{root}/a.json cannot be read as predictions (JSONDecodeError: Expecting value: '
         'line 1 column 13 (char 12)): fix the file, or export the labels again.',
+    ),
+    BadInput(
+        'weights without values',
+        read(weights(weight=torch.ones(3, 2, device='meta'))),
+        '{root}/a.pth holds 0.weight, which is no weight but a tensor without values: '
+        'take a checkpoint with weights, by their names or under state_dict.',
+    ),
+    BadInput(
+        'sparse weights',
+        read(weights(weight=torch.ones(3, 2).to_sparse())),
+        '{root}/a.pth holds 0.weight, which is no weight but a sparse tensor: take a '
+        'checkpoint with weights, by their names or under state_dict.',
+    ),
+    BadInput(
+        'quantised weights',
+        read(weights(weight=torch.quantize_per_tensor(torch.ones(3, 2), 0.1, 0, torch.qint8))),
+        '{root}/a.pth holds 0.weight, which is no weight but a quantised tensor: take a '
+        'checkpoint with weights, by their names or under state_dict.',
+    ),
+    BadInput(
+        'complex weights',
+        read(weights(weight=torch.ones(3, 2, dtype=torch.complex64))),
+        '{root}/a.pth holds 0.weight, which is no weight but a tensor of complex numbers:'
+        ' take a checkpoint with weights, by their names or under state_dict.',
+    ),
+    BadInput(
+        'whole numbers for weights',
+        read(weights(weight=torch.ones(3, 2, dtype=torch.int64))),
+        '{root}/a.pth is a checkpoint of another model than the Sequential of this '
+        'config: 1 weights of another type of numbers (such as 0.weight); use the config '
+        'that it was trained with.',
+    ),
+    BadInput(
+        'weights that are true or false',
+        read(weights(weight=torch.ones(3, 2) > 0)),
+        '{root}/a.pth is a checkpoint of another model than the Sequential of this '
+        'config: 1 weights of another type of numbers (such as 0.weight); use the config '
+        'that it was trained with.',
+    ),
+    BadInput(
+        'weights too large for the model',
+        read(weights(weight=torch.full((3, 2), 1e300, dtype=torch.float64))),
+        '{root}/a.pth has 1 weights with values that are not finite (such as 0.weight): '
+        'its training diverged; take an earlier checkpoint.',
+    ),
+    BadInput(
+        'weights of a model and of its wrapper',
+        read(checkpoint(state_dict=model().state_dict() | {'module.0.bias': torch.ones(3)})),
+        '{root}/a.pth holds weights both of a model and of its wrapper: copy or download '
+        'it again, or take another one.',
+    ),
+    BadInput(
+        'a checkpoint of safetensors',
+        safetensors,
+        '{root}/a.safetensors cannot be read as a checkpoint (it is in the format of '
+        'safetensors: convert it by torch.save(safetensors.torch.load_file(FILE), '
+        "'FILE.pth')): copy or download it again, or take another one.",
     ),
 ]

@@ -53,7 +53,23 @@ def make_zoo(root: Path, content: bytes | None = None) -> None:
 def load(**kwargs: Any) -> COCOInstanceDataset:
     """Load the data set as a test does."""
     register_all_modules()
-    return COCOInstanceDataset(**FOLDER, supervision='full', **kwargs)
+    return COCOInstanceDataset(**{**FOLDER, 'supervision': 'full', **kwargs})
+
+
+def settings(**kwargs: Any) -> Run:
+    """Load the good content with these settings."""
+
+    def run(root: Path) -> Any:
+        make_zoo(root)
+        return load(**kwargs)
+
+    return run
+
+
+def others(number: int, **changes: Any) -> Run:
+    """Add copies of the annotation beside the one that is changed."""
+    good = [{**CONTENT['annotations'][0], 'id': 2 + i} for i in range(number)]
+    return put('annotations', [CONTENT['annotations'][0] | changes, *good])
 
 
 def raw(content: bytes) -> Run:
@@ -231,8 +247,8 @@ ROWS = [
     BadInput('an annotation without category_id', annotation(category_id=None), 'zoo/a.json: annotation 1 has no category_id, or none that is a number or text: add it.'),
     BadInput('an unknown category_id', annotation(category_id=99), 'zoo/a.json: annotation 1 has the category_id 99, which the list of categories lacks: fix it, or add it to 7 train, 18 dog.'),
     BadInput('a category name as category_id', annotation(category_id='dog'), 'zoo/a.json: annotation 1 has the category_id dog, which the list of categories lacks: fix it, or add it to 7 train, 18 dog.'),
-    BadInput('iscrowd 2', annotation(iscrowd=2), 'zoo/a.json: annotation 1 has an iscrowd that is neither 0 nor 1: write 1 for a group of objects, 0 for one.'),
-    BadInput('iscrowd as the text true', annotation(iscrowd='true'), 'zoo/a.json: annotation 1 has an iscrowd that is neither 0 nor 1: write 1 for a group of objects, 0 for one.'),
+    BadInput('iscrowd 2', annotation(iscrowd=2), 'zoo/a.json: annotation 1 has an iscrowd or ignore that is neither 0 nor 1: write 1 for a group of objects, or one that does not count, 0 for the others.'),
+    BadInput('iscrowd as the text true', annotation(iscrowd='true'), 'zoo/a.json: annotation 1 has an iscrowd or ignore that is neither 0 nor 1: write 1 for a group of objects, or one that does not count, 0 for the others.'),
     BadInput('an annotation without id', annotation(id=None, category_id=99), 'zoo/a.json: annotation number 1 has the category_id 99, which the list of categories lacks: fix it, or add it to 7 train, 18 dog.'),
     BadInput('a bbox of 3 numbers', annotation(bbox=[2, 1, 10]), 'zoo/a.json: annotation 1 has a bbox that is not 4 numbers ([2, 1, 10]): write bbox as [x, y, width, height] in pixels.'),
     BadInput('a bbox with a text', annotation(bbox=[2, 1, 10, 'x']), "zoo/a.json: annotation 1 has a bbox that is not 4 numbers ([2, 1, 10, 'x']): write bbox as [x, y, width, height] in pixels."),
@@ -298,5 +314,31 @@ ROWS = [
     BadInput('a run that is resumed with fewer classes', of_training({}, classes=['dog', 'train', 'cat'], resume=True, load_from='epoch_7.pth'), "The training data has other classes than the run of epoch_7.pth: it lacks 'cat'; resume with its data, or train anew."),
     BadInput("mmdet's CocoDataset with classes in another order than the file", mmdet(('train', 'dog')), "zoo/a.json has other classes than metainfo says (its order is dog, train): CocoDataset would mix them up; give metainfo the file's classes in the file's order, or use COCOInstanceDataset."),
     BadInput("mmdet's CocoDataset with a class that the file lacks", mmdet(('dog', 'cat')), "zoo/a.json has other classes than metainfo says (it lacks 'cat'): CocoDataset would mix them up; give metainfo the file's classes in the file's order, or use COCOInstanceDataset."),
+    BadInput('a box apart from its polygon', others(2, bbox=[14, 8, 4, 3], segmentation=[[0, 0, 5, 0, 5, 5]]), 'zoo/a.json: annotation 1 has a bbox [14, 8, 4, 3] apart from its mask: draw one of them anew.'),
+    BadInput('a box apart from its run lengths', others(2, bbox=[0, 0, 4, 4], segmentation={'size': [12, 20], 'counts': [120, 120]}), 'zoo/a.json: annotation 1 has a bbox [0, 0, 4, 4] apart from its mask: draw one of them anew.'),
+    BadInput('boxes of another photo than the polygons', annotation(bbox=[14, 8, 4, 3]), 'zoo/a.json has boxes that do not fit their masks (1 of 1, such as [14.0, 8.0, 4.0, 3.0] for a mask from [2.0, 1.0] to [12.0, 11.0]): write bbox as [x, y, width, height] in pixels, around the mask.'),
+    BadInput('boxes x, y of the centre, width, height', annotation(bbox=[7, 6, 10, 6]), 'zoo/a.json has boxes that do not fit their masks (1 of 1, such as [7.0, 6.0, 10.0, 6.0] for a mask from [2.0, 1.0] to [12.0, 11.0]): write bbox as [x, y, width, height] in pixels, around the mask.'),
+    BadInput('polygons of a larger photo than the boxes', annotation(bbox=[1, 0.5, 5, 5]), 'zoo/a.json has boxes that do not fit their masks (1 of 1, such as [1.0, 0.5, 5.0, 5.0] for a mask from [2.0, 1.0] to [12.0, 11.0]): write bbox as [x, y, width, height] in pixels, around the mask.'),
+    BadInput('corners instead of a size, with run lengths', annotation(bbox=[10, 0, 20, 12], segmentation={'size': [12, 20], 'counts': [120, 120]}), 'zoo/a.json has boxes x1, y1, x2, y2, as its polygons show: write bbox as [x, y, width, height] in pixels.'),
+    BadInput('corners instead of a size, as the areas show', annotation(bbox=[2, 1, 12, 11], segmentation=None, area=100), 'zoo/a.json has boxes x1, y1, x2, y2, as their areas show: write bbox as [x, y, width, height] in pixels.'),
+    BadInput('ignore 2', annotation(ignore=2), 'zoo/a.json: annotation 1 has an iscrowd or ignore that is neither 0 nor 1: write 1 for a group of objects, or one that does not count, 0 for the others.'),
+    BadInput('a file of captions', put('annotations', [{'id': 1, 'image_id': 139, 'caption': 'a dog'}]), 'zoo/a.json holds captions: take a file of instances, such as instances_train2017.json.'),
+    BadInput('a file of panoptic segments', put('annotations', [{'image_id': 139, 'file_name': '1.png', 'segments_info': []}]), 'zoo/a.json holds panoptic segments: take a file of instances, such as instances_train2017.json.'),
+    BadInput('an address as file name', image(file_name='https://example.com/2.png'), 'zoo/a.json names the photo https://example.com/2.png, which is an address: download the photos, and name their files.'),
+    BadInput('no ann_file', settings(ann_file=None), 'COCOInstanceDataset has ann_file=None: set it to the JSON file of annotations in zoo, such as annotations/instances_train2017.json.'),
+    BadInput('an empty ann_file', settings(ann_file=''), "COCOInstanceDataset has ann_file='': set it to the JSON file of annotations in zoo, such as annotations/instances_train2017.json."),
+    BadInput('a data_prefix without img', settings(data_prefix={'img_path': 'photos'}), "The data set of zoo/a.json has data_prefix={'img_path': 'photos'}: write data_prefix=dict(img='...') with the folder of the photos below data_root."),
+    BadInput('a data_prefix with a key beside img', settings(data_prefix={'img': 'photos', 'seg': 'masks'}), "The data set of zoo/a.json has data_prefix={'img': 'photos', 'seg': 'masks'}: write data_prefix=dict(img='...') with the folder of the photos below data_root."),
+    BadInput('a data_prefix of None', settings(data_prefix={'img': None}), "The data set of zoo/a.json has data_prefix={'img': None}: write data_prefix=dict(img='...') with the folder of the photos below data_root."),
+    BadInput('a list as data_prefix', settings(data_prefix=['photos']), "The data set of zoo/a.json has data_prefix=['photos']: write data_prefix=dict(img='...') with the folder of the photos below data_root."),
+    BadInput('indices of no photo', settings(indices=0), 'indices=0 chooses no photo of zoo, which has 2: give the number of its first photos, or a list of numbers from 0, or leave it out.'),
+    BadInput('an empty list of indices', settings(indices=[]), 'indices=[] chooses no photo of zoo, which has 2: give the number of its first photos, or a list of numbers from 0, or leave it out.'),
+    BadInput('a filter of photos without annotations', settings(filter_cfg={'filter_empty_gt': True}), "COCOInstanceDataset keeps every photo and knows no filter_cfg ({'filter_empty_gt': True}): leave it out, or name photos in a skip list."),
+    BadInput("metainfo with mmdet 2's CLASSES", settings(metainfo={'CLASSES': ('dog',)}), "metainfo of zoo/a.json has 'CLASSES', which nothing reads: write 'classes' instead."),
+    BadInput("metainfo with mmdet 2's PALETTE", settings(metainfo={'PALETTE': [(0, 0, 0)]}), "metainfo of zoo/a.json has 'PALETTE', which nothing reads: write 'palette' instead."),
+    BadInput('metainfo with class', settings(metainfo={'class': ('dog',)}), "metainfo of zoo/a.json has 'class', which nothing reads: write 'classes' instead."),
+    BadInput('a list as metainfo', settings(metainfo=['dog']), "metainfo of zoo/a.json is ['dog']: write dict(classes=[...])."),
+    BadInput('metainfo with a number as classes', settings(metainfo={'classes': 2}), 'metainfo.classes of zoo/a.json is 2: write a list that names each class once.'),
+    BadInput('metainfo with no class', settings(metainfo={'classes': []}), 'metainfo.classes of zoo/a.json is []: write a list that names each class once.'),
 ]
 # fmt: on

@@ -1,6 +1,9 @@
 """Command lines of all tools: missing and wrong arguments, numbers out of range."""
 
 from pathlib import Path
+from unittest import mock
+
+from PIL import Image
 
 from .configs import SHAPES
 from .table import REPOSITORY, BadInput, run_tool
@@ -12,7 +15,35 @@ def line(name: str, tool: str, *args: object, sentence: str) -> BadInput:
     """A row: a tool's command line; ``{root}`` stands for the row's folder."""
 
     def run(root: Path) -> None:
-        run_tool(tool, *(str(arg).replace('{root}', str(root)) for arg in args))
+        # sentences that list devices are the same on a machine with a GPU
+        with mock.patch('torch.cuda.device_count', return_value=0):
+            run_tool(tool, *(str(arg).replace('{root}', str(root)) for arg in args))
+
+    return BadInput(name, run, sentence)
+
+
+def in_environment(name: str, variables: dict[str, str], sentence: str) -> BadInput:
+    """A row: a test with these environment variables."""
+
+    def run(root: Path) -> None:
+        with mock.patch.dict('os.environ', variables):
+            run_tool('test', CONFIG, 'gone.pth')
+
+    return BadInput(name, run, sentence)
+
+
+def of_photos(
+    name: str, *args: str, sentence: str, tool: str = 'proposals/make_proposals'
+) -> BadInput:
+    """A row: a command line in a folder of a photo and a page that was saved as one."""
+
+    def run(root: Path) -> None:
+        for folder in ('photos', 'pages'):
+            (root / folder).mkdir()
+        Image.new('RGB', (40, 30)).save(root / 'photos/a.jpg')
+        for page in ('page.html', 'pages/a.jpg'):
+            (root / page).write_text('<!DOCTYPE html><html><body>404</body></html>')
+        run_tool(tool, *(arg.replace('{root}', str(root)) for arg in args))
 
     return BadInput(name, run, sentence)
 
@@ -261,7 +292,7 @@ ROWS = [
         CONFIG,
         '--workers',
         '0',
-        sentence='--workers, --max-num and --max-side must be at least 1.',
+        sentence='--workers and --max-num must be at least 1.',
     ),
     line(
         'proposals: no box',
@@ -269,7 +300,7 @@ ROWS = [
         CONFIG,
         '--max-num',
         '0',
-        sentence='--workers, --max-num and --max-side must be at least 1.',
+        sentence='--workers and --max-num must be at least 1.',
     ),
     line(
         'proposals: an unknown split',
@@ -359,5 +390,334 @@ ROWS = [
         'tools/train.py',
         CONFIG,
         sentence="argument processes: invalid int value: 'two'",
+    ),
+    line(
+        'proposals: no path',
+        'proposals/make_proposals',
+        '',
+        sentence='an argument is empty: give a value, or leave it out.',
+    ),
+    line(
+        'proposals: no path to write to',
+        'proposals/make_proposals',
+        CONFIG,
+        '--out',
+        '',
+        sentence='--out is empty: give a value, or leave it out.',
+    ),
+    line(
+        'proposals: an address',
+        'proposals/make_proposals',
+        'https://example.invalid/photos',
+        sentence='https://example.invalid/photos is not on this machine: download the '
+        'photos, and name their folder.',
+    ),
+    line(
+        'proposals: sides of a pixel',
+        'proposals/make_proposals',
+        CONFIG,
+        '--max-side',
+        '1',
+        sentence='--max-side 1 is too small to find objects: take at least 32.',
+    ),
+    line(
+        'proposals: sides of -5 pixels',
+        'proposals/make_proposals',
+        CONFIG,
+        '--max-side',
+        '-5',
+        sentence='--max-side -5 is too small to find objects: take at least 32.',
+    ),
+    of_photos(
+        'proposals: a single photo',
+        '{root}/photos/a.jpg',
+        sentence='{root}/photos/a.jpg is a single photo: name its folder {root}/photos, or'
+        ' a config.',
+    ),
+    of_photos(
+        'proposals: a split of a folder',
+        '{root}/photos',
+        '--split',
+        'train',
+        sentence='--split is for a config, and {root}/photos is a folder of photos: leave '
+        'it out, or name the config.',
+    ),
+    of_photos(
+        'proposals: settings for a folder',
+        '{root}/photos',
+        '--cfg-options',
+        'scale=3',
+        sentence='--cfg-options is for a config, and {root}/photos is a folder of photos: '
+        'leave it out, or name the config.',
+    ),
+    of_photos(
+        'proposals: a file to write to',
+        '{root}/photos',
+        '--out',
+        '{root}/photos/a.jpg',
+        sentence='{root}/photos/a.jpg/photos cannot be written (Not a directory): free '
+        'space, get the permission, or choose another path.',
+    ),
+    of_photos(
+        'proposals: no place to write to',
+        '{root}/photos',
+        '--out',
+        '/proc/x',
+        sentence='/proc/x/photos cannot be written (No such file or directory): free '
+        'space, get the permission, or choose another path.',
+    ),
+    of_photos(
+        'proposals: a page',
+        '{root}/page.html',
+        sentence='{root}/page.html cannot be read as a config, for it is a web page, as '
+        'of a login: download the file itself.',
+    ),
+    of_photos(
+        'proposals: pages for photos',
+        '{root}/pages',
+        sentence='The photo {root}/pages/a.jpg is damaged or no photo (a web page: download the '
+        'photo itself): replace it, remove it, or name it in a skip list.',
+    ),
+    of_photos(
+        'shapes: a file to write to',
+        '--out',
+        '{root}/photos/a.jpg',
+        tool='dataset_converters/make_shapes',
+        sentence='{root}/photos/a.jpg cannot be written (File exists): free space, get the'
+        ' permission, or choose another path.',
+    ),
+    of_photos(
+        'shapes: no place to write to',
+        '--out',
+        '/proc/x',
+        tool='dataset_converters/make_shapes',
+        sentence='/proc/x cannot be written (No such file or directory): free space, get '
+        'the permission, or choose another path.',
+    ),
+    line(
+        'shapes: no path',
+        'dataset_converters/make_shapes',
+        '--out',
+        '',
+        sentence='--out is empty: give a value, or leave it out.',
+    ),
+    line(
+        'import of proposals: no path',
+        'proposals/import_proposals',
+        CONFIG,
+        '',
+        '--format',
+        'mmdet',
+        sentence='an argument is empty: give a value, or leave it out.',
+    ),
+    line(
+        'import of proposals: no box',
+        'proposals/import_proposals',
+        CONFIG,
+        'a.pkl',
+        '--format',
+        'mmdet',
+        '--max-num',
+        '0',
+        sentence='--max-num must be at least 1.',
+    ),
+    line(
+        'check of proposals: no path',
+        'proposals/check_proposals',
+        CONFIG,
+        '--proposal-root',
+        '',
+        sentence='--proposal-root is empty: give a value, or leave it out.',
+    ),
+    line(
+        'export: no path to write to',
+        'export_pseudo_labels',
+        CONFIG,
+        'gone.pth',
+        '--out',
+        '',
+        sentence='--out is empty: give a value, or leave it out.',
+    ),
+    line(
+        'measures: no path',
+        'analysis_tools/eval_metric',
+        CONFIG,
+        '',
+        sentence='an argument is empty: give a value, or leave it out.',
+    ),
+    line(
+        'processes of a tool that is missing',
+        'misc/launch',
+        '2',
+        'gone.py',
+        sentence='There is no tool at gone.py: fix the path.',
+    ),
+    line(
+        'processes without a tool',
+        'misc/launch',
+        '2',
+        sentence='Name the tool behind the number of processes.',
+    ),
+    line(
+        'test: an empty checkpoint',
+        'test',
+        CONFIG,
+        '',
+        sentence='an argument is empty: give a value, or leave it out.',
+    ),
+    line(
+        'train: an empty config',
+        'train',
+        '',
+        sentence='an argument is empty: give a value, or leave it out.',
+    ),
+    line(
+        'train: an empty work folder',
+        'train',
+        CONFIG,
+        '--work-dir',
+        '',
+        sentence='--work-dir is empty: give a value, or leave it out.',
+    ),
+    line(
+        'train: an empty work folder after =',
+        'train',
+        CONFIG,
+        '--work-dir=',
+        sentence='--work-dir is empty: give a value, or leave it out.',
+    ),
+    line(
+        'export: an empty folder',
+        *EXPORT[:-1],
+        '',
+        sentence='--out is empty: give a value, or leave it out.',
+    ),
+    line(
+        'train: an option twice',
+        'train',
+        CONFIG,
+        '--work-dir',
+        'a',
+        '--work-dir',
+        'b',
+        sentence='--work-dir is given more than once: give it once.',
+    ),
+    line(
+        'test: metrics in two options',
+        *TEST,
+        '--eval',
+        'bbox',
+        '--eval',
+        'segm',
+        sentence='--eval is given more than once: give it once.',
+    ),
+    line(
+        'train: an override twice',
+        'train',
+        CONFIG,
+        '--cfg-options',
+        'randomness.seed=1',
+        'randomness.seed=2',
+        sentence='--cfg-options sets both randomness.seed=1 and randomness.seed=2: give one.',
+    ),
+    line(
+        'train: an override and one of a part of it',
+        'train',
+        CONFIG,
+        '--cfg-options',
+        'randomness=None',
+        '--cfg-options',
+        'randomness.seed=2',
+        sentence='--cfg-options sets both randomness=None and randomness.seed=2: give one.',
+    ),
+    line(
+        'train: two work folders',
+        'train',
+        CONFIG,
+        '--work-dir',
+        'a',
+        '--cfg-options',
+        'work_dir=b',
+        sentence='--cfg-options work_dir sets what --work-dir sets: give --work-dir alone.',
+    ),
+    line(
+        'train: two checkpoints',
+        'train',
+        CONFIG,
+        '--resume',
+        'a.pth',
+        '--cfg-options',
+        'load_from=b.pth',
+        sentence='--cfg-options load_from sets what --resume sets: give --resume alone.',
+    ),
+    line(
+        'train: two seeds',
+        'train',
+        CONFIG,
+        '--seed',
+        '0',
+        '--cfg-options',
+        'randomness.seed=1',
+        sentence='--cfg-options randomness.seed sets what --seed sets: give --seed alone.',
+    ),
+    line(
+        'train: a launcher as an override',
+        'train',
+        CONFIG,
+        '--cfg-options',
+        'launcher=pytorch',
+        sentence='--cfg-options launcher sets what --launcher sets: give --launcher alone.',
+    ),
+    line(
+        'demo: an unknown device',
+        *DEMO,
+        '--device',
+        'gpu',
+        sentence="There is no device 'gpu' here: choose one of cpu.",
+    ),
+    line(
+        'demo: a device without values',
+        *DEMO,
+        '--device',
+        'meta',
+        sentence="There is no device 'meta' here: choose one of cpu.",
+    ),
+    line(
+        'demo: a folder that cannot be written',
+        *DEMO,
+        '--out-dir',
+        '/proc/x',
+        sentence='/proc/x cannot be written (No such file or directory): free space, get the '
+        'permission, or choose another path.',
+    ),
+    line(
+        'train: a launcher without its processes',
+        'train',
+        CONFIG,
+        '--launcher',
+        'pytorch',
+        sentence='--launcher pytorch needs processes that tools/dist_train.sh or torchrun has '
+        'started (RANK is not set): start by it, or leave --launcher out.',
+    ),
+    in_environment(
+        'test: one of two processes without a launcher',
+        dict(RANK='1', WORLD_SIZE='2'),
+        'This is one of 2 processes (WORLD_SIZE), each of which would do the whole work: give '
+        '--launcher pytorch, or unset WORLD_SIZE and RANK.',
+    ),
+    in_environment(
+        'test: a rank that is no number',
+        dict(LOCAL_RANK='x'),
+        "The environment variable LOCAL_RANK is 'x', no whole number: unset it, or start by "
+        'tools/dist_train.sh or torchrun.',
+    ),
+    line(
+        'train: data at an address',
+        'train',
+        CONFIG,
+        '--cfg-options',
+        'data_root=s3://bucket/y',
+        sentence='data_root is the address s3://bucket/y: download the data, and set data_root to '
+        'their folder.',
     ),
 ]

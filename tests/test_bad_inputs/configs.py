@@ -1,6 +1,7 @@
 """Configs: misspelt names, values out of range, parts that do not fit, idle overrides."""
 
 import functools
+import json
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -46,13 +47,29 @@ def option(name: str, *options: str, sentence: str, base: str = SHAPES) -> BadIn
 def trained(name: str, text: str, sentence: str) -> BadInput:
     """A row: a config that is wrong only beside its data."""
 
-    def run(root: Path) -> None:
-        lines = f'data_root = {str(shapes())!r}\n{text}'
-        # which takes seconds to list the compilers of a machine
-        with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
-            run_tool('train', write(root, lines), '--work-dir', root / 'work')
+    return BadInput(name, lambda root: train(root, text, root / 'work'), sentence)
 
-    return BadInput(name, run, sentence)
+
+def train(root: Path, text: str, work_dir: Path | str) -> None:
+    """Train by a config with these lines."""
+    lines = f'data_root = {str(shapes())!r}\n{text}'
+    # which takes seconds to list the compilers of a machine
+    with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+        run_tool('train', write(root, lines), '--work-dir', work_dir)
+
+
+def used_number(root: Path) -> None:
+    """Set a variable anew that a base has made a setting of."""
+    Path(write(root, 'workers = 3\ntrain_dataloader = dict(num_workers=workers)')).rename('b.py')
+    (root / 'mine.py').write_text("_base_ = 'b.py'\nworkers = 1\n")
+    read_config(str(root / 'mine.py'))
+
+
+def misspelt_json(root: Path) -> None:
+    """Misspell a setting in JSON."""
+    content = {'_base_': str(REPOSITORY / SHAPES), 'optim_wraper': {}}
+    (root / 'mine.json').write_text(json.dumps(content))
+    read_config(str(root / 'mine.json'))
 
 
 # A cascade that learns proposals, the phase in which it does, and a pipeline that needs it.
@@ -73,7 +90,348 @@ def learns(setting: str) -> str:
 
 
 HEAD = 'model = dict(cascade=dict(detection=dict(box_head='
+# Wrong types and old names: what is wrong, the line, the sentence.
+LINES = [
+    (
+        'a switch as text',
+        "train_dataloader = dict(sampler=dict(shuffle='False'))",
+        "train_dataloader.sampler.shuffle must be True or False, not 'False'.",
+    ),
+    (
+        'a switch of mmengine as text',
+        "env_cfg = dict(cudnn_benchmark='no')",
+        "env_cfg.cudnn_benchmark must be True or False, not 'no'.",
+    ),
+    (
+        'a switch of a backbone of mmdet as text',
+        "model = dict(backbone=dict(_delete_=True, type='mmdet.ResNet', depth=50, "
+        "norm_eval='False'))",
+        "model.backbone.norm_eval must be True or False or None, not 'False'.",
+    ),
+    (
+        'a switch of the preprocessor as text',
+        "model = dict(data_preprocessor=dict(bgr_to_rgb='False'))",
+        "model.data_preprocessor.bgr_to_rgb must be True or False, not 'False'.",
+    ),
+    (
+        'a switch without a default as text',
+        "auto_scale_lr = dict(enable='False')",
+        "auto_scale_lr.enable must be True or False, not 'False'.",
+    ),
+    (
+        'two learning rates',
+        'optim_wrapper = dict(optimizer=dict(lr=[0, 1]))',
+        'optim_wrapper.optimizer.lr must be a number, not [0, 1]: a comma makes a list, '
+        'and decimals are written with a point.',
+    ),
+    (
+        'two factors of a learning rate',
+        'optim_wrapper = '
+        'dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=(0, 1)))))',
+        'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult must be a number, not '
+        '(0, 1): a comma makes a list, and decimals are written with a point.',
+    ),
+    (
+        'two batch sizes',
+        'train_dataloader = dict(batch_size=(1, 2))',
+        'train_dataloader.batch_size must be a whole number or None, not (1, 2): a comma '
+        'makes a list, and decimals are written with a point.',
+    ),
+    (
+        'a batch size with a fraction',
+        'train_dataloader = dict(batch_size=4.0)',
+        'train_dataloader.batch_size must be a whole number or None, not 4.0.',
+    ),
+    (
+        'no number of workers',
+        'train_dataloader = dict(num_workers=None)',
+        'train_dataloader.num_workers must be a whole number, not None.',
+    ),
+    (
+        'a seed that is true',
+        'randomness = dict(seed=True)',
+        'randomness.seed must be a whole number or None, not True.',
+    ),
+    (
+        'half an interval',
+        'default_hooks = dict(checkpoint=dict(interval=0.5))',
+        'default_hooks.checkpoint.interval must be a whole number, not 0.5.',
+    ),
+    (
+        'a model with a comma behind it',
+        'model = dict(num_classes=6),',
+        "model must be a dict, not ({'num_classes': 6},): delete the comma at the end of "
+        'its line, which makes a list of it.',
+    ),
+    (
+        'a dict of custom hooks',
+        "custom_hooks = dict(type='NumClassCheckHook')",
+        "custom_hooks must be a list or None, not {'type': 'NumClassCheckHook'}.",
+    ),
+    (
+        'custom hooks by their names',
+        "custom_hooks = ['NumClassCheckHook']",
+        "custom_hooks.0 must be a dict with a type, not 'NumClassCheckHook'.",
+    ),
+    (
+        'a sampler by its name',
+        "train_dataloader = dict(sampler='DefaultSampler')",
+        "train_dataloader.sampler must be a dict with a type, not 'DefaultSampler'.",
+    ),
+    (
+        'metrics by their names',
+        "val_evaluator = ['VOCDetectionMetric']",
+        "val_evaluator.0 must be a dict with a type, not 'VOCDetectionMetric'.",
+    ),
+    (
+        'no pipeline',
+        'train_dataloader = dict(dataset=dict(pipeline=None))',
+        'train_dataloader.dataset.pipeline must be a list, not None.',
+    ),
+    (
+        'a pipeline of names',
+        "train_dataloader = dict(dataset=dict(pipeline=['Resize']))",
+        "train_dataloader.dataset.pipeline.0 must be a dict with a type, not 'Resize'.",
+    ),
+    (
+        'one milestone',
+        "param_scheduler = [dict(type='MultiStepLR', milestones=3)]",
+        'param_scheduler.0.milestones must be a list, not 3.',
+    ),
+    (
+        'an image size of three numbers',
+        'scale = (640, 480, 3)',
+        'train_dataloader.dataset.pipeline.2.transforms.0.scale must be a number or a '
+        'list of 2 or None, not (640, 480, 3).',
+    ),
+    (
+        'a misspelt log level',
+        "log_level = 'INF'",
+        "log_level must be 'CRITICAL' or 'FATAL' or 'ERROR' or 'WARN' or 'WARNING' or "
+        "'INFO' or 'DEBUG' or 'NOTSET' or a whole number, not 'INF'.",
+    ),
+    (
+        'shared settings as a list',
+        "shared_settings = ['scale']",
+        "shared_settings must be a dict, not ['scale'].",
+    ),
+    (
+        'MMDetection 2: optimizer',
+        "optimizer = dict(type='SGD', lr=0.1)",
+        "nothing reads 'optimizer', which is of MMDetection 2: set "
+        'optim_wrapper.optimizer instead.',
+    ),
+    (
+        'MMDetection 2: data',
+        'data = dict(samples_per_gpu=2)',
+        "nothing reads 'data', which is of MMDetection 2: set train_dataloader, "
+        'val_dataloader and test_dataloader instead.',
+    ),
+    (
+        'MMDetection 2: lr_config',
+        "lr_config = dict(policy='step')",
+        "nothing reads 'lr_config', which is of MMDetection 2: set param_scheduler instead.",
+    ),
+    (
+        'MMDetection 2: total_epochs',
+        'total_epochs = 12',
+        "nothing reads 'total_epochs', which is of MMDetection 2: set train_cfg instead.",
+    ),
+    (
+        'MMDetection 2: runner',
+        "runner = dict(type='EpochBasedRunner')",
+        "nothing reads 'runner', which is of MMDetection 2: set train_cfg instead.",
+    ),
+    (
+        'MMDetection 2: evaluation',
+        'evaluation = dict(interval=1)',
+        "nothing reads 'evaluation', which is of MMDetection 2: set val_evaluator and "
+        'train_cfg.val_interval instead.',
+    ),
+    (
+        'MMDetection 2: checkpoint_config',
+        'checkpoint_config = dict(interval=1)',
+        "nothing reads 'checkpoint_config', which is of MMDetection 2: set "
+        'default_hooks.checkpoint instead.',
+    ),
+    (
+        'MMDetection 2: log_config',
+        'log_config = dict(interval=50)',
+        "nothing reads 'log_config', which is of MMDetection 2: set default_hooks.logger "
+        'and visualizer.vis_backends instead.',
+    ),
+    (
+        'MMDetection 2: optimizer_config',
+        'optimizer_config = dict(grad_clip=None)',
+        "nothing reads 'optimizer_config', which is of MMDetection 2: set "
+        'optim_wrapper.clip_grad instead.',
+    ),
+    (
+        'MMDetection 2: workflow',
+        "workflow = [('train', 1)]",
+        "nothing reads 'workflow', which is of MMDetection 2: set train_cfg.val_interval instead.",
+    ),
+    (
+        'MMDetection 2: dist_params',
+        "dist_params = dict(backend='nccl')",
+        "nothing reads 'dist_params', which is of MMDetection 2: set env_cfg.dist_cfg instead.",
+    ),
+    (
+        'MMDetection 2: seed',
+        'seed = 3',
+        "nothing reads 'seed', which is of MMDetection 2: set randomness.seed instead.",
+    ),
+    (
+        'MMDetection 2: resume_from',
+        "resume_from = 'a.pth'",
+        "nothing reads 'resume_from', which is of MMDetection 2: set load_from with "
+        'resume=True instead.',
+    ),
+    (
+        'MMDetection 2: fp16',
+        'fp16 = dict()',
+        "nothing reads 'fp16', which is of MMDetection 2: set "
+        "optim_wrapper.type='AmpOptimWrapper' instead.",
+    ),
+]
+
+
+def plain(name: str, file: str, text: str, sentence: str) -> BadInput:
+    """A row: a config in YAML or JSON."""
+
+    def run(root: Path) -> None:
+        base = str(REPOSITORY / SHAPES)
+        (root / file).write_text(text.replace('BASE', base), encoding='utf-8')
+        read_config(str(root / file))
+
+    return BadInput(name, run, f'{{root}}/{file}{sentence}')
+
+
+# What is wrong with a config that inherits another, its lines, the end of the sentence.
+SILENT = [
+    (
+        'a misspelt variable of a base',
+        "data_rot = 'mine'",
+        ": nothing reads 'data_rot': did you mean 'data_root'?",
+    ),
+    (
+        'a variable of a base in capitals',
+        "DATA_ROOT = 'mine'",
+        ": nothing reads 'DATA_ROOT': did you mean 'data_root'?",
+    ),
+    (
+        'a colon instead of =',
+        "data_root: 'mine'",
+        ", line 2 (data_root: 'mine') sets nothing: write = instead of ':'.",
+    ),
+    (
+        '== instead of =',
+        "data_root == 'mine'",
+        ", line 2 (data_root == 'mine') sets nothing: write = instead of '=='.",
+    ),
+    (
+        'a key twice',
+        "optim_wrapper = {'optimizer': {'lr': 0.1,\n    'lr': 0.3}}",
+        ", line 3: 'lr' is given twice in one dict: delete one.",
+    ),
+    (
+        'MMDetection 2: img_norm_cfg',
+        'img_norm_cfg = dict(mean=[1, 2, 3])',
+        ": nothing reads 'img_norm_cfg', which is of MMDetection 2: set "
+        'model.data_preprocessor.mean and std instead.',
+    ),
+    (
+        'a path object',
+        "from pathlib import Path\ndata_root = Path('mine')",
+        ": data_root must be text, not PosixPath('mine'): write 'mine'.",
+    ),
+    (
+        'the scope of mmdet',
+        "default_scope = 'mmdet'",
+        ': model: LabelPEnet is a class of this package, which '
+        "default_scope='mmdet' leaves out: set default_scope='mmlabelpenet'.",
+    ),
+    (
+        'mean and std of colours from 0 to 1',
+        'model = dict(data_preprocessor=dict(mean=[0.5, 0.5, 0.4], std=[0.2, 0.2, 0.2]))',
+        ': model.data_preprocessor has mean=[0.5, 0.5, 0.4] and std=[0.2, 0.2, 0.2], which are '
+        'for colours from 0 to 1, but photos are read with colours from 0 to 255: multiply both '
+        'by 255.',
+    ),
+    (
+        'a warm-up from a rate of 0',
+        "param_scheduler = [dict(type='LinearLR', start_factor=0.0, by_epoch=False)]",
+        ': param_scheduler.0.start_factor must not be 0, not 0.0.',
+    ),
+    (
+        'a negative factor of the rate',
+        "param_scheduler = [dict(type='MultiStepLR', milestones=[1], gamma=-0.1)]",
+        ': param_scheduler.0.gamma must be a number of at least 0, not -0.1.',
+    ),
+    (
+        'a cosine of no length',
+        "param_scheduler = [dict(type='CosineAnnealingLR', T_max=0)]",
+        ': param_scheduler.0.T_max must be a whole number of at least 1, not 0.',
+    ),
+]
 ROWS = [
+    BadInput(
+        'an address as work folder',
+        lambda root: train(root, '', 's3://bucket/x'),
+        's3://bucket/x is an address: name a path of this machine.',
+    ),
+    trained(
+        'a scheduler that cannot be built',
+        "param_scheduler = [dict(type='CosineAnnealingLR', T_max=5, by_epoch=False, "
+        'convert_to_iter_based=True)]',
+        '{root}/mine.py: a part of it cannot be built: Only epoch-based parameter scheduler can '
+        'be converted to iter-based, and `epoch_length` should be set; fix its settings.',
+    ),
+    *(config(name, text, f'{{root}}/mine.py{end}') for name, text, end in SILENT),
+    config(
+        'a base by a variable',
+        "folder = '/configs'\n_base_ = f'{folder}/mine.py'",
+        "{root}/mine.py: _base_ is computed (name 'folder' is not defined): write it as a text, "
+        'or a list of texts.',
+        base='',
+    ),
+    config(
+        'a number as base',
+        '_base_ = 5',
+        '{root}/mine.py: _base_ must be a text or a list of texts, not 5.',
+        base='',
+    ),
+    config(
+        'a base within another statement',
+        "if True:\n    _base_ = 'mine.py'",
+        '{root}/mine.py, line 2: _base_ is set within another statement: set it at the beginning '
+        'of a line of its own.',
+        base='',
+    ),
+    plain(
+        'YAML: a list',
+        'mine.yaml',
+        '- a',
+        ' holds a list instead of settings by their names: write them as NAME: VALUE.',
+    ),
+    plain(
+        'YAML: nothing',
+        'mine.yaml',
+        '',
+        ' holds nothing instead of settings by their names: write them as NAME: VALUE.',
+    ),
+    plain(
+        'YAML: a key twice',
+        'mine.yaml',
+        '_base_: BASE\nrandomness:\n  seed: 1\n  seed: 2\n',
+        ", line 4: 'seed' is given twice in one dict: delete one.",
+    ),
+    plain(
+        'JSON: a key twice',
+        'mine.json',
+        '{"_base_": "BASE",\n\t"randomness": {},\n\t"randomness": {"seed": 2}}',
+        ", line 3: 'randomness' is given twice in one dict: delete one.",
+    ),
     config(
         'not Python',
         'model = dict(',
@@ -283,7 +641,8 @@ ROWS = [
     config(
         'epochs as text',
         "train_cfg = dict(phases=dict(detection=dict(epochs='two')))",
-        "{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not 'two'.",
+        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number of at least 0, not '
+        "'two'.",
     ),
     config(
         'a weight of a stage that does not learn',
@@ -409,7 +768,8 @@ ROWS = [
     config(
         'a list of epochs',
         'train_cfg = dict(phases=dict(detection=dict(epochs=[1, 2])))',
-        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not [1, 2].',
+        '{root}/mine.py: train_cfg.phases.detection.epochs must be a number, not [1, 2]: a '
+        'comma makes a list, and decimals are written with a point.',
     ),
     config(
         'a model that is a list',
@@ -566,11 +926,54 @@ ROWS = [
         'train_cfg = dict(feature_cache=dict(_delete_=True, max_gigabytes=5))',
         '{root}/mine.py: train_cfg.feature_cache lacks root: set train_cfg.feature_cache.root.',
     ),
+    config(
+        'the end of the program',
+        'import sys\nsys.exit(3)',
+        '{root}/mine.py, or a base of it, ends the program: a config sets values only; change '
+        'that line.',
+    ),
+    BadInput(
+        'a config that is its own base',
+        lambda root: read_config(write(root, "_base_ = 'mine.py'", '')),
+        '{root}/mine.py, or a base of it, is its own base: a config sets values only; '
+        'change that line.',
+    ),
+    BadInput(
+        'a number that a base has used already',
+        used_number,
+        "{root}/mine.py: 'workers' is a variable of a config, from which settings were "
+        'made: to change it afterwards sets nothing; set what was made of it, such as '
+        'train_dataloader.dataset.pipeline.',
+    ),
+    BadInput(
+        'a misspelt setting in JSON',
+        misspelt_json,
+        "{root}/mine.json: nothing reads 'optim_wraper': did you mean 'optim_wrapper'?",
+    ),
+    option(
+        'an override of MMDetection 2',
+        'total_epochs=3',
+        sentence="{root}/mine.py: --cfg-options total_epochs: nothing reads 'total_epochs': set "
+        'train_cfg instead.',
+    ),
+    option(
+        'a decimal comma',
+        'optim_wrapper.optimizer.lr=0,01',
+        sentence='{root}/mine.py: optim_wrapper.optimizer.lr must be a number, not [0, 1]: a comma'
+        ' makes a list, and decimals are written with a point.',
+    ),
+    *(config(name, text, f'{{root}}/mine.py: {sentence}') for name, text, sentence in LINES),
     trained(
         'channels of another backbone',
         "model = dict(backbone=dict(variant='lite2', init_cfg=None))",
         '{root}/mine.py: model.cascade.classification.attention.in_channels is [40, 112, '
         '1280], but the maps of this backbone have [48, 120, 1280]: set it to these.',
+    ),
+    BadInput(
+        'a work folder that cannot be written',
+        lambda root: train(root, '', '/proc/x'),
+        '/proc/x cannot be written (No such file or directory): free space, get the permission, '
+        'or choose another path.',
     ),
     trained(
         'levels that the backbone does not have',

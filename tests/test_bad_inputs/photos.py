@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from mmlabelpenet.apis.images import list_images
 from mmlabelpenet.datasets import LoadImageFromFile, TagFileDataset
@@ -56,6 +57,32 @@ def tiff_of(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, 'TIFF')
     return stream.getvalue()
+
+
+def tiff_with(pixels: np.ndarray, tags: dict[int, int]) -> bytes:
+    """A TIFF of these pixels with other values of tags."""
+    stream, info = io.BytesIO(), TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        info.tagtype[tag], info[tag] = 3, value
+    Image.fromarray(pixels).save(stream, 'TIFF', tiffinfo=info)
+    return stream.getvalue()
+
+
+def patched(data: bytes, tag: int, value: int) -> bytes:
+    """A TIFF in which a tag of one short has another value."""
+    place = data.index(struct.pack('<HHI', tag, 3, 1))
+    return changed(data, place + 8, struct.pack('<H', value))
+
+
+def png16(highest: int, channels: int = 1) -> bytes:
+    """A PNG of 16 bits per channel."""
+    values = np.linspace(0, highest, 20 * 30 * channels).astype(np.uint16)
+    return cv2.imencode('.png', values.reshape(20, 30, channels))[1].tobytes()
+
+
+def tiff16() -> bytes:
+    """A TIFF of three channels of 16 bits."""
+    return cv2.imencode('.tiff', np.full((20, 30, 3), 40000, np.uint16))[1].tobytes()
 
 
 def photo(data: bytes | Callable[[], bytes], name: str = 'a.jpg') -> Callable[[Path], Any]:
@@ -111,8 +138,8 @@ def twice(root: Path) -> Any:
 ROWS = [
     BadInput('an empty file', photo(b''), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
     BadInput('a text file', photo(b'dog;person\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
-    BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
-    BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (a web page: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (a pointer of Git LFS: run `git lfs pull`): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG cut in half', photo(encoded()[:500]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG without its last two bytes', photo(encoded()[:-2]), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
     BadInput('a JPEG of its header only', photo(encoded()[:20]), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
@@ -147,14 +174,40 @@ ROWS = [
     BadInput('the size of an empty file', made(Path.touch, image_size), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
     BadInput('the size of a pipe', made(os.mkfifo, image_size), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
     BadInput('the size of a photo of 200 megapixels', made(lambda path: path.write_bytes(png_of(20000, 10000)), image_size), 'The photo {root}/a.jpg has more than 179 megapixels: make it smaller, or name it in a skip list.'),
-    BadInput('a folder without photos', folder_of('notes.txt'), '{root}/photos contains no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff): choose another one.'),
+    BadInput('a folder without photos', folder_of('notes.txt'), '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): choose another one.'),
     BadInput('a folder of photos that differ only in their suffix', folder_of('a.jpg', 'a.png'), '{root}/photos has photos that differ only in their suffix, and their proposals would have the same name: rename them.'),
     BadInput('two photos of a data set that differ only in their suffix', twice, 'tags.csv has 2 photos a that differ only in their suffix: rename all but one.'),
-    BadInput('a folder that holds no photos, to predict', lambda root: list_images(root), '{root} holds no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff): name a folder that does.'),
+    BadInput('a folder that holds no photos, to predict', lambda root: list_images(root), '{root} holds no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): name a folder that does.'),
     BadInput('a photo that is missing, to predict', lambda root: list_images(root / 'a.jpg'), 'There is no photo and no folder at {root}/a.jpg: fix the path.'),
     BadInput('an array of 3000 x 1 pixels, to predict', lambda root: list_images(np.zeros((1, 3000, 3), np.uint8)), 'The photo given as an array has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
     BadInput('an array of floating-point pixels, to predict', lambda root: list_images(np.zeros((9, 8, 3), np.float32)), 'An array of shape [9, 8, 3] and type float32 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
     BadInput('an array of four channels, to predict', lambda root: list_images(np.zeros((9, 8, 4), np.uint8)), 'An array of shape [9, 8, 4] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
     BadInput('an empty array, to predict', lambda root: list_images(np.zeros((0, 8, 3), np.uint8)), 'An array of shape [0, 8, 3] and type uint8 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
+    BadInput('zeros instead of 512 bytes in the middle of a JPEG', photo(lambda: changed(encoded(size=(90, 60)), 3000, bytes(512))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('zeros instead of 4000 bytes in the middle of a JPEG with its own tables', photo(lambda: changed(encoded(size=(90, 60), optimize=True), 1000, bytes(4000))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a HEIC photo of a phone', photo(b'\0\0\0\x18ftypheic' + bytes(200), 'a.heic'), 'The photo {root}/a.heic is damaged or no photo (HEIC or AVIF: convert it to JPEG): replace it, remove it, or name it in a skip list.'),
+    BadInput('a HEIC photo named .jpg', photo(b'\0\0\0\x24ftypmif1' + bytes(200)), 'The photo {root}/a.jpg is damaged or no photo (HEIC or AVIF: convert it to JPEG): replace it, remove it, or name it in a skip list.'),
+    BadInput('a video named .jpg', photo(b'\0\0\0\x18ftypmp42' + bytes(200)), 'The photo {root}/a.jpg is damaged or no photo (a video: save its frames): replace it, remove it, or name it in a skip list.'),
+    BadInput('a web page in capitals', photo(b'\r\n<HTML><body>404</body></HTML>'), 'The photo {root}/a.jpg is damaged or no photo (a web page: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('an error in XML instead of a photo', photo(b'<?xml version="1.0"?><Error>AccessDenied</Error>'), 'The photo {root}/a.jpg is damaged or no photo (a text: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('an error in JSON instead of a photo', photo(b'{"error": "not found"}'), 'The photo {root}/a.jpg is damaged or no photo (a text: download the photo itself): replace it, remove it, or name it in a skip list.'),
+    BadInput('12 bits in a PNG of 16', photo(png16(4095), 'a.png'), 'The photo {root}/a.png is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('small values in a TIFF of 16 bits', photo(tiff_of(np.full((4, 5), 200, np.uint16)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('small values in a TIFF of 32 bits', photo(tiff_of(np.full((4, 5), 200, np.int32)), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('12 bits in a colour PNG of 16', photo(png16(4095, 3), 'a.png'), 'The photo {root}/a.png is damaged or no photo (its 16 bits hold values of fewer bits, which would be black: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('an address instead of a photo, to predict', lambda root: list_images('https://example.com/a.jpg'), 'https://example.com/a.jpg is not on this machine: download it, and name the file.'),
+    BadInput("a preview in a camera's raw file", photo(tiff_with(np.zeros((4, 5, 3), np.uint8), {254: 1}), 'a.nef'), "The photo {root}/a.nef is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file DNG', photo(tiff_with(np.zeros((4, 5, 3), np.uint8), {50706: 1}), 'a.dng'), "The photo {root}/a.dng is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file CR2', photo(changed(encoded('TIFF'), 8, b'CR'), 'a.cr2'), "The photo {root}/a.cr2 is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file CR3', photo(b'\0\0\0\x18ftypcrx ' + bytes(200), 'a.cr3'), "The photo {root}/a.cr3 is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file RAF', photo(b'FUJIFILMCCD-RAW 0201' + bytes(200), 'a.raf'), "The photo {root}/a.raf is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file RW2', photo(b'IIU\0\x18\0\0\0' + bytes(200), 'a.rw2'), "The photo {root}/a.rw2 is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a raw file ORF', photo(b'IIRO\x08\0\0\0' + bytes(200), 'a.orf'), "The photo {root}/a.orf is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a TIFF of another kind, such as of a raw file', photo(patched(encoded('TIFF'), 262, 32803), 'a.nef'), "The photo {root}/a.nef is damaged or no photo (a damaged TIFF, or a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('16 bits of which 0 is white', photo(patched(tiff_of(np.full((4, 5), 40000, np.uint16)), 262, 0), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (16 bits of which 0 is white: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
+    BadInput('signed values of 8 bits', photo(tiff_with(np.zeros((4, 5), np.uint8), {339: 2}), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (signed values: convert it to 8 bits without sign): replace it, remove it, or name it in a skip list.'),
+    BadInput('the companion file of a photo from macOS', photo(b'\0\x05\x16\x07\0\x02\0\0Mac OS X', '._a.jpg'), 'The photo {root}/._a.jpg is damaged or no photo (a companion file of macOS: remove it): replace it, remove it, or name it in a skip list.'),
+    BadInput('zeros instead of 2000 bytes in a progressive JPEG', photo(lambda: changed(encoded(size=(90, 60), progressive=True, quality=95), 2750, bytes(2000))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('planes of 16 bits', photo(lambda: patched(tiff16(), 284, 2), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (planes of 16 bits: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
 ]
 # fmt: on

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
+from mmlabelpenet.datasets import ProvideRegionProposals
 from mmlabelpenet.proposals import (
     Proposals,
     match_images,
@@ -16,6 +17,7 @@ from mmlabelpenet.proposals import (
     write_proposals,
 )
 
+from .results import config_of
 from .table import BadInput, run_tool
 
 BOXES = np.array([[0, 0, 20, 12], [3, 4, 9, 11]])
@@ -44,6 +46,12 @@ def changed(**fields: object) -> Callable[[Path], None]:
         np.savez_compressed(path, **{k: v for k, v in content.items() if v is not None})
 
     return damage
+
+
+def written(root: Path, boxes: list) -> object:
+    """Write boxes of a photo of 20 x 12 pixels as other programs may, and read them."""
+    write_proposals(root / PATH, Proposals(np.array(boxes), 20, 12, 'hand', '1'))
+    return read_proposals(root / PATH)
 
 
 def flip_bits(path: Path) -> None:
@@ -83,17 +91,46 @@ class Calls:
         return Path.touch, (Path('touched'),)
 
 
-def make(name: str, prepare: Callable[[Path], object], sentence: str) -> BadInput:
+def make(name: str, prepare: Callable[[Path], object], sentence: str, *options: str) -> BadInput:
     """A row: a folder for the maker."""
 
     def run(root: Path) -> None:
         (root / 'photos').mkdir()
         prepare(root / 'photos')
-        run_tool('proposals/make_proposals', root / 'photos', '--out', root, '--workers', '1')
+        tool = ('proposals/make_proposals', root / 'photos', '--out', root, '--workers', '1')
+        run_tool(*tool, *options)
 
     return BadInput(name, run, sentence)
 
 
+def sharded(name: str, value: str) -> BadInput:
+    """A row: a shard that there is not."""
+    sentence = (
+        'argument --shard: must be K/N, two whole numbers with K from 1 to N, such as 1/4, '
+        f"not '{value}'"
+    )
+    return make(name, lambda folder: (folder / 'a.jpg').touch(), sentence, f'--shard={value}')
+
+
+def imported(name: str, boxes: object, sentence: str, format_name: str = 'mmdet') -> BadInput:
+    """A row: a file of another project for two photos of 8 x 6 pixels, or boxes of the first."""
+
+    def run(root: Path) -> None:
+        content = boxes if isinstance(boxes, dict) else {'1.jpg': boxes, 'sub/2.jpg': FEW}
+        pkl(content)(root / 'theirs.pkl')
+        line = (config_of(root), root / 'theirs.pkl', '--format', format_name, '--split', 'test')
+        run_tool('proposals/import_proposals', *line, '--out', root / 'out')
+
+    return BadInput(name, run, sentence)
+
+
+def given(name: str, boxes: list, sentence: str) -> BadInput:
+    """A row: boxes that a script gives for a photo of 8 x 6 pixels."""
+    photo = dict(img=np.zeros((6, 8, 3), np.uint8), ori_shape=(6, 8), proposals=boxes)
+    return BadInput(name, lambda root: ProvideRegionProposals().transform(photo), sentence)
+
+
+FEW = np.array([[0.0, 0, 5, 4], [1, 1, 3, 3]])
 INFOS = [{'img_path': '/d/JPEGImages/a.jpg', 'img_id': 'a'}]
 ROWS = [
     BadInput(
@@ -227,8 +264,8 @@ ROWS = [
     make(
         'a folder without photos',
         lambda folder: None,
-        '{root}/photos contains no photos (.jpg, .jpeg, .png, .bmp, .webp, .tif, '
-        '.tiff): choose another one.',
+        '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, '
+        '.tiff; sub-folders are not searched): choose another one.',
     ),
     make(
         'a damaged photo',
@@ -248,6 +285,14 @@ ROWS = [
         '{root}/photos has photos that differ only in their suffix, and their '
         'proposals would have the same name: rename them.',
     ),
+    sharded('a shard before the first', '0/4'),
+    sharded('a shard after the last', '5/4'),
+    sharded('one of no shards', '1/0'),
+    sharded('a negative shard', '-1/4'),
+    sharded('a shard without their number', '3'),
+    sharded('shards in words', 'one/four'),
+    sharded('a shard in fractions', '1.5/4'),
+    sharded('a variable of the launcher that is not set', '/4'),
     BadInput(
         'an unknown format',
         lambda root: read_foreign(root, 'edge_boxes'),
@@ -340,5 +385,287 @@ ROWS = [
         lambda root: match_images([BOXES, BOXES], INFOS),
         'The proposals have no names and are of 2 photos, but the data set has 1: '
         'choose the --split that they were made for.',
+    ),
+    stored(
+        'boxes that end before they begin',
+        changed(bboxes=np.array([[10, 0, 2, 12]])),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (10, 0, 2, 12), are no x1, y1,'
+        ' x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a box beyond the photo',
+        changed(bboxes=np.array([[0, 0, 200, 12]])),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (0, 0, 200, 12), are no x1, '
+        'y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a box left of the photo',
+        changed(bboxes=np.array([[-50, 0, 20, 12]])),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (-50, 0, 20, 12), are no x1, '
+        'y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'a box without area',
+        changed(bboxes=np.array([[3, 3, 3, 3]])),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (3, 3, 3, 3), are no x1, y1, '
+        'x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes in fractions of the photo',
+        changed(bboxes=np.array([[0.1, 0.2, 0.5, 0.6]])),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (0.1, 0.2, 0.5, 0.6), are no '
+        'x1, y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    stored(
+        'boxes of -32768',
+        changed(bboxes=np.array([[-32768, 2, 5, 6]], np.int16)),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (-32768, 2, 5, 6), are no x1, '
+        'y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    BadInput(
+        'boxes written in fractions of the photo',
+        lambda root: written(root, [[0, 0, 0.9, 0.5]]),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (0, 0, 0, 0), are no x1, y1, '
+        'x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    BadInput(
+        'boxes written as nan',
+        lambda root: written(root, [[0, 0, np.nan, 4]]),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (0, 0, -32767, 4), are no x1, '
+        'y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    BadInput(
+        'boxes written with more pixels than 16 bits hold',
+        lambda root: written(root, [[0, 0, 65546, 4]]),
+        '{root}/proposals/VOC2007/a.npz: 1 of 1 boxes, such as (0, 0, 32767, 4), are no x1, '
+        'y1, x2, y2 in pixels of the photo of 20 x 12: delete the file and run '
+        'tools/proposals/make_proposals.py again.',
+    ),
+    imported(
+        'import: corner and size',
+        np.array([[5, 1, 2, 3], [1, 2, 3, 3.0]]),
+        '{root}/theirs.pkl: 1 of 4 boxes end before they begin, such as (5, 1, 2, 3) of photo'
+        ' 1.jpg as x1, y1, x2, y2; they look like x, y, width, height: write x1, y1, x2, y2, '
+        'or choose another --format.',
+    ),
+    imported(
+        'import: the second corner first',
+        FEW[:, [2, 3, 0, 1]],
+        '{root}/theirs.pkl: 2 of 4 boxes end before they begin, such as (5, 4, 0, 0) of photo'
+        ' 1.jpg as x1, y1, x2, y2: write x1, y1, x2, y2, or choose another --format.',
+    ),
+    imported(
+        'import: one of many boxes that ends before it begins',
+        np.array([*[[0, 0, 5, 4.0]] * 20, [3, 0, 2, 4]]),
+        '{root}/theirs.pkl: 1 of 23 boxes end before they begin, such as (3, 0, 2, 4) of '
+        'photo 1.jpg as x1, y1, x2, y2: write x1, y1, x2, y2, or choose another --format.',
+    ),
+    imported(
+        'import: boxes that are nan',
+        FEW * np.nan,
+        '{root}/theirs.pkl: 2 of 4 boxes are no numbers, such as (nan, nan, nan, nan) of '
+        'photo 1.jpg as x1, y1, x2, y2: write x1, y1, x2, y2, or choose another --format.',
+    ),
+    imported(
+        'import: boxes without end',
+        np.array([[0, 0, np.inf, 4]]),
+        '{root}/theirs.pkl: 1 of 3 boxes are no numbers, such as (0, 0, inf, 4) of photo '
+        '1.jpg as x1, y1, x2, y2: write x1, y1, x2, y2, or choose another --format.',
+    ),
+    imported(
+        'import: fractions of the photo',
+        FEW / 10,
+        '{root}/theirs.pkl: all boxes of 1 of 2 photos lie in the first two pixels, as those '
+        'of {root}/photos/1.jpg: write pixels instead of fractions of the photo.',
+    ),
+    imported(
+        'import: boxes of larger photos',
+        FEW * 3,
+        'Boxes of 1 of 2 photos exceed them (such as (0, 0, 15, 12) of {root}/photos/1.jpg '
+        'with 8 x 6 pixels): those in {root}/theirs.pkl are of another data set or --format, '
+        'or no x1, y1, x2, y2 in pixels.',
+    ),
+    imported(
+        'import: no box at all',
+        {'1.jpg': FEW[:0], 'sub/2.jpg': FEW[:0]},
+        '{root}/theirs.pkl holds no box of the 2 photos: write it again.',
+    ),
+    imported(
+        'import: a dict of text',
+        {'boxes': 'a'},
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo boxes: '
+        'boxes of shape [] and type <U1, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: numbers for boxes',
+        {'1.jpg': 3},
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [] and type int64, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: boxes that are missing',
+        {'1.jpg': {'scores': [1.0]}},
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: it '
+        'has no boxes): fix it, or the --format.',
+    ),
+    imported(
+        'import: boxes of six columns',
+        np.ones((2, 6)),
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [2, 6] and type float64, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: boxes of eight columns',
+        np.ones((2, 8)),
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [2, 8] and type float64, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: a single box without brackets',
+        FEW[0],
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [4] and type float64, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: boxes of each class',
+        [FEW, FEW],
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [2, 2, 4] and type float64, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: boxes that are true or false',
+        FEW > 1,
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: '
+        'boxes of shape [2, 4] and type bool, not [N, 4]): fix it, or the --format.',
+    ),
+    imported(
+        'import: fewer scores than boxes',
+        {'1.jpg': {'bboxes': FEW, 'scores': [1.0]}},
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: 1 '
+        'scores of 2 boxes): fix it, or the --format.',
+    ),
+    imported(
+        'import: a score that is nan',
+        {'1.jpg': {'bboxes': FEW, 'scores': [1.0, np.nan]}},
+        '{root}/theirs.pkl cannot be read as proposals of mmdet (ValueError: photo 1.jpg: a '
+        'score is no number): fix it, or the --format.',
+    ),
+    imported(
+        'import: names that may be ids or files',
+        {'0': FEW, '1': FEW, '2': FEW},
+        'It is not clear whether the proposals of 1 or 0 are those of {root}/photos/1.jpg: '
+        'name the photos by their paths.',
+    ),
+    imported(
+        'import: a photo twice',
+        {'boxes': [FEW, FEW], 'ids': [1, 1]},
+        '{root}/theirs.pkl cannot be read as proposals of detectron (ValueError: the photo 1 '
+        'is there twice): fix it, or the --format.',
+        'detectron',
+    ),
+    imported(
+        'import: Detectron boxes with scores in them',
+        {'boxes': [np.ones((2, 5))], 'ids': [1]},
+        '{root}/theirs.pkl cannot be read as proposals of detectron (ValueError: photo 1: '
+        'boxes of shape [2, 5] and type float64, not [N, 4]): fix it, or the --format.',
+        'detectron',
+    ),
+    imported(
+        'import: Detectron without boxes',
+        {'boxes': [None], 'ids': [1]},
+        '{root}/theirs.pkl cannot be read as proposals of detectron (ValueError: photo 1: it '
+        'has no boxes): fix it, or the --format.',
+        'detectron',
+    ),
+    imported(
+        'import: Detectron with scores of fewer photos',
+        {'boxes': [FEW, FEW], 'ids': [0, 1], 'scores': [[1.0, 1.0]]},
+        '{root}/theirs.pkl cannot be read as proposals of detectron (ValueError: scores of 1 '
+        'photos, boxes of 2): fix it, or the --format.',
+        'detectron',
+    ),
+    imported(
+        'import: Detectron corner and size without bbox_mode',
+        {'boxes': [[[5, 1, 2, 3], [4, 4, 2, 2]]], 'ids': [1]},
+        '{root}/theirs.pkl: 2 of 2 boxes end before they begin, such as (5, 1, 3, 4) of photo'
+        ' 1 as x1, y1, x2, y2; they look like x, y, width, height: write x1, y1, x2, y2 (or '
+        'x, y, width, height with bbox_mode 1), or choose another --format.',
+        'detectron',
+    ),
+    imported(
+        'import: Detectron corners as corner and size',
+        {'boxes': [[[3, 2, 7, 6]], [[3, 2, 7, 6]]], 'ids': [0, 1], 'bbox_mode': 1},
+        'Boxes of 2 of 2 photos exceed them (such as (3, 2, 10, 8) of {root}/photos/1.jpg '
+        'with 8 x 6 pixels): those in {root}/theirs.pkl are of another data set or --format, '
+        'or no x1, y1, x2, y2 in pixels.',
+        'detectron',
+    ),
+    foreign(
+        'names and texts',
+        'selective_search',
+        mat(images=np.array(['a'], object), boxes=np.array(['b'], object)),
+        '{root}/theirs cannot be read as proposals of selective_search (ValueError: photo a: '
+        'boxes of shape [1] and type <U1, not [N, 4]): fix it, or the --format.',
+    ),
+    foreign(
+        'boxes with scores in a .mat file',
+        'selective_search',
+        mat(
+            images=np.array(['a', 'b'], object),
+            boxes=np.array([[np.ones((1, 5))], [np.ones((2, 5))]], object),
+        ),
+        '{root}/theirs cannot be read as proposals of selective_search (ValueError: photo a: '
+        'boxes of shape [1, 5] and type float64, not [N, 4]): fix it, or the --format.',
+    ),
+    foreign(
+        'MCG boxes that are nan',
+        'mcg',
+        mat(boxes=np.array([[1, 1, np.nan, 3]])),
+        '{root}/theirs: 1 of 1 boxes are no numbers, such as (0, 0, 3, nan) of photo theirs '
+        'as x1, y1, x2, y2: write y1, x1, y2, x2 counted from 1, or choose another --format.',
+    ),
+    foreign(
+        'more MCG scores than boxes',
+        'mcg',
+        mat(boxes=FEW[1:], scores=[1.0, 2]),
+        '{root}/theirs cannot be read as proposals of mcg (ValueError: 2 scores of 1 boxes): '
+        'fix it, or the --format.',
+    ),
+    given(
+        'given boxes that end before they begin',
+        [[5, 5, 2, 2]],
+        'The given proposals of an array: 1 of 1 boxes, such as (5, 5, 2, 2), are no x1, y1, '
+        'x2, y2 in pixels of the photo of 8 x 6: give x1, y1, x2, y2 in pixels.',
+    ),
+    given(
+        'given boxes in fractions',
+        [[0.1, 0.1, 0.5, 0.9]],
+        'The given proposals of an array: 1 of 1 boxes, such as (0.1, 0.1, 0.5, 0.9), are no '
+        'x1, y1, x2, y2 in pixels of the photo of 8 x 6: give x1, y1, x2, y2 in pixels.',
+    ),
+    given(
+        'a given box that is nan',
+        [[0, 0, 4, 4], [np.nan] * 4],
+        'The given proposals of an array: 1 of 2 boxes, such as (nan, nan, nan, nan), are no '
+        'x1, y1, x2, y2 in pixels of the photo of 8 x 6: give x1, y1, x2, y2 in pixels.',
+    ),
+    given(
+        'a given box beyond the photo',
+        [[0, 0, 9, 9]],
+        'The given proposals of an array: 1 of 1 boxes, such as (0, 0, 9, 9), are no x1, y1, '
+        'x2, y2 in pixels of the photo of 8 x 6: give x1, y1, x2, y2 in pixels.',
+    ),
+    given(
+        'given boxes of five numbers',
+        [[0, 0, 4, 4, 0.5]],
+        'Proposals are [N, 4] boxes x1 y1 x2 y2, not [1, 5].',
     ),
 ]

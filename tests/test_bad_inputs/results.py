@@ -95,7 +95,8 @@ def measured(
     else:
         path = root / 'found.json'
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    run_tool('analysis_tools/eval_metric', config, path, '--eval', 'bbox', *args)
+    args = args if '--eval' in args else ('--eval', 'bbox', *args)
+    run_tool('analysis_tools/eval_metric', config, path, *args)
 
 
 def eval_of(content: Any, *args: object, **options: Any) -> Callable[[Path], None]:
@@ -116,6 +117,7 @@ def dumped(**fields: Any) -> Callable[[Path], None]:
 
     def run(root: Path) -> None:
         found = dict(bboxes=np.ones((1, 4)), labels=np.zeros(1, int), scores=np.ones(1))
+        found |= {name: one for name, one in fields.items() if name == 'masks'}
         samples: list = [
             {'img_id': number, 'img_path': str(root / 'photos' / name), 'pred_instances': found}
             for number, name in enumerate(('1.jpg', 'sub/2.jpg'))
@@ -296,6 +298,55 @@ RUN_ROWS: dict[str, Callable[[Path], Any]] = {
     'predictions with an infinite box': dumped(bboxes=np.full((1, 4), np.inf)),
     'predictions with an inverted box': dumped(bboxes=np.array([[5.0, 5, 2, 2]])),
     'predictions with more scores than boxes': dumped(scores=np.ones(2)),
+    'a label with the score 97': eval_of(changed(score=97)),
+    'a label with a negative score': eval_of(changed(score=-1)),
+    'a label with a word as score': eval_of(changed(score='high')),
+    'a label that is true as score': eval_of(changed(score=True)),
+    'a label without the score that others have': eval_of(changed(score=None)),
+    'a label with corners for corner and size': eval_of(changed(bbox=[1, 1, 9, 9])),
+    'a label of negative width': eval_of(changed(bbox=[3, 3, -2, -2])),
+    'a label in fractions of the photo': eval_of(
+        changed(bbox=[0.1, 0.1, 0.3, 0.3], segmentation=None)
+    ),
+    'a label with a box that is true': eval_of(changed(bbox=[True, 1, 2, 2])),
+    'a label with a box of null': eval_of(changed(bbox=[None, 1, 2, 2])),
+    'a label of an unknown name': eval_of(changed(category_id='cow')),
+    'a label of the category 1.5': eval_of(changed(category_id=1.5)),
+    'labels with two categories of one id': eval_of(
+        coco(categories=[{'id': 1, 'name': 'dog'}, {'id': '1', 'name': 'cat'}])
+    ),
+    'labels with two categories of one name': eval_of(
+        coco(categories=[{'id': 1, 'name': 'dog'}, {'id': 2, 'name': 'dog'}])
+    ),
+    'labels with two photos of one id': eval_of(
+        coco(images=[{**one, 'id': 0} for one in coco()['images']])
+    ),
+    'labels of a photo whose name is a number': eval_of(
+        coco(images=[{**one, 'file_name': 5} for one in coco()['images']])
+    ),
+    'labels of a photo without height': eval_of(
+        coco(images=[{**one, 'height': None} for one in coco()['images']])
+    ),
+    'labels without masks, for masks': eval_of(changed(segmentation=None), '--eval', 'segm'),
+    'predictions with the score 97': dumped(scores=np.full(1, 97.0)),
+    'predictions with scores in columns': dumped(scores=np.ones((1, 1))),
+    'predictions with a score of each class': dumped(scores=np.ones((1, 2))),
+    'predictions with scores that are true': dumped(scores=np.ones(1, bool)),
+    'predictions with a number for scores': dumped(scores=0.5),
+    'predictions with the label .5': dumped(labels=np.full(1, 0.5)),
+    'predictions with the label nan': dumped(labels=np.full(1, np.nan)),
+    'predictions with labels that are true': dumped(labels=np.ones(1, bool)),
+    'predictions with names for labels': dumped(labels=['dog']),
+    'predictions in fractions of the photo': dumped(bboxes=np.array([[0.1, 0.1, 0.3, 0.3]])),
+    'predictions beyond the photo': dumped(bboxes=np.array([[0, 0, 800, 600.0]])),
+    'predictions left of the photo': dumped(bboxes=np.array([[-40, 0, 8, 6.0]])),
+    'predictions with scores in the boxes': dumped(bboxes=np.ones((1, 5))),
+    'predictions with boxes of objects': dumped(bboxes=[None]),
+    'predictions of a photo whose path is a number': dumped(img_path=5),
+    'predictions of a photo with one side': dumped(ori_shape=(6,)),
+    'predictions of a photo with text for sides': dumped(ori_shape='abc'),
+    'predictions with text for masks': dumped(masks=['a']),
+    'predictions with masks of probabilities': dumped(masks=np.full((1, 6, 8), 0.3)),
     'predictions of other classes': dumped(classes=('dog', 'zebra')),
     'predictions of a photo of another size': dumped(ori_shape=(60, 80)),
     'a metric that does not exist': eval_of(coco(), 'mAP'),

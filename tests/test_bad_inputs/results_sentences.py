@@ -10,8 +10,9 @@ SENTENCES = {
         'CHECKPOINT --out FILE.pkl`.'
     ),
     'damaged predictions (.pkl)': (
-        '{root}/found.pkl cannot be read as predictions (UnpicklingError: could not find '
-        'MARK): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+        '{root}/found.pkl cannot be read as predictions (ValueError: it is a text, such as '
+        'CSV or JSON, and no pickle): dump them with `tools/test.py CONFIG CHECKPOINT '
+        '--out FILE.pkl`.'
     ),
     'an empty file of predictions (.pkl)': (
         '{root}/found.pkl cannot be read as predictions (EOFError: Ran out of input): dump '
@@ -85,8 +86,8 @@ SENTENCES = {
         'width, height]: [1, 2, 3]): fix the file, or export the labels again.'
     ),
     'a label with a score that is no number': (
-        'In {root}/found.json photo 1 has a box or score that is no number; fix the file, or '
-        'export the labels again.'
+        'In {root}/found.json photo 1 has a box, label or score that is no number; fix the '
+        'file, or export the labels again.'
     ),
     'a label with run lengths that are too short': (
         '{root}/found.json cannot be read as predictions (ValueError: the photo 1.jpg has run'
@@ -122,12 +123,12 @@ SENTENCES = {
         '0; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
     'predictions with an infinite box': (
-        'In {root}/found.pkl photo 1 has a box or score that is no number; dump them with '
-        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+        'In {root}/found.pkl photo 1 has a box, label or score that is no number; dump them '
+        'with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
     'predictions with an inverted box': (
-        'In {root}/found.pkl photo 1 has a box that ends before it begins; dump them with '
-        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+        'In {root}/found.pkl photo 1 has a box that ends before it begins, (5, 5, 2, 2) as '
+        'x1, y1, x2, y2; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
     'predictions with more scores than boxes': (
         '{root}/found.pkl cannot be read as predictions (ValueError: photo 0 has different '
@@ -226,5 +227,161 @@ SENTENCES = {
     ),
     'a palette that does not exist': (
         "There is no palette 'grey': choose one of none, coco, voc, citys, random."
+    ),
+    'a label with the score 97': (
+        'In {root}/found.json photo 1 has the score 97, but scores are from 0 to 1; fix the '
+        'file, or export the labels again.'
+    ),
+    'a label with a negative score': (
+        'In {root}/found.json photo 1 has the score -1, but scores are from 0 to 1; fix the '
+        'file, or export the labels again.'
+    ),
+    'a label with a word as score': (
+        '{root}/found.json cannot be read as predictions (ValueError: could not convert string '
+        "to float: 'high'): fix the file, or export the labels again."
+    ),
+    'a label that is true as score': (
+        '{root}/found.json cannot be read as predictions (ValueError: the score True is no '
+        'number): fix the file, or export the labels again.'
+    ),
+    'a label without the score that others have': (
+        '{root}/found.json cannot be read as predictions (ValueError: 1 of 2 annotations have '
+        'no score): fix the file, or export the labels again.'
+    ),
+    'a label with corners for corner and size': (
+        'In {root}/found.json photo 1 has the box (1, 1, 10, 10) (x1, y1, x2, y2), which '
+        'reaches beyond its 8 x 6 pixels: write [x, y, width, height] in pixels of the photo, '
+        'or fix the file, or export the labels again.'
+    ),
+    'a label of negative width': (
+        'In {root}/found.json photo 1 has a box that ends before it begins, (3, 3, 1, 1) as x1,'
+        ' y1, x2, y2; fix the file, or export the labels again.'
+    ),
+    'a label in fractions of the photo': (
+        'In {root}/found.json all boxes of 1 of 2 photos (such as 1) lie in the first pixel, as'
+        ' fractions of the photo do: write [x, y, width, height] in pixels of the photo, or fix'
+        ' the file, or export the labels again.'
+    ),
+    'a label with a box that is true': (
+        '{root}/found.json cannot be read as predictions (ValueError: a bbox is not [x, y, '
+        'width, height]: [True, 1, 2, 2]): fix the file, or export the labels again.'
+    ),
+    'a label with a box of null': (
+        'In {root}/found.json photo 1 has a box, label or score that is no number; fix the '
+        'file, or export the labels again.'
+    ),
+    'a label of an unknown name': (
+        '{root}/found.json cannot be read as predictions (ValueError: an annotation of the '
+        "image 0 and the category 'cow', one of which is not in the lists of the file): fix the"
+        ' file, or export the labels again.'
+    ),
+    'a label of the category 1.5': (
+        '{root}/found.json cannot be read as predictions (ValueError: an entry of annotations '
+        "has no valid category_id: {'id': 1, 'image_id': 0, 'category_id': 1.5, 'bbox': [1, 1, "
+        "2, 2], 'area': 4, 'i): fix the file, or export the labels again."
+    ),
+    'labels with two categories of one id': (
+        '{root}/found.json cannot be read as predictions (ValueError: two entries of categories'
+        ' have the same id): fix the file, or export the labels again.'
+    ),
+    'labels with two categories of one name': (
+        '{root}/found.json cannot be read as predictions (ValueError: two entries of categories'
+        ' have the same name): fix the file, or export the labels again.'
+    ),
+    'labels with two photos of one id': (
+        '{root}/found.json cannot be read as predictions (ValueError: two entries of images '
+        'have the same id): fix the file, or export the labels again.'
+    ),
+    'labels of a photo whose name is a number': (
+        '{root}/found.json cannot be read as predictions (ValueError: the file_name 5 is no '
+        'text): fix the file, or export the labels again.'
+    ),
+    'labels of a photo without height': (
+        '{root}/found.json cannot be read as predictions (ValueError: an entry of images has no'
+        " valid height: {'id': 0, 'file_name': '1.jpg', 'height': None, 'width': 8}): fix the "
+        'file, or export the labels again.'
+    ),
+    'labels without masks, for masks': (
+        '{root}/photos/1.jpg has no masks: the tested stage makes none, test one that does '
+        '(--stage calibration for pseudo labels) or leave segm out of --eval.'
+    ),
+    'predictions with the score 97': (
+        'In {root}/found.pkl photo 1 has the score 97, but scores are from 0 to 1; dump them '
+        'with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with scores in columns': (
+        'In {root}/found.pkl photo 1 has scores of shape [1, 1] and type float64, not [1] of '
+        'numbers; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with a score of each class': (
+        'In {root}/found.pkl photo 1 has scores of shape [1, 2] and type float64, not [1] of '
+        'numbers; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with scores that are true': (
+        'In {root}/found.pkl photo 1 has scores of shape [1] and type bool, not [1] of numbers;'
+        ' dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with a number for scores': (
+        '{root}/found.pkl cannot be read as predictions (ValueError: photo 0 has scores that '
+        'are no list): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with the label .5': (
+        'In {root}/found.pkl photo 1 has a label that is no whole number; dump them with '
+        '`tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with the label nan': (
+        'In {root}/found.pkl photo 1 has a box, label or score that is no number; dump them '
+        'with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with labels that are true': (
+        'In {root}/found.pkl photo 1 has labels of shape [1] and type bool, not [1] of numbers;'
+        ' dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with names for labels': (
+        'In {root}/found.pkl photo 1 has labels of shape [1] and type <U3, not [1] of numbers; '
+        'dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions in fractions of the photo': (
+        'In {root}/found.pkl all boxes of 2 of 2 photos (such as 1) lie in the first pixel, as '
+        'fractions of the photo do: write x1, y1, x2, y2 in pixels of the photo, or dump them '
+        'with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions beyond the photo': (
+        'In {root}/found.pkl photo 1 has the box (0, 0, 800, 600) (x1, y1, x2, y2), which '
+        'reaches beyond its 8 x 6 pixels: write x1, y1, x2, y2 in pixels of the photo, or dump '
+        'them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions left of the photo': (
+        'In {root}/found.pkl photo 1 has the box (-40, 0, 8, 6) (x1, y1, x2, y2), which reaches'
+        ' beyond its 8 x 6 pixels: write x1, y1, x2, y2 in pixels of the photo, or dump them '
+        'with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with scores in the boxes': (
+        'In {root}/found.pkl photo 1 has bboxes of shape [1, 5] and type float64, not [1, 4] of'
+        ' numbers; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with boxes of objects': (
+        'In {root}/found.pkl photo 1 has bboxes of shape [1] and type object, not [1, 4] of '
+        'numbers; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions of a photo whose path is a number': (
+        '{root}/found.pkl cannot be read as predictions (ValueError: the img_path 5 is no '
+        'text): dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions of a photo with one side': (
+        'In {root}/found.pkl photo 1 has the ori_shape (6,), which is no height and width; dump'
+        ' them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions of a photo with text for sides': (
+        'In {root}/found.pkl photo 1 has the ori_shape abc, which is no height and width; dump '
+        'them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with text for masks': (
+        'In {root}/found.pkl photo 1 has masks that are neither run lengths (size and counts) '
+        'nor arrays of bool; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
+    ),
+    'predictions with masks of probabilities': (
+        'In {root}/found.pkl photo 1 has masks that are neither run lengths (size and counts) '
+        'nor arrays of bool; dump them with `tools/test.py CONFIG CHECKPOINT --out FILE.pkl`.'
     ),
 }

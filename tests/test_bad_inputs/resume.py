@@ -119,6 +119,45 @@ def loss_of_no_number(root: Path) -> None:
     FiniteLossHook().after_train_iter(runner, 0, dict(data_samples=[sample]), losses)
 
 
+def of(**changes: Any) -> Callable[[dict], Any]:
+    """Change parts of a checkpoint."""
+    return lambda checkpoint: checkpoint.update(changes)
+
+
+def of_meta(**changes: Any) -> Callable[[dict], Any]:
+    """Change what a checkpoint says of its training."""
+    return lambda checkpoint: checkpoint['meta'].update(changes)
+
+
+NO_STATE = (
+    'holds weights but not the state of a training: resume from a checkpoint that a training saved'
+)
+NOT_SAVED = (
+    'cannot be resumed, since its {} is not what a training saves: resume from another checkpoint'
+)
+DAMAGED = [
+    ('no optimizer', of(optimizer=None), NO_STATE),
+    ('an empty optimizer', of(optimizer={}), NO_STATE),
+    ('an empty meta', of(meta=None), NO_STATE),
+    (
+        'an optimizer without parameters',
+        of(optimizer=dict(state={}, param_groups=[])),
+        NOT_SAVED.format('optimizer'),
+    ),
+    ('a number as message_hub', of(message_hub=3), NOT_SAVED.format('message_hub')),
+    ('an iteration as text', of_meta(iter='4'), NOT_SAVED.format('iter')),
+    ('a negative iteration', of_meta(iter=-3), NOT_SAVED.format('iter')),
+    ('an epoch as text', of_meta(epoch='2'), NOT_SAVED.format('epoch')),
+    ('a seed as text', of_meta(seed='x'), NOT_SAVED.format('seed')),
+    ('no schedule', of_meta(schedule=None), NOT_SAVED.format('schedule')),
+    ('an empty schedule', of_meta(schedule={}), NOT_SAVED.format('schedule')),
+    (
+        'an iteration past its end',
+        of_meta(iter=10**9),
+        'says that iteration 1000000000 was reached, which is past the end of its own training, '
+        'so its state is damaged: resume from another checkpoint',
+    ),
+]
 ROWS = [
     BadInput(
         'a new phase before the one that the checkpoint is in',
@@ -238,8 +277,8 @@ ROWS = [
     BadInput(
         'phases of less than an iteration',
         too_short,
-        "train_cfg.phases ['first', 'second'] are all shorter than an iteration of 4 a "
-        'pass: raise their epochs, or give iterations.',
+        "train_cfg.phases ['first', 'second'] are shorter than half an iteration of 4 a "
+        'pass: raise their epochs, give iterations, or set them to None.',
     ),
     BadInput(
         'a loss that is no number',
@@ -254,5 +293,14 @@ ROWS = [
         'The feature cache can not tell apart what PhotoMetricDistortion makes of a '
         'photo: take it out of the training pipeline, or say '
         'train_cfg.feature_cache=None.',
+    ),
+    *(
+        BadInput(
+            f'a state of a training with {name}',
+            resumes(change),
+            f'{{root}}/epoch_2.pth {fault}, or begin a new run with its weights (without '
+            '--resume, with --cfg-options load_from={root}/epoch_2.pth).',
+        )
+        for name, change, fault in DAMAGED
     ),
 ]

@@ -108,9 +108,47 @@ def renamed(path: str, new: str) -> Callable[[Path], Any]:
     return lambda year: (year / path).rename(year / new)
 
 
+def exchanged(year: Path) -> None:
+    """Exchange the class mask and the object mask."""
+    (year / CLASS).rename(year / 'mask')
+    (year / OBJECT).rename(year / CLASS)
+    (year / 'mask').rename(year / OBJECT)
+
+
+def copied(source: str, target: str) -> Callable[[Path], Any]:
+    """Copy a mask over the other one, of a photo of two cats."""
+
+    def change(year: Path) -> None:
+        text(XML, '</object>', f'</object>{CAT}')(year)
+        (year / target).write_bytes((year / source).read_bytes())
+
+    return change
+
+
+CORNERS = '<xmin>3</xmin><ymin>4</ymin><xmax>12</xmax><ymax>9<'
+CAT = f'<object><name>cat</name><bndbox>{CORNERS}/ymax></bndbox></object>'
+
+
+SIZE = '<width>30</width><height>20</height>'
+SECOND = (
+    f'<bndbox>{CORNERS}/ymax></bndbox><bndbox>{CORNERS.replace(">12<", ">14<")}/ymax></bndbox>'
+)
+MASK = np.zeros((20, 30), np.uint8)
+CVAT = '<annotations><image name="p.jpg" width="30" height="20"/></annotations>'
+LABELME = '<annotation><imagesize><nrows>20</nrows><ncols>30</ncols></imagesize></annotation>'
+
+
+def two_of_one_number(year: Path) -> None:
+    """Masks of a cat and a dog that have the same number."""
+    classes = MASK.copy()
+    classes[3:9, 2:12], classes[3:9, 15:25] = 8, 12
+    write_masks(year, 'p', classes, classes > 0)
+
+
 # fmt: off
 ROWS = [
     BadInput('no devkit', lambda root: VOCInstanceDataset(data_root=str(root / 'VOC2012')), 'There is no data set at {root}/VOC2012: unpack the PASCAL VOC devkit there, or set data_root in the config.'),
+    BadInput('no devkit of voc12-mini', lambda root: VOCInstanceDataset(data_root='../voc12mini/VOCdevkit/VOC2012'), 'There is no data set at ../voc12mini/VOCdevkit/VOC2012: make it by `python tools/dataset_converters/voc12_mini.py` from PASCAL VOC 2012, or name the folder that holds its VOCdevkit by the environment variable VOC12MINI_ROOT.'),
     BadInput('no list of the split', loaded(without(f'{LISTS}/train.txt')), "{root}/VOC2012/ImageSets/Main/train.txt cannot be read as a list of images (FileNotFoundError: [Errno 2] No such file or directory: '{root}/VOC2012/ImageSets/Main/train.txt'): unpack the PASCAL VOC devkit there, or set data_root in the config."),
     BadInput('an empty list of the split', loaded(content(f'{LISTS}/train.txt', '')), '{root}/VOC2012/ImageSets/Main/train.txt lists no photo, or all are skipped: add some.'),
     BadInput('a pipe as the list of the split', loaded(pipe(f'{LISTS}/train.txt')), '{root}/VOC2012/ImageSets/Main/train.txt cannot be read as a list of images (OSError: [Errno 22] not a regular file): unpack the PASCAL VOC devkit there, or set data_root in the config.'),
@@ -147,7 +185,7 @@ ROWS = [
     BadInput('top and bottom exchanged', loaded(text(XML, '<ymax>9<', '<ymax>1<')), '{root}/VOC2012/Annotations/p.xml has the box of a cat from (3, 4) to (12, 1), which ends before it begins: exchange the corners.'),
     BadInput('a box in fractions of 1', loaded(text(XML, '<xmin>3</xmin><ymin>4</ymin><xmax>12</xmax><ymax>9<', '<xmin>.1</xmin><ymin>.2</ymin><xmax>.4</xmax><ymax>.5<')), '{root}/VOC2012/Annotations/p.xml has the box of a cat in fractions of 1: multiply it by the width and height.'),
     BadInput('objects within another element', loaded(lambda year: [text(XML, '<object>', '<objects><object>')(year), text(XML, '</object>', '</object></objects>')(year)]), '{root}/VOC2012/Annotations/p.xml has objects within another element: move them to its root.'),
-    BadInput('a box that lies outside the photo', loaded(text(XML, '<xmin>3</xmin><ymin>4</ymin><xmax>12<', '<xmin>300</xmin><ymin>4</ymin><xmax>312<')), '{root}/VOC2012/Annotations/p.xml has a box from (300, 4) to (312, 9), outside the photo of 30 x 20 pixels: fix the box or the size.'),
+    BadInput('a box that lies outside the photo', loaded(text(XML, '<xmin>3</xmin><ymin>4</ymin><xmax>12<', '<xmin>300</xmin><ymin>4</ymin><xmax>312<')), '{root}/VOC2012/Annotations/p.xml has a box from (300, 4) to (312, 9), beyond the photo of 30 x 20 pixels: fix the box or the size.'),
     BadInput('difficult in words', loaded(text(XML, '<difficult>0<', '<difficult>maybe<')), "{root}/VOC2012/Annotations/p.xml has difficult='maybe' for a cat: write 0 or 1."),
     BadInput('difficult 2', loaded(text(XML, '<difficult>0<', '<difficult>2<')), "{root}/VOC2012/Annotations/p.xml has difficult='2' for a cat: write 0 or 1."),
     BadInput('a mask that is no image', loaded(content(OBJECT, b'nonsense')), '{root}/VOC2012/SegmentationObject/p.png cannot be read as a mask (unknown format or damaged data): restore it.'),
@@ -164,5 +202,34 @@ ROWS = [
     BadInput('a value of 16 bits in a class mask', loaded(image(CLASS, np.full((20, 30), 300, np.uint16))), '{root}/VOC2012/SegmentationClass/p.png has the value 300, but classes have values from 1 to 20: use a data set with its classes, or fix the mask.'),
     BadInput('masks of two sizes', loaded(image(OBJECT, np.zeros((20, 31), np.uint8))), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png differ in size: unpack the data set again.'),
     BadInput('masks of another size than the photo', loaded(lambda year: write_masks(year, 'p', *np.zeros((2, 10, 15), np.uint8))), '{root}/VOC2012/SegmentationClass/p.png has 15 x 10 pixels, but the photo has 30 x 20: restore the mask.'),
+    BadInput('a box that begins left of the photo', loaded(text(XML, '<xmin>3<', '<xmin>-40<')), '{root}/VOC2012/Annotations/p.xml has a box from (-40, 4) to (12, 9), beyond the photo of 30 x 20 pixels: fix the box or the size.'),
+    BadInput('a box that ends far beyond the photo', loaded(text(XML, '<xmax>12<', '<xmax>300<')), '{root}/VOC2012/Annotations/p.xml has a box from (3, 4) to (300, 9), beyond the photo of 30 x 20 pixels: fix the box or the size.'),
+    BadInput('a box that ends 3 pixels below the photo', loaded(text(XML, '<ymax>9<', '<ymax>23<')), '{root}/VOC2012/Annotations/p.xml has a box from (3, 4) to (12, 23), beyond the photo of 30 x 20 pixels: fix the box or the size.'),
+    BadInput('corners of a photo that was made smaller', loaded(text(XML, CORNERS, '<xmin>12</xmin><ymin>16</ymin><xmax>48</xmax><ymax>36<')), '{root}/VOC2012/Annotations/p.xml has a box from (12, 16) to (48, 36), beyond the photo of 30 x 20 pixels: fix the box or the size.'),
+    BadInput('class mask and object mask exchanged', loaded(exchanged), '{root}/VOC2012/SegmentationObject/p.png has the classes of the boxes as values, and {root}/VOC2012/SegmentationClass/p.png has not: exchange the class mask and the object mask.'),
+    BadInput('an object mask as the class mask', loaded(copied(OBJECT, CLASS)), "{root}/VOC2012/SegmentationClass/p.png shows no class of the photo's boxes: take masks and boxes of one photo, and a class mask that is no object mask."),
+    BadInput('a class mask as the object mask', loaded(copied(CLASS, OBJECT)), '{root}/VOC2012/SegmentationObject/p.png is a copy of the class mask, but the photo has 2 boxes: give each object its own value.'),
+    BadInput('masks of another class than the boxes', loaded(text(XML, '>cat<', '>dog<')), "{root}/VOC2012/SegmentationClass/p.png shows no class of the photo's boxes: take masks and boxes of one photo, and a class mask that is no object mask."),
+    BadInput('indices that choose no photo', loaded(lambda year: None, indices=0), 'indices=0 chooses no photo of {root}/VOC2012, which has 1: give the number of its first photos, or a list of numbers from 0, or leave it out.'),
+    BadInput('indices of a photo that the list lacks', loaded(lambda year: None, indices=[0, 5]), 'indices=[0, 5] chooses no photo of {root}/VOC2012, which has 1: give the number of its first photos, or a list of numbers from 0, or leave it out.'),
+    BadInput('indices as a text', loaded(lambda year: None, indices='all'), "indices='all' chooses no photo of {root}/VOC2012, which has 1: give the number of its first photos, or a list of numbers from 0, or leave it out."),
+    BadInput("mmdet's filter of photos", loaded(lambda year: None, filter_cfg={'filter_empty_gt': True, 'min_size': 32}), "VOCInstanceDataset keeps every photo and knows no filter_cfg ({'filter_empty_gt': True, 'min_size': 32}): leave it out, or name photos in a skip list."),
+    BadInput('a misspelt filter of photos', loaded(lambda year: None, filter_cfg={'filter_empty_gts': True}), "VOCInstanceDataset keeps every photo and knows no filter_cfg ({'filter_empty_gts': True}): leave it out, or name photos in a skip list."),
+    BadInput('two boxes in an object', loaded(text(XML, f'<bndbox>{CORNERS}/ymax></bndbox>', SECOND)), '{root}/VOC2012/Annotations/p.xml has 2 <bndbox/xmax> in an element, 12 and 14: keep one, or make each an object of its own.'),
+    BadInput('two names in an object', loaded(text(XML, '<name>cat</name>', '<name>cat</name><name>dog</name>')), '{root}/VOC2012/Annotations/p.xml has 2 <name> in an element, cat and dog: keep one, or make each an object of its own.'),
+    BadInput('difficult both 0 and 1', loaded(text(XML, '<difficult>0<', '<difficult>1</difficult><difficult>0<')), '{root}/VOC2012/Annotations/p.xml has 2 <difficult> in an element, 0 and 1: keep one, or make each an object of its own.'),
+    BadInput('two sizes', loaded(text(XML, '<size>', '<size><width>60</width><height>40</height></size><size>')), '{root}/VOC2012/Annotations/p.xml has 2 <size/width> in an element, 30 and 60: keep one, or make each an object of its own.'),
+    BadInput('a corner with an underscore', loaded(text(XML, '<xmax>12<', '<xmax>1_2<')), "{root}/VOC2012/Annotations/p.xml cannot be read as a VOC annotation ('1_2' in <bndbox/xmax>): write a number."),
+    BadInput('XML of CVAT for images', loaded(content(XML, CVAT)), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it is of the format CVAT for images): export the labels as PASCAL VOC.'),
+    BadInput('XML of LabelMe', loaded(content(XML, LABELME)), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it is of the format LabelMe): export the labels as PASCAL VOC.'),
+    BadInput('XML with a namespace', loaded(text(XML, '<annotation>', '<annotation xmlns="http://example.com/voc">')), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (its elements have the namespace http://example.com/voc): export the labels as PASCAL VOC.'),
+    BadInput('elements in capitals', loaded(lambda year: [text(XML, '<object>', '<Object>')(year), text(XML, '</object>', '</Object>')(year)]), '{root}/VOC2012/Annotations/p.xml is no VOC annotation (it writes <Object> for <object>): export the labels as PASCAL VOC.'),
+    BadInput('a name with a blank in the list', loaded(content(f'{LISTS}/train.txt', 'my photo\n')), "{root}/VOC2012/ImageSets/Main/train.txt has the line 'my photo': write one name a line, and rename photos whose names have blanks."),
+    BadInput('masks of 0 and 255 only', loaded(lambda year: write_masks(year, 'p', *[np.where(MASK, 0, 255)] * 2)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an object mask of 0 and 255 only', loaded(image(OBJECT, lambda mask: np.where(np.asarray(mask), 255, 0).astype(np.uint8))), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an empty object mask of a photo with boxes', loaded(image(OBJECT, MASK)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an empty class mask of a photo with boxes', loaded(image(CLASS, MASK)), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('an object mask elsewhere than the class mask', loaded(image(OBJECT, lambda mask: np.asarray(mask)[::-1, ::-1])), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png show no object with a class, but the photo has boxes (1 in all): give each object its number and its class (0 is background, 255 is void), or remove both masks.'),
+    BadInput('a number for two objects', loaded(two_of_one_number), '{root}/VOC2012/SegmentationClass/p.png and {root}/VOC2012/SegmentationObject/p.png give object 1 the classes 8 and 12: give each object its own number.'),
 ]
 # fmt: on

@@ -145,3 +145,21 @@ def test_the_first_images_are_shown_as_understood(tmp_path):
     one = {'type': 'TagFileDataset', 'data_root': str(tmp_path), 'tag_file': 'tags.csv'}
     report = check_datasets({'train': [one]}, min_images=1)
     assert report.examples == ['a.jpg: dog, ?cat', 'b.jpg: cat, dog', 'c.jpg: no tag']
+
+
+def test_a_jpeg_that_lacks_a_part_may_be_damaged(shapes):
+    """Decoders only warn of it, and paint the rest."""
+    path = image(shapes, 'train_00001')
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + data[middle + 50 :])
+    (found,) = check(shapes).findings['photo that may be damaged']
+    assert found.startswith(f'{path}: Corrupt JPEG data: ')
+    assert found.endswith(': look at it, or restore it.')
+
+
+def test_what_is_suspicious_is_reported(shapes):
+    xml = shapes / 'Annotations/train_00001.xml'
+    xml.write_text(xml.read_text().replace('train_00001.jpg', 'train_00000.jpg'))
+    (found,) = check(shapes).findings['suspicious annotation']
+    assert 'names another photo in <filename>' in found

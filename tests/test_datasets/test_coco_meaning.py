@@ -8,10 +8,11 @@ import pytest
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
+from mmlabelpenet.datasets import COCOInstanceDataset
 from mmlabelpenet.datasets.coco_masks import check_runs, compressed_sums
 from mmlabelpenet.utils import UserError
 
-from .zoo import CONTENT, PIPELINE, infos, load, write
+from .zoo import CONTENT, PIPELINE, SQUARE, infos, load, write
 
 
 def changed(root, key, index=0, **changes):
@@ -184,3 +185,82 @@ def test_damaged_run_lengths_are_never_accepted():
                 again = mask_utils.encode(decoded)
                 assert int(mask_utils.area(again)) == int(mask_utils.area(mask)) == decoded.sum()
     assert accepted < 200
+
+
+def said_of(root, *changes, **kwargs):
+    """The warnings of a data set after changes of annotations."""
+    content = copy.deepcopy(CONTENT)
+    for index, change in changes:
+        content['annotations'][index].update(change)
+    content['annotations'] += kwargs.pop('more', [])
+    write(root, content)
+    dataset = load(root, test_mode=True, **{'supervision': 'full', **kwargs})
+    assert all(str(root) in one for one in dataset.warnings)
+    return dataset.warnings
+
+
+def test_good_annotations_are_not_suspected(root):
+    assert said_of(root) == []
+
+
+@pytest.mark.parametrize('mask', [None, SQUARE])
+def test_an_annotation_that_is_there_twice_is_said(root, mask):
+    copied = {**CONTENT['annotations'][0], 'segmentation': mask}
+    (found,) = said_of(root, (0, {'segmentation': mask}), more=[copied], strict=False)
+    assert '(1 in all, such as annotation number 1 and annotation number 6 of' in found
+    other = {**copied, 'segmentation': [[2, 1, 12, 1, 12, 11]]}
+    assert said_of(root, (0, {'segmentation': mask}), more=[other], strict=False) == []
+
+
+def test_ids_that_several_annotations_have_are_said(root):
+    (found,) = said_of(root, (0, {'id': 3}), (1, {'id': '3'}), (2, {'id': 4}), supervision='tags')
+    assert 'the same id (1 in all, such as 3 in' in found
+
+
+def test_a_box_that_overlaps_its_mask_by_less_than_half_is_said(root):
+    (found,) = said_of(root, (0, {'bbox': [2, 1, 10, 4]}))
+    assert 'overlap by less than half (1 in all, such as annotation number 1 of' in found
+    # By rounding, boxes of small objects may differ by two pixels.
+    assert said_of(root, (1, {'bbox': [5, 5, 1, 1]})) == []
+    # The box of a crowd may have another extent than its pixels.
+    assert said_of(root, (2, {'bbox': [0, 0, 2, 2]})) == []
+
+
+@pytest.mark.parametrize('ignore', [1, True, '1'])
+def test_objects_to_be_ignored_count_like_crowds(root, ignore):
+    """As in mmdet, whose converters mark difficult objects so."""
+    found = changed(root, 'annotations', ignore=ignore)[0]
+    assert [one['ignore_flag'] for one in found['instances']] == [1, 0, 1]
+    found = changed(root, 'annotations', 3, ignore=ignore)[1]
+    assert (found['tags'], found['ignored_tags']) == ([], [0])
+
+
+def test_objects_that_are_not_to_be_ignored(root, good):
+    assert changed(root, 'annotations', ignore=0) == good
+
+
+def test_slashes_of_windows_are_understood(root, good):
+    assert changed(root, 'images', 1, file_name='sub\\5.png') == good
+    (root / 'photos/sub\\5.png').write_bytes((root / 'photos/sub/5.png').read_bytes())
+    assert changed(root, 'images', 1, file_name='sub\\5.png')[1]['file_name'] == 'sub\\5.png'
+
+
+def test_the_folder_of_images_may_be_a_text(root, good):
+    found = COCOInstanceDataset(str(root), 'a.json', 'photos', supervision='full')
+    assert infos(found) == good
+
+
+def test_boxes_at_the_corner_of_the_image_have_the_areas_of_both_meanings(root):
+    content = copy.deepcopy(CONTENT)
+    content['annotations'] = [{**CONTENT['annotations'][0], 'bbox': [0, 0, 9, 5], 'area': 45}]
+    del content['annotations'][0]['segmentation']
+    write(root, content)
+    assert load(root, supervision='full')[0]['instances'][0]['bbox'] == [0, 0, 8, 4]
+
+
+def test_a_class_without_an_image_such_as_a_group_of_classes_is_said(root):
+    content = copy.deepcopy(CONTENT)
+    content['categories'].insert(0, {'id': 0, 'name': 'animals', 'supercategory': 'none'})
+    write(root, content)
+    (found,) = load(root).warnings
+    assert 'has no photo of 1 of 3 classes (such as animals): add some, or choose' in found

@@ -87,13 +87,13 @@ def test_unusable_lines_are_reported(tmp_path):
         ('', 't.csv', r't\.csv contains no tag: write one line per photo'),
         ('a.jpg\nb.jpg\n', 't.csv', 'contains no tag'),
         (
-            '{"a.jpg": "dog"}',
+            '{"a.jpg": 7}',
             't.json',
-            r"t\.json cannot be read as a JSON tag file .*'dog' is no list",
+            r't\.json cannot be read as a JSON tag file .*7 is no list',
         ),
         ('{"a.jpg": [1]}', 't.json', r'\[1\] is no list of names'),
         ('{"a.jpg"', 't.json', r't\.json cannot be read as a JSON tag file'),
-        ('[{"photo": "a.jpg"}]', 't.json', r"KeyError: 'tags'"),
+        ('[{"photo": "a.jpg"}]', 't.json', r'no key "tags" in entry 1'),
         ('7', 't.json', 'cannot be read as a JSON tag file'),
     ],
 )
@@ -140,6 +140,11 @@ TABLE = [('a.jpg', ['dog', 'cat'], []), ('sub/b.png', ['cat'], []), ('c.jpg', []
         ("photo,labels\na.jpg,\"['dog', 'cat']\"\nsub/b.png,['cat']\nc.jpg,\"['?dog']\"\n", None),
         ('photo,tags,,\na.jpg,dog,cat,\nsub/b.png,cat,,\nc.jpg,?dog,,\n', None),
         ('sep=;\na.jpg;dog;cat\nsub/b.png;cat\nc.jpg;?dog\n', None),
+        ("photo,labels\na.jpg,['dog' 'cat']\nsub/b.png,['cat']\nc.jpg,['?dog']\n", None),
+        (
+            'photo,labels\na.jpg,"[""dog"", \'cat\']"\nsub/b.png,[\'cat\']\nc.jpg,[\'?dog\']\n',
+            None,
+        ),
         ('./a.jpg,dog,cat\nsub//b.png,cat\nc.jpg,?dog\n', None),
     ],
 )
@@ -148,6 +153,16 @@ def test_tables_of_other_programs(tmp_path, text, classes):
     assert rows(content) == TABLE
     assert content.classes == (classes or tuple(sorted(content.classes)))
     assert content.problems == []
+
+
+def test_a_list_of_python_may_mix_quotation_marks(tmp_path):
+    content = read(tmp_path, 'photo,tags\na.jpg,"[""it\'s"", \'x\']"\n')
+    assert rows(content) == [('a.jpg', ["it's", 'x'], [])]
+
+
+def test_a_cell_may_be_long(tmp_path):
+    names = [f'c{i}' for i in range(30_000)]
+    assert read(tmp_path, f'a.jpg,{"|".join(names)}\n').lines[0].tags == names
 
 
 def test_a_tag_may_hold_a_comma_or_be_a_number_if_the_file_lists_it(tmp_path):
@@ -180,8 +195,10 @@ def test_utf_16_of_a_spreadsheet(tmp_path):
 
 
 def test_a_folder_for_each_class(tmp_path):
-    for name in ('dog/b.jpg', 'dog/a.png', 'cat/a.jpg', '.git/c.jpg', 'dog/notes.txt'):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    names = ('@eaDir', 'dog/@eaDir', '__pycache__', 'lost+found', '$RECYCLE.BIN', '#recycle')
+    ignored = [f'{name}/x.jpg' for name in names]
+    for name in ('dog/b.jpg', 'dog/a.png', 'cat/a.jpg', '.git/c.jpg', 'dog/notes.txt', *ignored):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     (tmp_path / 'emu').mkdir()
     content = read_class_folders(tmp_path)

@@ -212,7 +212,7 @@ def test_names_without_suffix_or_of_windows_are_completed(images):
     assert [info['img_id'] for info in infos][:2] == ['a', 'sub/c']
     assert infos[1]['img_path'] == str(images / 'sub/c.jpg')
     # The same image under two names stays an error.
-    with pytest.raises(UserError, match='2 photos sub/c that differ only'):
+    with pytest.raises(UserError, match=r'names the photo sub/c\.jpg 2 times, in different ways'):
         load(images)
 
 

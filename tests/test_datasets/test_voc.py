@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmlabelpenet.datasets import VOCInstanceDataset
@@ -170,12 +171,94 @@ def test_lists_may_begin_with_a_byte_order_mark(devkit):
     assert load(devkit).get_data_info(0)['img_id'] == '000005'
 
 
+def warnings_of(devkit, **kwargs):
+    """What is said at load, without the classes that have no photo."""
+    return [one for one in load(devkit, **kwargs).warnings if 'has no photo of' not in one]
+
+
+def change(devkit, img_id, *changes):
+    path = devkit / f'Annotations/{img_id}.xml'
+    for old, new in changes:
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def agreeing(devkit):
+    """The XML files have the objects of the lists."""
+    cat, dog = XML.index('<object><name>cat'), XML.index('<object><name>dog')
+    change(devkit, '000007', (XML[cat:dog], ''))
+    change(devkit, '000009', (XML[cat:-13], ''))
+    assert warnings_of(devkit, supervision='full') == []
+    return devkit
+
+
+@pytest.mark.parametrize('name', ['000007.jpg', '000007', 'C:\\x\\000007.JPG', '', '000007.png'])
+def test_the_name_in_an_xml_may_have_a_folder_and_any_suffix(agreeing, name):
+    change(agreeing, '000007', ('<size>', f'<filename>{name}</filename><size>'))
+    assert warnings_of(agreeing, supervision='full') == []
+
+
+def test_an_xml_that_names_another_image_is_said_once(agreeing):
+    for img_id in ('000007', '000009'):
+        change(agreeing, img_id, ('<size>', '<filename>000005.jpg</filename><size>'))
+    (found,) = warnings_of(agreeing, supervision='full')
+    assert 'another photo in <filename>' in found
+    assert '2 in all, such as' in found
+    assert '000007.xml: 000005.jpg)' in found
+
+
+def test_classes_that_differ_between_xml_and_lists_are_said(agreeing):
+    change(agreeing, '000005', ('>cat<', '>cow<'))
+    (found,) = warnings_of(agreeing, supervision='full')
+    assert '1 in all, such as 000005: cow is in only the XML' in found
+    assert warnings_of(agreeing) == []
+
+
+def test_an_image_that_lists_of_classes_lack_is_said(agreeing):
+    path = agreeing / 'ImageSets/Main/cow_trainval.txt'
+    path.write_text('000005 -1\n000007 -1\n')
+    (found,) = warnings_of(agreeing)
+    assert '1 in all, such as' in found
+    assert 'cow_trainval.txt, which lacks 000009)' in found
+    assert warnings_of(agreeing, supervision='none') == []
+
+
+def test_boxes_that_end_slightly_beyond_the_image_are_clipped_and_said(agreeing):
+    """A fraction of a pixel, as VOC has, changes nothing."""
+    change(agreeing, '000005', ('<xmin>1<', '<xmin>0<'), ('<ymax>20<', '<ymax>22<'))
+    change(agreeing, '000007', ('<xmin>5<', '<xmin>0.3<'))
+    dataset = load(agreeing, supervision='full')
+    assert dataset[0]['instances'][0]['bbox'] == [0, 2, pytest.approx(9.4), 19]
+    assert dataset[1]['instances'][0]['bbox'] == [pytest.approx(-0.7), 4, 5, 5]
+    (found,) = warnings_of(agreeing, supervision='full')
+    assert '1 in all, such as a box from (0, 3) to (10.4, 22) in' in found
+    assert 'count pixels from 0, add 1' in found
+
+
+def test_classes_without_an_image_are_said_in_training_once(devkit, caplog):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    for _ in range(2):
+        load(devkit)
+    logger.removeHandler(caplog.handler)
+    assert caplog.text.count('has no photo of 18 of 20 classes (such as aeroplane): add') == 1
+    assert load(devkit, test_mode=True).warnings == []
+    assert load(devkit, metainfo={'classes': ('cat', 'dog')}).warnings == []
+
+
+def test_indices_choose_images(devkit):
+    assert [one['img_id'] for one in load(devkit, indices=[2, 0])] == ['000009', '000005']
+    assert len(load(devkit, indices=2, filter_cfg={'filter_empty_gt': False})) == 2
+
+
 @pytest.mark.skipif('VOC12MINI_ROOT' not in os.environ, reason='VOC12MINI_ROOT is not set')
 def test_real_devkit_counts():
     root = os.path.join(os.environ['VOC12MINI_ROOT'], 'VOCdevkit', 'VOC2012')
     train = VOCInstanceDataset(data_root=root)
     val = VOCInstanceDataset(data_root=root, ann_file='ImageSets/Main/val.txt', supervision='full')
     assert (len(train), len(val)) == (1009, 240)
+    assert train.warnings == val.warnings == []
     infos = [val.get_data_info(index) for index in range(len(val))]
     for info in infos:
         assert info['tags'] == sorted({obj['bbox_label'] for obj in info['instances']})

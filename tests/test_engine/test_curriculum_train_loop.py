@@ -76,12 +76,13 @@ def test_phases_of_no_epoch_and_none_are_dropped():
         build_phases(dict(first=None, second=dict(epochs=0, stages=['a'])))
 
 
-def test_phases_that_are_all_shorter_than_an_iteration_are_refused(tmp_path):
+def test_phases_that_are_shorter_than_half_an_iteration_are_refused(tmp_path):
     # Of three images, a tenth of a pass is no iteration.
     phases = dict(first=dict(epochs=0.1, stages=['a']), second=dict(epochs=0.1, stages=['b']))
-    with pytest.raises(
-        UserError, match=r"\['first', 'second'\] are all shorter than an iteration"
-    ):
+    with pytest.raises(UserError, match=r"\['first', 'second'\] are shorter than half an iter"):
+        run_training(tmp_path, phases)
+    phases['second'] = dict(epochs=1, stages=['b'])
+    with pytest.raises(UserError, match=r"\['first'\] are shorter than half an iteration"):
         run_training(tmp_path, phases)
 
 

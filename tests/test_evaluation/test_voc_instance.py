@@ -48,8 +48,34 @@ def test_overlap_of_masks_counts_pixels():
 
 def test_empty_masks_do_not_overlap_whatever_pycocotools_gives(monkeypatch):
     monkeypatch.setattr(mask_api, 'iou', lambda *args: np.array([[np.nan, 0.5]]))
-    nothing = np.stack([strip(0, 0)])
+    nothing = to_rles(np.stack([strip(0, 0)]))
     assert mask_iou(nothing, np.stack([strip(0, 0), strip(0, 5)])).tolist() == [[0, 0.5]]
+
+
+@pytest.mark.parametrize('size', [(9, 14), (1, 6), (6, 1)])
+@pytest.mark.parametrize('dtype', [bool, np.uint8, np.float32])
+def test_dense_masks_overlap_by_the_very_bits_of_run_lengths(size, dtype):
+    rng = np.random.default_rng(0)
+    masks, others = (rng.random((number, *size)) < rng.random((number, 1, 1)) for number in (9, 5))
+    masks[0], others[0], region = False, False, rng.random(size) < 0.7
+    for kept in (None, region):
+        expected = mask_iou(to_rles(masks), others, kept)
+        assert expected.max() > 0
+        assert np.array_equal(mask_iou(masks.astype(dtype), others, kept), expected)
+        assert np.array_equal(mask_iou(torch.from_numpy(masks), others, kept), expected)
+        assert np.array_equal(mask_iou(list(masks), to_rles(others), kept), expected)
+    assert mask_iou(masks[:0], others).shape == (0, 5)
+    assert mask_iou(masks, others[:0]).shape == (9, 0)
+
+
+@pytest.mark.parametrize('ignore_void', [False, True])
+def test_tensors_and_run_lengths_give_equal_figures(ignore_void):
+    samples = [random_sample(np.random.default_rng(seed), num_classes=3) for seed in range(6)]
+    figures = run(VOCInstanceMetric(ignore_void=ignore_void), samples)
+    for sample in samples:
+        sample['pred_instances']['masks'] = to_rles(sample['pred_instances']['masks'])
+    assert run(VOCInstanceMetric(ignore_void=ignore_void), samples) == figures
+    assert 0 < figures['segm_mAP_25'] < 1
 
 
 @pytest.mark.parametrize('dtype', [bool, np.uint8, np.float32])

@@ -15,6 +15,7 @@ from mmlabelpenet.proposals import (
     exceeds,
     match_images,
     read_foreign,
+    require_fit,
     sort_by_score,
     to_proposals,
 )
@@ -209,3 +210,57 @@ def test_boxes_may_exceed_the_image_by_a_pixel_only():
     assert not exceeds(np.array([[-1.0, -1, 21, 13]]), (12, 20))
     assert exceeds(np.array([[0.0, 0, 22, 12]]), (12, 20))
     assert exceeds(np.array([[-2.0, 0, 20, 12]]), (12, 20))
+
+
+def numbered(*numbers):
+    """Images 1.jpg, 2.jpg, ... with ids from 0 on, as COCO files of own data have them."""
+    return [{'img_id': one - 1, 'img_path': f'/data/photos/{one}.jpg'} for one in numbers]
+
+
+def test_most_photos_say_whether_numbers_are_ids_or_files():
+    boxes = {str(number): ONE * number for number in range(4)}
+    by_file = {name: boxes[name] for name in '123'}
+    by_id = {name: boxes[name] for name in '012'}
+    for foreign, first in ((by_file, 1), (by_id, 0)):
+        found, missing = match_images(foreign, numbered(1, 2, 3))
+        assert [found[index].max() for index in range(3)] == [first, first + 1, first + 2]
+        assert not missing
+    with pytest.raises(UserError, match='not clear whether the proposals of 1 or 0 are those'):
+        match_images(boxes, numbered(1, 2, 3))
+
+
+def test_photos_of_one_name_do_not_share_proposals():
+    infos = [info('7', 'a'), info('7', 'b')]
+    with pytest.raises(UserError, match=r'of 7 are those of /data/a/7\.jpg or /data/b/7\.jpg'):
+        match_images({'7': ONE}, infos)
+    found, _ = match_images({'a/7.jpg': ONE, 'b/7.jpg': 2 * ONE}, infos)
+    assert [found[0].max(), found[1].max()] == [1, 2]
+    # the same photo in two splits
+    assert len(match_images({'7': ONE}, [infos[0], infos[0]])[0]) == 2
+
+
+def fit(*boxes, size=(60, 80)):
+    found = dict(enumerate(np.array(one, dtype=float).reshape(-1, 4) for one in boxes))
+    infos = [{'img_path': f'{index}.jpg'} for index in found]
+    return require_fit(found, infos, dict.fromkeys(found, size), 'p.pkl')
+
+
+def test_what_is_suspicious_is_said():
+    good = [[0, 0, 80, 60], [50, 40, 70, 55]]
+    assert fit(good, good) == []
+    assert fit(good, []) == ['1 photos have no boxes in p.pkl, such as 1.jpg']
+    assert fit(good, [[1, 1, 1, 9]]) == ['1 photos have no boxes in p.pkl, such as 1.jpg']
+    wide = [[0, 0, 90, 60]]
+    assert fit(*[good] * 10, wide) == [
+        '1 photos have boxes that exceed them, which were cut off, such as 10.jpg'
+    ]
+    tiny = [[0, 0, 1, 1]]
+    assert fit(*[good] * 10, tiny) == [
+        '1 photos have boxes in the first two pixels alone, such as 10.jpg'
+    ]
+    (both,) = fit([[2, 1, 50, 40]])
+    assert both.startswith('As x, y, width, height all boxes would lie in their photos as well')
+    (half,) = fit([[0, 0, 40, 30]])
+    assert half.startswith('No box reaches beyond the middle of its photo')
+    with pytest.raises(UserError, match=r'holds no box of the 1 photos'):
+        fit([[3, 3, 3, 30]])

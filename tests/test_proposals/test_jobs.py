@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import time
 
 import cv2
 import numpy as np
@@ -111,6 +112,10 @@ def test_a_killed_process_ends_the_run_and_keeps_what_is_finished(tmp_path, monk
         patch.setattr(jobs_module, 'run_job', die)
         with pytest.raises(UserError, match=r'killed at photo \d of 6 .* fewer --workers'):
             run_jobs(many, FAST, workers=2)
+    # one that was just started needs a moment to end
+    deadline = time.monotonic() + 60
+    while multiprocessing.active_children() and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert not multiprocessing.active_children()
     kept = sum(job.out.exists() for job in many)
     assert sum(not one.made for one in run_jobs(many, FAST)) == kept

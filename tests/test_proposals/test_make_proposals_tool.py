@@ -1,11 +1,12 @@
 import os
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmlabelpenet.proposals import ground_truth_boxes, read_proposals
+from mmlabelpenet.proposals import ground_truth_boxes, read_proposals, run_jobs
 from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import UserError
 
@@ -61,6 +62,73 @@ def test_a_folder_of_images_is_enough(shapes, tmp_path):
     files = sorted((tmp_path / 'JPEGImages').iterdir())
     assert len(files) == 3
     assert all(len(read_proposals(file)) <= 5 for file in files)
+
+
+def files_of(root):
+    """All files below a folder: their bytes and when they were written."""
+    paths = [path for path in root.rglob('*') if path.is_file()]
+    return {
+        str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths
+    }
+
+
+def contents(root):
+    return {name: content for name, (content, _) in files_of(root).items()}
+
+
+def run_shard(source, out, shard):
+    tool.main([str(source), '--out', str(out), '--workers', '1', '--shard', shard])
+
+
+@pytest.mark.parametrize('form', ['folder', 'config'])
+def test_shards_together_write_the_files_of_one_machine(shapes, tmp_path, form, capsys):
+    folder = shapes / 'JPEGImages'
+    source = folder if form == 'folder' else write_config(tmp_path / 'config.py', shapes)
+    tool.main([str(source), '--out', str(tmp_path / 'whole'), '--workers', '1'])
+    made = []
+    for shard in ('2/2', '1/2'):
+        run_shard(source, tmp_path / 'shards', shard)
+        made.append(len(files_of(tmp_path / 'shards')))
+    assert made == [1, 3]
+    assert contents(tmp_path / 'shards') == contents(tmp_path / 'whole')
+    before = files_of(tmp_path / 'shards')
+    capsys.readouterr()
+    run_shard(source, tmp_path / 'shards', '1/2')
+    assert '0 photos done, 2 existed already' in capsys.readouterr().out
+    # another number of shards finds the same files
+    run_shard(source, tmp_path / 'shards', '1/1')
+    assert files_of(tmp_path / 'shards') == before
+
+
+def test_more_shards_than_photos_leave_some_without_work(shapes, tmp_path, capsys):
+    run_shard(shapes / 'JPEGImages', tmp_path / 'out', '4/4')
+    assert capsys.readouterr().out == 'no photo done\n'
+    assert not files_of(tmp_path / 'out')
+
+
+def run_jobs_of_shard(folder, out, shard):
+    """As ``run_shard``, without the imports of the command line, which take longer."""
+    settings = dict(quality='fast', max_num=None, max_side=500)
+    run_jobs(tool.jobs_of_folder(folder, out)[tool.shard(shard)], settings)
+
+
+@pytest.mark.slow
+def test_shards_at_the_same_time_do_not_disturb_each_other(shapes, tmp_path):
+    tool.main([str(shapes / 'JPEGImages'), '--out', str(tmp_path / 'whole'), '--workers', '1'])
+    # one shard twice, as a launcher may start it, and all of it at once
+    processes = [
+        get_context('spawn').Process(
+            target=run_jobs_of_shard, args=(shapes / 'JPEGImages', tmp_path / 'shards', shard)
+        )
+        for shard in ('1/2', '2/2', '2/2')
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    # and no temporary file is left
+    assert contents(tmp_path / 'shards') == contents(tmp_path / 'whole')
 
 
 def test_inclusive_ground_truth_boxes_become_exclusive_without_difficult_ones():

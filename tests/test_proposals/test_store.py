@@ -83,3 +83,15 @@ def test_an_image_too_large_for_int16_is_refused(tmp_path):
     with pytest.raises(UserError, match='40000 x 12'):
         write_proposals(tmp_path / 'a.npz', make(width=40000))
     assert not list(tmp_path.iterdir())
+
+
+def test_boxes_may_exceed_the_image_by_a_pixel(tmp_path):
+    write_proposals(tmp_path / 'a.npz', make(bboxes=[[-1, 0, 21, 13]]))
+    assert read_proposals(tmp_path / 'a.npz').bboxes.tolist() == [[-1, 0, 21, 13]]
+
+
+def test_unusable_boxes_can_be_inspected(tmp_path):
+    write_proposals(tmp_path / 'a.npz', make(bboxes=[[9, 0, 2, 13]]))
+    with pytest.raises(UserError, match=r'such as \(9, 0, 2, 13\), are no x1, y1, x2, y2'):
+        read_proposals(tmp_path / 'a.npz')
+    assert read_proposals(tmp_path / 'a.npz', inspect=True).bboxes.tolist() == [[9, 0, 2, 13]]

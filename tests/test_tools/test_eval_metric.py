@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from PIL import Image
 from pycocotools import mask as mask_api
 
@@ -134,6 +135,49 @@ def test_labels_in_coco_s_format_are_measured(tool, config, tmp_path, folder):
     figures = read(tmp_path / 'labels.metrics.json')['figures']
     assert figures['segm_ABO'] == figures['segm_mAP_75'] == 1
     assert figures['bbox_mAP_50'] == 1
+
+
+def ids_as_text(content):
+    for entry in (*content['images'], *content['categories']):
+        entry['id'] = str(entry['id'])
+    for one in content['annotations']:
+        one.update(image_id=str(one['image_id']), category_id=str(one['category_id']))
+
+
+def some_ids_as_text(content):
+    content['annotations'][0]['category_id'] = f' {content["annotations"][0]["category_id"]}'
+    content['annotations'][1]['category_id'] = float(content['annotations'][1]['category_id'])
+    content['images'][0].update(height=str(content['images'][0]['height']))
+
+
+def names_for_ids(content):
+    names = {one['id']: one['name'] for one in content['categories']}
+    for one in content['annotations']:
+        one['category_id'] = names[one['category_id']]
+        del one['id']
+
+
+def scores_as_text(content):
+    for one in content['annotations']:
+        one['score'] = '0.75'
+
+
+@pytest.mark.parametrize(
+    'write', [ids_as_text, some_ids_as_text, names_for_ids, scores_as_text, lambda content: None]
+)
+def test_labels_of_one_meaning_are_understood(tool, config, tmp_path, write, caplog):
+    path = tmp_path / 'labels.json'
+    content = as_coco(config)
+    write(content)
+    path.write_text(json.dumps(content))
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    tool(TOOL, config, path, '--eval', 'bbox', 'segm')
+    logger.removeHandler(caplog.handler)
+    figures = read(tmp_path / 'labels.metrics.json')['figures']
+    assert figures['segm_mAP_75'] == figures['bbox_mAP_50'] == 1
+    warned = 'no annotation has a score, so that all count' in caplog.text
+    assert warned == (write is not scores_as_text)
 
 
 def test_labels_of_an_unknown_class_are_refused(tool, capsys, config, tmp_path):

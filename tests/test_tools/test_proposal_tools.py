@@ -99,6 +99,13 @@ def test_boxes_of_the_other_year_are_refused(tool, configs, tmp_path, capsys):
     assert not (tmp_path / 'proposals').exists()
 
 
+def test_what_is_suspicious_is_printed(tool, configs, tmp_path, capsys):
+    save_selective_search(tmp_path / '2007.mat', [2, 3, 11, 12])
+    arguments = ['--format', 'selective_search', '--split', 'train']
+    tool('proposals/import_proposals', configs['VOC2007'], tmp_path / '2007.mat', *arguments)
+    assert 'As x, y, width, height all boxes would lie' in capsys.readouterr().out
+
+
 def test_proposals_of_a_part_of_a_data_set(tool, configs, tmp_path, capsys):
     """A set of all images serves half of them, on import, at the check and in training."""
     register_all_modules()

@@ -4,6 +4,7 @@ import pickle
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def run_script(name, *args, cwd):
+def run_script(name, *args, cwd, **variables):
     env = {
         **os.environ,
         'PORT': str(free_port()),
+        **variables,
         'OMP_NUM_THREADS': '1',
         # the interpreter of this test, and the toy model for its config
         'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
@@ -31,13 +33,29 @@ def run_script(name, *args, cwd):
     }
     env.pop('LOCAL_RANK', None)
     return subprocess.run(
-        ['bash', str(REPOSITORY / 'tools' / name), *map(str, args)],
+        [
+            'bash' if name.endswith('.sh') else sys.executable,
+            str(REPOSITORY / 'tools' / name),
+            *map(str, args),
+        ],
         cwd=cwd,
         env=env,
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def run_on_nodes(nodes, name, *args, cwd):
+    """Start a script once per node, at the same time, as on machines that share a disk."""
+    shared = dict(NNODES=str(nodes), MASTER_ADDR='127.0.0.1', PORT=str(free_port()))
+    with ThreadPoolExecutor(nodes) as pool:
+        started = [
+            pool.submit(run_script, name, *args, cwd=cwd, **shared, NODE_RANK=str(rank))
+            for rank in range(nodes)
+        ]
+    for one in started:
+        assert one.result().returncode == 0, one.result().stderr[-2000:]
 
 
 @pytest.mark.parametrize('name', SCRIPTS)
@@ -63,7 +81,7 @@ def test_a_tool_leaves_one_sentence_and_code_2_from_any_folder(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason='two processes need two GPUs')
-def test_two_processes_train_and_test_on_the_cpu(tool, config, tmp_path):
+def test_two_processes_train_and_two_nodes_test_on_the_cpu(tool, config, tmp_path):
     trained = run_script('dist_train.sh', config, 2, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr[-2000:]
     checkpoint = tmp_path / 'work' / 'epoch_1.pth'
@@ -80,5 +98,10 @@ def test_two_processes_train_and_test_on_the_cpu(tool, config, tmp_path):
     assert 0 < of_one_process['bbox_mAP_50'] < 1
     dumped = [sample['img_id'] for sample in pickle.loads(dump.read_bytes())]
     assert dumped == [f'val_{index:05d}' for index in range(3)]
+    metrics.unlink()
+    dump.unlink()
+    run_on_nodes(2, 'dist_test.sh', *test[:2], 1, '--out', dump, *test[2:], cwd=tmp_path)
+    assert json.loads(metrics.read_text()) == of_one_process
+    assert [sample['img_id'] for sample in pickle.loads(dump.read_bytes())] == dumped
     logs = [path.read_text() for path in (tmp_path / 'work').rglob('*.log')]
     assert any('Distributed training: True' in log for log in logs)

@@ -8,7 +8,14 @@ import signal
 
 import pytest
 
-from mmlabelpenet.utils import UserError, WriteError, atomic_path, require_writable, write_bytes
+from mmlabelpenet.utils import (
+    Parser,
+    UserError,
+    WriteError,
+    atomic_path,
+    require_writable,
+    write_bytes,
+)
 
 
 def hidden(folder):
@@ -29,9 +36,13 @@ def test_the_rest_of_a_killed_write_goes_with_the_next_one(tmp_path):
     process.join()
     left = hidden(tmp_path)
     assert len(left) == 1
-    # of other processes that run, of other machines, and the user's own files
-    others = [left[0].replace(f'.{process.pid}-', f'.{os.getppid()}-'), '.a.host.1-0.tmp.json']
-    kept = [*others, '.mine.tmp', 'b.tmp.json']
+    # of other processes that run, of other machines, of another container of this machine, and
+    # the user's own files
+    running = left[0].replace(f'.{process.pid}-', f'.{os.getppid()}-')
+    space = os.stat('/proc/self/ns/pid').st_ino
+    container = left[0].replace(f'-{space}.', f'-{space + 1}.')
+    assert container != left[0]
+    kept = [running, container, '.a.host.1-0.tmp.json', '.mine.tmp', 'b.tmp.json']
     for name in kept:
         (tmp_path / name).touch()
     write_bytes(tmp_path / 'b.json', b'whole')
@@ -82,3 +93,14 @@ def test_names_as_long_as_a_file_system_allows(tmp_path):
     path = tmp_path / ('ä' * 120 + '.json')
     write_bytes(path, b'1')
     assert path.read_bytes() == b'1'
+
+
+def test_the_home_folder_is_found_after_an_equals_sign(monkeypatch):
+    """A shell expands it at the beginning of a word alone."""
+    monkeypatch.setenv('HOME', '/home/me')
+    parser = Parser()
+    parser.add_argument('--out')
+    parser.add_argument('--cfg-options', nargs='+')
+    args = parser.parse_args(['--out=~/x', '--cfg-options', 'data_root=~/y', 'a=b~/c'])
+    assert args.out == '/home/me/x'
+    assert args.cfg_options == ['data_root=/home/me/y', 'a=b~/c']

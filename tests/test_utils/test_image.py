@@ -215,3 +215,35 @@ def test_the_format_is_that_of_the_content_and_of_an_animation_the_first_image(t
     first, second = (Image.fromarray(scene()[..., ::step]) for step in (1, -1))
     first.save(tmp_path / 'b.png', save_all=True, append_images=[second])
     np.testing.assert_array_equal(read_image(tmp_path / 'b.png'), BGR)
+
+
+@pytest.mark.parametrize('options', [{}, {'optimize': True}, {'progressive': True}])
+def test_zeros_in_good_jpegs_are_no_damage(tmp_path, options):
+    """Those of flat images with their own tables, and behind the end."""
+    pixels = np.full((600, 600, 3), 255, np.uint8)
+    pixels[:60, :60] = np.random.default_rng(0).integers(0, 256, (60, 60, 3))
+    Image.fromarray(pixels).save(tmp_path / 'a.jpg', **options)
+    data = (tmp_path / 'a.jpg').read_bytes()
+    assert (bytes(64) in data) == bool(options)
+    (tmp_path / 'a.jpg').write_bytes(data + bytes(999))
+    assert read_image(tmp_path / 'a.jpg').mean() > 250
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_dark_images_of_8_bits_in_16_are_read(tmp_path, channels):
+    values = np.arange(9 * 8 * channels).reshape(9, 8, channels) % 30
+    cv2.imwrite(str(tmp_path / 'a.png'), (values * 257).astype(np.uint16))
+    assert (read_image(tmp_path / 'a.png') == values).all()
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_flat_images_are_read(tmp_path, progressive):
+    """Their data is almost nothing but zeros."""
+    image = Image.new('RGB', (1500, 1000), 'white')
+    image.save(tmp_path / 'a.jpg', progressive=progressive, optimize=True)
+    assert (read_image(tmp_path / 'a.jpg') == 255).all()
+
+
+def test_dark_images_of_16_bits_are_read(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((9, 8), 64 * 256, np.uint16))
+    assert read_image(tmp_path / 'a.png').max() == 64

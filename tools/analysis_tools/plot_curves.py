@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from mmlabelpenet.apis import run_command
-from mmlabelpenet.utils import UserError, atomic_path
+from mmlabelpenet.utils import Parser, UserError, atomic_path
 
 LOSSES = tuple(f'.loss_{name}' for name in ('image', 'proposals', 'region', 'cls', 'bbox', 'mask'))
 # Title of each panel, and the suffixes of the names of its scalars, with a dot before each name.
@@ -36,7 +36,7 @@ LOG_SCALE = ('losses', 'learning rate', 'gradient norm')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Draw the curves of a training from its log')
+    parser = Parser(description='Draw the curves of a training from its log')
     parser.add_argument('work_dir', help='folder of the run')
     parser.add_argument('--out', help='picture to write, WORK_DIR/curves.png by default')
     return parser.parse_args(argv)

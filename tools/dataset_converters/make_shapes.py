@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.testing import make_shapes
-from mmlabelpenet.utils import UserError, number
+from mmlabelpenet.utils import Parser, UserError, number
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('--out', default='data/shapes/Shapes', help='folder to create')
     parser.add_argument('--num-train', type=number(int, 1), default=160, help='training photos')
     parser.add_argument('--num-val', type=number(int, 1), default=60, help='test photos')

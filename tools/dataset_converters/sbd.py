@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.datasets.devkit import VOID, read_mask, write_lists, write_masks
-from mmlabelpenet.utils import UserError, explain_read_errors, image_size
+from mmlabelpenet.utils import Parser, UserError, explain_read_errors, image_size
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 SPLIT = 'train_aug'
@@ -28,9 +28,7 @@ SPLIT = 'train_aug'
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sbd', help="SBD's folder with inst/, train.txt and val.txt")
     parser.add_argument('--devkit', default='data/VOCdevkit/VOC2012', help='VOC 2012')
     parser.add_argument('--list', help='file with the images to convert instead, one per line')

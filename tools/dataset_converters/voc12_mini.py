@@ -31,7 +31,7 @@ from mmlabelpenet.datasets.devkit import (
     write_lists,
     write_masks,
 )
-from mmlabelpenet.utils import UserError, atomic_path, number, read_image
+from mmlabelpenet.utils import Parser, UserError, atomic_path, number, read_image
 
 CLASSES = VOCInstanceDataset.METAINFO['classes']
 NAMES = Path(__file__).with_suffix('.txt')
@@ -44,9 +44,7 @@ Box = tuple[int, int, int, int, int]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('devkit', help='VOC 2012, e.g. data/VOCdevkit/VOC2012')
     parser.add_argument('out', help='devkit to create; a folder VOC2012')
     parser.add_argument(

@@ -17,16 +17,14 @@ from tabulate import tabulate
 
 from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
-from mmlabelpenet.utils import UserError, number, register_all_modules, write_lines
+from mmlabelpenet.utils import Parser, UserError, number, register_all_modules, write_lines
 
 ROLES = ('train', 'val', 'test', 'corloc')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument(
         '--min-images',

@@ -39,15 +39,15 @@ def train(config: str, without: str = '', flags: str = '', options: str = '') ->
         config: Name of the config, or all names that it has had, in braces.
         without: Phases that the config does not have.
         flags: Further arguments; ``2`` trains with two processes.
-        options: Further overrides.
+        options: Further overrides, in place of these.
     """
     names = ('classification', 'semantic', 'detection', 'refinement', 'segmentation', 'joint')
-    epochs = [f'train_cfg.phases.{name}.epochs=1' for name in names if name not in without]
+    settings = {f'train_cfg.phases.{name}.epochs': '1' for name in names if name not in without}
+    settings |= {'default_hooks.checkpoint.interval': '1000'}
+    settings |= dict(one.split('=', 1) for one in options.split())
+    given = ' '.join(f'{key}={value}' for key, value in settings.items())
     tool = 'bash $ROOT/tools/dist_train.sh' if flags == '2' else 'python $ROOT/tools/train.py'
-    return (
-        f'{tool} $(config {config}) {flags} --work-dir $OUT '
-        f'--cfg-options $DATA {" ".join(epochs)} {options}'
-    )
+    return f'{tool} $(config {config}) {flags} --work-dir $OUT --cfg-options $DATA {given}'
 
 
 # The curriculum's threshold would drop all labels of a model that is barely trained, and backward
@@ -176,7 +176,7 @@ class Side:
         return ' '.join(
             [
                 'model.num_classes=6 train_dataloader.batch_size=2',
-                'default_hooks.logger.interval=1 default_hooks.checkpoint.interval=1000',
+                'default_hooks.logger.interval=1',
                 *(
                     f'{split}_dataloader.{option}'
                     for split in ('train', 'val', 'test', 'corloc')

@@ -16,14 +16,12 @@ from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import check_image, collect_problems, summarize_check
-from mmlabelpenet.utils import UserError, number, write_lines
+from mmlabelpenet.utils import Parser, UserError, number, write_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument(
         '--split',

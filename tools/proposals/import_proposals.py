@@ -9,30 +9,27 @@ Example:
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from mmlabelpenet.apis import add_config_options, images_of, read_config, run_command
 from mmlabelpenet.proposals import (
     FORMATS,
-    exceeds,
     image_proposal_path,
     match_images,
     read_foreign,
+    require_fit,
     to_proposals,
     write_proposals,
 )
-from mmlabelpenet.utils import UserError, image_size
+from mmlabelpenet.utils import Parser, UserError, image_size
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file with dataloaders')
     parser.add_argument('source', help="the other project's file, or folder of files")
     parser.add_argument('--format', required=True, choices=FORMATS)
@@ -47,24 +44,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     add_config_options(parser)
     return parser.parse_args(argv)
-
-
-def require_fit(
-    found: Mapping[int, np.ndarray],
-    infos: Sequence[Mapping],
-    sizes: Mapping[int, tuple[int, int]],
-) -> None:
-    """Make sure that boxes lie in their images: VOC 2007 and 2012 have images of the same names.
-
-    Raises:
-        UserError: If those of more than a tenth of the images do not.
-    """
-    wrong = [index for index, boxes in found.items() if exceeds(boxes, sizes[index])]
-    if len(wrong) > len(found) / 10:
-        raise UserError(
-            f'Boxes of {len(wrong)} of {len(found)} photos exceed them (such as '
-            f'{infos[wrong[0]]["img_path"]}): they are of another data set or --format.'
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -84,13 +63,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     infos = images_of(cfg, args.split)
     found, missing = match_images(read_foreign(args.source, args.format), infos)
     sizes = {index: image_size(infos[index]['img_path']) for index in found}
-    require_fit(found, infos, sizes)
+    doubts = require_fit(found, infos, sizes, args.source)
     count = 0
     for index, boxes in tqdm(found.items(), desc='import', unit='photo'):
         proposals = to_proposals(boxes, sizes[index], args.format, args.max_num)
         write_proposals(image_proposal_path(root, infos[index]), proposals)
         count += len(proposals)
-    print(f'{len(found)} photos, {count / len(found):.0f} boxes each, in {Path(root)}')
+    print(
+        f'{len(found)} photos, {count / len(found):.0f} boxes each, in {Path(root)}',
+        *doubts,
+        sep='\n',
+    )
     if missing:
         print(
             f'{len(missing)} photos of the data set have none in {args.source}, such as '

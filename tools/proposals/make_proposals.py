@@ -1,7 +1,12 @@
-"""Make the region proposals of a data set's images, or of any folder of images."""
+"""Make the region proposals of a data set's images, or of any folder of images.
+
+Example, on one of four machines that share a disk:
+    python tools/proposals/make_proposals.py CONFIG --shard 1/4
+"""
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,35 +19,60 @@ from mmlabelpenet.proposals import (
     summarize_outcomes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError
+from mmlabelpenet.utils import IMAGE_SUFFIXES, Parser, UserError, require_writable
 
 DEFAULT_OUT = 'data/proposals'
+# Selective Search finds no objects in smaller photos.
+MIN_SIDE = 32
+
+
+def shard(text: str) -> slice:
+    """Read K/N, a type of argparse: every N-th photo from the K-th on."""
+    found = re.fullmatch(r'(\d+)/(\d+)', text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise argparse.ArgumentTypeError(
+            f"must be K/N, two whole numbers with K from 1 to N, such as 1/4, not '{text}'"
+        )
+    return slice(int(found[1]) - 1, None, int(found[2]))
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from mmlabelpenet.apis import add_config_options
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__.partition('\n')[0])
     parser.add_argument('source', help='a config with dataloaders, or a folder of photos')
     parser.add_argument(
         '--split',
         nargs='+',
-        default=['train', 'val'],
         choices=['train', 'val', 'test'],
-        help='dataloaders of the photos (configs only)',
+        help='dataloaders of the photos (configs only); default: train val',
     )
     parser.add_argument(
-        '--out', help=f"root of the proposals; default: the config's, else {DEFAULT_OUT}"
+        '--out',
+        help=f"root of the proposals; default: the config's, else {DEFAULT_OUT}",
     )
     parser.add_argument('--quality', default='fast', choices=QUALITIES)
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help='processes; default: the cores that this one may use',
+    )
+    parser.add_argument(
+        '--shard',
+        type=shard,
+        metavar='K/N',
+        default=slice(None),
+        help='only the K-th of N shards of the photos, so that N machines share the work',
+    )
     parser.add_argument('--max-num', type=int, help='maximum number of boxes per photo')
     parser.add_argument(
         '--max-side',
         type=int,
         default=MAX_SIDE,
-        help='search larger photos at this size in pixels: faster, fewer boxes',
+        help=f'search larger photos at this size in pixels, at least {MIN_SIDE}: faster, '
+        'fewer boxes',
     )
     parser.add_argument(
         '--skip-unreadable',
@@ -53,12 +83,43 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def jobs_of(args: argparse.Namespace) -> list[Job]:
+    """List the images of a config or of a folder.
+
+    Raises:
+        UserError: If the source is neither, or an option has no effect on it.
+    """
+    source = Path(args.source)
+    if '://' in args.source:
+        raise UserError(
+            f'{args.source} is not on this machine: download the photos, and name their folder.'
+        )
+    if source.is_dir():
+        if args.split or args.cfg_options:
+            name = '--split' if args.split else '--cfg-options'
+            raise UserError(
+                f'{name} is for a config, and {source} is a folder of photos: leave it out, or '
+                'name the config.'
+            )
+        return jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
+    if not source.is_file():
+        raise UserError(f'There is no config and no folder at {source}: check the path.')
+    if source.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(
+            f'{source} is a single photo: name its folder {source.parent}, or a config.'
+        )
+    return jobs_of_config(args.source, args.split or ['train', 'val'], args.out, args.cfg_options)
+
+
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
     """List every image in a folder; the folder's name is used as the data set's."""
-    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    # Files that begin with ._ are what macOS adds to photos on other disks.
+    files = (one for one in folder.iterdir() if not one.name.startswith('._'))
+    images = sorted(one for one in files if one.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise UserError(
-            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}): choose another one.'
+            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are '
+            'not searched): choose another one.'
         )
     if len({image.stem for image in images}) < len(images):
         raise UserError(
@@ -70,13 +131,13 @@ def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
 
 
 def jobs_of_config(
-    path: str, splits: list[str], out: str | None, options: dict | None = None
+    config: str, splits: list[str], out: str | None, options: dict | None = None
 ) -> list[Job]:
     """List each image of the chosen dataloaders of a config once."""
     # Worker processes import this file too and need none of these.
     from mmlabelpenet.apis import images_of, read_config
 
-    cfg = read_config(path, options, whole=False)
+    cfg = read_config(config, options, whole=False)
     root = out or cfg.get('proposal_root', DEFAULT_OUT)
     return [
         Job(info['img_path'], image_proposal_path(root, info), ground_truth_boxes(info))
@@ -94,17 +155,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         UserError: On bad input.
     """
     args = parse_args(argv)
-    if min(args.workers, args.max_side, 1 if args.max_num is None else args.max_num) < 1:
-        raise UserError('--workers, --max-num and --max-side must be at least 1.')
-    source = Path(args.source)
-    if source.is_dir():
-        jobs = jobs_of_folder(source, Path(args.out or DEFAULT_OUT))
-    elif source.is_file():
-        jobs = jobs_of_config(args.source, args.split, args.out, args.cfg_options)
-    else:
-        raise UserError(f'There is no config and no folder at {source}: check the path.')
+    if min(args.workers, 1 if args.max_num is None else args.max_num) < 1:
+        raise UserError('--workers and --max-num must be at least 1.')
+    if args.max_side < MIN_SIDE:
+        raise UserError(
+            f'--max-side {args.max_side} is too small to find objects: take at least {MIN_SIDE}.'
+        )
+    jobs = jobs_of(args)
     if not jobs:
-        raise UserError(f'The data sets of {source} are empty: check its split lists.')
+        raise UserError(f'The data sets of {args.source} are empty: check its split lists.')
+    require_writable(jobs[0].out.parent, folder=True)
+    jobs = jobs[args.shard]
     settings = dict(quality=args.quality, max_num=args.max_num, max_side=args.max_side)
     print(summarize_outcomes(run_jobs(jobs, settings, args.workers, args.skip_unreadable)))
 

@@ -10,11 +10,23 @@ from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import ProposalBroadcaster as MMDetProposalBroadcaster
 from mmengine.fileio import get
 
-from mmlabelpenet.proposals import image_proposal_path, make_proposals, read_proposals
+from mmlabelpenet.proposals import (
+    image_proposal_path,
+    make_proposals,
+    read_proposals,
+    require_boxes,
+)
 from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
+from ..tagged import warn_of_first
+
 ProposalSource = Literal['learned', 'stored', 'search']
+OTHER_SIZE = (
+    '{path} has another size upright than its annotation says: its boxes are used as they are; '
+    'annotate this very photo, or restore the annotated one; tools/misc/check_dataset.py lists '
+    'all such photos.'
+)
 
 
 @TRANSFORMS.register_module()
@@ -59,6 +71,9 @@ class LoadImageFromFile(BaseTransform):
                 f'{path} has {img.shape[1]} x {img.shape[0]} pixels upright, its annotation says '
                 f'{size[1]} x {size[0]}: annotate this very photo, or restore the annotated one.'
             )
+        known = results.get('height', img.shape[0]), results.get('width', img.shape[1])
+        if known != img.shape[:2]:
+            warn_of_first(OTHER_SIZE, path)
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]
         results['photo_crc'] = zlib.crc32(data)
@@ -159,6 +174,9 @@ class ProvideRegionProposals(LoadRegionProposals):
                 raise UserError(
                     f'Proposals are [N, 4] boxes x1 y1 x2 y2, not {list(boxes.shape)}.'
                 )
+            boxes = boxes.reshape(-1, 4)
+            name = f'The given proposals of {results.get("img_path") or "an array"}'
+            require_boxes(boxes, results['ori_shape'][:2], name, 'give x1, y1, x2, y2 in pixels')
             return boxes
         searched = self.source == 'search' or 'photo_id' not in results
         if searched or self.proposal_root is None:

@@ -1,6 +1,4 @@
-"""Stopping a training whose losses are no numbers any more."""
-
-from typing import NamedTuple
+"""Reading the values of a step at once, and stopping at losses that are no numbers any more."""
 
 import torch
 from mmengine.hooks import Hook
@@ -11,30 +9,15 @@ from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.utils import UserError, latest_checkpoint
 
 
-class _Step(NamedTuple):
-    iteration: int
-    images: list[str]
-    names: list[str]
-    losses: Tensor
-
-
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stops the training at a loss that is not finite, and before a checkpoint of it is saved.
+    """Stops the training at a loss that is not finite, before a checkpoint of it is saved.
 
-    The losses stay on their device between two checks, so that a step does not wait for them.
-
-    Args:
-        interval: Iterations between checks; None checks each of them on a CPU, where it costs
-            nothing, and every 50th elsewhere.
+    It brings all values of a step to the host at once, before any other hook reads them: mmengine
+    reads each by itself, and would wait for the device as often as there are values.
     """
 
-    # Before the hooks that log and save.
-    priority = 'HIGH'
-
-    def __init__(self, interval: int | None = None) -> None:
-        self.interval = interval
-        self.steps: list[_Step] = []
+    priority = 'HIGHEST'
 
     def after_train_iter(
         self,
@@ -43,48 +26,41 @@ class FiniteLossHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Note the losses of a step and look at those of the last steps when it is time."""
-        losses = {
-            name: value.detach()
-            for name, value in (outputs or {}).items()
-            if 'loss' in name and isinstance(value, Tensor)
-        }
-        if not losses:
-            return
-        stacked = torch.stack([value.float() for value in losses.values()])
-        samples = [one.metainfo for one in (data_batch or {}).get('data_samples', [])]
-        images = [
-            str(one.get('img_path', one.get('img_id', 'an unnamed photo'))) for one in samples
-        ]
-        self.steps.append(_Step(runner.iter + 1, images, list(losses), stacked))
-        interval = self.interval or (1 if stacked.device.type == 'cpu' else 50)
-        if len(self.steps) >= interval:
-            self.check(runner)
+        """Move the values of a step to the host and look at its losses.
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at what has not been looked at yet: a spoilt checkpoint is never written."""
-        self.check(runner)
-
-    def check(self, runner: Runner) -> None:
-        """Look at the steps since the last check.
+        Args:
+            runner: Of the training.
+            batch_idx: Unused.
+            data_batch: With ``data_samples``, whose photos are named.
+            outputs: Scalars by name; changed in place.
 
         Raises:
-            UserError: If one of their losses is not finite.
+            UserError: If a loss is not finite.
         """
-        steps, self.steps = self.steps, []
-        if not steps or bool(torch.stack([s.losses.isfinite().all() for s in steps]).all()):
+        outputs = {} if outputs is None else outputs
+        values = {name: value for name, value in outputs.items() if isinstance(value, Tensor)}
+        if not values:
             return
-        first = next(step for step in steps if not step.losses.isfinite().all())
-        # Parts first: the total, which is one of them, tells least.
+        stacked = torch.stack([value.detach().float() for value in values.values()]).cpu()
+        outputs.update(zip(values, stacked))
         bad = [
             (name, float(value))
-            for name, value in zip(first.names, first.losses)
-            if not value.isfinite()
+            for name, value in zip(values, stacked)
+            if 'loss' in name and not value.isfinite()
         ]
-        name, value = next(((n, v) for n, v in bad if n != 'loss'), bad[0])
-        last = latest_checkpoint(runner.work_dir)
-        remedy = f'the last good checkpoint is {last}' if last else 'no checkpoint was saved yet'
-        raise UserError(
-            f'{name} is {value} at iteration {first.iteration}, on {", ".join(first.images)}; '
-            f'{remedy}: look at that photo and its proposals, or lower the learning rate.'
-        )
+        if bad:
+            _stop(runner, bad, (data_batch or {}).get('data_samples', []))
+
+
+def _stop(runner: Runner, bad: list[tuple[str, float]], samples: list) -> None:
+    """Name a loss, the photos of its step and the last good checkpoint."""
+    metas = [one.metainfo for one in samples]
+    images = [str(one.get('img_path', one.get('img_id', 'an unnamed photo'))) for one in metas]
+    # Parts first: the total, which is one of them, tells least.
+    name, value = next(((n, v) for n, v in bad if n != 'loss'), bad[0])
+    last = latest_checkpoint(runner.work_dir)
+    remedy = f'the last good checkpoint is {last}' if last else 'no checkpoint was saved yet'
+    raise UserError(
+        f'{name} is {value} at iteration {runner.iter + 1}, on {", ".join(images)}; '
+        f'{remedy}: look at that photo and its proposals, or lower the learning rate.'
+    )

@@ -1,14 +1,14 @@
 """Checks and conversions when a training is resumed."""
 
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmengine.runner import Runner
 
 from mmlabelpenet.utils import UserError
 
 from ..resuming import Schedule, same_place
 
-PARTS, NUMBERS = {'meta', 'message_hub', 'optimizer'}, {'epoch', 'iter'}
+PARTS, NUMBERS = ('meta', 'optimizer', 'message_hub'), {'epoch', 'iter'}
 
 
 class ResumeHook(Hook):
@@ -39,13 +39,10 @@ class ResumeHook(Hook):
         if not runner._resume:
             return
         try:
-            if not (checkpoint.keys() >= PARTS and checkpoint['meta'].keys() >= NUMBERS):
-                raise UserError(
-                    'holds weights but not the state of a training: resume from a checkpoint that '
-                    'a training saved'
-                )
+            _require_state(checkpoint)
             convert_optimizer(runner, checkpoint)
             checkpoint['meta']['iter'] = self._same_place(runner, checkpoint['meta'])
+            _require_schedulers(runner, checkpoint)
         except UserError as error:
             path = runner._load_from or 'The latest checkpoint'
             raise UserError(
@@ -66,6 +63,11 @@ class ResumeHook(Hook):
                 )
             return iteration
         old = Schedule(**meta['schedule'])
+        if iteration > sum(length for length, *_ in old.phases.values()):
+            raise UserError(
+                f'says that iteration {iteration} was reached, which is past the end of its own '
+                'training, so its state is damaged: resume from another checkpoint'
+            )
         if old == new and list(old.phases) == list(new.phases):
             return iteration
         if runner.param_schedulers:
@@ -83,6 +85,56 @@ class ResumeHook(Hook):
             logger='current',
         )
         return place
+
+
+def _require_state(checkpoint: dict) -> None:
+    """Make sure that a checkpoint holds all that a run goes on from, see :class:`ResumeHook`."""
+    meta, optimizer, hub = (checkpoint.get(name) for name in PARTS)
+    if not (optimizer and hub is not None and isinstance(meta, dict) and meta.keys() >= NUMBERS):
+        raise UserError(
+            'holds weights but not the state of a training: resume from a checkpoint that a '
+            'training saved'
+        )
+    groups = optimizer.get('param_groups') if isinstance(optimizer, dict) else None
+    whole = isinstance(groups, list) and groups and all('params' in one for one in groups)
+    right = {
+        **{name: type(meta[name]) is int and meta[name] >= 0 for name in sorted(NUMBERS)},
+        'seed': isinstance(meta.get('seed'), int | None),
+        'schedule': _is_schedule(meta.get('schedule', _EXAMPLE)),
+        'message_hub': isinstance(hub, dict | MessageHub),
+        'optimizer': whole and isinstance(optimizer.get('state'), dict),
+    }
+    for name in right:
+        if not right[name]:
+            raise UserError(
+                f'cannot be resumed, since its {name} is not what a training saves: resume from '
+                'another checkpoint'
+            )
+
+
+def _require_schedulers(runner: Runner, checkpoint: dict) -> None:
+    mine, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
+    if mine and (not isinstance(saved, type(mine)) or len(saved) != len(mine)):
+        raise UserError(
+            f'has the state of {len(saved or ())} param_scheduler, but the config has '
+            f'{len(mine)}: resume with those that it was trained with'
+        )
+
+
+_EXAMPLE = dict(vars(Schedule(1, 1, 1, 1, 1, {'all': (1, 1.0, None)})))
+
+
+def _is_schedule(record: object) -> bool:
+    return (
+        isinstance(record, dict)
+        and record.keys() == _EXAMPLE.keys()
+        and all(type(one) is int and one > 0 for name, one in record.items() if name != 'phases')
+        and isinstance(record['phases'], dict)
+        and len(record['phases']) > 0
+        and all(
+            isinstance(one, list | tuple) and len(one) == 3 for one in record['phases'].values()
+        )
+    )
 
 
 def convert_optimizer(runner: Runner, checkpoint: dict) -> None:

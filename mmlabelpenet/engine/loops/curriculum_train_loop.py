@@ -53,7 +53,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         val_interval: Epochs between validations.
 
     Raises:
-        UserError: If all phases together are shorter than an iteration, or one names a part that
+        UserError: If a phase is shorter than half an iteration, or names a part that
             the model does not have.
     """
 
@@ -77,10 +77,12 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         lengths = [p.length(len(self.dataloader), self.accumulation) for p in self.phases.values()]
         self.ends = dict(zip(self.phases, accumulate(lengths)))
         self._max_iters = sum(lengths)
-        if self._max_iters == 0:
+        short = [name for name, length in zip(self.phases, lengths) if length == 0]
+        if short:
             raise UserError(
-                f'train_cfg.phases {list(self.phases)} are all shorter than an iteration of '
-                f'{len(self.dataloader)} a pass: raise their epochs, or give iterations.'
+                f'train_cfg.phases {short} are shorter than half an iteration of '
+                f'{len(self.dataloader)} a pass: raise their epochs, give iterations, or set them '
+                'to None.'
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
@@ -101,7 +103,6 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             phases={
                 name: (length, phase.epochs, phase.iterations)
                 for (name, phase), length in zip(self.phases.items(), lengths)
-                if length > 0
             },
         )
 

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmlabelpenet.datasets.devkit import VOID
 from mmlabelpenet.utils import UserError
 
-from ..functional import intersect_masks, to_rles
+from ..functional import to_rles
 from ..report import ClassTable
 
 # of one image: classes [N] int of some objects, and a value [N] for each object
@@ -78,10 +78,10 @@ class ImageMetric(BaseMetric):
             data_samples: Predictions and ground truth, one dict per image.
         """
         for sample in data_samples:
-            # the samples are shared: the first metric encodes the masks for all of them
+            # the samples are shared: the first metric copies the masks for all of them
             predicted = sample.get('pred_instances', {})
-            if 'masks' in predicted:
-                predicted['masks'] = to_rles(predicted['masks'])
+            if isinstance(predicted.get('masks'), torch.Tensor):
+                predicted['masks'] = to_numpy(predicted['masks'])
             self.results.append(self.measure(sample))
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -189,8 +189,9 @@ def require(data_sample: Mapping[str, Any], name: str, remedy: str) -> Any:
         UserError: If it is missing.
     """
     if name not in data_sample:
-        image = data_sample.get('img_path', 'a photo')
-        raise UserError(f'There is no {name} for {image}: {remedy}.')
+        known = (data_sample.get(key) for key in ('img_path', 'file_name'))
+        image = next(filter(None, known), 'A photo')
+        raise UserError(f'{image} has no {name}: {remedy}.')
     return data_sample[name]
 
 
@@ -210,15 +211,15 @@ def gt_instances_of(data_sample: Mapping[str, Any]) -> Mapping[str, Any]:
     return require(data_sample, 'gt_instances', remedy)
 
 
-def masks_of(
-    data_sample: Mapping[str, Any], ignore_void: bool = False
-) -> tuple[list[dict], list[dict]]:
-    """Get the predicted and the ground-truth masks of an image as RLE dicts.
+def masks_of(data_sample: Mapping[str, Any]) -> tuple[np.ndarray | list[dict], list[dict]]:
+    """Get the predicted and the ground-truth masks of an image.
 
     Args:
         data_sample: Of one image.
-        ignore_void: Whether to remove pixels that VOC marks as void (``gt_sem_seg``) from the
-            predicted masks, so that they count neither as right nor as wrong.
+
+    Returns:
+        Predicted masks, an array [P, H, W] or RLE dicts as they are given, and those of the
+        ground truth as RLE dicts.
 
     Raises:
         UserError: If the tested stage makes no masks, the image has no ground-truth masks, or
@@ -233,19 +234,28 @@ def masks_of(
         'the tested stage makes none, test one that does (--stage calibration for pseudo labels) '
         'or leave segm out of --eval'
     )
-    masks = to_rles(require(data_sample['pred_instances'], 'masks', remedy))
-    if gt_masks and masks and list(gt_masks[0]['size']) != list(masks[0]['size']):
+    found = {**data_sample, **data_sample['pred_instances']}
+    masks = require(found, 'masks', remedy)
+    if len(gt_masks) and len(masks) and _size(gt_masks[0]) != _size(masks[0]):
         image = data_sample.get('img_path', 'a photo')
         raise UserError(
             f'Predicted masks of {image} have {_size(masks[0])} pixels, those of the ground '
             f'truth {_size(gt_masks[0])}: predict in pixels of the original photo.'
         )
-    if ignore_void:
-        classes = to_numpy(data_sample['gt_sem_seg']['sem_seg'])
-        masks = intersect_masks(masks, classes[0] != VOID)
     return masks, gt_masks
 
 
-def _size(mask: Mapping[str, Any]) -> str:
-    height, width = mask['size']
+def counted_pixels(data_sample: Mapping[str, Any], ignore_void: bool) -> np.ndarray | None:
+    """Get the pixels [H, W] at which predicted masks count; None if they count everywhere.
+
+    Args:
+        data_sample: Of one image.
+        ignore_void: Whether to leave out pixels that VOC marks as void (``gt_sem_seg``), so that
+            they count neither as right nor as wrong.
+    """
+    return to_numpy(data_sample['gt_sem_seg']['sem_seg'])[0] != VOID if ignore_void else None
+
+
+def _size(mask: np.ndarray | Mapping[str, Any]) -> str:
+    height, width = mask['size'] if isinstance(mask, Mapping) else mask.shape
     return f'{width} x {height}'

@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import mask_areas
 
-from ..functional import mean_over_valid
+from ..functional import mean_over_valid, to_rles
 from .base import ImageMetric, boxes_of, gt_instances_of, labels_of, masks_of, to_numpy
 
 KINDS = ('bbox', 'segm')
@@ -61,8 +61,10 @@ class COCOStyleMetric(ImageMetric):
             record['bbox'] = self._gt_boxes(data_sample), _scored(boxes, scores)
         if self._wants('segm', data_sample):
             masks, gt_masks = masks_of(data_sample)
+            # kept for further metrics
+            predicted['masks'] = to_rles(masks)
             gt = _mask_annotations(labels_of(data_sample['gt_mask_instances']), gt_masks)
-            record['segm'] = gt, _scored(_mask_annotations(labels, masks), scores)
+            record['segm'] = gt, _scored(_mask_annotations(labels, predicted['masks']), scores)
         return record
 
     def _wants(self, kind: str, data_sample: Mapping[str, Any]) -> bool:

@@ -8,7 +8,15 @@ import numpy as np
 from mmlabelpenet.registry import METRICS
 
 from ..functional import mask_iou, mean_over_valid
-from .base import ImageMetric, LabelledValues, labels_of, masks_of, pool_values, to_numpy
+from .base import (
+    ImageMetric,
+    LabelledValues,
+    counted_pixels,
+    labels_of,
+    masks_of,
+    pool_values,
+    to_numpy,
+)
 
 
 @METRICS.register_module()
@@ -33,7 +41,8 @@ class PseudoMaskMetric(ImageMetric):
 
     def measure(self, data_sample: Mapping[str, Any]) -> LabelledValues:
         """Compare the best pseudo mask of each class of which one image has one object."""
-        masks, gt_masks = masks_of(data_sample, self.ignore_void)
+        masks, gt_masks = masks_of(data_sample)
+        region = counted_pixels(data_sample, self.ignore_void)
         predicted = data_sample['pred_instances']
         labels, scores = labels_of(predicted), to_numpy(predicted['scores'])
         gt_labels = labels_of(data_sample['gt_mask_instances'])
@@ -45,7 +54,7 @@ class PseudoMaskMetric(ImageMetric):
             if len(own):
                 best = masks[own[scores[own].argmax()]]
                 [index] = np.flatnonzero(gt_labels == label)
-                overlaps[row] = mask_iou([best], [gt_masks[index]])[0, 0]
+                overlaps[row] = mask_iou([best], [gt_masks[index]], region)[0, 0]
         return once, overlaps
 
     def compute_metrics(self, results: list[LabelledValues]) -> dict[str, float]:

@@ -17,7 +17,15 @@ from ..functional import (
     per_class_best_overlap,
     require_ap_mode,
 )
-from .base import ImageMetric, gt_boxes_of, labels_of, masks_of, threshold_name, to_numpy
+from .base import (
+    ImageMetric,
+    counted_pixels,
+    gt_boxes_of,
+    labels_of,
+    masks_of,
+    threshold_name,
+    to_numpy,
+)
 
 # COCO's, as pycocotools computes them
 RECALL_IOU_THRS = tuple(np.linspace(0.5, 0.95, 10).tolist())
@@ -116,14 +124,17 @@ class VOCInstanceMetric(ImageMetric):
         Raises:
             UserError: See :func:`masks_of`.
         """
-        masks, gt_masks = masks_of(data_sample, self.ignore_void)
+        masks, gt_masks = masks_of(data_sample)
+        region = counted_pixels(data_sample, self.ignore_void)
         predicted = data_sample['pred_instances']
-        return match_image(
-            labels_of(predicted),
-            to_numpy(predicted['scores']),
-            labels_of(data_sample['gt_mask_instances']),
-            mask_iou(masks, gt_masks),
-        )
+        labels, gt_labels = labels_of(predicted), labels_of(data_sample['gt_mask_instances'])
+        ious = np.zeros((len(labels), len(gt_labels)))
+        # masks of different classes do not match, whatever their overlap
+        for label in np.unique(gt_labels):
+            rows, columns = np.flatnonzero(labels == label), np.flatnonzero(gt_labels == label)
+            pair = [masks[row] for row in rows], [gt_masks[column] for column in columns]
+            ious[np.ix_(rows, columns)] = mask_iou(*pair, region)
+        return match_image(labels, to_numpy(predicted['scores']), gt_labels, ious)
 
     def compute_metrics(self, results: list[ImageMatches]) -> dict[str, float]:
         """Compute average precision at each threshold, average recall and best overlap."""

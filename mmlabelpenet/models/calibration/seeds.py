@@ -1,14 +1,17 @@
 """Seeds: how calibrated evidence is turned into pseudo instances, one class for each way."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
+from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps
+from mmlabelpenet.structures.boxes import clip_boxes, paired_iou
+from mmlabelpenet.structures.selecting import kept_indices
 
 from ..refiners import Refiner, refine
 from ..task_modules import mine
@@ -16,9 +19,9 @@ from .instance_attention import connected_to_peak, instance_attention
 
 
 def mined_instances(
-    evidence: Evidence, mining: dict, dilation: float, refiners: Iterable[Refiner] = ()
-) -> Evidence:
-    """Mine the proposals of one image and read their instance attention.
+    evidence: Sequence[Evidence], mining: dict, dilation: float, refiners: Iterable[Refiner] = ()
+) -> list[Evidence]:
+    """Mine the proposals of images and read their instance attention.
 
     Args:
         evidence: With ``proposals`` and their scores, ``tags`` and ``attention``.
@@ -30,8 +33,16 @@ def mined_instances(
         The evidence with ``pseudo_instances``, whose weights are their scores as in OICR, and
         ``instance_stride``.
     """
-    proposals = evidence.proposals
-    pseudo = mine(proposals.bboxes, proposals.scores, evidence.tags, **mining)
+    bboxes, scores, tags = zip(
+        *((e.proposals.bboxes, e.proposals.scores, e.tags) for e in evidence)
+    )
+    mined = mine(bboxes, scores, tags, **mining)
+    return [_with_attention(*pair, dilation, refiners) for pair in zip(evidence, mined)]
+
+
+def _with_attention(
+    evidence: Evidence, pseudo: InstanceData, dilation: float, refiners: Iterable[Refiner]
+) -> Evidence:
     pseudo.weights = pseudo.scores
     maps = instance_attention(evidence.attention, pseudo.bboxes, pseudo.labels, dilation)
     maps = refine(refiners, evidence, maps)
@@ -64,8 +75,8 @@ class ProposalSeeds(BaseModule):
         self.tighten = tighten
         self.min_iou = min_iou
 
-    def forward(self, evidence: Evidence, refiners: Iterable[Refiner]) -> Evidence:
-        """Add pseudo instances to one image.
+    def forward(self, evidence: Sequence[Evidence], refiners: Iterable[Refiner]) -> list[Evidence]:
+        """Add pseudo instances to images.
 
         Args:
             evidence: With calibrated ``attention`` and ``proposals``, ``tags``, ``image_scores``.
@@ -75,14 +86,18 @@ class ProposalSeeds(BaseModule):
             The evidence with ``pseudo_instances``: their weights are the image score of the class
             times the score's share of the class's best.
         """
-        evidence = mined_instances(evidence, self.mining, self.dilation, refiners)
+        mined = mined_instances(evidence, self.mining, self.dilation, refiners)
+        return [self._moved(one) for one in mined]
+
+    def _moved(self, evidence: Evidence) -> Evidence:
+        """Weigh the instances of one image and move their boxes."""
         pseudo = evidence.pseudo_instances
         best = evidence.proposals.scores.amax(0)[pseudo.labels].clamp(min=1e-6)
         pseudo.weights = evidence.image_scores[pseudo.labels] * pseudo.scores / best
         if self.tighten is not None:
             component = connected_to_peak(pseudo.attention, self.tighten)
             tight = Maps(component, evidence.instance_stride).tight_boxes(evidence.img_shape)
-            agree = bbox_overlaps(pseudo.bboxes, tight, is_aligned=True) >= self.min_iou
+            agree = paired_iou(pseudo.bboxes, tight) >= self.min_iou
             pseudo.bboxes = torch.where(agree[:, None], tight, pseudo.bboxes)
         return evidence
 
@@ -104,8 +119,8 @@ class AttentionSeeds(BaseModule):
         self.threshold = threshold
         self.dilation = dilation
 
-    def forward(self, evidence: Evidence, refiners: Iterable[Refiner]) -> Evidence:
-        """Add pseudo instances to one image.
+    def forward(self, evidence: Sequence[Evidence], refiners: Iterable[Refiner]) -> list[Evidence]:
+        """Add pseudo instances to images.
 
         Args:
             evidence: With calibrated ``attention``, ``tags`` and ``image_scores``.
@@ -115,13 +130,18 @@ class AttentionSeeds(BaseModule):
             The evidence with ``pseudo_instances``: scores and weights are the image score of the
             class. A class without any attention gets the box of the whole image and weight 0.
         """
-        labels = evidence.tags.nonzero()[:, 0]
+        labels = kept_indices([one.tags > 0 for one in evidence])
+        return [self._peaks(*pair, refiners) for pair in zip(evidence, labels)]
+
+    def _peaks(self, evidence: Evidence, labels: Tensor, refiners: Iterable[Refiner]) -> Evidence:
+        """Add the instances of one image."""
         maps = refine(refiners, evidence, evidence.attention[labels])
-        height, width = evidence.img_shape[:2]
         component = connected_to_peak(maps.values, self.threshold)
         boxes = Maps(component, maps.stride).tight_boxes(evidence.img_shape)
         found = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
-        boxes = torch.where(found[:, None], boxes, boxes.new_tensor([0, 0, width, height]))
+        # Without attention the box is zero: its far corner moves out of the image, which cuts it.
+        far = boxes[:, 2:].masked_fill(~found[:, None], math.inf)
+        boxes = clip_boxes(torch.cat([boxes[:, :2], far], dim=1), evidence.img_shape)
         scores = evidence.image_scores[labels] * found
         own = torch.arange(len(labels), device=labels.device)
         pseudo = InstanceData(

@@ -93,8 +93,9 @@ def image_evidence(inputs: Tensor, sample: DetDataSample, tagged: bool) -> Evide
 
 def at_least_one(bboxes: Tensor, img_shape: Sequence[int]) -> InstanceData:
     """Proposals [N, 4] of an image; the whole image is one that always exists."""
-    whole = bboxes.new_tensor([[0, 0, img_shape[1], img_shape[0]]])
-    return InstanceData(bboxes=bboxes if len(bboxes) > 0 else whole)
+    if len(bboxes) == 0:
+        bboxes = bboxes.new_tensor([[0, 0, img_shape[1], img_shape[0]]])
+    return InstanceData(bboxes=bboxes)
 
 
 def with_proposals(

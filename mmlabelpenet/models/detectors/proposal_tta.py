@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence
+from mmlabelpenet.structures.boxes import shrink_boxes, stretch_boxes
 from mmlabelpenet.utils import unwrap_model
 
 from ..task_modules import select_detections
@@ -117,12 +118,12 @@ def average_masks(
 
 def to_original(bboxes: Tensor, evidence: Evidence) -> Tensor:
     """Boxes [N, 4] from the pixels of a view, flipped or not, to those of the original image."""
-    return _unflip(bboxes, evidence) / bboxes.new_tensor(evidence.scale_factor * 2)
+    return shrink_boxes(_unflip(bboxes, evidence), evidence.scale_factor)
 
 
 def to_view(bboxes: Tensor, evidence: Evidence) -> Tensor:
     """Boxes [N, 4] from the pixels of the original image to those of a view."""
-    return _unflip(bboxes * bboxes.new_tensor(evidence.scale_factor * 2), evidence)
+    return _unflip(stretch_boxes(bboxes, evidence.scale_factor), evidence)
 
 
 def _unflip(bboxes: Tensor, evidence: Evidence) -> Tensor:

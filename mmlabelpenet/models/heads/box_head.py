@@ -11,7 +11,8 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmlabelpenet.registry import MODELS, TASK_UTILS
+from mmlabelpenet.registry import MODELS
+from mmlabelpenet.structures.boxes import decode_boxes, encode_boxes
 
 from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
 
@@ -78,9 +79,6 @@ class WeakBoxHead(BaseModule):
         width = self.roi_features.out_channels
         self.fc_cls = nn.Linear(width, num_branches * (num_classes + 1))
         self.fc_reg = nn.Linear(width, 4) if with_regression else None
-        self.coder = TASK_UTILS.build(
-            dict(type='mmdet.DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2))
-        )
 
     def forward(
         self, feats: Sequence[Tensor], bboxes: Sequence[Tensor]
@@ -139,7 +137,7 @@ class WeakBoxHead(BaseModule):
         if deltas is not None:
             foreground = valid & (region.labels < self.num_classes)
             # Only foreground surely has an area, without which deltas are not finite.
-            encoded = self.coder.encode(region.bboxes, region.targets)
+            encoded = encode_boxes(region.bboxes, region.targets)
             targets = encoded.masked_fill(~foreground[:, None], 0)
             distance = F.smooth_l1_loss(deltas.float(), targets, reduction='none').sum(1)
             total = (distance * (region.weights * foreground)).sum()
@@ -165,7 +163,7 @@ class WeakBoxHead(BaseModule):
         if deltas is None:
             return list(zip(scores, bboxes))
         decoded = [
-            self.coder.decode(boxes, delta.float(), max_shape=shape)
+            decode_boxes(boxes, delta.float(), shape)
             for boxes, delta, shape in zip(bboxes, deltas.split(sizes), img_shapes)
         ]
         return list(zip(scores, decoded))

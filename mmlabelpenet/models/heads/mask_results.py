@@ -8,6 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures.boxes import stretch_boxes
 from mmlabelpenet.structures.maps import inside_boxes, paste_maps, tight_boxes
 from mmlabelpenet.structures.pieces import (
     COARSE_CELLS,
@@ -143,5 +144,5 @@ class MaskResults(BaseModule):
         """Masks on the grid of the last refiner."""
         if evidence.get('flip'):
             evidence = evidence.replace(image=evidence.image.flip(-1))
-        boxes = result.bboxes * result.bboxes.new_tensor(evidence.scale_factor * 2)
+        boxes = stretch_boxes(result.bboxes, evidence.scale_factor)
         return self.refined(soft, boxes, evidence, self.refiners[0].stride)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, Step
+from mmlabelpenet.structures.boxes import shrink_boxes
 from mmlabelpenet.structures.pieces import collect_masks, pieces_of
 
 from ..heads import MaskResults, MaskSupervision
@@ -227,7 +228,7 @@ class MaskStage(ResultStage):
 def boxes_on_image(result: InstanceData, evidence: Evidence) -> InstanceData:
     """A copy whose boxes are in pixels of the original image."""
     result = result.clone()
-    result.bboxes = result.bboxes / result.bboxes.new_tensor(evidence.scale_factor * 2)
+    result.bboxes = shrink_boxes(result.bboxes, evidence.scale_factor)
     return result
 
 

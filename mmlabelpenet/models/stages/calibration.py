@@ -10,6 +10,7 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, Step
 from mmlabelpenet.structures.maps import mean_maps, normalise
+from mmlabelpenet.structures.selecting import kept_indices
 
 from ..calibration import contrast_energy, energy_share, merge_validated, mined_instances
 from ..refiners import build_refiners, refine
@@ -141,7 +142,7 @@ class ProposalCalibration(LabelSource):
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Calibrate, then add ``pseudo_instances`` of tagged classes, see :attr:`seeds`."""
-        return [self.seeds(one, self.refiners) for one in self.infer(feats, evidence)]
+        return self.seeds(self.infer(feats, evidence), self.refiners)
 
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
@@ -156,18 +157,31 @@ class ProposalCalibration(LabelSource):
             The evidence with new ``pseudo_instances``, weighted by their agreement; instances
             that had no weight get none.
         """
-        return [one.replace(pseudo_instances=self._merged(one)) for one in evidence]
+        pseudo = [self._revised(one) for one in evidence]
+        agreed = kept_indices(
+            [
+                (one.tags[one.found.labels] > 0) & (one.found.agreement >= self.validation)
+                for one in evidence
+            ]
+        )
+        found = [self._validated(*parts) for parts in zip(evidence, pseudo, agreed)]
+        merged = merge_validated(pseudo, found, **self.merging)
+        return [one.replace(pseudo_instances=new) for one, new in zip(evidence, merged)]
 
-    def _merged(self, evidence: Evidence) -> InstanceData:
-        found = evidence.found
-        found = found[(evidence.tags[found.labels] > 0) & (found.agreement >= self.validation)]
-        found.weights = found.agreement
-        found.attention = normalise(found.masks)
+    @staticmethod
+    def _revised(evidence: Evidence) -> InstanceData:
+        """The pseudo instances, weighted by their agreement where they had a weight."""
         pseudo = evidence.pseudo_instances
         weights = pseudo.agreement * (pseudo.weights > 0)
-        pseudo = evidence.with_pseudo(weights=weights).pseudo_instances
-        shared = InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
-        return merge_validated(pseudo, shared, **self.merging)
+        return evidence.with_pseudo(weights=weights).pseudo_instances
+
+    @staticmethod
+    def _validated(evidence: Evidence, pseudo: InstanceData, agreed: Tensor) -> InstanceData:
+        """The validated instances, with the fields of pseudo instances."""
+        found = evidence.found[agreed]
+        found.weights = found.agreement
+        found.attention = normalise(found.masks)
+        return InstanceData(**{key: found.get(key) for key, _ in pseudo.items()})
 
 
 @MODELS.register_module()
@@ -192,4 +206,4 @@ class MinedProposals(LabelSource):
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Add ``pseudo_instances`` of tagged classes, weighted by their scores."""
-        return [mined_instances(one, self.mining, self.dilation) for one in evidence]
+        return mined_instances(evidence, self.mining, self.dilation)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps
+from mmlabelpenet.structures.boxes import box_iou
+from mmlabelpenet.structures.selecting import kept_indices
 
 from ..attention import RegionExcitation
 from ..calibration import instance_attention, key_share
@@ -86,43 +87,43 @@ class DetectionStage(BoxStage):
         self, regions: list[InstanceData], logits: Tensor, evidence: list[Evidence]
     ) -> list[InstanceData]:
         scores = logits.float().softmax(-1)[:, :-1].split([len(region) for region in regions])
-        return [
-            self.box_head.assign(region.bboxes, self._mined(region.bboxes, score, one.tags))
-            for region, score, one in zip(regions, scores, evidence)
-        ]
+        bboxes = [region.bboxes for region in regions]
+        mined = self._mined(bboxes, scores, evidence)
+        return [self.box_head.assign(*pair) for pair in zip(bboxes, mined)]
 
-    def _mined(self, bboxes: Tensor, scores: Tensor, tags: Tensor) -> InstanceData:
-        pseudo = mine(bboxes, scores, tags, **self.mining)
-        pseudo.weights = pseudo.scores
-        return pseudo
+    def _mined(
+        self, bboxes: Sequence[Tensor], scores: Sequence[Tensor], evidence: Sequence[Evidence]
+    ) -> list[InstanceData]:
+        """Pseudo instances of own scores, which are their weights."""
+        mined = mine(bboxes, scores, [one.tags for one in evidence], **self.mining)
+        for one in mined:
+            one.weights = one.scores
+        return mined
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Extend the pseudo instances by confident detections that lie elsewhere."""
         if self.extend_score is None:
             return evidence
-        pairs = self.score_regions(feats, evidence)
-        return [self._extended(one, *pair) for one, pair in zip(evidence, pairs)]
+        scores, bboxes = zip(*self.score_regions(feats, evidence))
+        found = self._mined(bboxes, scores, evidence)
+        new = kept_indices([self._is_new(*pair) for pair in zip(evidence, found)])
+        return [self._extended(*parts) for parts in zip(evidence, found, new)]
 
-    def _extended(self, evidence: Evidence, scores: Tensor, bboxes: Tensor) -> Evidence:
-        known, found = (
-            evidence.pseudo_instances,
-            mine(bboxes, scores, evidence.tags, **self.mining),
-        )
+    def _is_new(self, evidence: Evidence, found: InstanceData) -> Tensor:
+        """Which instances are confident and overlap no pseudo instance of their class [M]."""
+        known = evidence.pseudo_instances
+        overlaps = box_iou(found.bboxes, known.bboxes)
+        overlaps = overlaps * (found.labels[:, None] == known.labels[None])
+        known_too = (overlaps >= self.extend_iou).any(1)
+        return ~known_too & (found.scores >= self.extend_score) & (len(known) > 0)
+
+    def _extended(self, evidence: Evidence, found: InstanceData, new: Tensor) -> Evidence:
+        known = evidence.pseudo_instances
         maps = instance_attention(evidence.attention, found.bboxes, found.labels)
         size = known.attention.shape[-2:]
         found.attention = maps.resample(evidence.instance_stride, size).values
-        return evidence.replace(pseudo_instances=self._extend(known, found))
-
-    def _extend(self, known: InstanceData, found: InstanceData) -> InstanceData:
-        """Add confident instances that overlap no known one of their class."""
-        found.weights = found.scores
-        if len(known) == 0 or len(found) == 0:
-            return known
-        overlaps = bbox_overlaps(found.bboxes, known.bboxes)
-        overlaps = overlaps * (found.labels[:, None] == known.labels[None])
-        new = (overlaps.amax(1) < self.extend_iou) & (found.scores >= self.extend_score)
-        return InstanceData.cat([known, found[new]])
+        return evidence.replace(pseudo_instances=InstanceData.cat([known, found[new]]))
 
     @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:

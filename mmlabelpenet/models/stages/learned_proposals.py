@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, grid_size
+from mmlabelpenet.structures.boxes import encode_boxes
 
 from ..heads import LevelFusion
 from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
 from .base import BoxStage, Stage
+
+OBJECT = 0
 
 
 @MODELS.register_module()
@@ -63,15 +67,26 @@ class LearnedProposals(Stage):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if not (isinstance(teacher, BoxStage) and teacher.starts_validation):
+            raise ValueError(f'proposals cannot learn from a {type(teacher).__name__}')
+        self._teacher = (teacher,)  # a tuple does not register its parameters a second time
         self.num_samples = num_samples
         self.pos_fraction = pos_fraction
         self.pos_iou = pos_iou
         self.neg_iou = neg_iou
         self.regressions = regressions
-        if not (isinstance(teacher, BoxStage) and teacher.starts_validation):
-            raise ValueError(f'proposals cannot learn from a {type(teacher).__name__}')
-        self._teacher = (teacher,)  # a tuple does not register its parameters a second time
-        stride = self.fusion.stride
+        anchors = dict(
+            type='mmdet.AnchorGenerator',
+            scales=[side / self.fusion.stride for side in sides],
+            ratios=list(ratios),
+            strides=[self.fusion.stride],
+        )
+        kept = ConfigDict(
+            nms_pre=num_candidates,
+            max_per_img=num_proposals,
+            nms=dict(type='nms', iou_threshold=nms_iou),
+            min_bbox_size=0,
+        )
         # A generator of its own: the weights of all other parts stay what they are without it.
         with torch.random.fork_rng(devices=[]):
             self.head = MODELS.build(
@@ -79,21 +94,9 @@ class LearnedProposals(Stage):
                     type='mmdet.RPNHead',
                     in_channels=self.fusion.out_channels,
                     feat_channels=channels,
-                    anchor_generator=dict(
-                        type='mmdet.AnchorGenerator',
-                        scales=[side / stride for side in sides],
-                        ratios=list(ratios),
-                        strides=[stride],
-                    ),
+                    anchor_generator=anchors,
                     bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
-                    loss_cls=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),
-                    loss_bbox=dict(type='mmdet.L1Loss'),
-                    test_cfg=ConfigDict(
-                        nms_pre=num_candidates,
-                        max_per_img=num_proposals,
-                        nms=dict(type='nms', iou_threshold=nms_iou),
-                        min_bbox_size=0,
-                    ),
+                    test_cfg=kept,
                 )
             )
 
@@ -105,41 +108,64 @@ class LearnedProposals(Stage):
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Losses of the anchors around the instances that the last stage finds.
 
+        They are those of ``RPNHead``, which itself would wait for the device.
+
+        Args:
+            feats: Backbone maps of a batch of B images.
+            evidence: Of each image, after the last stage.
+
         Returns:
-            ``loss_cls`` and ``loss_bbox``, sums over all drawn anchors, divided by the number of
-            those that are not ignored.
+            ``loss_cls`` (binary cross entropy) and ``loss_bbox`` (L1): sums over all drawn
+            anchors, divided by the number of those that are not ignored.
         """
         evidence = self._teacher[0].validate(feats, evidence)
         fused = self.fusion(feats).detach()
         regions = InstanceData.cat([self._sample(fused, one) for one in evidence])
-        foreground = regions.labels == 0
-        # Only foreground surely has an area, without which deltas are not finite.
-        encoded = self.head.bbox_coder.encode(regions.bboxes, regions.targets)
-        targets = encoded.masked_fill(~foreground[:, None], 0)
-        weights, labels = regions.weights, regions.labels.clamp(min=0)
-        of_boxes = (weights * foreground)[:, None].expand_as(targets)
+        foreground, weights = regions.labels == OBJECT, regions.weights
         count = (regions.labels != IGNORED).sum().clamp(min=1)
+        entropy = F.binary_cross_entropy_with_logits(
+            regions.logits[:, 0], foreground.float(), reduction='none'
+        )
+        # Only foreground surely has an area, without which deltas are not finite.
+        encoded = encode_boxes(regions.bboxes, regions.targets, self.head.bbox_coder.stds[::2])
+        targets = encoded.masked_fill(~foreground[:, None], 0)
+        distance = (regions.deltas - targets).abs().sum(1)
         return dict(
-            loss_cls=self.head.loss_cls(regions.logits, labels, weights, avg_factor=count),
-            loss_bbox=self.head.loss_bbox(regions.deltas, targets, of_boxes, avg_factor=count),
+            loss_cls=(entropy * weights).sum() / count,
+            loss_bbox=(distance * (weights * foreground)).sum() / count,
         )
 
     def _sample(self, fused: Tensor, evidence: Evidence) -> InstanceData:
-        """Draw anchors of an image, with their targets, logits and deltas."""
+        """Draw anchors of an image.
+
+        Args:
+            fused: Maps [B, channels, H, W] of the batch.
+            evidence: Of the image, with ``found`` instances.
+
+        Returns:
+            Anchors as :func:`assign_pseudo_labels` describes them (label 0 is an object, 1 is
+            background), with their ``logits`` [N, 1] and ``deltas`` [N, 4].
+        """
         logits, deltas = self._outputs(fused, evidence)
         found = InstanceData(
             bboxes=evidence.found.bboxes,
-            labels=torch.zeros_like(evidence.found.labels),
+            labels=torch.full_like(evidence.found.labels, OBJECT),
             weights=evidence.found.scores,
         )
-        size = [tuple(logits.shape[-2:])]
-        [anchors] = self.head.prior_generator.grid_priors(size, device=logits.device)
+        anchors = self._anchors(logits)
         regions = assign_pseudo_labels(anchors, found, 1, self.pos_iou, self.neg_iou)
         # In the order of the anchors: by cell, then by shape.
         regions.logits, regions.deltas = (
             maps[0].permute(1, 2, 0).reshape(len(anchors), -1) for maps in (logits, deltas)
         )
         return sample_rois(regions, 1, self.num_samples, self.pos_fraction)
+
+    def _anchors(self, logits: Tensor) -> Tensor:
+        """Anchors [h w A, 4] of maps [1, A, h, w] in input pixels."""
+        device, priors = logits.device, self.head.prior_generator
+        # mmdet would send them to the device, and wait, for each image.
+        priors.base_anchors = [one.to(device, non_blocking=True) for one in priors.base_anchors]
+        return priors.grid_priors([tuple(logits.shape[-2:])], device=device)[0]
 
     def _outputs(self, fused: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
         """Logits [1, A, h, w] and deltas [1, 4 A, h, w] of an image, whatever its batch is."""
@@ -175,6 +201,7 @@ class LearnedProposals(Stage):
         return found
 
     def _proposed(self, logits: Tensor, deltas: Tensor, evidence: Evidence) -> InstanceData:
+        """Boxes of an image after NMS, by falling score, from its :meth:`_outputs`."""
         meta = dict(img_shape=evidence.img_shape[:2])
         [found] = self.head.predict_by_feat([logits], [deltas], batch_img_metas=[meta])
         return InstanceData(bboxes=found.bboxes, scores=found.scores)

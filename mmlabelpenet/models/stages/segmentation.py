@@ -70,11 +70,9 @@ class SegmentationStage(BoxStage, MaskStage):
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
         """
-        pairs = self.score_regions(feats, evidence)
-        found = [
-            mine_pseudo_instances(bboxes, scores, one.tags, **self.mining)
-            for one, (scores, bboxes) in zip(evidence, pairs)
-        ]
+        scores, bboxes = zip(*self.score_regions(feats, evidence))
+        tags = [one.tags for one in evidence]
+        found = mine_pseudo_instances(bboxes, scores, tags, **self.mining)
         soft = self.soft_masks(feats, found)
         return [self._with_found(*parts) for parts in zip(evidence, found, soft)]
 

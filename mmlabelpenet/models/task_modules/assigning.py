@@ -1,9 +1,10 @@
 """Assigning proposals to pseudo instances and sampling among them, without host round trips."""
 
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+from mmlabelpenet.structures.boxes import box_iou
 
 IGNORED = -1
 
@@ -49,7 +50,7 @@ def assign_pseudo_labels(
             assigned=torch.zeros(count, dtype=torch.long, device=bboxes.device),
             targets=bboxes,
         )
-    overlaps, assigned = bbox_overlaps(bboxes, pseudo_instances.bboxes).max(1)
+    overlaps, assigned = box_iou(bboxes, pseudo_instances.bboxes).max(1)
     background = (overlaps >= neg_iou[0]) & (overlaps < neg_iou[1])
     labels = torch.full_like(assigned, IGNORED).masked_fill(background, num_classes)
     labels = torch.where(overlaps >= pos_iou, pseudo_instances.labels[assigned], labels)

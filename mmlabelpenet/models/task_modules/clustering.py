@@ -1,9 +1,13 @@
 """Centres of proposal clusters, PCL's pseudo instances."""
 
+from collections.abc import Sequence
+
 import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+from mmlabelpenet.structures.boxes import box_iou
+from mmlabelpenet.structures.selecting import kept_indices
 
 
 def top_group(scores: Tensor, num_groups: int = 3, steps: int = 10) -> Tensor:
@@ -34,14 +38,14 @@ def top_group(scores: Tensor, num_groups: int = 3, steps: int = 10) -> Tensor:
 
 
 def mine_proposal_clusters(
-    bboxes: Tensor,
-    scores: Tensor,
-    tags: Tensor,
+    bboxes: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    tags: Sequence[Tensor],
     max_per_class: int = 5,
     iou_threshold: float = 0.4,
     num_candidates: int = 100,
     num_groups: int = 3,
-) -> InstanceData:
+) -> list[InstanceData]:
     """Cluster centres of every tagged class (Tang et al., PCL, TPAMI 2018, section 3.2.2).
 
     The highest scoring proposals of a class (k-means) are joined in a graph where they overlap.
@@ -50,26 +54,50 @@ def mine_proposal_clusters(
     scored centres, this stops at ``max_per_class``.
 
     Args:
-        bboxes: [N, 4] xyxy.
-        scores: [N, C], not negative.
-        tags: [C] in {0, 1}.
+        bboxes: For each image [N_i, 4] xyxy.
+        scores: For each image [N_i, C], not negative.
+        tags: For each image [C] in {0, 1}.
         max_per_class: Greatest number of centres of one class.
         iou_threshold: IoU above which two proposals are neighbours.
         num_candidates: Best proposals of each class that take part.
         num_groups: Groups of k-means, of which the highest takes part.
 
     Returns:
-        ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then as found.
+        For each image ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then
+        as found.
     """
-    tagged = tags.nonzero()[:, 0]
-    of_class = scores.t()[tagged]
+    tagged = kept_indices([one > 0 for one in tags])
+    centres = [
+        _centres(own, score.t()[rows], max_per_class, iou_threshold, num_candidates, num_groups)
+        for own, score, rows in zip(bboxes, scores, tagged)
+    ]
+    kept = kept_indices([valid for *_, valid in centres])
+    return [
+        InstanceData(
+            bboxes=boxes.flatten(0, 1)[places],
+            labels=rows[places // max_per_class],
+            scores=best.flatten()[places],
+        )
+        for (boxes, best, _), rows, places in zip(centres, tagged, kept)
+    ]
+
+
+def _centres(
+    bboxes: Tensor,
+    of_class: Tensor,
+    max_per_class: int,
+    iou_threshold: float,
+    num_candidates: int,
+    num_groups: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Centres [T, max_per_class, 4] of T classes, their scores, and whether there are so many."""
     group = top_group(of_class, num_groups)
     top_scores, top = of_class.topk(min(num_candidates, len(bboxes)), dim=1)
     alive = group.gather(1, top)
     boxes = bboxes[top]
-    joined = bbox_overlaps(boxes, boxes) > iou_threshold
+    joined = box_iou(boxes, boxes) > iou_threshold
     joined |= torch.eye(top.shape[1], dtype=torch.bool, device=bboxes.device)
-    rows = torch.arange(len(tagged), device=bboxes.device)
+    rows = torch.arange(len(of_class), device=bboxes.device)
     found = []
     for _ in range(max_per_class):
         degree = (joined & alive[:, None]).sum(2).masked_fill(~alive, -1)
@@ -79,5 +107,4 @@ def mine_proposal_clusters(
         found.append((boxes[rows, centre], best, alive.any(1)))
         alive = alive & ~around
     centres, best, valid = (torch.stack(part, dim=1) for part in zip(*found))
-    labels = tagged[:, None].expand_as(valid)
-    return InstanceData(bboxes=centres[valid], labels=labels[valid], scores=best[valid])
+    return centres, best, valid

@@ -1,77 +1,118 @@
 """Choosing pseudo instances and final detections among scored boxes."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmcv.ops import batched_nms
+import torch.nn.functional as F
+from mmcv import ops
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+from mmlabelpenet.structures.boxes import paired_iou
+from mmlabelpenet.structures.selecting import kept_indices
 
 from .clustering import mine_proposal_clusters
 
 
 def mine_pseudo_instances(
-    bboxes: Tensor,
-    scores: Tensor,
-    tags: Tensor,
+    bboxes: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    tags: Sequence[Tensor],
     keep_ratio: float = 0.7,
     max_per_class: int = 5,
     iou_threshold: float = 0.3,
     num_candidates: int = 100,
-) -> InstanceData:
+) -> list[InstanceData]:
     """Pseudo instances of every tagged class (docs/paper/method.md, forward calibration).
 
     The best box of a tagged class is always taken; further ones where they survive NMS and
-    reach ``keep_ratio`` of the best score.
+    reach ``keep_ratio`` of the best score. All images and classes go through NMS at once.
 
     Args:
-        bboxes: [N, 4] xyxy.
-        scores: [N, C], not negative.
-        tags: [C] in {0, 1}.
+        bboxes: For each image [N_i, 4] xyxy.
+        scores: For each image [N_i, C], not negative.
+        tags: For each image [C] in {0, 1}.
         keep_ratio: Share of the class's best score that a further box must reach.
         max_per_class: Greatest number of boxes of one class (PCL: 5).
         iou_threshold: IoU above which NMS removes the lower box.
         num_candidates: Best boxes of each class that take part.
 
     Returns:
-        ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then score.
+        For each image ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then
+        score.
     """
-    top_scores, top_boxes = scores.t().topk(min(num_candidates, len(bboxes)), dim=1)
-    keep = (tags[:, None] > 0) & (top_scores >= keep_ratio * top_scores[:, :1])
-    labels, ranks = keep.nonzero(as_tuple=True)
-    candidates = InstanceData(
-        bboxes=bboxes[top_boxes[labels, ranks]], labels=labels, scores=top_scores[labels, ranks]
+    best = [one.t().topk(min(num_candidates, len(one)), dim=1) for one in scores]
+    most = max(values.shape[1] for values, _ in best)
+    gaps = [most - values.shape[1] for values, _ in best]
+    top = torch.stack([F.pad(one.values, (0, gap), value=-1) for one, gap in zip(best, gaps)])
+    boxes = torch.stack(
+        [F.pad(own[one.indices], (0, 0, 0, gap)) for own, one, gap in zip(bboxes, best, gaps)]
     )
-    if len(labels) == 0:
-        return candidates
-    kept = nms(candidates, iou_threshold).sort().values
-    candidates = candidates[kept]  # by class, then by falling score, as the candidates stand
-    first = torch.searchsorted(candidates.labels, candidates.labels)
-    return candidates[torch.arange(len(kept), device=kept.device) - first < max_per_class]
+    keep = (torch.stack(list(tags))[..., None] > 0) & (top >= keep_ratio * top[..., :1])
+    picks, valid = pick_apart(boxes, keep, iou_threshold, max_per_class)
+    return [
+        InstanceData(
+            bboxes=box.gather(1, pick[..., None].expand(-1, -1, 4)).flatten(0, 1)[places],
+            labels=places // max_per_class,
+            scores=score.gather(1, pick).flatten()[places],
+        )
+        for box, score, pick, places in zip(boxes, top, picks, kept_indices(valid))
+    ]
+
+
+def pick_apart(
+    bboxes: Tensor, alive: Tensor, iou_threshold: float, count: int
+) -> tuple[Tensor, Tensor]:
+    """NMS that stops at the best few: greedy, of any number of rows of candidates at once.
+
+    Args:
+        bboxes: [..., K, 4] xyxy, the best first in each row.
+        alive: [..., K], which of them take part.
+        iou_threshold: IoU above which the lower box is removed.
+        count: Number of boxes wanted of a row.
+
+    Returns:
+        Places [..., count] in the row, and whether there was a box left for each.
+    """
+    picks, valid = [], []
+    for _ in range(count):
+        first = alive.byte().argmax(-1, keepdim=True)  # of equals the first
+        picks.append(first)
+        valid.append(alive.any(-1, keepdim=True))
+        best = bboxes.gather(-2, first[..., None].expand(*first.shape, 4))
+        alive = alive & (paired_iou(best, bboxes) <= iou_threshold)
+        alive = alive.scatter(-1, first, False)
+    return torch.cat(picks, dim=-1), torch.cat(valid, dim=-1)
 
 
 def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
-    """Indices of the instances that class-wise NMS keeps, by falling score."""
-    return batched_nms(
-        instances.bboxes,
-        instances.scores,
-        instances.labels,
-        dict(type='nms', iou_threshold=iou_threshold),
-    )[1]
+    """Indices of the instances that class-wise NMS keeps, by falling score.
+
+    All classes pass at once, each moved to a place of its own.
+    """
+    bboxes = instances.bboxes
+    moved = bboxes + (instances.labels.to(bboxes) * (bboxes.max() + 1))[:, None]
+    return ops.nms(moved, instances.scores, iou_threshold)[1]
 
 
 MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
 
 
 def mine(
-    bboxes: Tensor, scores: Tensor, tags: Tensor, method: str = 'peaks', **settings: Any
-) -> InstanceData:
-    """Pseudo instances by the method that a config names.
+    bboxes: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    tags: Sequence[Tensor],
+    method: str = 'peaks',
+    **settings: Any,
+) -> list[InstanceData]:
+    """Pseudo instances of a batch by the method that a config names.
 
     Args:
-        bboxes: [N, 4] xyxy.
-        scores: [N, C], not negative.
-        tags: [C] in {0, 1}.
+        bboxes: For each image [N_i, 4] xyxy.
+        scores: For each image [N_i, C], not negative.
+        tags: For each image [C] in {0, 1}.
         method: ``'peaks'`` (:func:`mine_pseudo_instances`) or ``'clusters'``
             (:func:`mine_proposal_clusters`).
         **settings: Further arguments of that function.
@@ -106,10 +147,32 @@ def select_detections(
     Returns:
         ``bboxes`` [M, 4], ``scores`` [M] falling, ``labels`` [M].
     """
-    best = torch.zeros_like(scores, dtype=torch.bool)
-    best.scatter_(0, scores.argmax(0, keepdim=True), True)
-    boxes, labels = ((scores > score_threshold) | best).nonzero(as_tuple=True)
-    found = InstanceData(bboxes=bboxes[boxes], scores=scores[boxes, labels], labels=labels)
-    kept = nms(found, iou_threshold)
-    ranks = torch.arange(len(kept), device=kept.device)
-    return found[kept[(ranks < max_per_image) | best[boxes[kept], labels[kept]]]]
+    count, flat = 4 * max_per_image, scores.flatten()
+    flat = flat.masked_fill(flat <= score_threshold, -math.inf)
+    while True:
+        # Lower scores cannot change what NMS does to these.
+        top, places = flat.topk(min(count, len(flat)))
+        boxes, labels = places // scores.shape[1], places % scores.shape[1]
+        found = InstanceData(bboxes=bboxes[boxes], scores=top, labels=labels)
+        found = found[nms(found, iou_threshold)]
+        if len(found) >= max_per_image or count >= len(flat):
+            break
+        count *= 4
+    return _with_best(found, bboxes, scores, max_per_image)
+
+
+def _with_best(
+    found: InstanceData, bboxes: Tensor, scores: Tensor, max_per_image: int
+) -> InstanceData:
+    """The best detections, and the best one of every class, by falling score."""
+    real = found.scores > -math.inf
+    alike = (found.labels[:, None] == found.labels) & real
+    ranks = torch.arange(len(found), device=scores.device)
+    taken = real & ((ranks < max_per_image) | ~alike.tril(-1).any(1))
+    classes = torch.arange(scores.shape[1], device=scores.device)
+    missing = ~((classes[:, None] == found.labels) & real).any(1)
+    kept, absent = kept_indices([taken, missing])
+    best = scores.argmax(0)[absent]
+    further = InstanceData(bboxes=bboxes[best], scores=scores[best, absent], labels=absent)
+    joined = InstanceData.cat([found[kept], further])
+    return joined[joined.scores.argsort(descending=True, stable=True)]

@@ -23,9 +23,10 @@ def calibrated(tags=(1.0, 0.0, 1.0), **fields):
 
 def test_mined_proposals_are_weighted_by_their_scores_and_leave_the_evidence():
     before = calibrated()
-    after = mined_instances(before, dict(max_per_class=1), dilation=1.3)
+    [after] = mined_instances([before], dict(max_per_class=1), dilation=1.3)
     pseudo, proposals = after.pseudo_instances, before.proposals
-    mined = mine_pseudo_instances(proposals.bboxes, proposals.scores, before.tags, max_per_class=1)
+    image = (proposals.bboxes, proposals.scores, before.tags)
+    [mined] = mine_pseudo_instances(*([part] for part in image), max_per_class=1)
     for name in ('bboxes', 'labels', 'scores'):
         assert pseudo[name].equal(mined[name])
     assert pseudo.weights.equal(mined.scores)
@@ -38,7 +39,7 @@ def test_seeds_weigh_the_image_score_by_the_share_of_the_best_score():
     scores = torch.tensor([[0.4, 0, 0.5], [0.3, 0, 0], [0, 0, 0]])
     bboxes = torch.tensor([[0.0, 0, 20, 20], [40, 40, 60, 60], [60, 0, 90, 30]])
     evidence = calibrated(proposals=InstanceData(bboxes=bboxes, scores=scores))
-    pseudo = ProposalSeeds()(evidence, []).pseudo_instances
+    pseudo = ProposalSeeds()([evidence], [])[0].pseudo_instances
     assert pseudo.labels.tolist() == [0, 0, 2]
     assert pseudo.weights.tolist() == pytest.approx([0.9, 0.9 * 0.75, 0.2])
 
@@ -55,7 +56,7 @@ def seed_in(old, img_shape=(64, 96), cells=(slice(1, 3), slice(2, 4)), **changes
         proposals=InstanceData(bboxes=torch.tensor([old]), scores=torch.ones(1, 1)),
     )
     # all attention of the class, however far from the box
-    return ProposalSeeds(dilation=10, **changes)(evidence, []).pseudo_instances
+    return ProposalSeeds(dilation=10, **changes)([evidence], [])[0].pseudo_instances
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ def test_tightening_moves_boxes_only_where_they_agree(old, moves):
 def test_tightening_does_not_change_the_proposals():
     evidence = calibrated()
     before = evidence.proposals.bboxes.clone()
-    after = ProposalSeeds(tighten=0.5, min_iou=0.0)(evidence, [])
+    after = ProposalSeeds(tighten=0.5, min_iou=0.0)([evidence], [])[0]
     assert evidence.proposals.bboxes.equal(before)
-    mined = mined_instances(evidence, {}, 1.3).pseudo_instances
+    mined = mined_instances([evidence], {}, 1.3)[0].pseudo_instances
     assert not after.pseudo_instances.bboxes.equal(mined.bboxes)
 
 
@@ -98,7 +99,7 @@ def test_peaks_of_attention_need_no_proposal():
     attention[2, 0:2, 4:6] = 1.0
     evidence = calibrated(tags=(1.0, 1.0, 1.0), attention=Maps(attention, 16))
     evidence.proposals.bboxes = torch.tensor([[0.0, 0, 8, 8]]).expand(12, 4)
-    after = AttentionSeeds()(evidence, [])
+    after = AttentionSeeds()([evidence], [])[0]
     pseudo = after.pseudo_instances
     assert after.instance_stride == 16
     assert pseudo.labels.tolist() == [0, 1, 2]
@@ -109,7 +110,7 @@ def test_peaks_of_attention_need_no_proposal():
     assert pseudo.attention[0].amax() == 1
     assert pseudo.attention[0, 3, 5] == 0
     assert 'pseudo_instances' not in evidence
-    untagged = AttentionSeeds()(calibrated(tags=(0.0, 0.0, 0.0)), [])
+    untagged = AttentionSeeds()([calibrated(tags=(0.0, 0.0, 0.0))], [])[0]
     assert len(untagged.pseudo_instances) == 0
 
 
@@ -117,7 +118,9 @@ def test_a_higher_threshold_gives_a_smaller_box():
     attention = torch.zeros(1, 4, 6)
     attention[0, 1:3, 1:4] = torch.tensor([[0.6, 1.0, 0.6], [0.3, 0.6, 0.3]])
     evidence = calibrated(tags=(1.0,), attention=Maps(attention, 16))
-    boxes = [AttentionSeeds(share)(evidence, []).pseudo_instances.bboxes for share in (0.2, 0.7)]
+    boxes = [
+        AttentionSeeds(share)([evidence], [])[0].pseudo_instances.bboxes for share in (0.2, 0.7)
+    ]
     assert torch.cat(boxes).tolist() == [[16, 16, 64, 48], [32, 16, 48, 32]]
 
 
@@ -125,14 +128,14 @@ def test_boxes_around_peaks_stay_in_the_image():
     evidence = calibrated(
         metainfo=dict(img_shape=(60, 90)), attention=Maps(torch.ones(3, 4, 6), 16)
     )
-    pseudo = AttentionSeeds()(evidence, []).pseudo_instances
+    pseudo = AttentionSeeds()([evidence], [])[0].pseudo_instances
     assert pseudo.bboxes.tolist() == [[0, 0, 90, 60]] * 2
 
 
 def test_refiners_follow_one_another_before_peaks_are_boxed():
     evidence = calibrated(image=torch.rand(3, 64, 96))
     coarse, fine = PixelAffinity(stride=8), PixelAffinity(stride=4, steps=2)
-    after = AttentionSeeds()(evidence, [coarse, fine])
+    after = AttentionSeeds()([evidence], [coarse, fine])[0]
     maps = fine(evidence, coarse(evidence, evidence.attention[torch.tensor([0, 2])])).values
     assert after.instance_stride == 4
     outlined = after.pseudo_instances.attention > 0

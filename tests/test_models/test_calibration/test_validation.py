@@ -51,11 +51,11 @@ PSEUDO = [[0.0, 0, 40, 40], [60, 0, 90, 30]]
 def test_validated_instances_replace_or_extend(bbox, label, agreement, expected):
     pseudo = with_agreement(pseudo_of(PSEUDO, [1, 2]), [0.5, 0.5])
     found = with_agreement(pseudo_of([bbox], [label]), [agreement])
-    merged = merge_validated(pseudo, found)
+    [merged] = merge_validated([pseudo], [found])
     every = torch.tensor([*PSEUDO, bbox])
     assert merged.bboxes.equal(every[expected])
-    assert len(merge_validated(pseudo, found[:0])) == 2
-    assert len(merge_validated(pseudo[:0], found)) == 1
+    assert len(merge_validated([pseudo], [found[:0]])[0]) == 2
+    assert len(merge_validated([pseudo[:0]], [found])[0]) == 1
 
 
 def validated(evidence, **changes):

@@ -75,9 +75,9 @@ def test_tagged_images_without_a_pseudo_instance_train(model, tags, monkeypatch)
     seeds = model.calibration.seeds.forward
 
     def none(evidence, refiners):
-        return seeds(evidence.replace(tags=torch.zeros_like(evidence.tags)), refiners).replace(
-            tags=evidence.tags
-        )
+        untagged = [one.replace(tags=torch.zeros_like(one.tags)) for one in evidence]
+        seeded = seeds(untagged, refiners)
+        return [one.replace(tags=before.tags) for one, before in zip(seeded, evidence)]
 
     monkeypatch.setattr(model.calibration.seeds, 'forward', none)
     for direction in ('forward', 'backward'):

@@ -161,7 +161,7 @@ def test_seeds_start_from_calibrated_evidence():
         chain = [dict(type='PixelAffinity', stride=stride, steps=2) for stride in (8, 4)]
         calibration = build(seeds=seeds, sharpen=sharpen, refine=chain)
         after = propagated(calibration, evidence)
-        expected = calibration.seeds(inferred(calibration, evidence), calibration.refiners)
+        [expected] = calibration.seeds([inferred(calibration, evidence)], calibration.refiners)
         assert after.instance_stride == expected.instance_stride == 4
         for name in ('bboxes', 'labels', 'scores', 'weights', 'attention'):
             assert after.pseudo_instances[name].equal(expected.pseudo_instances[name])

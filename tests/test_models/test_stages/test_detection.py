@@ -71,7 +71,8 @@ def test_branches_need_all_proposals():
 
 def extend_with(found, known=PSEUDO, **changes):
     stage = DetectionStage(NUM_CLASSES, BOX_HEAD, extend_score=0.5, **changes)
-    return stage._extend(known, found)
+    found.weights = found.scores
+    return InstanceData.cat([known, found[stage._is_new(image_evidence(known), found)]])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ def test_it_mines_stage_one_and_leaves_the_evidence():
     before = stage_one_evidence()
     source = MinedProposals(3)
     after = source.propagate((), [before])[0]
-    mined = mine_pseudo_instances(before.proposals.bboxes, before.proposals.scores, before.tags)
+    image = (before.proposals.bboxes, before.proposals.scores, before.tags)
+    [mined] = mine_pseudo_instances(*([part] for part in image))
     for name in ('bboxes', 'labels', 'scores'):
         assert after.pseudo_instances[name].equal(mined[name])
     assert after.pseudo_instances.weights.equal(mined.scores)

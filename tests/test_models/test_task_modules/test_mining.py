@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmcv.ops import batched_nms
 
 from mmlabelpenet.models.task_modules import mine_pseudo_instances, select_detections
 
@@ -7,35 +8,39 @@ from mmlabelpenet.models.task_modules import mine_pseudo_instances, select_detec
 APART = torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [0, 0, 10, 9]])
 
 
+def mined_of(*image, **settings):
+    """Pseudo instances of one image."""
+    [found] = mine_pseudo_instances(*([part] for part in image), **settings)
+    return found
+
+
 def column(*scores):
     return torch.tensor(scores)[:, None]
 
 
 def test_the_best_box_of_a_tagged_class_is_taken_however_low():
-    mined = mine_pseudo_instances(APART, column(1e-9, 0, 0, 0), torch.ones(1))
+    mined = mined_of(APART, column(1e-9, 0, 0, 0), torch.ones(1))
     assert mined.bboxes[0].tolist() == [0, 0, 10, 10]
-    mined = mine_pseudo_instances(APART, torch.zeros(4, 1), torch.ones(1))
+    mined = mined_of(APART, torch.zeros(4, 1), torch.ones(1))
     assert len(mined) >= 1
 
 
 def test_further_boxes_must_reach_a_share_of_the_best_score():
-    mined = mine_pseudo_instances(APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1))
+    mined = mined_of(APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1))
     assert mined.bboxes[:, 0].tolist() == [0, 20]
-    mined = mine_pseudo_instances(
-        APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1), keep_ratio=0.5
-    )
+    mined = mined_of(APART, column(1.0, 0.7, 0.69, 0.1), torch.ones(1), keep_ratio=0.5)
     assert mined.bboxes[:, 0].tolist() == [0, 20, 40]
     assert mined.scores.tolist() == pytest.approx([1.0, 0.7, 0.69])
 
 
 def test_nms_removes_the_lower_of_two_boxes_in_one_place():
-    mined = mine_pseudo_instances(APART, column(0.9, 0.0, 0.0, 1.0), torch.ones(1))
+    mined = mined_of(APART, column(0.9, 0.0, 0.0, 1.0), torch.ones(1))
     assert mined.bboxes.tolist() == [[0, 0, 10, 9]]
 
 
 def test_nms_is_done_for_each_class():
     scores = torch.tensor([[1.0, 0.9], [0, 0], [0, 0], [0.9, 1.0]])
-    mined = mine_pseudo_instances(APART, scores, torch.ones(2))
+    mined = mined_of(APART, scores, torch.ones(2))
     assert mined.labels.tolist() == [0, 1]
     assert mined.bboxes[:, 3].tolist() == [10, 9]
 
@@ -44,7 +49,7 @@ def test_at_most_five_boxes_of_each_class():
     x = torch.arange(8.0) * 20
     bboxes = torch.stack([x, x * 0, x + 10, x * 0 + 10], dim=1)
     scores = torch.stack([1 - 0.01 * torch.arange(8.0), 0.9 + 0.01 * torch.arange(8.0)], dim=1)
-    mined = mine_pseudo_instances(bboxes, scores, torch.ones(2))
+    mined = mined_of(bboxes, scores, torch.ones(2))
     assert mined.labels.tolist() == [0] * 5 + [1] * 5
     assert mined.bboxes[:5, 0].tolist() == [0, 20, 40, 60, 80]
     assert mined.bboxes[5:, 0].tolist() == [140, 120, 100, 80, 60]
@@ -52,15 +57,13 @@ def test_at_most_five_boxes_of_each_class():
 
 def test_untagged_classes_are_never_mined():
     scores = torch.rand(4, 3) + 0.1
-    mined = mine_pseudo_instances(APART, scores, torch.tensor([0.0, 1.0, 0.0]))
+    mined = mined_of(APART, scores, torch.tensor([0.0, 1.0, 0.0]))
     assert set(mined.labels.tolist()) == {1}
-    assert len(mine_pseudo_instances(APART, scores, torch.zeros(3))) == 0
+    assert len(mined_of(APART, scores, torch.zeros(3))) == 0
 
 
 def test_only_the_best_candidates_take_part():
-    mined = mine_pseudo_instances(
-        APART, column(1.0, 0.9, 0.8, 0.0), torch.ones(1), num_candidates=2
-    )
+    mined = mined_of(APART, column(1.0, 0.9, 0.8, 0.0), torch.ones(1), num_candidates=2)
     assert len(mined) == 2
 
 
@@ -85,3 +88,22 @@ def test_detections_fall_in_score():
     found = select_detections(APART, scores)
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     assert len(found) == 15  # three places, five classes
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_detections_are_those_of_nms_over_all_boxes(seed):
+    generator = torch.Generator().manual_seed(seed)
+    near = torch.rand(300, 2, generator=generator) * 200
+    bboxes = torch.cat([near, near + 5 + torch.rand(300, 2, generator=generator) * 100], dim=1)
+    scores = torch.rand(300, 6, generator=generator) ** (1 + seed)
+    most, threshold = (5, 1, 100, 400)[seed % 4], (1e-3, 0.5)[seed % 2]
+    found = select_detections(bboxes, scores, 0.3, threshold, most)
+    best = torch.zeros_like(scores, dtype=torch.bool).scatter(0, scores.argmax(0)[None], True)
+    boxes, labels = ((scores > threshold) | best).nonzero(as_tuple=True)
+    config = dict(type='nms', iou_threshold=0.3, split_thr=10**6)
+    kept = batched_nms(bboxes[boxes], scores[boxes, labels], labels, config)[1]
+    taken = (torch.arange(len(kept)) < most) | best[boxes[kept], labels[kept]]
+    boxes, labels = boxes[kept[taken]], labels[kept[taken]]
+    assert found.labels.equal(labels)
+    assert found.scores.equal(scores[boxes, labels])
+    assert found.bboxes.equal(bboxes[boxes])

@@ -14,7 +14,7 @@ from mmlabelpenet.models import LABELS, STAGES, LabelPEnet
 from mmlabelpenet.registry import LOOPS, MODELS, TRANSFORMS
 from mmlabelpenet.utils import UserError, advise_name
 
-from .config_parts import LOADERS, find_type
+from .parts import LOADERS, find_type
 
 
 def check_rules(cfg: Config, runs_model: bool = True) -> None:
@@ -36,6 +36,7 @@ def check_rules(cfg: Config, runs_model: bool = True) -> None:
             _check_loader(f'{name}_dataloader', loader, is_cascade and runs_model, proposes)
     if is_cascade:
         _check_stages(model)
+        _check_pixels(model.get('data_preprocessor') or {})
     train_cfg = cfg.get('train_cfg')
     if isinstance(train_cfg, dict) and _is_a(train_cfg, LOOPS, CurriculumTrainLoop):
         _check_phases(train_cfg, model if is_cascade else None)
@@ -50,6 +51,16 @@ def stage_names(model: Mapping) -> list[str]:
     """List the stages of a cascade's config that are not left out, in their order."""
     cascade = model.get('cascade') or {}
     return [name for name in model.get('order', STAGES) if cascade.get(name) is not None]
+
+
+def _check_pixels(preprocessor: Mapping) -> None:
+    mean, std = preprocessor.get('mean') or (), preprocessor.get('std') or ()
+    if std and mean and max(std) < 1 and 0 < max(mean) < 1:
+        raise UserError(
+            f'model.data_preprocessor has mean={list(mean)} and std={list(std)}, which are for '
+            'colours from 0 to 1, but photos are read with colours from 0 to 255: multiply both '
+            'by 255.'
+        )
 
 
 def _check_stages(model: Mapping) -> None:

@@ -12,11 +12,11 @@ _COUNTS = (
     'fc_channels in_channels max_epochs max_images max_iters max_per_class max_per_image '
     'max_proposals num_branches num_candidates num_classes num_convs num_groups num_proposals '
     'num_samples out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size '
-    'scale sides stride strides times val_interval window_size'
+    'scale sides stride strides times T_max val_interval window_size'
 )
 _AMOUNTS = (
-    'alternate attention_scales context decay_mult dilation epochs final_factor iterations lr '
-    'lr_factor lr_mult '
+    'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
+    'lr lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
     'opencv_num_threads power ratios regression_weight regressions scales score_power seed std '
     'timeout tolerance val_begin wait_time warmup weight_decay weights'
@@ -31,26 +31,20 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_AMOUNTS.split(), (0, math.inf)),
     **dict.fromkeys(_SHARES.split(), (0, 1)),
 }
-WHOLE = frozenset(
+# -1 means never, or all.
+ENDLESS = ('interval', 'max_keep_ckpts')
+WHOLE = frozenset(ENDLESS) | frozenset(
     (
         _COUNTS + ' alternate iterations num_fcs num_images num_workers regressions seed val_begin'
     ).split()
 )
-# -1 means never, or all.
-ENDLESS = ('interval', 'max_keep_ckpts')
-NOT_ZERO: tuple[str, ...] = (
-    'attention_scales',
-    'context',
-    'dilation',
-    'max_norm',
-    'ratios',
-    'scales',
-    'std',
-)
-NOT_ZERO += ENDLESS
+NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'ratios')
+NOT_ZERO += ('scales', 'start_factor', 'std', *ENDLESS)
 RANGES |= dict.fromkeys(ENDLESS, (-1, math.inf))
+_LISTS = (list, tuple, Sequence)
 NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'ratios', 'sides')
-NOT_EMPTY += ('strides', 'scale', 'scales')
+NOT_EMPTY += ('strides', 'scale', 'scales', 'corloc_evaluator', 'test_evaluator')
+NOT_EMPTY += ('val_evaluator',)
 
 
 def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:
@@ -65,9 +59,25 @@ def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:
         What it must be; None if the value is right.
     """
     if hint is not Any and not fits(value, hint):
-        return f'must be {describe(hint)}'
+        number = _wrong_number(name, value) if fits(1, hint) else None
+        return number or f'must be {describe(hint)}'
     if isinstance(value, Sequence) and not value and name in NOT_EMPTY:
         return 'must have at least one value'
+    return _wrong_number(name, value)
+
+
+def comma_advice(value: Any, hint: Any) -> str:
+    """Say where the comma is that has perhaps made a list of a value, if it should be none."""
+    lists = any((get_origin(one) or one) in _LISTS for one in (hint, *get_args(hint)))
+    if lists or not isinstance(value, list | tuple) or not value or not fits(value[0], hint):
+        return ''
+    if isinstance(value, tuple) and len(value) == 1:
+        return ': delete the comma at the end of its line, which makes a list of it'
+    number = isinstance(value[0], int | float)
+    return ': a comma makes a list, and decimals are written with a point' if number else ''
+
+
+def _wrong_number(name: str, value: Any) -> str | None:
     numbers = list(_numbers(value))
     if any(math.isnan(one) for one in numbers):
         return 'must be a finite number'
@@ -103,6 +113,8 @@ def fits(value: Any, hint: Any) -> bool:
         hint: The type of an argument; true for types that are none of a config.
     """
     origin, parts = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
     if origin in (Union, UnionType):
         return any(fits(value, one) for one in parts)
     if origin is Literal:
@@ -118,8 +130,9 @@ def fits(value: Any, hint: Any) -> bool:
 
 def _fits_container(value: Any, kind: Any, parts: tuple) -> bool:
     if kind in (dict, Mapping):
-        return isinstance(value, Mapping)
-    if kind in (list, tuple, Sequence):
+        inner = parts[1] if parts else Any
+        return isinstance(value, Mapping) and all(fits(one, inner) for one in value.values())
+    if kind in _LISTS:
         items = isinstance(value, list | tuple)
         if parts and (kind is not tuple or parts[1:] == (...,)):
             parts = parts[:1] * len(value) if items else ()
@@ -145,7 +158,8 @@ def describe(hint: Any) -> str:
         return ' or '.join(describe(one) for one in parts)
     if origin is Literal:
         return ' or '.join(repr(one) for one in parts)
-    if (origin or hint) in (list, tuple, Sequence):
+    each = f', each {describe(parts[-1])}' if parts[-1:] not in ((), (...,), (Any,)) else ''
+    if (origin or hint) in _LISTS:
         fixed = origin is tuple and parts[1:] != (...,)
-        return f'a list of {len(parts)}' if fixed else 'a list'
-    return _WORDS.get(origin or hint, str(hint))
+        return f'a list of {len(parts)}' if fixed else f'a list{each}'
+    return _WORDS.get(origin or hint, str(hint)) + each

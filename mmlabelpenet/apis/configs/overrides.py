@@ -8,7 +8,8 @@ from mmengine.config import Config, DictAction
 
 from mmlabelpenet.utils import UserError, advise_name
 
-from .config_parts import top_level_names
+from .files import IDLE, OLD_NAMES
+from .parts import top_level_names
 
 
 class OptionText(str):
@@ -48,6 +49,12 @@ class ConfigOptions(argparse.Action):
                 parser.error(f"{option_string} takes key=value, not '{pair}'.")
             if any(text.count(a) != text.count(b) for a, b in ('()', '[]')):
                 parser.error(f"{option_string} {key}: brackets do not match in '{text}'.")
+            for other, before in options.items():
+                same = key == other and text != before
+                if same or key.startswith(f'{other}.') or other.startswith(f'{key}.'):
+                    parser.error(
+                        f'{option_string} sets both {other}={before} and {pair}: give one.'
+                    )
             options[key] = OptionText(text)
         setattr(namespace, self.dest, options)
 
@@ -69,6 +76,8 @@ def apply_options(
         UserError: If an override sets nothing that is read.
     """
     shared = cfg.get('shared_settings') or {}
+    if not isinstance(shared, dict):
+        raise UserError(f'shared_settings must be a dict, not {shared!r}.')
     variables = {*shared, *earlier, *(key for key in options if key in cfg)} - top_level_names()
     if 'proposal_root' in cfg:
         variables.add('proposal_root')
@@ -81,16 +90,10 @@ def apply_options(
         changed = [old for old in olds[name] if not _same(old, cfg[name])]
         found = spread(cfg._cfg_dict, name, changed, cfg[name], top=True)
         if changed and not found and name not in shared and name != 'proposal_root':
-            raise UserError(_IDLE.format(name))
+            raise UserError(IDLE.format(name))
     for name in shared:
         shared[name] = cfg[name]
     return new
-
-
-_IDLE = (
-    "'{}' is a variable of a config, from which settings were made: to change it afterwards sets "
-    'nothing; set what was made of it, such as train_dataloader.dataset.pipeline.'
-)
 
 
 def _new_value(cfg: Config, key: str, value: Any, new: set[str]) -> Any:
@@ -128,10 +131,16 @@ def _require_read(cfg: Config, key: str, name: str) -> None:
     if name in top_level_names() or (name in cfg and name == key):
         return
     if name in cfg:
-        raise UserError(_IDLE.format(name))
-    same = [path for path in _paths(cfg._cfg_dict) if path.rpartition('.')[2] == name]
+        raise UserError(IDLE.format(name))
+    same = settings_called(cfg, name)
     advice = f'did you mean {same[0]}?' if same else advise_name(name, top_level_names())
+    advice = f'set {OLD_NAMES[name]} instead.' if name in OLD_NAMES else advice
     raise UserError(f"--cfg-options {key}: nothing reads '{name}': {advice}")
+
+
+def settings_called(cfg: Config, name: str) -> list[str]:
+    """List the settings below the top level whose last name this is."""
+    return [one for one in _paths(cfg._cfg_dict) if one.endswith(f'.{name}')]
 
 
 def _paths(node: Any, prefix: str = '') -> Iterator[str]:

@@ -8,11 +8,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from logging import _nameToLevel
 from typing import Any, Literal, NamedTuple
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import Registry
 from mmengine.runner import Runner, TestLoop, ValLoop
+from mmengine.utils import import_modules_from_strings
+from mmengine.utils.dl_utils import set_multi_processing
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
@@ -32,18 +35,31 @@ from mmlabelpenet.models.calibration import merge_validated
 from mmlabelpenet.models.heads import MaskResults, MaskSupervision
 from mmlabelpenet.models.task_modules import MINERS, mine_pseudo_instances, select_detections
 
-# Top-level settings that this package reads beside mmengine's.
-OWN_SETTINGS = (
-    'classes_from_data',
-    'corloc_dataloader',
-    'corloc_evaluator',
-    'custom_imports',
-    'proposal_root',
-    'runner_type',
-    'shared_settings',
-    'tta_model',
-    'tta_pipeline',
-)
+from .hints import hint_of
+from .values import wrong_value
+
+LOADERS = ('train', 'val', 'test', 'corloc')
+_DICTS: tuple[str, ...] = ('auto_scale_lr', 'env_cfg', 'model', 'optim_wrapper')
+_DICTS += ('randomness', 'train_cfg', 'val_cfg', 'test_cfg')
+_DICTS += tuple(f'{name}_dataloader' for name in LOADERS)
+# Types of top-level settings that this package reads beside mmengine's, or knows better.
+OWN_SETTINGS: dict[str, Any] = {
+    'classes_from_data': bool,
+    'corloc_evaluator': dict | list,
+    'custom_imports': dict,
+    'proposal_root': str,
+    'runner_type': str,
+    'shared_settings': dict,
+    'tta_model': dict,
+    'tta_pipeline': list,
+    # whose annotations are missing or wrong
+    'compile': bool | dict,
+    'default_hooks': dict[str, dict | None],
+    'find_unused_parameters': bool,
+    'log_level': Literal[tuple(_nameToLevel)] | int,
+    'work_dir': str | None,
+    **dict.fromkeys(_DICTS, dict),
+}
 # The registry of the dicts below a key.
 REGISTRIES: dict[str, Registry] = {
     **dict.fromkeys(('model', 'tta_model', 'data_preprocessor'), registry.MODELS),
@@ -65,7 +81,7 @@ REGISTRIES: dict[str, Registry] = {
 # Dicts whose `type` is no name of a registry.
 FOREIGN_TYPES = ('clip_grad', 'dcn', 'model_wrapper_cfg', 'nms', 'plugins', 'roi_layer')
 # Given by the code that builds a part, not by the config.
-GIVEN: tuple[str, ...] = (
+GIVEN = (
     'self',
     'num_classes',
     'runner',
@@ -74,8 +90,8 @@ GIVEN: tuple[str, ...] = (
     'params',
     'module',
     'name',
+    'teacher',
 )
-GIVEN += ('teacher',)
 
 
 class Names(NamedTuple):
@@ -85,13 +101,15 @@ class Names(NamedTuple):
         known: The names.
         open: Whether further ones may be read.
         required: Those that it must have.
-        hints: Types of values by name, of this package's own classes.
+        hints: Types of values by name.
+        free: Those whose default value is out of the usual range of their name.
     """
 
     known: frozenset[str]
     open: bool = False
     required: frozenset[str] = frozenset()
     hints: Mapping[str, Any] = {}
+    free: frozenset[str] = frozenset()
 
 
 def keys_read(*functions: Callable) -> frozenset[str]:
@@ -133,7 +151,7 @@ def names_of(reader: Callable) -> Names:
         own = function.__module__.startswith(registry.SCOPE)
         for name, one in parameters.items():
             found.setdefault(name, one)
-            hints.setdefault(name, one.annotation if own else Any)
+            hints.setdefault(name, one.annotation if own else hint_of(function, one))
         more = any(one.kind == one.VAR_KEYWORD for one in parameters.values())
         # a stranger's class may read its further arguments itself
         if not more or function.__module__.partition('.')[0] not in _PASSING_ON:
@@ -142,7 +160,8 @@ def names_of(reader: Callable) -> Names:
     named = {n: one for n, one in found.items() if one.kind not in variable and n != 'self'}
     required = {n for n, one in named.items() if one.default is one.empty and n not in GIVEN}
     required = required if reader.__module__.startswith(registry.SCOPE) else set()
-    return Names(frozenset(named), more, frozenset(required), hints)
+    free = {n for n, one in named.items() if wrong_value(n, one.default) is not None}
+    return Names(frozenset(named), more, frozenset(required), hints, frozenset(free))
 
 
 def _mining(node: Mapping) -> Names:
@@ -199,9 +218,12 @@ def _clipping(key: str, node: Mapping) -> Names | None:
 # Modules whose classes pass on dicts without a type.
 _READING = (f'{registry.SCOPE}.models', f'{registry.SCOPE}.engine.loops')
 # Other constructors read other names too.
+_SCALED = keys_read(DefaultOptimWrapperConstructor)
+_SCALES = {one: float for one in _SCALED if 'mult' in one} | {'bypass_duplicate': bool}
+_FACTORS = dict.fromkeys(('lr_mult', 'decay_mult'), float)
 _OF_OPTIMISERS = {
-    'paramwise_cfg': Names(keys_read(DefaultOptimWrapperConstructor), open=True),
-    'custom_key': Names(frozenset({'lr_mult', 'decay_mult'})),
+    'paramwise_cfg': Names(_SCALED, True, hints=_SCALES),
+    'custom_key': Names(frozenset({'lr_mult', 'decay_mult'}), hints=_FACTORS),
 }
 _READERS: dict[str, Callable] = {
     'box_head': WeakBoxHead,
@@ -216,13 +238,17 @@ _READERS: dict[str, Callable] = {
     'semantic': SemanticAttention,
     'test_cfg': select_detections,
 }
-LOADERS = ('train', 'val', 'test', 'corloc')
 _LOADER = _without(names_of(DataLoader), more=('num_batch_per_epoch',))
+_SCALING = {'enable': bool, 'base_batch_size': int}
+_ENVIRONMENT = {'cudnn_benchmark': bool, 'dist_cfg': dict, 'mp_cfg': dict, 'resource_limit': int}
+_RANDOM = names_of(Runner.set_randomness)
 _TOP_LEVEL: dict[str, Names] = {
-    'auto_scale_lr': Names(frozenset({'enable', 'base_batch_size'})),
-    'env_cfg': Names(keys_read(Runner.setup_env)),
+    'auto_scale_lr': Names(frozenset({'enable', 'base_batch_size'}), hints=_SCALING),
+    'env_cfg': Names(keys_read(Runner.setup_env), hints=_ENVIRONMENT),
+    'mp_cfg': _without(names_of(set_multi_processing), 'distributed'),
     'optim_wrapper': names_of(OptimWrapper),
-    'randomness': names_of(Runner.set_randomness),
+    'randomness': _RANDOM._replace(hints={**_RANDOM.hints, 'seed': int | None}),
+    'custom_imports': names_of(import_modules_from_strings),
     'val_cfg': names_of(ValLoop),
     'test_cfg': names_of(TestLoop),
     **{f'{name}_dataloader': _LOADER for name in LOADERS},
@@ -241,6 +267,12 @@ def top_level_names() -> frozenset[str]:
     """Get the names at the top level of a config that mmengine or this package read."""
     read = re.findall(r"\bcfg\.get\(\s*'(\w+)'", inspect.getsource(Runner))
     return (names_of(Runner).known | frozenset(read) | frozenset(OWN_SETTINGS)) - {'cfg', 'type'}
+
+
+@cache
+def top_level_hints() -> dict[str, Any]:
+    """Get the types of settings at the top level; each may be None too."""
+    return {**names_of(Runner).hints, **OWN_SETTINGS}
 
 
 def find_type(name: Any, first: Registry | None, scope: str = registry.SCOPE) -> Any:

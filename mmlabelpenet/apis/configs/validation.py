@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Container
-from types import NoneType
 from typing import Any
 
+from mmdet.datasets.transforms import Albu
 from mmengine.config import Config
 from mmengine.registry import Registry
 
 import mmlabelpenet.registry as registry
 from mmlabelpenet.utils import UserError, advise_name, nearest_name, register_all_modules
+from mmlabelpenet.utils.errors import LONGEST
 
-from .config_parts import (
+from .parts import (
     EXTRAS,
     FOREIGN_TYPES,
     REGISTRIES,
@@ -20,37 +21,28 @@ from .config_parts import (
     names_of,
     names_without_type,
     registered_names,
+    top_level_hints,
     top_level_names,
 )
-from .config_rules import check_rules
-from .config_values import wrong_value
+from .rules import check_rules
+from .values import comma_advice, wrong_value
 
 # Contents that no class of this package or of mmdet checks by name.
-OPAQUE: tuple[str, ...] = ('backend_args', 'custom_imports', 'data_prefix', 'file_client_args')
+OPAQUE: tuple[str, ...] = ('backend_args', 'data_prefix', 'file_client_args')
 OPAQUE += ('metainfo', 'shared_settings')
 # The names in these dicts are the user's; their values are checked as dicts of this name.
 OF_USER = {'phases': 'phase', 'custom_keys': 'custom_key'}
 SCOPES = ('mmengine', 'mmdet', registry.SCOPE)
-TOP_HINTS = {
-    'classes_from_data': bool,
-    'load_from': str | None,
-    'proposal_root': str,
-    'resume': bool,
-    'work_dir': str | None,
-}
-DICTS: tuple[str, ...] = (
-    '_dataloader',
-    '_cfg',
-    'model',
-    'auto_scale_lr',
-    'default_hooks',
-    'optim_wrapper',
-)
-DICTS += ('randomness',)
 # Likeness of names for a setting of classes that may take any.
 ALIKE = 0.85
+# Settings of other models of which the range is known.
+CHECKED = ('num_classes', 'pad_size_divisor', 'std')
 # Parts of other models that are built by a registry of models.
 _PART = re.compile(r'head|neck|backbone|^loss')
+# What must be given as dicts with a type, alone or in lists.
+BUILT: tuple[str, ...] = ('batch_sampler', 'custom_hooks', 'datasets', 'optimizer', 'pipeline')
+BUILT += ('param_scheduler', 'sampler', 'transforms', 'tta_pipeline', 'vis_backends')
+BUILT += ('corloc_evaluator', 'test_evaluator', 'val_evaluator', 'visualizer')
 TYPED = ('default_hooks', 'custom_hooks', 'pipeline', 'transforms', 'dataset', 'datasets')
 
 
@@ -95,6 +87,8 @@ class ConfigCheck:
         self.new = new
         self.opaque = OPAQUE if whole else (*OPAQUE, 'pipeline')
         scope = cfg.get('default_scope') or registry.SCOPE
+        # a base without either may be meant for the classes of another scope
+        self.is_base = not cfg.get('default_scope') and 'model' not in cfg
         if scope not in SCOPES and nearest_name(scope, SCOPES, ALIKE):
             raise UserError(f"default_scope '{scope}' is unknown: {advise_name(scope, SCOPES)}")
         self.knows_scope = scope in SCOPES
@@ -102,12 +96,9 @@ class ConfigCheck:
 
     def check_top(self, key: str, value: Any, first: Registry | None) -> None:
         """Check a setting at the top level and all that it holds."""
-        if key.endswith(DICTS) and not isinstance(value, dict | NoneType):
-            raise UserError(f'{key} must be a dict, not {value!r}.')
-        wrong = wrong_value(key, value, TOP_HINTS.get(key, Any))
-        if wrong is not None:
-            raise UserError(f'{key} {wrong}, not {value!r}.')
-        self.check(key, key, value, first, None)
+        if value is not None:
+            _require_right(key, value, top_level_hints().get(key, Any))
+            self.check(key, key, value, first, None)
 
     def check(self, path: str, key: str, node: Any, first: Registry | None, parent: Any) -> None:
         """Check a part and all that it holds.
@@ -119,12 +110,14 @@ class ConfigCheck:
             first: The registry of its types.
             parent: Class that is built from the dict around it; None at the top level.
         """
-        if key in self.opaque:
+        # the parts of Albumentations are in no registry
+        if key in self.opaque or parent is Albu:
             return
         if isinstance(node, list | tuple):
             for number, item in enumerate(node):
-                if isinstance(item, dict | list | tuple):
-                    self.check(f'{path}.{number}', key, item, first, parent)
+                self.check(f'{path}.{number}', key, item, first, parent)
+        if key in BUILT and isinstance(node, str | int | float):
+            raise UserError(f'{path} must be a dict with a type, not {node!r}.')
         if not isinstance(node, dict):
             return
         reader = self._reader(path, key, node, first, parent)
@@ -136,7 +129,10 @@ class ConfigCheck:
         inner = reader or parent
         for name, value in node.items():
             below = f'{path}.{name}'
-            self._check_value(below, name, value, names, _is_foreign_model(first, inner))
+            foreign = _is_foreign_model(first, inner) and name not in CHECKED
+            free = foreign or (names is not None and name in names.free)
+            hint = names.hints.get(name, Any) if names is not None else Any
+            _require_right(below, value, hint, '' if free else str(name))
             self.check(below, OF_USER.get(key) or name, value, _registry_below(name, first), inner)
 
     def _reader(self, path: str, key: str, node: dict, first: Registry | None, parent: Any) -> Any:
@@ -148,6 +144,11 @@ class ConfigCheck:
         if key in FOREIGN_TYPES:
             return None
         reader = find_type(node['type'], first, self.scope)
+        if reader is None and self.knows_scope and find_type(node['type'], first) is not None:
+            raise UserError(
+                f'{path}: {node["type"]} is a class of this package, which default_scope='
+                f"'{self.scope}' leaves out: set default_scope='{registry.SCOPE}'."
+            )
         if reader is None and first is not None and self.knows_scope:
             known = registered_names(first)
             foreign = _is_foreign_model(first, parent)
@@ -167,7 +168,7 @@ class ConfigCheck:
         extras = EXTRAS.get('' if first is None else first.name, frozenset())
         return names._replace(
             known=names.known | extras | {'type', '_scope_', '_delete_'},
-            open=names.open or _is_foreign_model(first, parent),
+            open=names.open or self.is_base or _is_foreign_model(first, parent),
         )
 
     def _check_names(self, path: str, node: dict, names: Names) -> None:
@@ -189,14 +190,13 @@ class ConfigCheck:
             if f'{path}.{name}' in self.new and nearest_name(name, others, ALIKE):
                 raise UserError(f"{path} has no setting '{name}': {advise_name(name, others)}")
 
-    @staticmethod
-    def _check_value(path: str, name: str, value: Any, names: Names | None, foreign: bool) -> None:
-        if foreign and name not in ('num_classes', 'pad_size_divisor', 'std'):
-            return
-        hint = names.hints.get(name, Any) if names is not None else Any
-        wrong = wrong_value(str(name), value, hint)
-        if wrong is not None:
-            raise UserError(f'{path} {wrong}, not {value!r}.')
+
+def _require_right(path: str, value: Any, hint: Any, name: str = '') -> None:
+    wrong = wrong_value(name, value, hint)
+    if wrong is not None:
+        shown = repr(value)
+        shown = shown if len(shown) < LONGEST else f'{shown[:LONGEST]} ...'
+        raise UserError(f'{path} {wrong}, not {shown}{comma_advice(value, hint)}.')
 
 
 def _is_foreign_model(first: Registry | None, reader: Any) -> bool:

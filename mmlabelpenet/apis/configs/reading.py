@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from logging import WARNING
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
-from .config_files import earlier_values, read_file
-from .overrides import apply_options
+from .files import bases_of, earlier_values, read_file, unread_names
+from .overrides import apply_options, settings_called
+from .parts import top_level_names
 from .validation import check_config
 
 
@@ -41,6 +44,15 @@ def read_config(
     with explain_read_errors(path, 'a config', 'fix it or the --cfg-options'):
         cfg = read_file(path)
         earlier = earlier_values(path)
+        variables = unread_names(path) - top_level_names() - {*earlier} if bases_of(path) else ()
+    for name in sorted({*variables} - {*(cfg.get('shared_settings') or ())}):
+        places = settings_called(cfg, name) or [*filter(None, [_PLACES.get(name.lower())])]
+        for place in places[:1]:
+            print_log(
+                f"{path}: nothing reads '{name}' at its top level: set {place} if that is meant.",
+                logger='current',
+                level=WARNING,
+            )
     with naming(path):
         new = apply_options(cfg, options or {}, earlier)
         _settle(cfg)
@@ -52,6 +64,15 @@ def read_config(
     if cfg.get('classes_from_data') and 'model' in cfg:
         cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
     return cfg
+
+
+# Where mmdet's configs put what they set by variables of these names.
+_DATASET = '{} of the data sets, such as train_dataloader.dataset.{}'
+_PLACES = {
+    'classes': _DATASET.format('metainfo=dict(classes=[...])', 'metainfo'),
+    'max_epochs': 'train_cfg',
+    **{name: _DATASET.format(name, name) for name in ('ann_file', 'metainfo', 'tag_file')},
+}
 
 
 @contextmanager
@@ -101,6 +122,9 @@ def require_num_classes(cfg: Config, loader: str, classes: Sequence[str] | None)
 
 def _settle(cfg: Config) -> None:
     """Give settings that have one meaning the form that torch takes."""
+    for name in ('custom_hooks', 'default_hooks', 'env_cfg', 'randomness', 'shared_settings'):
+        if name in cfg and cfg[name] is None:
+            cfg.pop(name)
     for key, loader in cfg.items():
         if not key.endswith('_dataloader') or not isinstance(loader, dict):
             continue

@@ -1,0 +1,87 @@
+"""What is suspicious in a COCO file but may be meant."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mmlabelpenet.utils import visible_name
+
+from .coco_objects import Geometry
+
+SAME_ID = (
+    'Two annotations have the same id ({count} in all, such as {example}): both are used, but '
+    'other programs lose one; give each its own id.'
+)
+TWICE = (
+    'Two annotations have the same photo, category, box and mask ({count} in all, such as '
+    '{example}): both count as objects; remove one.'
+)
+LOOSE = (
+    'A box and its mask overlap by less than half ({count} in all, such as {example}): both are '
+    'used as they are; check them.'
+)
+TINY = (
+    'A box is less than one pixel wide or high ({count} in all, such as {example}): it counts as '
+    'one pixel; write bbox as [x, y, width, height] in pixels.'
+)
+CORNERS = (
+    'All boxes would lie in their photos as x1, y1, x2, y2 as well ({example}): '
+    'they are read as x, y, width, height; make sure that they are.'
+)
+ALIKE = (
+    'Two categories differ only in case or in what cannot be seen ({count} in all, such as '
+    '{example}): both are classes of their own; rename one if they are the same.'
+)
+
+
+def alike_names(names: Iterable[str]) -> Iterator[str]:
+    """Find names that differ only in case or in what cannot be seen.
+
+    Args:
+        names: The names.
+
+    Yields:
+        Two of them, with what cannot be seen.
+    """
+    owners: dict[str, str] = {}
+    for name in names:
+        other = owners.setdefault(visible_name(name).casefold(), name)
+        if other != name:
+            yield f'{other!a} and {name!a}'
+
+
+def doubtful_objects(
+    owners: Sequence[tuple], shapes: Mapping[int, Geometry]
+) -> Iterator[tuple[str, list[int]]]:
+    """Find objects of less than a pixel, and those that are given twice.
+
+    Args:
+        owners: Photo and category of each annotation.
+        shapes: Boxes and masks of those that are used, by their places.
+
+    Yields:
+        A kind of doubt, and the places of the annotations that it is about.
+    """
+    first: dict[tuple, int] = {}
+    for index, shape in shapes.items():
+        if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
+            yield TINY, [index]
+        same = first.setdefault((*owners[index], *shape.bbox), index)
+        if same != index and shape.mask == shapes[same].mask:
+            yield TWICE, [same, index]
+
+
+def may_be_corners(annotations: Sequence[dict], shapes: Sequence[Geometry]) -> bool:
+    """Whether all boxes would be corners as well, and neither masks, areas nor modes tell.
+
+    Args:
+        annotations: Entries of a COCO file.
+        shapes: Their boxes and masks.
+    """
+    if any(one.mask is not None for one in shapes) or any(
+        one.get('area') or 'bbox_mode' in one for one in annotations
+    ):
+        return False
+    boxes = np.array([one.bbox for one in shapes if len(one.bbox)]).reshape(-1, 4)
+    starts, sizes = boxes[:, :2], boxes[:, 2:]
+    return len(boxes) > 1 and bool((sizes > starts).all() and (starts > 0).any())
