@@ -359,3 +359,8 @@ def test_learned_proposals_are_those_of_the_test_loader(learned, images):
 def test_proposals_that_the_model_cannot_have_are_reported(config, checkpoint, arguments, message):
     with pytest.raises(UserError, match=message):
         LabelPEnetInferencer(config, checkpoint, 'cpu', **arguments)
+
+
+def test_a_checkpoint_without_learned_proposals_is_reported(learned, checkpoint):
+    with pytest.raises(UserError, match=r'weights missing \(such as proposals\.head\.'):
+        LabelPEnetInferencer(learned[0], checkpoint, 'cpu', proposals='learned')

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from mmdet.models.losses import CrossEntropyLoss, L1Loss
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 
@@ -116,6 +118,22 @@ def test_losses_have_the_weights_of_the_instances(taught):
     for name in ('proposals.loss_cls', 'proposals.loss_bbox'):
         assert full[name] > 0
         assert half[name].item() == pytest.approx(full[name].item() / 2)
+
+
+def test_losses_are_those_of_mmdet(taught):
+    model = taught([[10.0, 10.0, 42.0, 42.0], [30.0, 5.0, 90.0, 60.0]], [0.8, 0.3])
+    regions, losses = sampled(model), losses_of(model, image())
+    foreground, labels = regions.labels == 0, regions.labels.clamp(min=0)
+    targets = DeltaXYWHBBoxCoder().encode(regions.bboxes, regions.targets)
+    targets[~foreground] = 0
+    of_boxes = (regions.weights * foreground)[:, None].expand(-1, 4)
+    count = (regions.labels >= 0).sum()
+    of_classes = CrossEntropyLoss(use_sigmoid=True)(
+        regions.logits, labels, regions.weights, avg_factor=count
+    )
+    of_sides = L1Loss()(regions.deltas, targets, of_boxes, avg_factor=count)
+    torch.testing.assert_close(losses['proposals.loss_cls'], of_classes)
+    torch.testing.assert_close(losses['proposals.loss_bbox'], of_sides)
 
 
 def test_its_proposals_find_what_it_has_learned(taught):
