@@ -23,9 +23,9 @@ from typing import NamedTuple
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
-    'statements of models, engine, structures': (2690, 2800),
-    'statements of the package': (6496, 10450),
-    'statements of tools and benchmark': (1968, 2850),
+    'statements of models, engine, structures': (2690, 2900),
+    'statements of the package': (6496, 10800),
+    'statements of tools and benchmark': (1968, 3100),
     'lines of a function, median': (11, 11),
     'lines of a function, 90 %': (27, 27),
     'without docstring and blank lines, median': (8, 11),
