@@ -34,6 +34,7 @@ from mmengine.structures import InstanceData
 from report import insert, save_figure
 from speed_rivals import fast_rcnn, mask_rcnn
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from trainings import REPOSITORY, device_name
 
 from mmlabelpenet.apis import run_command
@@ -53,11 +54,15 @@ PROPOSING = Path(__file__).with_name('proposing.py')
 RATIOS = {
     'predict': (
         "predict, boxes and masks, over mmdet's Fast R-CNN with a mask head, same RoIs",
-        '<= 1.25',
+        '<= 1.05',
     ),
     'joint_step': (
         "joint training step, forward and backward alike, over mmdet's Mask R-CNN step",
-        '<= 1.5',
+        '<= 1.25',
+    ),
+    'instances': (
+        'predict 100 instances over one, but for pasting their masks',
+        '<= 1.3',
     ),
     'cached_epoch': (
         'pre-training, all its phases, with the feature cache over one without',
@@ -71,7 +76,15 @@ RATIOS = {
         'the pairs one by one over all at once, to the fused map',
         '>= 10',
     ),
-    'attention_backbone_forwards': ("the same to the backbone's last map of stride 16", '<= 2'),
+    'attention_backbone_forwards': (
+        "the same to the backbone's last map of stride 16",
+        '<= 8, or the bound below',
+    ),
+    'attention_backbone_bound': (
+        "FLOPs of the backbone's tail for each pair over those of one forward pass: no dense "
+        'propagation takes fewer',
+        '-',
+    ),
     'attention_backbone_singles': (
         "the pairs one by one over all at once, to the backbone's map",
         '>= 10',
@@ -252,6 +265,23 @@ def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     }
 
 
+def measure_instances(args: argparse.Namespace) -> dict[str, float]:
+    """Predict many instances, and one; their masks are not pasted."""
+    batch = batch_of(args.size, args.proposals)
+    models = {count: label_penet(args.device) for count in (1, 100)}
+    for count, model in models.items():
+        stage = model.cascade['segmentation']
+        stage.test_cfg['max_per_image'] = count
+        stage.mask_head.paste = empty_masks
+    one, many = medians([prediction(m, batch) for m in models.values()], args.rounds, args.device)
+    return {'instances': many / one}
+
+
+def empty_masks(soft: torch.Tensor, _: InstanceData, ori_shape: Sequence[int]) -> torch.Tensor:
+    """Masks [M, H, W] without pixels, in place of :meth:`WeakMaskHead.paste`."""
+    return torch.zeros(len(soft), *ori_shape[:2], dtype=torch.bool, device=soft.device)
+
+
 def measure_cached_epoch(args: argparse.Namespace) -> dict[str, float]:
     """Pre-train with maps from the disk, against computing them in each epoch."""
     model = label_penet(args.device)
@@ -300,7 +330,13 @@ def measure_attention(args: argparse.Namespace) -> dict[str, float]:
     bboxes = torch.cat([near, near + sides], dim=1)
     weights = torch.randn(args.pairs, head.out_channels, device=args.device)
     forward = partial(torch.no_grad()(model.backbone), image)
-    feats, tail = forward(), backbone_tail(model.backbone, 1, 2)
+    tail = backbone_tail(model.backbone, 1, 2)
+    with FlopCounterMode(display=False) as counter:
+        feats = forward()
+    whole = counter.get_total_flops()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        tail(feats[1])
+    figures = {'attention_backbone_bound': args.pairs * counter.get_total_flops() / whole}
 
     def to_fused(pairs: slice, to_levels: bool = False) -> list[torch.Tensor] | torch.Tensor:
         regions = torch.arange(len(bboxes[pairs]), device=args.device)
@@ -311,7 +347,6 @@ def measure_attention(args: argparse.Namespace) -> dict[str, float]:
         levels = to_fused(pairs, to_levels=True)
         Excitation(tail, feats[1]).back(levels[1]).add_(levels[0])
 
-    figures = {}
     for name, excite in (('fused', to_fused), ('backbone', to_backbone)):
         together, alone = medians(
             [partial(excite, slice(None)), forward], args.rounds, args.device
@@ -390,6 +425,7 @@ def measure_curves(args: argparse.Namespace) -> dict[str, dict[str, float]]:
 MEASURES = {
     'predict': measure_predict,
     'joint_step': measure_joint_step,
+    'instances': measure_instances,
     'cached_epoch': measure_cached_epoch,
     **{name: measure_attention for name in RATIOS if name.startswith('attention')},
     'memory': measure_memory,

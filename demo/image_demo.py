@@ -7,7 +7,13 @@ Example:
 import argparse
 from collections.abc import Sequence
 
-from mmlabelpenet.apis import PALETTES, LabelPEnetInferencer, add_trust_option, run_command
+from mmlabelpenet.apis import (
+    PALETTES,
+    PROPOSALS,
+    LabelPEnetInferencer,
+    add_trust_option,
+    run_command,
+)
 from mmlabelpenet.utils import Parser, number, require_writable
 
 
@@ -23,7 +29,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--stage', help='stage to take (default: that of the config)')
     parser.add_argument('--tags', nargs='+', metavar='NAME', help='classes that every photo shows')
     parser.add_argument(
-        '--proposals', help='folder of stored proposals (default: Selective Search makes them)'
+        '--proposals',
+        help='learned, search, or a folder of stored ones (default: learned if the model has '
+        'learned some, else Selective Search)',
     )
     parser.add_argument('--quality', default='fast', choices=('fast', 'quality'))
     parser.add_argument(
@@ -58,16 +66,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         UserError: On bad input.
     """
     args = parse_args(argv)
+    stored = args.proposals not in (None, *PROPOSALS)
     require_writable(args.out_dir, folder=True)
     inferencer = LabelPEnetInferencer(
         args.model,
         args.weights,
         device=args.device,
         stage=args.stage,
-        proposal_root=args.proposals,
+        proposal_root=args.proposals if stored else None,
         quality=args.quality,
         palette=args.palette,
         trust_checkpoint=args.trust_checkpoint,
+        proposals=None if stored else args.proposals,
     )
     result = inferencer(
         args.inputs,

@@ -120,6 +120,15 @@ def backward_config():
     return cfg
 
 
+def learn_proposals(cfg):
+    """Let the cascade of a config learn proposals after all else, in place."""
+    cfg.model.proposals = dict(
+        type='LearnedProposals', channels=8, sides=(16, 32, 64), num_proposals=30
+    )
+    cfg.train_cfg.order.append('proposals')
+    cfg.train_cfg.phases.proposals = dict(epochs=1, warmup=0, stages=['proposals'], scales=False)
+
+
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
     """A folder with images, their proposals and a config, laid out as the repository."""
@@ -203,6 +212,41 @@ def test_evaluating_pseudo_labels_does_not_influence_the_training(place, tmp_pat
     assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 4
 
 
+def test_learned_proposals_change_nothing_that_searches_and_need_no_files(place, tmp_path):
+    cfg = backward_config()
+    last = {}
+    for name, learn in (('plain', None), ('learned', learn_proposals)):
+        if learn is not None:
+            learn(cfg)
+        cfg.work_dir = str(tmp_path / name)
+        cfg.dump(str(tmp_path / f'{name}.py'))
+        run_tool('train', tmp_path / f'{name}.py')
+        last[name] = max((tmp_path / name).glob('epoch_*.pth'))
+    plain, learned = (weights_of(path) for path in last.values())
+    assert all(value.equal(learned[name]) for name, value in plain.items())
+    assert {name.split('.')[0] for name in learned.keys() - plain.keys()} == {'proposals'}
+    before = weights_of(tmp_path / 'learned/epoch_1.pth')
+    assert not learned['proposals.head.rpn_cls.weight'].equal(
+        before['proposals.head.rpn_cls.weight']
+    )
+
+    figures = {}
+    for name, *options in (
+        ('plain',),
+        ('learned', '--proposals', 'search'),
+        ('learned', '--proposals', 'learned', '--cfg-options', 'proposal_root=nowhere'),
+    ):
+        args = ('--eval', 'bbox', 'segm', 'proposal', '--work-dir', tmp_path / 'tested')
+        run_tool('test', tmp_path / f'{name}.py', last[name], *args, *options)
+        metrics = json.loads((tmp_path / 'tested/metrics.json').read_text())
+        figures[' '.join([name, *options[:2]])] = metrics
+    assert figures['plain'] == figures['learned --proposals search']
+    found = figures['learned --proposals learned']
+    assert found.keys() == figures['plain'].keys()
+    assert 0 < found['proposal_count'] <= 30
+    assert found['proposal_recall_50'] > 0
+
+
 def training_losses(cfg):
     """Losses of the first batch when all parts learn, with fixed random numbers."""
     torch.manual_seed(0)
@@ -240,6 +284,7 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     cfg.custom_hooks = [dict(type='SaveRank')]
     cfg.train_dataloader.batch_size = 2
     cfg.work_dir = str(tmp_path)
+    learn_proposals(cfg)
     cfg.dump(str(tmp_path / 'two.py'))
     with pytest.MonkeyPatch.context() as patch:
         for folder in (tmp_path, place / 'lib'):
@@ -249,7 +294,8 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     one, other = (torch.load(tmp_path / f'rank_{rank}.pth') for rank in (0, 1))
     assert all(value.equal(other[name]) for name, value in one.items())
     start = weights_of(tmp_path / 'epoch_1.pth')
-    assert not one['backbone.stages.7.conv.weight'].equal(start['backbone.stages.7.conv.weight'])
+    for name in ('backbone.stages.7.conv.weight', 'proposals.head.rpn_conv.weight'):
+        assert not one[name].equal(start[name])
 
 
 def run_in_own_process(cfg, work_dir, *args):

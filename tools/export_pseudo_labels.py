@@ -9,6 +9,8 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import (
+    PROPOSALS,
+    PROPOSALS_HELP,
     add_export_arguments,
     config_parser,
     export_instances,
@@ -28,6 +30,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='stage to export: one of the cascade, or calibration or attention for the pseudo '
         'instances of tagged photos (default: that of the config)',
     )
+    parser.add_argument('--proposals', choices=PROPOSALS, help=PROPOSALS_HELP)
     parser.add_argument(
         '--score-thr',
         type=number(float, 0, 1),
@@ -78,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             selection=selection,
             segmentation=args.segmentation,
             link=args.link,
+            proposals=args.proposals,
         )
 
 

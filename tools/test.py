@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import (
+    PROPOSALS,
+    PROPOSALS_HELP,
     add_evaluation_arguments,
     config_parser,
     enable_painting,
@@ -29,6 +31,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="stage to measure: one of the cascade, or 'attention' or 'calibration' for pseudo "
         'labels (default: that of the config)',
     )
+    parser.add_argument('--proposals', choices=PROPOSALS, help=PROPOSALS_HELP)
     parser.add_argument(
         '--format-only',
         action='store_true',
@@ -62,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             split=args.split,
             markdown=args.markdown,
             format_only=args.format_only,
+            proposals=args.proposals,
         )
 
 

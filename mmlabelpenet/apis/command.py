@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -94,6 +95,8 @@ def run_command(
         with stop_requests(), stop_advice():
             command(argv)
     except StopRequest as stop:
+        # by which torch raises an error for each process of a data loader that ends
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         end_children()
         print(stop.sentence, file=sys.stderr)
         sys.exit(128 + stop.number)

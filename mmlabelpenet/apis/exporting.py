@@ -28,7 +28,7 @@ from mmlabelpenet.utils import (
 from mmlabelpenet.version import __version__
 
 from .configs import plain_datasets
-from .pipeline import choose_stage, test_pipeline_of
+from .pipeline import choose_proposals, choose_stage, test_pipeline_of
 from .testing import load_runner
 
 SPLITS = ('train', 'val', 'test', 'corloc')
@@ -99,6 +99,7 @@ def export_instances(
     selection: Mapping | None = None,
     segmentation: str = 'rle',
     link: bool = False,
+    proposals: str | None = None,
 ) -> dict[str, float]:
     """Write the instances that a stage finds in all images of a split as labels to train with.
 
@@ -114,6 +115,7 @@ def export_instances(
         selection: Arguments of :class:`~mmlabelpenet.export.Selection`.
         segmentation: ``'rle'`` or ``'polygon'``, for COCO.
         link: Whether to link images instead of copying them, for VOC and YOLO.
+        proposals: Where proposals come from, see :func:`choose_proposals`.
 
     Returns:
         The numbers of images (``photos``) and ``instances``.
@@ -125,6 +127,7 @@ def export_instances(
     _check_known(format, segmentation)
     require_writable(out, folder=True)
     stage = choose_stage(cfg, stage)
+    choose_proposals(cfg, proposals)
     pipeline = test_pipeline_of(cfg)
     selection = dict(selection or {})
     cfg.test_dataloader = split_loader(cfg, split, pipeline)

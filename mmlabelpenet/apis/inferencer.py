@@ -42,7 +42,7 @@ from .classes import checkpoint_classes
 from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
-from .pipeline import choose_stage, test_pipeline_of
+from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
@@ -61,13 +61,17 @@ class LabelPEnetInferencer(DetInferencer):
         stage: Stage whose result is given: one of the cascade, or ``'attention'`` or
             ``'calibration'`` for the pseudo instances of tagged images; None keeps that of the
             config.
-        proposal_root: Folder of stored proposals; None makes them by Selective Search.
+        proposal_root: Folder of stored proposals.
         quality: Of Selective Search, ``'fast'`` or ``'quality'``.
         palette: Colours of the classes as in mmdet: ``'none'`` (those of the data set),
             ``'coco'``, ``'voc'``, ``'citys'`` or ``'random'``.
         show_progress: Whether to show a progress bar.
         trust_checkpoint: Whether to load a checkpoint that holds more than weights and plain data,
             or a config with code. It can then run any code on this machine.
+        proposals: Where proposals come from: ``'learned'`` (the model makes them), ``'stored'``
+            (in ``proposal_root``) or ``'search'`` (Selective Search). None takes stored ones if
+            there is a ``proposal_root``, else learned ones if the model has learned any, else it
+            searches.
 
     Raises:
         UserError: If the config or the checkpoint is missing, they do not fit, or the model has
@@ -89,6 +93,7 @@ class LabelPEnetInferencer(DetInferencer):
         palette: str = 'none',
         show_progress: bool = True,
         trust_checkpoint: bool = False,
+        proposals: str | None = None,
     ) -> None:
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
@@ -104,14 +109,13 @@ class LabelPEnetInferencer(DetInferencer):
             cfg = _config_of(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
-        for index, transform in enumerate(pipeline):
-            if str(transform['type']).endswith('LoadRegionProposals'):
-                pipeline[index] = dict(
-                    type='ProvideRegionProposals',
-                    proposal_root=proposal_root,
-                    quality=quality,
-                    max_num=transform.get('max_num'),
-                )
+        set_proposals(
+            pipeline,
+            type='ProvideRegionProposals',
+            source=source_of(cfg, proposals, proposal_root),
+            proposal_root=proposal_root,
+            quality=quality,
+        )
         self._metainfo = _metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette

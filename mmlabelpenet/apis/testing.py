@@ -37,7 +37,7 @@ from .building import explain_build_errors
 from .checkpoint import load_weights, read_checkpoint
 from .classes import unify_tested_classes
 from .configs import require_num_classes
-from .pipeline import choose_stage
+from .pipeline import choose_proposals, choose_stage
 from .training import build_runner
 
 
@@ -72,6 +72,7 @@ def evaluate_detector(
     split: str | None = None,
     markdown: str | None = None,
     format_only: bool = False,
+    proposals: str | None = None,
 ) -> dict[str, float]:
     """Test a checkpoint, log the figures as a table and write them as JSON.
 
@@ -90,6 +91,7 @@ def evaluate_detector(
         split: ``'train'`` or ``'test'`` images, see :func:`select_evaluation`.
         markdown: A file for tables in Markdown.
         format_only: Whether to write ``{work_dir}/results`` for VOC's server and measure nothing.
+        proposals: Where proposals come from, see :func:`choose_proposals`.
 
     Returns:
         The figures by name.
@@ -103,6 +105,7 @@ def evaluate_detector(
     for path in filter(None, (out, markdown)):
         require_writable(path)
     choose_stage(cfg, stage)
+    choose_proposals(cfg, proposals)
     _set_up_test(cfg, eval_names, split, tta, format_only)
     runner = load_runner(cfg, checkpoint)
     with explain_build_errors(cfg.filename):

@@ -19,6 +19,7 @@ from .transforms import (
     LoadRegionProposals,
     LoadTrueInstances,
     PackWeakInputs,
+    ProposalSource,
     ProvideRegionProposals,
 )
 from .voc import VOCInstanceDataset

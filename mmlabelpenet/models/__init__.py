@@ -11,6 +11,7 @@ from .stages import (
     ClassificationStage,
     DetectionStage,
     LabelSource,
+    LearnedProposals,
     MinedProposals,
     ProposalCalibration,
     RefinementStage,

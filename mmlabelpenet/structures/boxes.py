@@ -52,19 +52,20 @@ def shrink_boxes(bboxes: Tensor, factors: Sequence[float]) -> Tensor:
     return torch.stack(columns, dim=2).flatten(1)
 
 
-def encode_boxes(regions: Tensor, targets: Tensor) -> Tensor:
+def encode_boxes(regions: Tensor, targets: Tensor, stds: Sequence[float] = STDS) -> Tensor:
     """Deltas of Fast R-CNN: centre and logarithm of the sides relative to a region's.
 
     Args:
         regions: [N, 4] xyxy.
         targets: [N, 4] xyxy, the box of each region.
+        stds: Divisors of the deltas of centres, and of sides.
 
     Returns:
-        [N, 4], divided by ``STDS``; not finite for boxes without an area.
+        [N, 4]; not finite for boxes without an area.
     """
     (centre, sides), (own_centre, own_sides) = (_middle(boxes) for boxes in (targets, regions))
-    moved = (centre - own_centre) / own_sides / STDS[0]
-    return torch.cat([moved, (sides / own_sides).log() / STDS[1]], dim=1)
+    moved = (centre - own_centre) / own_sides / stds[0]
+    return torch.cat([moved, (sides / own_sides).log() / stds[1]], dim=1)
 
 
 def decode_boxes(regions: Tensor, deltas: Tensor, img_shape: Sequence[int]) -> Tensor:

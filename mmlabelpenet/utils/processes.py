@@ -8,15 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import ClassVar
 
 _PR_SET_PDEATHSIG = 1
 # Seconds after which a request to stop is repeated.
 AGAIN = 2.0
 # Seconds within which all processes of a run get a signal.
 LATE = 2.0
+_REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest(KeyboardInterrupt):
@@ -24,22 +26,32 @@ class StopRequest(KeyboardInterrupt):
 
     Args:
         number: Of the signal.
+        advise: Writes how to go on later, half a sentence; empty if there is nothing to say.
 
     Attributes:
         number: Of the signal.
-        advice: How to go on later; empty if there is nothing to say.
+        advise: As given.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, advise: Callable[[], str] = str) -> None:
         super().__init__(number)
         self.number = number
-        self.advice = ''
+        self.advise = advise
 
     @property
     def sentence(self) -> str:
         """What has happened, and how to go on."""
-        advice = f': {self.advice}' if self.advice else '.'
-        return f'stopped by {signal.Signals(self.number).name}{advice}'
+        advice = self.advise()
+        end = f': {advice}' if advice else '.'
+        return f'stopped by {signal.Signals(self.number).name}{end}'
+
+
+class _Requests:
+    """The request that this process got, and the advice of what it is doing, innermost last."""
+
+    current: StopRequest | None = None
+    expected = False
+    advice: ClassVar[list[Callable[[], str]]] = []
 
 
 @contextmanager
@@ -48,17 +60,18 @@ def stop_requests() -> Iterator[None]:
 
     A signal that is ignored, as SIGHUP under ``nohup``, stays so.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _REQUESTS}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
             signal.signal(number, _request_stop)
+    _Requests.expected = True
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+        _Requests.current, _Requests.expected = None, False
 
 
 def _request_stop(number: int, _: FrameType | None) -> None:
@@ -66,16 +79,35 @@ def _request_stop(number: int, _: FrameType | None) -> None:
 
     Threads and destructors keep quiet from now on.
     """
+    advise = _Requests.advice[-1] if _Requests.advice else str
+    request = _Requests.current = _Requests.current or StopRequest(number, advise)
 
     def again(*_: object) -> None:
-        raise StopRequest(number)
+        raise request
 
     sys.excepthook = lambda *_: None
     sys.unraisablehook = lambda _: None
     threading.excepthook = lambda _: None
     signal.signal(signal.SIGALRM, again)
     signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
-    raise StopRequest(number)
+    raise request
+
+
+def _start_fork() -> None:
+    """Let a forked process, as of a data loader, end quietly; Ctrl-C is for its parent."""
+    if _Requests.expected:
+        for number in _REQUESTS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _Requests.expected = False
+        report = sys.excepthook
+        # what a thread that serves tensors gets when the parent has ended
+        lost = (ConnectionError, EOFError)
+        sys.excepthook = lambda kind, *rest: issubclass(kind, lost) or report(kind, *rest)
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_start_fork)
 
 
 @contextmanager
@@ -85,34 +117,29 @@ def stop_advice(advise: Callable[[], str] = str) -> Iterator[None]:
     Args:
         advise: Writes the half sentence.
     """
+    _Requests.advice.append(advise)
     try:
         yield
     except BaseException as error:
-        stop = _request_of(error) or _late_request(error)
+        stop = _request_behind(error)
         if stop is None:
             raise
-        stop.advice = stop.advice or advise()
         raise stop from None
+    finally:
+        _Requests.advice.pop()
 
 
-def _request_of(error: BaseException | None) -> StopRequest | None:
-    """Find the request to stop that an error comes from."""
-    while error is not None and not isinstance(error, StopRequest):
-        error = error.__cause__ or error.__context__
-    return error
+def _request_behind(error: BaseException) -> StopRequest | None:
+    """Find the request to stop that an error comes from.
 
-
-def _late_request(error: BaseException) -> StopRequest | None:
-    """Wait for the request behind an error of a distributed run.
-
-    Of several processes that are stopped, the first one breaks the connections of the others.
+    Of several processes that are stopped, the first one breaks the connections of the others,
+    which get their requests within a moment.
     """
-    if isinstance(error, RuntimeError) and 'TORCHELASTIC_RUN_ID' in os.environ:
-        try:
+    broken = isinstance(error, RuntimeError) and 'TORCHELASTIC_RUN_ID' in os.environ
+    if broken and _Requests.current is None:
+        with suppress(StopRequest):
             time.sleep(LATE)
-        except StopRequest as stop:
-            return stop
-    return None
+    return _Requests.current
 
 
 def end_children(keep: Collection[BaseProcess] = ()) -> None:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from pycocotools import mask as mask_api
+from test_models.tiny import LEARNED, build_model
 
 from mmlabelpenet.apis import LabelPEnetInferencer
 from mmlabelpenet.datasets import ProvideRegionProposals
@@ -296,3 +297,70 @@ def test_stored_proposals_of_another_photo_are_refused(config, checkpoint, image
     )
     with pytest.raises(UserError, match='was made for another photo of the same name and size'):
         inferencer(path)
+
+
+@pytest.fixture(scope='module')
+def learned(config, checkpoint, shapes):
+    """Config and checkpoint of the cascade with learned proposals."""
+    cfg = Config.fromfile(config)
+    cfg.model.proposals = dict(LEARNED)
+    for name in ('val', 'test', 'corloc'):
+        step = cfg[f'{name}_dataloader'].dataset.pipeline[1]
+        step.update(type='ProvideRegionProposals', source='learned')
+    cfg.dump(str(shapes.parent / 'learned.py'))
+    content = torch.load(checkpoint, weights_only=False)
+    content['meta']['cfg'] = cfg.pretty_text
+    content['state_dict'] = build_model(proposals=LEARNED).state_dict()
+    torch.save(content, shapes.parent / 'learned.pth')
+    return shapes.parent / 'learned.py', shapes.parent / 'learned.pth'
+
+
+def test_learned_proposals_need_no_search_and_no_file(learned, images, monkeypatch, tmp_path):
+    def searched(*args):
+        raise AssertionError('searched')
+
+    monkeypatch.setattr('mmlabelpenet.datasets.transforms.loading.make_proposals', searched)
+    inferencer = LabelPEnetInferencer(weights=learned[1], device='cpu', show_progress=False)
+    found = inferencer(images)['predictions']
+    assert all(len(one['scores']) > 0 for one in found)
+    # An array, of another size, in a batch of several.
+    array = np.ascontiguousarray(cv2.imread(str(images[0]))[:40, :90])
+    assert_same(inferencer([images[1], array], batch_size=2)['predictions'][:1], found[1:2], 1e-5)
+    # Given ones are used all the same.
+    box = np.array([[3, 4, 40, 50]])
+    (given,) = inferencer(images[0], proposals=box)['predictions']
+    assert len(given['scores']) < len(found[0]['scores'])
+    with pytest.raises(AssertionError, match='searched'):
+        LabelPEnetInferencer(*learned, 'cpu', proposals='search', show_progress=False)(images[0])
+
+
+def test_what_was_searched_does_not_depend_on_what_was_learned(learned, images, predictions):
+    inferencer = LabelPEnetInferencer(*learned, 'cpu', proposals='search', show_progress=False)
+    assert_same(inferencer(images)['predictions'], predictions)
+
+
+def test_learned_proposals_are_those_of_the_test_loader(learned, images):
+    inferencer = LabelPEnetInferencer(*learned, 'cpu', show_progress=False)
+    loader = Runner.build_dataloader(Config.fromfile(learned[0]).corloc_dataloader)
+    samples = [sample for batch in loader for sample in inferencer.model.test_step(batch)]
+    found = inferencer(images)['predictions']
+    assert_same([inferencer.pred2dict(sample) for sample in samples], found)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(proposals='learned'), 'This model has learned no proposals'),
+        (dict(proposals='made'), "no 'made' proposals: choose learned, stored, search"),
+        (dict(proposals='stored'), 'stored ones need their folder'),
+        (dict(proposals='search', proposal_root='a'), 'are search, and proposal_root is a'),
+    ],
+)
+def test_proposals_that_the_model_cannot_have_are_reported(config, checkpoint, arguments, message):
+    with pytest.raises(UserError, match=message):
+        LabelPEnetInferencer(config, checkpoint, 'cpu', **arguments)
+
+
+def test_a_checkpoint_without_learned_proposals_is_reported(learned, checkpoint):
+    with pytest.raises(UserError, match=r'weights missing \(such as proposals\.head\.'):
+        LabelPEnetInferencer(learned[0], checkpoint, 'cpu', proposals='learned')

@@ -234,6 +234,32 @@ ROWS = [
         sentence='the following arguments are required: --weights',
     ),
     line(
+        'test: an unknown source of proposals',
+        *TEST,
+        '--proposals',
+        'made',
+        sentence="argument --proposals: invalid choice: 'made' (choose from 'learned', 'stored', "
+        "'search')",
+    ),
+    line(
+        'test: learned proposals of a model without any',
+        *TEST,
+        '--proposals',
+        'learned',
+        sentence='This model has learned no proposals: choose stored or search, or train a model '
+        'that learns them, such as '
+        'configs/label_penet/label-penet-rpn_effnet-lite0_voc12-mini.py.',
+    ),
+    line(
+        'export: learned proposals of a model without any',
+        *EXPORT,
+        '--proposals',
+        'learned',
+        sentence='This model has learned no proposals: choose stored or search, or train a model '
+        'that learns them, such as '
+        'configs/label_penet/label-penet-rpn_effnet-lite0_voc12-mini.py.',
+    ),
+    line(
         'demo: batches of no photo',
         *DEMO,
         '--batch-size',

@@ -72,6 +72,23 @@ def misspelt_json(root: Path) -> None:
     read_config(str(root / 'mine.json'))
 
 
+# A cascade that learns proposals, the phase in which it does, and a pipeline that needs it.
+LEARNS = 'dict(proposals=dict(type="LearnedProposals"))'
+PHASE = (
+    'dict(order=[*_base_.train_cfg.order, "p"], '
+    'phases=dict(p=dict(epochs=1, stages=["proposals"])))'
+)
+LEFT_OUT = (
+    '[dict(type="LoadImageFromFile"), dict(type="ProvideRegionProposals", source="learned"), '
+    'dict(type="PackWeakInputs")]'
+)
+
+
+def learns(setting: str) -> str:
+    """A cascade that learns proposals with a setting."""
+    return LEARNS.replace('Proposals"', f'Proposals", {setting}')
+
+
 HEAD = 'model = dict(cascade=dict(detection=dict(box_head='
 # Wrong types and old names: what is wrong, the line, the sentence.
 LINES = [
@@ -963,6 +980,57 @@ ROWS = [
         'model = dict(backbone=dict(out_indices=(2, 4, 9)))',
         '{root}/mine.py: EfficientNetLite cannot be built: out_indices (2, 4, 9) go beyond '
         '0..7; fix its settings.',
+    ),
+    config(
+        'learned proposals that no phase trains',
+        f'model = {LEARNS}',
+        "{root}/mine.py: model.proposals learns in no phase: add one with stages=['proposals'] "
+        'after all others, or set model.proposals=None.',
+    ),
+    config(
+        'a phase of proposals that no model learns',
+        f'train_cfg = {PHASE}',
+        "{root}/mine.py: train_cfg.phases.p.stages: the model has no stage 'proposals' to train; "
+        'it has classification, detection, refinement, segmentation: set '
+        'train_cfg.phases.p=None, or its stages.',
+    ),
+    config(
+        'a test that leaves proposals to a model without any',
+        f'test_dataloader = dict(dataset=dict(pipeline={LEFT_OUT}))',
+        '{root}/mine.py: test_dataloader.dataset.pipeline leaves proposals to the model, which '
+        "makes none here: add dict(type='LoadRegionProposals', proposal_root=...), or for a test "
+        'set model.proposals.',
+    ),
+    config(
+        'a training that leaves proposals to the model',
+        f'train_dataloader = dict(dataset=dict(pipeline={LEFT_OUT}))\n'
+        f'model = {LEARNS}\ntrain_cfg = {PHASE}',
+        '{root}/mine.py: train_dataloader.dataset.pipeline leaves proposals to the model, which '
+        "makes none here: add dict(type='LoadRegionProposals', proposal_root=...), or for a test "
+        'set model.proposals.',
+    ),
+    config(
+        'an unknown source of proposals',
+        f'test_dataloader = dict(dataset=dict(pipeline={LEFT_OUT.replace("learned", "made")}))',
+        "{root}/mine.py: test_dataloader.dataset.pipeline.1.source must be 'learned' or 'stored' "
+        "or 'search', not 'made'.",
+    ),
+    config(
+        'misspelt setting of learned proposals',
+        f'model = {learns("num_proposal=9")}\ntrain_cfg = {PHASE}',
+        "{root}/mine.py: model.proposals (LearnedProposals) has no setting 'num_proposal': did "
+        "you mean 'num_proposals'?",
+    ),
+    config(
+        'no proposals at all',
+        f'model = {learns("num_proposals=0")}\ntrain_cfg = {PHASE}',
+        '{root}/mine.py: model.proposals.num_proposals must be a whole number of at least 1, not '
+        '0.',
+    ),
+    config(
+        'an IoU above 1 among learned proposals',
+        f'model = {learns("nms_iou=7")}\ntrain_cfg = {PHASE}',
+        '{root}/mine.py: model.proposals.nms_iou must be a number from 0 to 1, not 7.',
     ),
 ]
 

@@ -80,6 +80,8 @@ def test_phases_train_each_stage_of_the_cascade_once_and_then_all_together(name)
     stages = [stage for stage, part in cfg.model.cascade.items() if part is not None]
     by_name = build_phases(cfg.train_cfg.phases, cfg.train_cfg.order)
     semantic = by_name.pop('semantic', None)
+    if cfg.model.get('proposals') is not None:
+        assert by_name.popitem()[1].stages == ('proposals',)
     assert (semantic is None) == (cfg.model.calibration.get('semantic') is None)
     assert semantic is None or semantic.stages == ('semantic',)
     phases = list(by_name.values())

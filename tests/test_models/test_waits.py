@@ -7,7 +7,7 @@ from mmengine.optim import build_optim_wrapper
 from mmlabelpenet.testing import DeviceWaits
 
 from .test_cuda import full_model
-from .tiny import collate, image
+from .tiny import LEARNED, build_model, collate, image, train_as
 
 # A CPU reads here what lies on the host of a GPU, or looks where a GPU does not.
 ON_HOST = {
@@ -17,7 +17,7 @@ ON_HOST = {
     '_region_loss': 'a CPU checks the classes of one_hot',
     '_image_loss': 'the same',
 }
-MOST = {'forward': 6, 'backward': 8}
+MOST = {'forward': 6, 'backward': 8, 'learned proposals': 4}
 BATCHES = {
     'an image': [image()],
     'eight images': [image(seed=seed) for seed in range(8)],
@@ -28,9 +28,14 @@ BATCHES = {
 }
 
 
-def waits_of_step(direction, images):
+def learning_proposals():
+    model = build_model(proposals=LEARNED, calibration=dict(mode='full'))
+    return train_as(model, learning=('proposals',), backbone=False, scales=False)
+
+
+def waits_of_step(kind, images):
     torch.manual_seed(0)
-    model = full_model(direction)
+    model = learning_proposals() if kind == 'learned proposals' else full_model(kind)
     wrapper = build_optim_wrapper(
         model, dict(optimizer=dict(type='SGD', lr=1e-3), clip_grad=dict(max_norm=10.0))
     )
@@ -41,13 +46,13 @@ def waits_of_step(direction, images):
     }
 
 
-@pytest.mark.parametrize('direction', MOST)
-def test_a_step_waits_as_often_for_any_batch(direction):
-    found = {name: waits_of_step(direction, images) for name, images in BATCHES.items()}
+@pytest.mark.parametrize('kind', MOST)
+def test_a_step_waits_as_often_for_any_batch(kind):
+    found = {name: waits_of_step(kind, images) for name, images in BATCHES.items()}
     counts = {name: sum(places.values()) for name, places in found.items()}
     assert len(set(counts.values())) == 1, found
     # and once more, where the hook reads the values of the step
-    assert counts['an image'] + 1 <= MOST[direction]
+    assert counts['an image'] + 1 <= MOST[kind]
 
 
 def test_waits_are_counted_where_they_arise():

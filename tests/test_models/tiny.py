@@ -16,6 +16,9 @@ LEVELS = dict(in_channels=CHANNELS, strides=STRIDES)
 FUSION = dict(**LEVELS, levels=(1, 2), out_channels=8)
 ROI_FEATURES = dict(fusion=FUSION, roi_size=3, fc_channels=8)
 BOX_HEAD = dict(roi_features=ROI_FEATURES, num_samples=8)
+LEARNED = dict(
+    type='LearnedProposals', channels=8, sides=(16, 32, 64), num_samples=400, num_proposals=20
+)
 MASK_HEAD = dict(fusion=dict(**LEVELS, out_channels=8), roi_size=7, num_convs=1, channels=8)
 
 

@@ -1,6 +1,11 @@
+import contextlib
 import errno
+import os
 import re
 import signal
+import sys
+import threading
+import time
 
 import pytest
 import torch
@@ -9,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmlabelpenet.apis import run_command, sentence_of
 from mmlabelpenet.engine.distributed import prepare_distributed
-from mmlabelpenet.utils import StopRequest, UserError, stop_advice
+from mmlabelpenet.utils import StopRequest, UserError, stop_advice, stop_requests
 
 
 class Broken(Dataset):
@@ -91,12 +96,73 @@ def test_errors_of_the_code_are_left_as_they_are():
 def format_config():
     """Mmengine's, which turns every error into another one."""
     try:
-        raise StopRequest(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
     except BaseException:
         raise SyntaxError('no config')  # noqa: B904
 
 
-def test_a_request_to_stop_survives_code_that_catches_everything():
-    with pytest.raises(StopRequest) as caught, stop_advice(lambda: 'go on.'):
-        format_config()
+def lose_request():
+    """An error that follows from a request that a destructor lost."""
+    with contextlib.suppress(StopRequest):
+        signal.raise_signal(signal.SIGTERM)
+    raise AttributeError('half built')
+
+
+def lose_request_and_go_on():
+    with contextlib.suppress(StopRequest):
+        signal.raise_signal(signal.SIGTERM)
+    while True:
+        time.sleep(10)
+
+
+@pytest.fixture
+def hooks(monkeypatch):
+    """Hooks for errors that nobody catches, which a request to stop replaces."""
+    for place, name in [(sys, 'excepthook'), (sys, 'unraisablehook'), (threading, 'excepthook')]:
+        monkeypatch.setattr(place, name, getattr(place, name))
+    monkeypatch.setattr('mmlabelpenet.utils.processes.AGAIN', 0.05)
+
+
+@pytest.mark.usefixtures('hooks')
+@pytest.mark.parametrize('act', [format_config, lose_request, lose_request_and_go_on])
+def test_a_request_to_stop_survives_code_that_loses_it(act):
+    with pytest.raises(StopRequest) as caught, stop_requests(), stop_advice(lambda: 'go on.'):
+        act()
     assert caught.value.sentence == 'stopped by SIGTERM: go on.'
+
+
+@pytest.mark.usefixtures('hooks')
+def test_a_request_to_stop_that_comes_again_keeps_its_advice():
+    def train():
+        try:
+            with stop_advice(lambda: 'go on.'):
+                signal.raise_signal(signal.SIGTERM)
+        finally:
+            while True:
+                time.sleep(10)
+
+    with pytest.raises(StopRequest) as caught, stop_requests():
+        train()
+    assert caught.value.sentence == 'stopped by SIGTERM: go on.'
+
+
+@pytest.mark.usefixtures('hooks')
+def test_an_error_after_a_request_is_its_own():
+    with contextlib.suppress(StopRequest), stop_requests():
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(AttributeError, match='no request'), stop_requests(), stop_advice():
+        raise AttributeError('no request')
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_a_forked_process_ends_by_the_signal_itself():
+    ready, write = os.pipe()
+    with stop_requests():
+        child = os.fork()
+        if not child:
+            os.write(write, b'.')
+            time.sleep(60)
+            os._exit(0)
+        os.read(ready, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM

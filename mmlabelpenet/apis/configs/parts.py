@@ -81,7 +81,17 @@ REGISTRIES: dict[str, Registry] = {
 # Dicts whose `type` is no name of a registry.
 FOREIGN_TYPES = ('clip_grad', 'dcn', 'model_wrapper_cfg', 'nms', 'plugins', 'roi_layer')
 # Given by the code that builds a part, not by the config.
-GIVEN = ('self', 'num_classes', 'runner', 'dataloader', 'evaluator', 'params', 'module', 'name')
+GIVEN = (
+    'self',
+    'num_classes',
+    'runner',
+    'dataloader',
+    'evaluator',
+    'params',
+    'module',
+    'name',
+    'teacher',
+)
 
 
 class Names(NamedTuple):

@@ -32,7 +32,8 @@ def check_rules(cfg: Config, runs_model: bool = True) -> None:
     for name in LOADERS:
         loader = cfg.get(f'{name}_dataloader')
         if isinstance(loader, dict):
-            _check_loader(f'{name}_dataloader', loader, is_cascade and runs_model)
+            proposes = name != 'train' and model.get('proposals') is not None
+            _check_loader(f'{name}_dataloader', loader, is_cascade and runs_model, proposes)
     if is_cascade:
         _check_stages(model)
         _check_pixels(model.get('data_preprocessor') or {})
@@ -102,9 +103,17 @@ def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
     if model is None:
         return
     known = [*stage_names(model), *(['semantic'] if _has_semantic(model) else [])]
+    if model.get('proposals') is not None:
+        known.append('proposals')
+        if not any('proposals' in phase.stages for phase in built.values()):
+            raise UserError(
+                "model.proposals learns in no phase: add one with stages=['proposals'] after all "
+                'others, or set model.proposals=None.'
+            )
     for name, phase in built.items():
         for stage in phase.stages:
-            if stage not in known and stage in (*STAGES, 'semantic', *model.get('order', ())):
+            ours = (*STAGES, 'semantic', 'proposals', *model.get('order', ()))
+            if stage not in known and stage in ours:
                 raise UserError(
                     f"train_cfg.phases.{name}.stages: the model has no stage '{stage}' to train; "
                     f'it has {", ".join(known)}: set train_cfg.phases.{name}=None, or its stages.'
@@ -120,12 +129,18 @@ def _has_semantic(model: Mapping) -> bool:
     return (model.get('calibration') or {}).get('semantic') is not None
 
 
-def _check_loader(path: str, loader: Mapping, for_cascade: bool) -> None:
+def _check_loader(path: str, loader: Mapping, for_cascade: bool, proposes: bool) -> None:
     if loader.get('dataset') is None:
         raise UserError(f'{path} lacks dataset: set {path}.dataset.')
     if for_cascade:
         for where, dataset in _plain_datasets(f'{path}.dataset', loader['dataset']):
-            _check_pipeline(f'{where}.pipeline', dataset.get('pipeline') or [])
+            pipeline = dataset.get('pipeline') or []
+            _check_pipeline(f'{where}.pipeline', pipeline)
+            if not proposes and any(one.get('source') == 'learned' for one in _flat(pipeline)):
+                raise UserError(
+                    f'{where}.pipeline leaves proposals to the model, which makes none here: add '
+                    f'{STEPS[1][1]}, or for a test set model.proposals.'
+                )
 
 
 def _plain_datasets(path: str, node: Any) -> Iterator[tuple[str, Mapping]]:

@@ -10,23 +10,21 @@ from typing import Any, Literal, Union, get_args, get_origin
 _COUNTS = (
     'accumulative_counts base_batch_size batch_size channels chunk_size dilations epoch_length '
     'fc_channels in_channels max_epochs max_images max_iters max_per_class max_per_image '
-    'max_proposals num_branches num_candidates num_classes num_convs num_groups num_samples '
-    'out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size scale stride '
-    'strides '
-    'times T_max val_interval window_size'
+    'max_proposals num_branches num_candidates num_classes num_convs num_groups num_proposals '
+    'num_samples out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size '
+    'scale sides stride strides times T_max val_interval window_size'
 )
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
     'lr lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
-    'opencv_num_threads power regression_weight scales score_power seed std timeout tolerance '
-    'val_begin '
-    'wait_time warmup weight_decay weights'
+    'opencv_num_threads power ratios regression_weight regressions scales score_power seed std '
+    'timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
-    'iou_thrs keep_ratio min_iou momentum neg_iou part_penalty pos_fraction pos_iou prob ramp '
-    'replace_iou score_threshold start_factor threshold tighten validation'
+    'iou_thrs keep_ratio min_iou momentum neg_iou nms_iou part_penalty pos_fraction pos_iou prob '
+    'ramp replace_iou score_threshold start_factor threshold tighten validation'
 )
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_COUNTS.split(), (1, math.inf)),
@@ -36,14 +34,17 @@ RANGES: dict[str, tuple[float, float]] = {
 # -1 means never, or all.
 ENDLESS = ('interval', 'max_keep_ckpts')
 WHOLE = frozenset(ENDLESS) | frozenset(
-    (_COUNTS + ' alternate iterations num_fcs num_images num_workers seed val_begin').split()
+    (
+        _COUNTS + ' alternate iterations num_fcs num_images num_workers regressions seed val_begin'
+    ).split()
 )
-NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'scales')
-NOT_ZERO += ('start_factor', 'std', *ENDLESS)
+NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'ratios')
+NOT_ZERO += ('scales', 'start_factor', 'std', *ENDLESS)
 RANGES |= dict.fromkeys(ENDLESS, (-1, math.inf))
 _LISTS = (list, tuple, Sequence)
-NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'strides')
-NOT_EMPTY += ('scale', 'scales', 'corloc_evaluator', 'test_evaluator', 'val_evaluator')
+NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'ratios', 'sides')
+NOT_EMPTY += ('strides', 'scale', 'scales', 'corloc_evaluator', 'test_evaluator')
+NOT_EMPTY += ('val_evaluator',)
 
 
 def wrong_value(name: str, value: Any, hint: Any = Any) -> str | None:

@@ -2,5 +2,11 @@
 
 from .formatting import PackWeakInputs
 from .ground_truth import LoadTrueInstances
-from .loading import LoadImageFromFile, LoadRegionProposals, ProvideRegionProposals
+from .loading import (
+    LoadImageFromFile,
+    LoadRegionProposals,
+    ProposalBroadcaster,
+    ProposalSource,
+    ProvideRegionProposals,
+)
 from .masks import LoadInstanceMasks

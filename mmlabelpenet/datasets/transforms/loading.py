@@ -3,9 +3,11 @@
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmdet.datasets.transforms import ProposalBroadcaster as MMDetProposalBroadcaster
 from mmengine.fileio import get
 
 from mmlabelpenet.proposals import (
@@ -19,6 +21,7 @@ from mmlabelpenet.utils import UserError, decode_image, read_image_bytes
 
 from ..tagged import warn_of_first
 
+ProposalSource = Literal['learned', 'stored', 'search']
 OTHER_SIZE = (
     '{path} has another size upright than its annotation says: its boxes are used as they are; '
     'annotate this very photo, or restore the annotated one; tools/misc/check_dataset.py lists '
@@ -125,7 +128,8 @@ class ProvideRegionProposals(LoadRegionProposals):
     """Use the given proposals of an image, or read stored ones, or make them by Selective Search.
 
     It replaces ``LoadRegionProposals`` for single images. Proposals are made as by
-    ``tools/proposals/make_proposals.py`` with the same settings.
+    ``tools/proposals/make_proposals.py`` with the same settings. A model that has learned
+    proposals makes them itself for images that bring none.
 
     Required Keys:
 
@@ -137,7 +141,7 @@ class ProvideRegionProposals(LoadRegionProposals):
 
     Added Keys:
 
-    - proposals (np.float32): [N, 4]
+    - proposals (np.float32): [N, 4], unless the model makes them
     - proposals_scores (np.float32): [N] zeros
 
     Args:
@@ -145,6 +149,8 @@ class ProvideRegionProposals(LoadRegionProposals):
             one data set; None to make proposals. Images without a ``photo_id`` have them made.
         max_num: Maximum number of proposals; None for all.
         quality: ``'fast'`` or ``'quality'``.
+        source: ``'stored'`` as just said; ``'search'`` makes them for all images; ``'learned'``
+            leaves them to the model.
 
     Raises:
         UserError: If given proposals are no boxes, or stored ones are missing or made for another
@@ -153,6 +159,13 @@ class ProvideRegionProposals(LoadRegionProposals):
 
     proposal_root: str | None = None  # type: ignore[assignment]
     quality: str = 'fast'
+    source: ProposalSource = 'stored'
+
+    def transform(self, results: dict) -> dict:
+        """Add the image's proposals to ``results``, if they do not come from the model."""
+        if self.source == 'learned' and 'proposals' not in results:
+            return results
+        return super().transform(results)
 
     def _boxes(self, results: dict) -> np.ndarray:
         if 'proposals' in results:
@@ -165,10 +178,23 @@ class ProvideRegionProposals(LoadRegionProposals):
             name = f'The given proposals of {results.get("img_path") or "an array"}'
             require_boxes(boxes, results['ori_shape'][:2], name, 'give x1, y1, x2, y2 in pixels')
             return boxes
-        if self.proposal_root is None or 'photo_id' not in results:
+        searched = self.source == 'search' or 'photo_id' not in results
+        if searched or self.proposal_root is None:
             return make_proposals(results['img'], self.quality, self.max_num).bboxes
         path = Path(self.proposal_root) / f'{results["photo_id"]}.npz'
         if not path.exists():
             path = image_proposal_path(self.proposal_root, results)
         crc = results.get('photo_crc', 0)
         return read_proposals(path, tuple(results['ori_shape'][:2]), self.max_num, crc).bboxes
+
+
+@TRANSFORMS.register_module()
+class ProposalBroadcaster(MMDetProposalBroadcaster):
+    """Mmdet's, which also takes images without proposals.
+
+    It has the name of mmdet's transform and replaces it in this package's scope.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Apply the wrapped transforms to the image and, if it has some, its proposals."""
+        return super().transform(results) if 'proposals' in results else self.transforms(results)

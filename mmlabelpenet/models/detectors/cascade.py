@@ -12,7 +12,7 @@ from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Step
 from mmlabelpenet.utils import in_evaluation
 
-from ..stages import LabelSource, RegionStage, ResultStage, Stage
+from ..stages import LabelSource, LearnedProposals, RegionStage, ResultStage, Stage
 from ..stages.base import label_result
 
 INFERENCE = Step()
@@ -55,12 +55,31 @@ class Cascade(ModuleDict):
         first, *others = stages.items()
         # A plain dict, which does not register the source's parameters a second time.
         self.steps: dict[str, Stage] = dict([first, *source.steps().items(), *others])
-        self.seeding = tuple(self.steps)[:2]
+        self.seeding, self.before_last = tuple(self.steps)[:2], tuple(self.steps)[:-1]
         self.learnable = tuple(name for name, stage in self.steps.items() if stage.learns)
         self.readouts = (*(n for n, s in stages.items() if isinstance(s, ResultStage)), *LABELS)
         self.can_validate = source.validates and list(stages.values())[-1].starts_validation
         self.reads_ground_truth = source.reads_ground_truth
         self._source = (source,)  # in a tuple, for the same reason
+
+    def learn_proposals(self, config: dict | None) -> LearnedProposals | None:
+        """Add a step after the last stage that learns proposals from its instances.
+
+        Args:
+            config: Of the step; None adds none.
+
+        Returns:
+            The step, whose parameters the caller holds.
+
+        Raises:
+            ValueError: If the last stage has no such instances.
+        """
+        if config is None:
+            return None
+        learned = MODELS.build(dict(config, teacher=list(self.values())[-1]))
+        self.steps['proposals'] = learned
+        self.learnable += ('proposals',)
+        return learned
 
     def labels_cacheable(self, step: Step) -> bool:
         """Whether :meth:`seed` gives an image the same labels in all steps of this kind."""
@@ -121,7 +140,7 @@ class Cascade(ModuleDict):
         with torch.no_grad(), in_evaluation(self):
             evidence, _ = self.down(evidence, replace(step, learning=()))
             evidence = above(self.up(evidence), step.threshold)
-        names = [name for name in list(self.steps)[-2::-1] if name in step.learning]
+        names = [name for name in self.before_last[::-1] if name in step.learning]
         losses = [self._losses(name, evidence[0].batch_feats, evidence, step) for name in names]
         return {key: value for part in losses for key, value in part.items()}
 

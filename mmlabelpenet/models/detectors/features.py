@@ -10,6 +10,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmlabelpenet.structures import Evidence
+from mmlabelpenet.utils import UserError
+
+from ..stages import LearnedProposals
 
 
 def padded_size(img_shape: Sequence[int], divisor: int) -> tuple[int, int]:
@@ -73,20 +76,58 @@ def image_evidence(inputs: Tensor, sample: DetDataSample, tagged: bool) -> Evide
 
     Args:
         inputs: [3, H, W], normalised and padded.
-        sample: With ``proposals`` and perhaps ``tags`` and ``ignored_tags``.
+        sample: Perhaps with ``proposals``, ``tags`` and ``ignored_tags``.
         tagged: Whether tags are read where they are known.
     """
     evidence = Evidence(metainfo=dict(sample.metainfo))
     height, width = sample.img_shape[:2]
     evidence.image = inputs[:, :height, :width]
-    bboxes = sample.proposals.bboxes
-    if len(bboxes) == 0:  # the whole image is a proposal that always exists
-        bboxes = bboxes.new_tensor([[0, 0, width, height]])
-    evidence.proposals = InstanceData(bboxes=bboxes)
+    if 'proposals' in sample:
+        evidence.proposals = at_least_one(sample.proposals.bboxes, sample.img_shape)
     if tagged and 'tags' in sample:
         evidence.tags = sample.tags
         ignored = sample.get('ignored_tags')
         evidence.known = torch.ones_like(sample.tags) if ignored is None else 1 - ignored
+    return evidence
+
+
+def at_least_one(bboxes: Tensor, img_shape: Sequence[int]) -> InstanceData:
+    """Proposals [N, 4] of an image; the whole image is one that always exists."""
+    if len(bboxes) == 0:
+        bboxes = bboxes.new_tensor([[0, 0, img_shape[1], img_shape[0]]])
+    return InstanceData(bboxes=bboxes)
+
+
+def with_proposals(
+    evidence: list[Evidence],
+    samples: Sequence[DetDataSample],
+    learned: LearnedProposals | None,
+) -> list[Evidence]:
+    """Add proposals to the images that bring none, and to their samples.
+
+    Args:
+        evidence: Of a batch of images, changed in place.
+        samples: Of the same images, changed in place.
+        learned: What makes proposals.
+
+    Raises:
+        UserError: If proposals are missing, and there is nothing that makes them.
+    """
+    without = [one for one in evidence if 'proposals' not in one]
+    if not without:
+        return evidence
+    if learned is None:
+        raise UserError(
+            f'{without[0].get("img_path") or "A photo"} has no proposals, and the model has not '
+            "learned any: load them (LoadRegionProposals), search them (proposals='search'), or "
+            'train a model with learned proposals.'
+        )
+    for one, sample, found in zip(
+        evidence, samples, learned.propose(evidence[0].batch_feats, evidence)
+    ):
+        if 'proposals' not in one:
+            one.proposals = at_least_one(found.bboxes, one.img_shape)
+            sample.proposals = found
     return evidence
 
 

@@ -13,7 +13,7 @@ from mmlabelpenet.structures import Evidence, Step
 from mmlabelpenet.utils import in_evaluation
 
 from .cascade import LABELS, Cascade
-from .features import FurtherScales, extract_by_size, image_evidence, rescaled
+from .features import FurtherScales, extract_by_size, image_evidence, rescaled, with_proposals
 from .results import add_image_results
 
 STAGES = ('classification', 'detection', 'refinement', 'segmentation')
@@ -30,11 +30,12 @@ class LabelPEnet(BaseDetector):
         calibration: Config of the label source: ``ProposalCalibration``, ``MinedProposals`` or
             ``TrueInstances``.
         order: Names of the stages in their order.
+        proposals: Config of :class:`LearnedProposals`, for images that bring none at test time.
         train_cfg: Unused, as mmdet's detectors take it.
         test_cfg: ``stage``: the readout of :meth:`predict`, see :meth:`Cascade.read`; the last
             stage by default.
-        attention_scales: Further scales, relative to the input, at which the classifier learns
-            and attention is read too. No gradient reaches the backbone through them.
+        attention_scales: Further scales, relative to the input, of the classifier's learning and
+            of attention. No gradient reaches the backbone through them.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: mmengine's initialisation.
 
@@ -49,6 +50,7 @@ class LabelPEnet(BaseDetector):
         cascade: dict,
         calibration: dict,
         order: Sequence[str] = STAGES,
+        proposals: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         attention_scales: Sequence[float] = (),
@@ -59,13 +61,12 @@ class LabelPEnet(BaseDetector):
         self.backbone = MODELS.build(backbone)
         self.calibration = MODELS.build({'num_classes': num_classes, **calibration})
         self.cascade = Cascade(cascade, order, self.calibration, num_classes)
+        self.proposals = self.cascade.learn_proposals(proposals)  # last: it is initialised last
         for stage in self.cascade.steps.values():
             stage.use_backbone(self.backbone)
         self.test_stage = (test_cfg or {}).get('stage', [*self.cascade][-1])
-        if self.test_stage not in self.cascade.readouts:
-            raise ValueError(
-                f'test_cfg.stage {self.test_stage!r} is not one of {self.cascade.readouts}'
-            )
+        if self.test_stage not in (known := self.cascade.readouts):
+            raise ValueError(f'test_cfg.stage {self.test_stage!r} is not one of {known}')
         self.attention_scales = tuple(attention_scales)
         self._step = Step(learning=tuple(self.cascade))
 
@@ -103,8 +104,8 @@ class LabelPEnet(BaseDetector):
             batch_inputs: [B, 3, H, W], normalised and padded.
             img_shapes: (h, w) of each image without padding; None takes the batch as it is.
         """
+        divisor = self.data_preprocessor.pad_size_divisor
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.step.backbone):
-            divisor = self.data_preprocessor.pad_size_divisor
             return extract_by_size(self.backbone, batch_inputs, img_shapes or [], divisor)
 
     def extract(self, batch_inputs: Tensor, evidence: list[Evidence]) -> tuple[Tensor, ...]:
@@ -123,7 +124,7 @@ class LabelPEnet(BaseDetector):
             one.scales = FurtherScales(partial(self._at_scale, one), scales)
             if self.training and self.cascade.reads_ground_truth:
                 one.ground_truth = sample.gt_instances
-        return evidence
+        return with_proposals(evidence, data_samples, None if self.training else self.proposals)
 
     @torch.no_grad()
     def _at_scale(self, evidence: Evidence, scale: float) -> Evidence:
@@ -141,8 +142,8 @@ class LabelPEnet(BaseDetector):
             batch_data_samples: With ``tags`` and ``proposals``.
 
         Returns:
-            Scalars by name; beside the losses the number of pseudo instances in an image and
-            their mean weight (``<stage>.pseudo``, ``<stage>.pseudo_v``).
+            Scalars by name; beside the losses ``<stage>.pseudo`` and ``<stage>.pseudo_v``, the
+            number of pseudo instances in an image and their mean weight.
         """
         evidence = self.evidence(batch_inputs, batch_data_samples)
         if self.step.direction == 'backward' and self.cascade.can_validate:
@@ -161,7 +162,7 @@ class LabelPEnet(BaseDetector):
 
         Args:
             batch_inputs: [B, 3, H, W].
-            batch_data_samples: With ``proposals``.
+            batch_data_samples: With ``proposals``; they get learned ones if they have none.
             rescale: Only True is supported.
             stage: One of the cascade's ``readouts``; None is that of ``test_cfg``.
 

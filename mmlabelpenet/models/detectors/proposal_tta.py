@@ -41,7 +41,10 @@ class ProposalTTA(BaseTTAModel):
         """
         views = [dict(zip(data, view)) for view in zip(*data.values())]
         model = unwrap_model(self.module)
+        learned = 'proposals' not in views[0]['data_samples'][0]
         evidence = [model.read_evidence(view, tagged=False) for view in views]
+        if learned:
+            share_proposals(*evidence)
         return self.merge_preds([evidence, views[0]['data_samples']])
 
     def merge_preds(self, data_samples_list: Sequence) -> list[DetDataSample]:
@@ -61,6 +64,14 @@ class ProposalTTA(BaseTTAModel):
             sample.pred_instances = result
             add_image_results(sample, result, score)
         return samples
+
+
+def share_proposals(first: Sequence[Evidence], *others: Sequence[Evidence]) -> None:
+    """Give all views, in place, the proposals that the model has made in the first one."""
+    for view in others:
+        for source, one in zip(first, view):
+            bboxes = to_view(to_original(source.proposals.bboxes, source), one)
+            one.proposals = InstanceData(bboxes=bboxes)
 
 
 def average_boxes(

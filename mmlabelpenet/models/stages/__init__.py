@@ -4,6 +4,7 @@ from .base import BoxStage, LabelSource, MaskStage, RegionStage, ResultStage, St
 from .calibration import MinedProposals, ProposalCalibration
 from .classification import ClassificationStage
 from .detection import DetectionStage
+from .learned_proposals import LearnedProposals
 from .refinement import RefinementStage
 from .segmentation import SegmentationStage
 from .semantic import SemanticStage

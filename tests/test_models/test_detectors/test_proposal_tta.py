@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from mmlabelpenet.models import ProposalTTA
-from mmlabelpenet.models.detectors.proposal_tta import to_original, to_view
+from mmlabelpenet.models.detectors.proposal_tta import share_proposals, to_original, to_view
 
-from ..tiny import build_model, evidence_of, image, predictions_of
+from ..tiny import LEARNED, build_model, evidence_of, image, predictions_of
 
 
 def view_of(img, sample, flip=False, scale=1.0):
@@ -111,3 +111,22 @@ def test_boxes_of_a_view_return_to_the_original_image():
     in_view = to_view(boxes, evidence)
     assert in_view.tolist() == [[50, 5, 75, 25]]
     assert to_original(in_view, evidence).equal(boxes)
+
+
+def test_learned_proposals_are_the_same_in_all_views():
+    model = build_model(proposals=LEARNED).eval()
+    img, sample = image()
+    shared = model.read_evidence(dict(inputs=[img], data_samples=[sample.clone()]))
+    del sample.proposals
+    views = [(img, sample), (img.flip(-1), sample.clone())]
+    views[1][1].set_metainfo(dict(flip=True))
+    first, second = (
+        model.read_evidence(dict(inputs=[one], data_samples=[other.clone()]), tagged=False)
+        for one, other in views
+    )
+    share_proposals(first, second)
+    assert to_original(second[0].proposals.bboxes, second[0]).allclose(
+        to_original(first[0].proposals.bboxes, first[0]), atol=1e-3
+    )
+    assert len(first[0].proposals.bboxes) != len(shared[0].proposals.bboxes)
+    assert len(results_of(model, *views).pred_instances) > 0
