@@ -7,7 +7,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, similar_names, visible_name
+from mmlabelpenet.utils import IMAGE_SUFFIXES, OTHER_SUFFIXES, UserError, similar_names, visible_name
 
 CLASS_LINE = '#classes'
 # Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.
@@ -64,7 +64,7 @@ def _words(name: str) -> list[str]:
 
 def is_image_name(name: str) -> bool:
     """Whether a name ends like that of an image."""
-    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, '.gif', '.heic', '.avif')
+    return Path(name).suffix.lower() in (*IMAGE_SUFFIXES, *OTHER_SUFFIXES)
 
 
 def is_garbled(name: str) -> bool:

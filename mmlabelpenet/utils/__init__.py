@@ -16,10 +16,12 @@ from .files import (
 )
 from .image import (
     IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
     ImageUserError,
     decode_image,
     exif_orientation,
     image_size,
+    list_photos,
     read_image,
     read_image_bytes,
     require_aspect,

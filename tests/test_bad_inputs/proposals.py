@@ -265,7 +265,7 @@ ROWS = [
         'a folder without photos',
         lambda folder: None,
         '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, '
-        '.tiff; sub-folders are not searched): choose another one.',
+        '.tiff; sub-folders are not searched): name another folder.',
     ),
     make(
         'a damaged photo',
