@@ -7,7 +7,13 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, OTHER_SUFFIXES, UserError, similar_names, visible_name
+from mmlabelpenet.utils import (
+    IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
+    UserError,
+    similar_names,
+    visible_name,
+)
 
 CLASS_LINE = '#classes'
 # Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.

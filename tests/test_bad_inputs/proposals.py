@@ -276,8 +276,8 @@ ROWS = [
     make(
         'an empty photo',
         lambda folder: (folder / 'a.jpg').touch(),
-        'The photo {root}/photos/a.jpg is damaged or no photo (unknown format): '
-        'replace it, remove it, or name it in a skip list.',
+        'The photo {root}/photos/a.jpg is damaged or no photo (an empty file, or one of zeros: '
+        'copy it again): replace it, remove it, or name it in a skip list.',
     ),
     make(
         'photos that differ in their suffix',
