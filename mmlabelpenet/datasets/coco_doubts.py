@@ -7,6 +7,7 @@ import numpy as np
 from mmlabelpenet.utils import visible_name
 
 from .coco_objects import Geometry
+from .object_marks import unread_marks
 
 SAME_ID = (
     'Two annotations have the same id ({count} in all, such as {example}): both are used, but '
@@ -28,10 +29,43 @@ CORNERS = (
     'All boxes would lie in their photos as x1, y1, x2, y2 as well ({example}): '
     'they are read as x, y, width, height; make sure that they are.'
 )
+FEDERATED = (
+    'A photo has neg_category_ids or not_exhaustive_category_ids, as in LVIS ({count} in all, '
+    'such as {example}): classes that were not looked for count as absent; take a file in which '
+    'all classes of each photo are annotated.'
+)
 ALIKE = (
     'Two categories differ only in case or in what cannot be seen ({count} in all, such as '
     '{example}): both are classes of their own; rename one if they are the same.'
 )
+
+
+def doubts_of_entries(
+    annotations: Sequence[dict], images: Sequence[dict], names: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Find entries of a COCO file that say more than what is read.
+
+    Args:
+        annotations: Its annotations.
+        images: Its photos.
+        names: Of its categories.
+
+    Yields:
+        A kind of doubt, and an example.
+    """
+    # Most files have no such key in any annotation.
+    keys = set[str]().union(*annotations) - {'iscrowd', 'ignore'}
+    keys = {key for key in keys if any(unread_marks({key: 'yes'}, ())) or key == 'attributes'}
+    for index, one in enumerate(annotations if keys else ()):
+        nested = one.get('attributes')
+        given = {key: one.get(key) for key in keys} | (nested if isinstance(nested, dict) else {})
+        for kind, mark in unread_marks(given, ()):
+            yield kind, f'{mark} of annotation {one.get("id", index + 1)}'
+    for one in images:
+        if one.get('neg_category_ids') or one.get('not_exhaustive_category_ids'):
+            yield FEDERATED, f'photo {one.get("id")}'
+    for pair in alike_names(names):
+        yield ALIKE, pair
 
 
 def alike_names(names: Iterable[str]) -> Iterator[str]:
