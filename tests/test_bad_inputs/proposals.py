@@ -377,8 +377,28 @@ ROWS = [
     BadInput(
         'proposals of other photos',
         lambda root: match_images({'b': BOXES}, INFOS),
-        'None of the photos (such as a) has proposals (such as those of b): they are '
-        'of another data set or --split.',
+        'None of the photos (such as /d/JPEGImages/a.jpg) has proposals (such as those of b): '
+        'they are of another data set or --split, or the names differ, also in case or suffix.',
+    ),
+    foreign(
+        'a photo under two names',
+        'mmdet',
+        pkl({'a.jpg': BOXES, './a.jpg': BOXES[:1]}),
+        '{root}/theirs cannot be read as proposals of mmdet (ValueError: the photo ./a.jpg is '
+        'there twice): fix it, or the --format.',
+    ),
+    foreign(
+        'ids and indexes that differ',
+        'detectron',
+        pkl({'boxes': [BOXES, BOXES], 'ids': [1, 2], 'indexes': [2, 1]}),
+        '{root}/theirs has both ids and indexes, which differ: write one of them.',
+    ),
+    foreign(
+        'a .npy file',
+        'mmdet',
+        lambda path: np.save(path.open('wb'), BOXES),
+        '{root}/theirs cannot be read as a pickle of arrays (ValueError: it is a .npy file, which '
+        'names no photos): download it again, or write the boxes as plain numpy arrays.',
     ),
     BadInput(
         'proposals of more photos',
