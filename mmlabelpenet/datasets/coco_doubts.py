@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from mmlabelpenet.utils import visible_name
@@ -24,6 +25,10 @@ LOOSE = (
 TINY = (
     'A box is less than one pixel wide or high ({count} in all, such as {example}): it counts as '
     'one pixel; write bbox as [x, y, width, height] in pixels.'
+)
+HOLE = (
+    'A polygon lies within another of its mask ({count} in all, such as {example}): a mask is all '
+    'that its polygons cover, so that holes are filled; write masks with holes as run lengths.'
 )
 CORNERS = (
     'All boxes would lie in their photos as x1, y1, x2, y2 as well ({example}): '
@@ -87,7 +92,7 @@ def alike_names(names: Iterable[str]) -> Iterator[str]:
 def doubtful_objects(
     owners: Sequence[tuple], shapes: Mapping[int, Geometry]
 ) -> Iterator[tuple[str, list[int]]]:
-    """Find objects of less than a pixel, and those that are given twice.
+    """Find objects of less than a pixel, with holes, and those that are given twice.
 
     Args:
         owners: Photo and category of each annotation.
@@ -100,9 +105,22 @@ def doubtful_objects(
     for index, shape in shapes.items():
         if min(shape.bbox[2:], default=1) < 1 and not shape.flat:
             yield TINY, [index]
+        if isinstance(shape.mask, list) and len(shape.mask) > 1 and _has_hole(shape.mask):
+            yield HOLE, [index]
         same = first.setdefault((*owners[index], *shape.bbox), index)
         if same != index and shape.mask == shapes[same].mask:
             yield TWICE, [same, index]
+
+
+def _has_hole(polygons: Sequence[Sequence[float]]) -> bool:
+    """Whether a polygon lies within another one."""
+    rings = [np.array(one, dtype=np.float32).reshape(-1, 2) for one in polygons]
+    ends = np.array([[*ring.min(0), *-ring.max(0)] for ring in rings])
+    inside = (ends[:, None] > ends[None]).all(2)
+    return any(
+        all(cv2.pointPolygonTest(rings[outer], point.tolist(), False) > 0 for point in rings[one])
+        for one, outer in np.argwhere(inside)
+    )
 
 
 def may_be_corners(annotations: Sequence[dict], shapes: Sequence[Geometry]) -> bool:

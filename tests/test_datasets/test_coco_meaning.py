@@ -261,6 +261,13 @@ def test_marks_that_say_nothing_are_not_said(root):
     assert said_of(root, (0, marks), (1, {'attributes': None})) == []
 
 
+def test_a_polygon_within_another_is_said(root):
+    outer, inner = [2, 1, 12, 1, 12, 11, 2, 11], [4, 3, 4, 8, 9, 3]
+    (found,) = said_of(root, (0, {'segmentation': [outer, inner]}))
+    assert 'within another of its mask (1 in all, such as annotation number 1 of' in found
+    assert said_of(root, (0, {'segmentation': [outer, outer, [2, 1, 12, 1, 12, 11]]})) == []
+
+
 def test_photos_of_which_only_some_classes_were_annotated_are_said(root):
     content = copy.deepcopy(CONTENT)
     for image in content['images']:
