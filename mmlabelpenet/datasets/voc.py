@@ -236,8 +236,8 @@ class VOCInstanceDataset(TaggedDataset):
                 )
             self._compare_name(root, img_id, path)
             objects = [self._parse_object(one, path) for one in found]
-            for one in found:
-                for kind, mark in unread_marks(marks_of(one), ('difficult',)):
+            for element in found:
+                for kind, mark in unread_marks(marks_of(element), ('difficult',)):
                     self.suspect(kind, f'{mark} in {path}')
             for i, one in enumerate(objects):
                 if one in objects[:i]:

@@ -313,7 +313,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         raise _KindError('floating-point pixels of unknown range')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         layer = image.convert('RGBA')
-        if layer.getchannel('A').getextrema()[1] <= 1:
+        if np.asarray(layer.getchannel('A')).max() <= 1:
             raise _KindError('it is transparent everywhere: remove its alpha channel')
         white = Image.new('RGBA', layer.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, layer)
