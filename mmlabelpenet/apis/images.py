@@ -7,7 +7,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, require_aspect
+from mmlabelpenet.utils import UserError, list_photos, require_aspect
 
 
 def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
@@ -57,15 +57,7 @@ def _list_path(name: str | Path) -> Sequence[str]:
         return [str(path)]
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: fix the path.')
-    files = (one for one in path.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES)
-    # Files that begin with ._ are what macOS adds to photos on other disks.
-    images = sorted(str(one) for one in files if one.is_file() and one.name[:2] != '._')
-    if not images:
-        raise UserError(
-            f'{path} holds no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are not '
-            'searched): name a folder that does.'
-        )
-    return images
+    return [str(one) for one in list_photos(path)]
 
 
 def _local_path(name: str) -> Path:

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 from mmlabelpenet.utils import UserError, explain_read_errors, load_json
 
 from .coco_doubts import (
-    ALIKE,
     CORNERS,
     LOOSE,
     SAME_ID,
-    alike_names,
     doubtful_objects,
+    doubts_of_entries,
     may_be_corners,
 )
 from .coco_objects import Geometry, read_geometry, understand_modes
@@ -31,7 +30,7 @@ CROWD_PROBLEM = (
     'that does not count, 0 for the others'
 )
 CROWD = {0: False, 1: True, '0': False, '1': True, None: False}
-
+UNPRINTABLE = re.compile('[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]')
 # Keys of annotations in COCO's other files.
 OTHER_FILES = {'caption': 'captions', 'segments_info': 'panoptic segments'}
 
@@ -132,6 +131,10 @@ class COCOFile:
             if not isinstance(name, str) or not name.strip():
                 raise self._error(f'has no name of the category {key}', 'write it as a text')
             name = name.strip()
+            if UNPRINTABLE.search(name):
+                raise self._error(
+                    f'has the category {name!a}', 'write its name in one line of text'
+                )
             if key in found:
                 both = f'{found[key]!r} and {name!r}'
                 raise self._error(
@@ -242,8 +245,8 @@ class COCOFile:
                 suspect(SAME_ID, f'{same_id} in {self.path}')
         if geometry and may_be_corners([entries[i] for i in usable], shapes):
             suspect(CORNERS, self._place(entries, usable[0]))
-        for pair in alike_names(self.listed):
-            suspect(ALIKE, f'{pair} of {self.path}')
+        for kind, example in doubts_of_entries(entries, self._entries('images'), self.listed):
+            suspect(kind, f'{example} of {self.path}')
         for index, shape in zip(usable, shapes):
             if index not in problems:
                 name = self.categories[categories[index]]

@@ -6,12 +6,18 @@ from contextlib import suppress
 from functools import cache
 from itertools import chain
 
-from mmlabelpenet.utils import IMAGE_SUFFIXES, UserError, similar_names, visible_name
+from mmlabelpenet.utils import (
+    IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
+    UserError,
+    similar_names,
+    visible_name,
+)
 
 CLASS_LINE = '#classes'
 # As pathlib finds a suffix, in a tenth of its time.
 IMAGE_NAME = re.compile(
-    rf'.*[^/](?:{"|".join(map(re.escape, (*IMAGE_SUFFIXES, ".gif", ".heic", ".avif")))})(?:/\.?)*',
+    rf'.*[^/](?:{"|".join(map(re.escape, (*IMAGE_SUFFIXES, *OTHER_SUFFIXES)))})(?:/\.?)*',
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 # Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.

@@ -186,9 +186,12 @@ class TaggedDataset(BaseDetDataset):
         self._report_twins(found, source)
         missing = [name for name, path in found.items() if path is None]
         for name in missing[: 1 if self.strict else None]:
+            # Of many missing photos the first one tells why.
+            near = _alike_file(osp.join(root, name)) if name == missing[0] else None
+            remedy = f'there is {near}, so correct the name, or rename the file'
             self.report_problem(
                 f'The photo {osp.join(root, name)} is missing ({len(missing)} of {len(names)} in '
-                f'{source}): {self.REMEDY}.'
+                f'{source}): {remedy if near else self.REMEDY}.'
             )
         return {name: path or osp.join(root, name) for name, path in found.items()}
 
@@ -270,6 +273,15 @@ def require_distinct_names(cfgs: Iterable[Mapping]) -> None:
                 f'{name}/...: set another dataset_name for one of them in the config, such as '
                 f'dataset_name={osp.basename(osp.dirname(folder)) + "_" + osp.basename(folder)!r}.'
             )
+
+
+def _alike_file(path: str) -> str | None:
+    """Find a file that has the name of a missing one but for case, or a suffix less or more."""
+    base = osp.basename(path).lower()
+    wanted = {base, osp.splitext(base)[0]}
+    files = sorted(_list_files(osp.dirname(path)).values())
+    names = ((one, one.lower()) for one in files)
+    return next((one for one, low in names if wanted & {low, osp.splitext(low)[0]}), None)
 
 
 def _list_files(folder: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import os.path as osp
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,10 +17,10 @@ from mmlabelpenet.utils import UserError, explain_read_errors, nearest_name, rea
 from .coco_masks import TOLERANCE
 from .devkit import CLASS_FILE, devkit_classes
 from .metainfo import class_metainfo
+from .object_marks import unread_marks
 from .tagged import TaggedDataset
-from .voc_xml import child_number, child_text, other_format
+from .voc_xml import BOX, child_number, child_text, marks_of, other_format
 
-SIZES, CORNERS = ('width', 'height'), ('xmin', 'ymin', 'xmax', 'ymax')
 MINI_REMEDY = (
     'make it by `python tools/dataset_converters/voc12_mini.py` from PASCAL VOC 2012, or name the '
     'folder that holds its VOCdevkit by the environment variable VOC12MINI_ROOT'
@@ -49,6 +49,10 @@ ONE_MASK = (
 TWICE = (
     'An XML has the same class and box twice ({count} in all, such as {example}): both count as '
     'objects; remove one.'
+)
+LISTED_TWICE = (
+    'A list has a photo twice ({count} in all, such as {example}): it is trained and measured '
+    'twice; keep one line of it.'
 )
 # Suffixes of masks that would be overlooked.
 OTHER_MASKS = ('PNG', 'jpg', 'jpeg', 'bmp', 'gif', 'tif', 'tiff', 'webp', 'npy', 'mat')
@@ -131,6 +135,9 @@ class VOCInstanceDataset(TaggedDataset):
         img_ids = [img_id for img_id in listed if not self.is_skipped(img_id)]
         names = [f'{img_id}.jpg' for img_id in img_ids]
         paths = self.find_images(self._path('JPEGImages'), names, self.ann_file)
+        for img_id, number in Counter(img_ids).items():
+            if number > 1:
+                self.suspect(LISTED_TWICE, f'{img_id} in {self.ann_file}')
         tags, ignored = self._read_tags(img_ids)
         data_list = []
         for img_id, name in zip(img_ids, names):
@@ -198,10 +205,12 @@ class VOCInstanceDataset(TaggedDataset):
             {one['bbox_label'] for one in boxes if one['ignore_flag'] <= i} for i in (0, 1)
         )
         tags = {*info['tags']}
-        wrong = [*(clear - tags - {*info['ignored_tags']}), *(tags - boxed)]
+        wrong = [*(clear - tags), *(tags - boxed)]
         if wrong:
             name = self.classes[wrong[0]]
             where = 'only the XML' if wrong[0] in boxed else 'only the lists'
+            if wrong[0] in info['ignored_tags']:
+                where = 'the XML without difficult=1, but marked 0 in the lists'
             self.suspect(OTHER_CLASSES, f'{info["img_id"]}: {name} is in {where}')
 
     def _read_annotation(self, img_id: str) -> dict:
@@ -227,6 +236,9 @@ class VOCInstanceDataset(TaggedDataset):
                 )
             self._compare_name(root, img_id, path)
             objects = [self._parse_object(one, path) for one in found]
+            for element in found:
+                for kind, mark in unread_marks(marks_of(element), ('difficult',)):
+                    self.suspect(kind, f'{mark} in {path}')
             for i, one in enumerate(objects):
                 if one in objects[:i]:
                     self.suspect(TWICE, f'{path}: object {i + 1}')
@@ -274,7 +286,7 @@ class VOCInstanceDataset(TaggedDataset):
                 f'{path} has an object with the name {found!r}, which is no class: '
                 + (f'did you mean {near!r}?' if near else f'use {", ".join(classes)}.')
             )
-        x1, y1, x2, y2 = (child_number(element, f'bndbox/{key}', path) for key in CORNERS)
+        x1, y1, x2, y2 = (child_number(element, key, path) for key in BOX)
         if x2 < x1 or y2 < y1:
             raise UserError(
                 f'{path} has the box of a {name} from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), which '

@@ -5,6 +5,8 @@ import xml.etree.ElementTree as ET
 
 from mmlabelpenet.utils import UserError
 
+BOX = ('bndbox/xmin', 'bndbox/ymin', 'bndbox/xmax', 'bndbox/ymax')
+
 
 def other_format(root: ET.Element) -> str:
     """Name the format of an XML file that is known to be another one than VOC's.
@@ -24,6 +26,17 @@ def other_format(root: ET.Element) -> str:
     }
     named = f'its elements have the namespace {root.tag[1:].split("}")[0]}'
     return named if root.tag[0] == '{' else next((kinds[one] for one in kinds if one in tags), '')
+
+
+def marks_of(element: ET.Element) -> dict[str | None, str | None]:
+    """List the texts of an object's children, and the values of its attributes, as CVAT has them.
+
+    Args:
+        element: The object.
+    """
+    attributes = element.iterfind('attributes/attribute')
+    texts: dict[str | None, str | None] = {one.tag: one.text for one in element}
+    return texts | {one.findtext('name'): one.findtext('value') for one in attributes}
 
 
 def child_text(element: ET.Element, key: str, path: str) -> str | None:
@@ -64,7 +77,10 @@ def child_number(element: ET.Element, key: str, path: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         found = 'nothing' if text is None else repr(text)
+        remedy = 'write a number'
+        if text is None and key in BOX:
+            remedy = f'write the corners of an upright box, {", ".join(BOX)}'
         raise UserError(
-            f'{path} cannot be read as a VOC annotation ({found} in <{key}>): write a number.'
+            f'{path} cannot be read as a VOC annotation ({found} in <{key}>): {remedy}.'
         )
     return value

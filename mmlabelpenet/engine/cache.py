@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.models.detectors.features import stack_maps
 from mmlabelpenet.structures import Evidence, Maps
-from mmlabelpenet.utils import write_bytes
+from mmlabelpenet.utils import read_file, write_bytes
 from mmlabelpenet.version import __version__
 
 # Inputs of one image are told apart by these keys: `input_crc` by their pixels, `img_shape` at
@@ -110,14 +110,17 @@ class DiskCache:
     def _read(self, path: Path) -> dict | None:
         """The content of a file; None if there is none, or a damaged one."""
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError:
             return None
         # Damage raises errors of many kinds; torch itself does not notice a changed byte.
         with suppress(Exception):
             if path in self.intact or zipfile.ZipFile(io.BytesIO(content)).testzip() is None:
                 self.intact.add(path)
-                return torch.load(io.BytesIO(content), weights_only=True)
+                key, payload = torch.load(io.BytesIO(content), weights_only=True)
+                # A file that was copied or renamed holds the tensors of another image.
+                if key == path.stem:
+                    return payload
         self.num_bytes -= len(content)
         return None
 
@@ -127,7 +130,8 @@ class DiskCache:
         if self.num_bytes + sum(sizes) > self.max_bytes:
             return
         content = io.BytesIO()
-        torch.save(apply_to(payload, torch.is_tensor, lambda one: one.cpu().clone()), content)
+        payload = apply_to(payload, torch.is_tensor, lambda one: one.cpu().clone())
+        torch.save((path.stem, payload), content)
         try:
             write_bytes(path, content.getvalue())
         except OSError as error:

@@ -324,6 +324,8 @@ def _instances(
 def _to_rle(coco: COCO, annotation: dict) -> dict:
     """Convert a mask to run lengths, after checks that pycocotools' C code relies on."""
     image, mask = coco.imgs[annotation['image_id']], annotation['segmentation']
+    if not {'height', 'width'} <= image.keys():
+        raise ValueError(f'the photo {image["file_name"]} has no height and width')
     size = [image['height'], image['width']]
     if isinstance(mask, dict):
         problem = _runs_problem([mask], size)

@@ -1,5 +1,7 @@
 """Reading the proposal files of other projects."""
 
+import os
+import os.path as osp
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,10 +80,13 @@ def _convert(
     """Convert what a file holds of each photo to boxes; errors name the photo."""
     found: dict[str, np.ndarray] = {}
     for name, *one in zip(names, *values):
-        if str(name) in found:
+        key = os.fsdecode(name) if isinstance(name, bytes) else str(name)
+        # ./a.jpg is a.jpg
+        key = osp.normpath(key) if key else key
+        if key in found:
             raise ValueError(f'the photo {name} is there twice')
         try:
-            found[str(name)] = function(*one)
+            found[key] = function(*one)
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f'photo {name}: {error}') from error
     return found
@@ -220,6 +225,8 @@ def read_detectron(path: Path) -> ForeignProposals:
     ids, boxes = content.get('ids', content.get('indexes')), content['boxes']
     if ids is None or len(ids) != len(boxes):
         raise UserError(f'{path} does not have an id for each photo: write it again with ids.')
+    if [*map(str, ids)] != [*map(str, content.get('indexes', ids))]:
+        raise UserError(f'{path} has both ids and indexes, which differ: write one of them.')
     second = 'objectness_logits' in content or 'bbox_mode' in content
     mode = int(content.get('bbox_mode', 0))
     if mode not in (0, 1):

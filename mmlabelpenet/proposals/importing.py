@@ -67,10 +67,11 @@ def match_images(
     boxes = {index: foreign[name] for index, name in enumerate(names) if name is not None}
     missing = [str(info['img_id']) for info, name in zip(infos, names) if name is None]
     if not boxes:
-        known, wanted = next(iter(foreign), 'nothing'), next(iter(missing), 'nothing')
+        known = next(iter(foreign), 'nothing')
+        wanted = infos[0]['img_path'] if infos else 'nothing'
         raise UserError(
             f'None of the photos (such as {wanted}) has proposals (such as those of {known}): '
-            'they are of another data set or --split.'
+            'they are of another data set or --split, or the names differ, also in case or suffix.'
         )
     return boxes, missing
 

@@ -16,11 +16,13 @@ from .files import (
 )
 from .image import (
     IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
     ImageUserError,
     decode_image,
     decoded_size,
     exif_orientation,
     image_size,
+    list_photos,
     read_image,
     read_image_bytes,
     require_aspect,

@@ -1,6 +1,7 @@
 """Image decoding that proposals, training, testing and visualization share."""
 
 import io
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .errors import LFS_POINTER, LFS_REMEDY, WEB_PAGE, UserError
@@ -28,7 +30,11 @@ OTHER_KINDS = {
     rb'.{4}ftyp(hei|hev|mif|msf|avi)': 'HEIC or AVIF: convert it to JPEG',
     rb'.{4}ftypcrx|FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM': RAW,
     rb'\0\x05\x16[\0\x07]': 'a companion file of macOS: remove it',
-    rb'II\*\0|MM\0\*': "a damaged TIFF, or a camera's raw file: develop it to JPEG",
+    rb'II\*\0|MM\0\*': (
+        "a damaged TIFF, one of fractions, 32 bits or unnamed bands, or a camera's raw file: save "
+        'it as JPEG'
+    ),
+    rb'\0*\Z': 'an empty file, or one of zeros: copy it again',
     rb'.{4}ftyp': 'a video: save its frames',
     re.escape(LFS_POINTER): LFS_REMEDY,
     WEB_PAGE: 'a web page: download the photo itself',
@@ -42,7 +48,12 @@ BLOCK_ENDS = frozenset(range(0x10, 0xF0, 0x10))
 LONG_ZEROS = bytes(64)
 # A photo of 16 bits that is darker than this, of 255, has values of 14, 12 or fewer bits.
 DARKEST = 64
+# Photos that are taken from a folder, and others, which must be named or converted.
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
+OTHER_SUFFIXES = (
+    *('.gif', '.avif', '.heic', '.heif', '.hif', '.jp2', '.j2k', '.jxl', '.tga', '.psd', '.exr'),
+    *('.hdr', '.dng', '.nef', '.cr2', '.cr3', '.arw', '.raf', '.orf', '.rw2'),
+)
 
 
 class _KindError(ValueError):
@@ -51,6 +62,36 @@ class _KindError(ValueError):
 
 class ImageUserError(UserError):
     """A file that is missing, truncated, damaged or no image; users may choose to skip it."""
+
+
+def list_photos(folder: str | Path) -> list[Path]:
+    """List the photos of a folder by name, without those of subfolders.
+
+    Args:
+        folder: The folder. A warning tells of photos of other kinds than ``IMAGE_SUFFIXES``.
+
+    Raises:
+        UserError: If it holds none.
+    """
+    # Files that begin with ._ are what macOS adds to photos on other disks.
+    files = sorted(one for one in Path(folder).iterdir() if one.name[:2] != '._')
+    files = [one for one in files if not one.is_dir()]
+    photos = [one for one in files if one.suffix.lower() in IMAGE_SUFFIXES]
+    others = [one for one in files if one.suffix.lower() in OTHER_SUFFIXES]
+    if not photos:
+        found = f', only {others[0].name}: convert it to JPEG, or name' if others else ': name'
+        raise UserError(
+            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are not '
+            f'searched){found} another folder.'
+        )
+    if others:
+        print_log(
+            f'{folder} has photos of other kinds, which are left out ({len(others)} in all, such '
+            f'as {others[0].name}): convert them to JPEG.',
+            logger='current',
+            level=logging.WARNING,
+        )
+    return photos
 
 
 def read_image_bytes(path: str | Path) -> bytes:
@@ -76,8 +117,8 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
 
     JPEGs are decoded bit for bit as OpenCV does. Images are rotated as their EXIF orientation
     says. CMYK, palette, greyscale and bilevel images are converted to colour. Of 16 bits per
-    channel the upper 8 are kept, if they are used. Transparent pixels are blended with white. Of
-    an animation the first frame is used.
+    channel the upper 8 are kept, if they are used. Transparent pixels are blended with white; a
+    photo without others is an error. Of an animation the first frame is used.
 
     Args:
         data: Content of the file.
@@ -309,6 +350,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         raise _KindError('floating-point pixels of unknown range')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         layer = image.convert('RGBA')
+        if np.asarray(layer.getchannel('A')).max() <= 1:
+            raise _KindError('it is transparent everywhere: remove its alpha channel')
         white = Image.new('RGBA', layer.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, layer)
     return image.convert('RGB')

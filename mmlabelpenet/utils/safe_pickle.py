@@ -189,6 +189,8 @@ def load_arrays(
                 raise ValueError(
                     'it is a zip archive, as .zip, .npz and .pth files are, and no pickle'
                 ) from error
+            if head[:6] == b'\x93NUMPY':
+                raise ValueError('it is a .npy file, which names no photos') from error
             if re.fullmatch(rb'[^\0-\x08\x0e-\x1f\x7f-\xff]+', head):
                 raise ValueError('it is a text, such as CSV or JSON, and no pickle') from error
             raise

@@ -62,5 +62,19 @@ def test_missing_files_are_reported(name, message):
 
 
 def test_a_folder_without_images_is_reported(tmp_path):
-    with pytest.raises(UserError, match='holds no photos'):
+    with pytest.raises(UserError, match='contains no photos'):
         list_images(tmp_path)
+
+
+def test_photos_of_other_kinds_in_a_folder_are_told(folder, monkeypatch):
+    told = []
+    monkeypatch.setattr('mmlabelpenet.utils.image.print_log', lambda text, **_: told.append(text))
+    list_images(folder)
+    assert not told
+    for name in ('c.HEIC', 'd.gif'):
+        (folder / name).write_bytes(b'x')
+    assert len(list_images(folder)) == 3
+    assert told == [
+        f'{folder} has photos of other kinds, which are left out (2 in all, such as c.HEIC): '
+        'convert them to JPEG.'
+    ]

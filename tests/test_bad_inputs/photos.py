@@ -126,6 +126,13 @@ def folder_of(*names: str) -> Callable[[Path], Any]:
     return run
 
 
+def transparent(alpha: int) -> bytes:
+    """A PNG of one transparency."""
+    stream = io.BytesIO()
+    Image.new('RGBA', (30, 20), (200, 9, 9, alpha)).save(stream, 'PNG')
+    return stream.getvalue()
+
+
 def twice(root: Path) -> Any:
     """Two photos that differ only in their suffix."""
     for name in ('a.jpg', 'a.png'):
@@ -136,7 +143,7 @@ def twice(root: Path) -> Any:
 
 # fmt: off
 ROWS = [
-    BadInput('an empty file', photo(b''), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('an empty file', photo(b''), 'The photo {root}/a.jpg is damaged or no photo (an empty file, or one of zeros: copy it again): replace it, remove it, or name it in a skip list.'),
     BadInput('a text file', photo(b'dog;person\n'), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
     BadInput('a page of the web instead of a photo', photo(b'<!DOCTYPE html><html><body>404</body></html>'), 'The photo {root}/a.jpg is damaged or no photo (a web page: download the photo itself): replace it, remove it, or name it in a skip list.'),
     BadInput('a pointer of Git LFS instead of a photo', photo(b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'), 'The photo {root}/a.jpg is damaged or no photo (a pointer of Git LFS: run `git lfs pull`): replace it, remove it, or name it in a skip list.'),
@@ -171,13 +178,13 @@ ROWS = [
     BadInput('proposals of a pipe', made(os.mkfifo, proposals_of), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
     BadInput('proposals of a truncated photo', made(lambda path: path.write_bytes(encoded()[:500]), proposals_of), 'The photo {root}/a.jpg is damaged or no photo (truncated or damaged data): replace it, remove it, or name it in a skip list.'),
     BadInput('proposals of a photo of 3000 x 1 pixels', made(lambda path: path.write_bytes(encoded(size=(3000, 1))), proposals_of), 'The photo {root}/a.jpg has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
-    BadInput('the size of an empty file', made(Path.touch, image_size), 'The photo {root}/a.jpg is damaged or no photo (unknown format): replace it, remove it, or name it in a skip list.'),
+    BadInput('the size of an empty file', made(Path.touch, image_size), 'The photo {root}/a.jpg is damaged or no photo (an empty file, or one of zeros: copy it again): replace it, remove it, or name it in a skip list.'),
     BadInput('the size of a pipe', made(os.mkfifo, image_size), 'The photo {root}/a.jpg cannot be read (not a regular file): restore it, or name it in a skip list.'),
     BadInput('the size of a photo of 200 megapixels', made(lambda path: path.write_bytes(png_of(20000, 10000)), image_size), 'The photo {root}/a.jpg has more than 179 megapixels: make it smaller, or name it in a skip list.'),
-    BadInput('a folder without photos', folder_of('notes.txt'), '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): choose another one.'),
+    BadInput('a folder without photos', folder_of('notes.txt'), '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): name another folder.'),
     BadInput('a folder of photos that differ only in their suffix', folder_of('a.jpg', 'a.png'), '{root}/photos has photos that differ only in their suffix, and their proposals would have the same name: rename them.'),
     BadInput('two photos of a data set that differ only in their suffix', twice, 'tags.csv has 2 photos a that differ only in their suffix: rename all but one.'),
-    BadInput('a folder that holds no photos, to predict', lambda root: list_images(root), '{root} holds no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): name a folder that does.'),
+    BadInput('a folder that holds no photos, to predict', lambda root: list_images(root), '{root} contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched): name another folder.'),
     BadInput('a photo that is missing, to predict', lambda root: list_images(root / 'a.jpg'), 'There is no photo and no folder at {root}/a.jpg: fix the path.'),
     BadInput('an array of 3000 x 1 pixels, to predict', lambda root: list_images(np.zeros((1, 3000, 3), np.uint8)), 'The photo given as an array has 3000 x 1 pixels, one side more than 100 times the other: crop it, or name it in a skip list.'),
     BadInput('an array of floating-point pixels, to predict', lambda root: list_images(np.zeros((9, 8, 3), np.float32)), 'An array of shape [9, 8, 3] and type float32 is no photo: give [height, width, 3] of uint8, in the order blue, green, red.'),
@@ -203,11 +210,15 @@ ROWS = [
     BadInput('a raw file RAF', photo(b'FUJIFILMCCD-RAW 0201' + bytes(200), 'a.raf'), "The photo {root}/a.raf is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
     BadInput('a raw file RW2', photo(b'IIU\0\x18\0\0\0' + bytes(200), 'a.rw2'), "The photo {root}/a.rw2 is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
     BadInput('a raw file ORF', photo(b'IIRO\x08\0\0\0' + bytes(200), 'a.orf'), "The photo {root}/a.orf is damaged or no photo (a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
-    BadInput('a TIFF of another kind, such as of a raw file', photo(patched(encoded('TIFF'), 262, 32803), 'a.nef'), "The photo {root}/a.nef is damaged or no photo (a damaged TIFF, or a camera's raw file: develop it to JPEG): replace it, remove it, or name it in a skip list."),
+    BadInput('a TIFF of another kind, such as of a raw file', photo(patched(encoded('TIFF'), 262, 32803), 'a.nef'), "The photo {root}/a.nef is damaged or no photo (a damaged TIFF, one of fractions, 32 bits or unnamed bands, or a camera's raw file: save it as JPEG): replace it, remove it, or name it in a skip list."),
     BadInput('16 bits of which 0 is white', photo(patched(tiff_of(np.full((4, 5), 40000, np.uint16)), 262, 0), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (16 bits of which 0 is white: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
     BadInput('signed values of 8 bits', photo(tiff_with(np.zeros((4, 5), np.uint8), {339: 2}), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (signed values: convert it to 8 bits without sign): replace it, remove it, or name it in a skip list.'),
     BadInput('the companion file of a photo from macOS', photo(b'\0\x05\x16\x07\0\x02\0\0Mac OS X', '._a.jpg'), 'The photo {root}/._a.jpg is damaged or no photo (a companion file of macOS: remove it): replace it, remove it, or name it in a skip list.'),
     BadInput('zeros instead of 2000 bytes in a progressive JPEG', photo(lambda: changed(encoded(size=(90, 60), progressive=True, quality=95), 2750, bytes(2000))), 'The photo {root}/a.jpg is damaged or no photo (zeros within its data): replace it, remove it, or name it in a skip list.'),
+    BadInput('a photo that is transparent everywhere', photo(lambda: transparent(0), 'a.png'), 'The photo {root}/a.png is damaged or no photo (it is transparent everywhere: remove its alpha channel): replace it, remove it, or name it in a skip list.'),
+    BadInput('an alpha channel from 0 to 1', photo(lambda: transparent(1), 'a.png'), 'The photo {root}/a.png is damaged or no photo (it is transparent everywhere: remove its alpha channel): replace it, remove it, or name it in a skip list.'),
+    BadInput('a file of zeros', photo(bytes(5000)), 'The photo {root}/a.jpg is damaged or no photo (an empty file, or one of zeros: copy it again): replace it, remove it, or name it in a skip list.'),
+    BadInput('a folder of HEIC photos', folder_of('a.heic'), '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, .tiff; sub-folders are not searched), only a.heic: convert it to JPEG, or name another folder.'),
     BadInput('planes of 16 bits', photo(lambda: patched(tiff16(), 284, 2), 'a.tif'), 'The photo {root}/a.tif is damaged or no photo (planes of 16 bits: convert it to 8 bits): replace it, remove it, or name it in a skip list.'),
 ]
 # fmt: on

@@ -265,7 +265,7 @@ ROWS = [
         'a folder without photos',
         lambda folder: None,
         '{root}/photos contains no photos (.jpg, .jpeg, .jpe, .jfif, .png, .bmp, .webp, .tif, '
-        '.tiff; sub-folders are not searched): choose another one.',
+        '.tiff; sub-folders are not searched): name another folder.',
     ),
     make(
         'a damaged photo',
@@ -276,8 +276,8 @@ ROWS = [
     make(
         'an empty photo',
         lambda folder: (folder / 'a.jpg').touch(),
-        'The photo {root}/photos/a.jpg is damaged or no photo (unknown format): '
-        'replace it, remove it, or name it in a skip list.',
+        'The photo {root}/photos/a.jpg is damaged or no photo (an empty file, or one of zeros: '
+        'copy it again): replace it, remove it, or name it in a skip list.',
     ),
     make(
         'photos that differ in their suffix',
@@ -377,8 +377,28 @@ ROWS = [
     BadInput(
         'proposals of other photos',
         lambda root: match_images({'b': BOXES}, INFOS),
-        'None of the photos (such as a) has proposals (such as those of b): they are '
-        'of another data set or --split.',
+        'None of the photos (such as /d/JPEGImages/a.jpg) has proposals (such as those of b): '
+        'they are of another data set or --split, or the names differ, also in case or suffix.',
+    ),
+    foreign(
+        'a photo under two names',
+        'mmdet',
+        pkl({'a.jpg': BOXES, './a.jpg': BOXES[:1]}),
+        '{root}/theirs cannot be read as proposals of mmdet (ValueError: the photo ./a.jpg is '
+        'there twice): fix it, or the --format.',
+    ),
+    foreign(
+        'ids and indexes that differ',
+        'detectron',
+        pkl({'boxes': [BOXES, BOXES], 'ids': [1, 2], 'indexes': [2, 1]}),
+        '{root}/theirs has both ids and indexes, which differ: write one of them.',
+    ),
+    foreign(
+        'a .npy file',
+        'mmdet',
+        lambda path: np.save(path.open('wb'), BOXES),
+        '{root}/theirs cannot be read as a pickle of arrays (ValueError: it is a .npy file, which '
+        'names no photos): download it again, or write the boxes as plain numpy arrays.',
     ),
     BadInput(
         'proposals of more photos',

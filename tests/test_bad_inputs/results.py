@@ -39,6 +39,7 @@ corloc_dataloader = None
 test_evaluator = dict(_delete_=True, type='VOCDetectionMetric')
 work_dir = {root!r} + '/work'
 """
+SIZELESS = [{'id': number, 'file_name': name} for number, name in enumerate(PHOTOS)]
 RUNS = {'size': [6, 8], 'counts': [7, 2, 4, 2, 33]}
 
 
@@ -299,6 +300,7 @@ RUN_ROWS: dict[str, Callable[[Path], Any]] = {
     'predictions with an inverted box': dumped(bboxes=np.array([[5.0, 5, 2, 2]])),
     'predictions with more scores than boxes': dumped(scores=np.ones(2)),
     'a label with the score 97': eval_of(changed(score=97)),
+    'labels without the sizes of their photos': eval_of(coco(images=SIZELESS)),
     'a label with a negative score': eval_of(changed(score=-1)),
     'a label with a word as score': eval_of(changed(score='high')),
     'a label that is true as score': eval_of(changed(score=True)),

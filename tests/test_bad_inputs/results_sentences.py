@@ -232,6 +232,10 @@ SENTENCES = {
         'In {root}/found.json photo 1 has the score 97, but scores are from 0 to 1; fix the '
         'file, or export the labels again.'
     ),
+    'labels without the sizes of their photos': (
+        '{root}/found.json cannot be read as predictions (ValueError: the photo 1.jpg has no '
+        'height and width): fix the file, or export the labels again.'
+    ),
     'a label with a negative score': (
         'In {root}/found.json photo 1 has the score -1, but scores are from 0 to 1; fix the '
         'file, or export the labels again.'

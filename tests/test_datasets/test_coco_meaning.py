@@ -239,6 +239,44 @@ def test_objects_that_are_not_to_be_ignored(root, good):
     assert changed(root, 'annotations', ignore=0) == good
 
 
+@pytest.mark.parametrize(
+    ('mark', 'said'),
+    [
+        ({'is_crowd': 1}, 'not read (1 in all, such as is_crowd=1 of annotation 1 of'),
+        ({'difficult': True}, 'not read (1 in all, such as difficult=true of annotation 1 of'),
+        ({'isGroupOf': '1'}, 'not read (1 in all, such as isGroupOf=1 of annotation 1 of'),
+        ({'attributes': {'deleted': True}}, 'such as deleted=true of annotation 1 of'),
+        ({'attributes': {'rotation': 45.0}}, 'rotated (1 in all, such as rotation=45.0 of'),
+    ],
+)
+def test_marks_that_are_not_read_are_said(root, mark, said):
+    (found,) = said_of(root, (0, mark))
+    assert said in found
+    (found,) = said_of(root, (0, mark), supervision='tags')
+    assert said in found
+
+
+def test_marks_that_say_nothing_are_not_said(root):
+    marks = {'difficult': 0, 'attributes': {'occluded': True, 'rotation': 0.0}, 'isfake': 1}
+    assert said_of(root, (0, marks), (1, {'attributes': None})) == []
+
+
+def test_a_polygon_within_another_is_said(root):
+    outer, inner = [2, 1, 12, 1, 12, 11, 2, 11], [4, 3, 4, 8, 9, 3]
+    (found,) = said_of(root, (0, {'segmentation': [outer, inner]}))
+    assert 'within another of its mask (1 in all, such as annotation number 1 of' in found
+    assert said_of(root, (0, {'segmentation': [outer, outer, [2, 1, 12, 1, 12, 11]]})) == []
+
+
+def test_photos_of_which_only_some_classes_were_annotated_are_said(root):
+    content = copy.deepcopy(CONTENT)
+    for image in content['images']:
+        image.update(neg_category_ids=[7], not_exhaustive_category_ids=[])
+    write(root, content)
+    (found,) = load(root).warnings
+    assert f'as in LVIS ({len(content["images"])} in all, such as photo 1' in found
+
+
 def test_slashes_of_windows_are_understood(root, good):
     assert changed(root, 'images', 1, file_name='sub\\5.png') == good
     (root / 'photos/sub\\5.png').write_bytes((root / 'photos/sub/5.png').read_bytes())

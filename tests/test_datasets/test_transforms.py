@@ -188,3 +188,23 @@ def test_masks_are_read_in_every_form_of_one_meaning(tmp_path, kind):
     assert found.labels.tolist() == expected.labels.tolist() == [0, 1, 1]
     assert found.masks == expected.masks
     assert found.bboxes.tolist() == expected.bboxes.tolist()
+
+
+@pytest.mark.parametrize(('labels', 'said'), [([0, 1], 0), ([1], 1), ([0], 1)])
+def test_a_class_of_the_masks_without_a_box_is_said(tmp_path, monkeypatch, labels, said):
+    told = []
+    monkeypatch.setattr(
+        'mmlabelpenet.datasets.transforms.masks.warn_of_first', lambda *one: told.append(one)
+    )
+    values = np.array([[0, 1, 2, 255, 0], [0, 1, 2, 255, 0]], np.uint8)
+    results = {'seg_label_map': [0, 1, 2], 'ori_shape': (2, 5)}
+    for key in ('seg_map_path', 'instance_map_path'):
+        results[key] = str(tmp_path / f'{key}.png')
+        write_mask(results[key], values)
+    results['instances'] = [
+        {'bbox': [label + 1, 0, label + 1, 1], 'bbox_label': label, 'ignore_flag': 0}
+        for label in labels
+    ]
+    LoadInstanceMasks()(results)
+    assert len(told) == said
+    assert not told or 'shows a class of which the photo has no box' in told[0][0]

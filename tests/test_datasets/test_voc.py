@@ -263,3 +263,47 @@ def test_real_devkit_counts():
     for info in infos:
         assert info['tags'] == sorted({obj['bbox_label'] for obj in info['instances']})
         assert 'instance_map_path' in info
+
+
+@pytest.mark.parametrize(
+    ('mark', 'said'),
+    [
+        ('<Difficult>1</Difficult>', 'a mark that is not read (1 in all, such as Difficult=1 in'),
+        ('<iscrowd>1</iscrowd>', 'a mark that is not read (1 in all, such as iscrowd=1 in'),
+        ('<deleted>true</deleted>', 'a mark that is not read (1 in all, such as deleted=true in'),
+        (
+            '<attributes><attribute><name>rotation</name><value>45.0</value></attribute>'
+            '</attributes>',
+            'A box is rotated (1 in all, such as rotation=45.0 in',
+        ),
+    ],
+)
+def test_marks_that_are_not_read_are_said(agreeing, mark, said):
+    change(agreeing, '000005', ('<name>cat</name>', f'<name>cat</name>{mark}'))
+    (found,) = warnings_of(agreeing, supervision='full')
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    'mark',
+    [
+        '<Difficult>0</Difficult><truncated>1</truncated><occluded>1</occluded>',
+        '<attributes><attribute><name>rotation</name><value>0.0</value></attribute></attributes>',
+    ],
+)
+def test_marks_that_say_nothing_are_not_said(agreeing, mark):
+    change(agreeing, '000005', ('<name>cat</name>', f'<name>cat</name>{mark}'))
+    assert warnings_of(agreeing, supervision='full') == []
+
+
+def test_a_photo_that_is_listed_twice_is_said(agreeing):
+    path = agreeing / 'ImageSets/Main/trainval.txt'
+    path.write_text(path.read_text() + '000007\n')
+    (found,) = warnings_of(agreeing)
+    assert 'A list has a photo twice (1 in all, such as 000007 in' in found
+
+
+def test_a_class_that_the_lists_ignore_and_the_xml_does_not_is_said(agreeing):
+    change(agreeing, '000005', ('<difficult>1', '<difficult>0'))
+    (found,) = warnings_of(agreeing, supervision='full')
+    assert '000005: dog is in the XML without difficult=1, but marked 0 in the lists' in found

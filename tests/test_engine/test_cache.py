@@ -32,7 +32,8 @@ def tensors_in(value):
     """All tensors of a file."""
     if isinstance(value, torch.Tensor):
         return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    parts = value.values() if isinstance(value, dict) else value
+    parts = parts if isinstance(value, dict | list | tuple) else []
     return [one for part in parts for one in tensors_in(part)]
 
 
@@ -261,6 +262,28 @@ def test_a_damaged_file_is_made_anew(model, cache, passes, kind):
     assert cache.num_bytes > 0
     assert losses_of(model, named_image('a')) == whole
     assert passes == [1, 1]
+
+
+@pytest.mark.parametrize(
+    'content', [[1], {}, {'0': torch.ones(1)}, ('another', {}), torch.ones(2)]
+)
+def test_a_file_of_something_else_is_made_anew(model, cache, passes, content):
+    whole = losses_of(model, named_image('a'))
+    [path] = files_of(cache)
+    torch.save(content, path)
+    assert losses_of(model, named_image('a')) == whole
+    assert passes == [1, 1]
+
+
+def test_a_file_that_was_copied_from_another_image_is_made_anew(model, cache, passes):
+    first = losses_of(model, named_image('a'))
+    [path] = files_of(cache)
+    losses_of(model, named_image('b'))
+    [other] = {*files_of(cache)} - {path}
+    path.write_bytes(other.read_bytes())
+    cache.intact.clear()
+    assert losses_of(model, named_image('a')) == first
+    assert passes == [1, 1, 1]
 
 
 def test_a_replaced_image_of_the_same_name_and_size_is_read_anew(model, labels, passes, made):

@@ -187,7 +187,7 @@ def test_names_of_an_image(name, img_id):
 
 
 def test_proposals_of_other_images_are_refused():
-    with pytest.raises(UserError, match=r'None of the photos \(such as 7\) has proposals'):
+    with pytest.raises(UserError, match=r'None of the photos \(such as .*7\.jpg\) has proposals'):
         match_images({'000006': ONE}, [info('7')])
     with pytest.raises(UserError, match='of 2 photos, but the data set has 1'):
         match_images([ONE, ONE], [info('7')])
@@ -264,3 +264,8 @@ def test_what_is_suspicious_is_said():
     assert half.startswith('No box reaches beyond the middle of its photo')
     with pytest.raises(UserError, match=r'holds no box of the 1 photos'):
         fit([[3, 3, 3, 30]])
+
+
+def test_names_may_be_bytes_and_begin_with_a_point(tmp_path):
+    content = {b'./a.jpg': ONE, 'sub//b.jpg': ONE}
+    assert {*read_foreign(pickled(tmp_path / 'p.pkl', content), 'mmdet')} == {'a.jpg', 'sub/b.jpg'}

@@ -19,7 +19,7 @@ from mmlabelpenet.proposals import (
     summarize_outcomes,
 )
 from mmlabelpenet.proposals.selective_search import MAX_SIDE, QUALITIES
-from mmlabelpenet.utils import IMAGE_SUFFIXES, Parser, UserError, require_writable
+from mmlabelpenet.utils import IMAGE_SUFFIXES, Parser, UserError, list_photos, require_writable
 
 DEFAULT_OUT = 'data/proposals'
 # Selective Search finds no objects in smaller photos.
@@ -113,14 +113,7 @@ def jobs_of(args: argparse.Namespace) -> list[Job]:
 
 def jobs_of_folder(folder: Path, out: Path) -> list[Job]:
     """List every image in a folder; the folder's name is used as the data set's."""
-    # Files that begin with ._ are what macOS adds to photos on other disks.
-    files = (one for one in folder.iterdir() if not one.name.startswith('._'))
-    images = sorted(one for one in files if one.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise UserError(
-            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are '
-            'not searched): choose another one.'
-        )
+    images = list_photos(folder)
     if len({image.stem for image in images}) < len(images):
         raise UserError(
             f'{folder} has photos that differ only in their suffix, and their proposals would '

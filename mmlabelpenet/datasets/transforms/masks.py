@@ -23,6 +23,12 @@ APART = (
 )
 
 
+UNBOXED = (
+    '{path} shows a class of which the photo has no box: measurements of masks use it, those of '
+    'boxes do not; add its boxes, or remove it from the mask.'
+)
+
+
 @TRANSFORMS.register_module()
 @dataclass(eq=False)
 class LoadInstanceMasks(BaseTransform):
@@ -122,6 +128,8 @@ def _require_roles(results: dict, seg_map: np.ndarray, instance_map: np.ndarray)
             f"{seg_path} shows no class of the photo's boxes: take masks and boxes of one photo, "
             'and a class mask that is no object mask.'
         )
+    if 'instances' in results and shown - {0} - boxed:
+        warn_of_first(UNBOXED, seg_path)
     # The numbers of objects begin at 1.
     if len(boxes) > len(ids) < max(ids, default=0) and np.array_equal(seg_map, instance_map):
         raise UserError(
