@@ -243,4 +243,14 @@ ROWS = [
     *(BadInput(name, tagged(text), sentence) for name, text, sentence in TEXTS),
     *(BadInput(name, tagged(text, 'tags.json'), sentence) for name, text, sentence in JSONS),
     *OTHERS,
+    BadInput(
+        'a folder of photos in a setting that is not read',
+        tagged('a.jpg,dog\n', data_prefix={'img': 'photos'}),
+        "TagFileDataset of {root} does not read data_prefix={'img': 'photos'}: set data_root instead.",
+    ),
+    BadInput(
+        'a tag file in a setting that is not read',
+        tagged('a.jpg,dog\n', ann_file='tags.json'),
+        "TagFileDataset of {root} does not read ann_file='tags.json': set tag_file instead.",
+    ),
 ]
