@@ -186,11 +186,13 @@ STEPS = (
 
 
 # Transforms that move pixels, and those that mix photos.
-MOVING: tuple[type, ...] = (CenterCrop, RandomChoiceResize, RandomFlip, RandomResize, Resize)
-MOVING += (theirs.Albu, theirs.Expand, theirs.MinIoURandomCrop, theirs.RandomAffine)
-MOVING += (theirs.RandomCenterCropPad, theirs.RandomCrop, theirs.RandomShift, theirs.Rotate)
-MOVING += (theirs.FixShapeResize, theirs.ResizeShortestEdge, theirs.ShearX, theirs.ShearY)
-MOVING += (theirs.TranslateX, theirs.TranslateY)
+MOVING = (
+    *(CenterCrop, RandomChoiceResize, RandomFlip, RandomResize, Resize, theirs.Albu),
+    *(theirs.Expand, theirs.FixShapeResize, theirs.MinIoURandomCrop, theirs.RandomAffine),
+    *(theirs.RandomCenterCropPad, theirs.RandomCrop, theirs.RandomShift, theirs.Rotate),
+    *(theirs.ResizeShortestEdge, theirs.ShearX, theirs.ShearY, theirs.TranslateX),
+    theirs.TranslateY,
+)
 MIXING = (theirs.CachedMixUp, theirs.CopyPaste, theirs.MixUp, theirs.Mosaic)
 
 
