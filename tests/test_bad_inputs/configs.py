@@ -390,6 +390,12 @@ SILENT = [
         'lr_factor, warmup, final_factor or steps of train_cfg.phases.',
     ),
     (
+        'a setting of a scheduler that is not there',
+        "param_scheduler = {'0': dict(gamma=0.1)}",
+        ': param_scheduler has no type, but the phases set the learning rate: remove it, and set '
+        'lr_factor, warmup, final_factor or steps of train_cfg.phases.',
+    ),
+    (
         'a level beyond the last one',
         'model = dict(cascade=dict(classification=dict(attention=dict(levels=(1, 5)))))',
         ': model.cascade.classification.attention.levels is [1, 5], but there are 3 levels, '

@@ -147,11 +147,14 @@ def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
 
 
 def _check_schedulers(schedulers: dict | list) -> None:
-    for one in [schedulers] if isinstance(schedulers, dict) else schedulers:
-        if _is_a(one, PARAM_SCHEDULERS, LRSchedulerMixin):
+    if isinstance(schedulers, dict) and 'type' not in schedulers:
+        schedulers = list(schedulers.values())
+    for one in _flat([schedulers]):
+        if 'type' not in one or _is_a(one, PARAM_SCHEDULERS, LRSchedulerMixin):
             raise UserError(
-                f'param_scheduler has {one["type"]}, but the phases set the learning rate: remove '
-                'it, and set lr_factor, warmup, final_factor or steps of train_cfg.phases.'
+                f'param_scheduler has {one.get("type", "no type")}, but the phases set the '
+                'learning rate: remove it, and set lr_factor, warmup, final_factor or steps of '
+                'train_cfg.phases.'
             )
 
 
