@@ -65,6 +65,7 @@ class COCOInstanceDataset(TaggedDataset):
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'COCO'}
     REMEDY = 'put it there, or set data_root, ann_file and data_prefix in the config'
+    UNREAD: Mapping[str, str] = {'proposal_file': 'proposal_root of the config'}
 
     def __init__(
         self,

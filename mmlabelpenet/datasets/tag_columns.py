@@ -219,12 +219,17 @@ def _require_meaning(
         column
         for column in columns.ignored
         if all(simplify_flag(row.get(column)) in FLAG_VALUES - {''} for row in rows)
-        and not _numbers_rows(header.cells[column], [row.get(column) for row in rows])
+        and not (
+            # as pandas writes it
+            (header.cells[column] or column < min(columns.flags, default=column))
+            and _numbers_rows(header.cells[column], [row.get(column) for row in rows])
+        )
     ]
     doubtful += columns.tags if columns.confidence is None else [columns.confidence]
     if columns.flags and doubtful:
+        name = header.cells[doubtful[0]]
         raise UserError(
-            f'{path} has the column {header.cells[doubtful[0]]!r} beside the column '
+            f'{path} has the column {repr(name) if name else doubtful[0] + 1} beside the column '
             f'{header.cells[columns.flags[0]]!r} of 0 and 1, so that its meaning is unclear: '
             f'remove one of them, or {IF_CLASS}.'
         )

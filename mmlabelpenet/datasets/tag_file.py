@@ -1,13 +1,16 @@
 """Reading tag files: CSV or JSON."""
 
+import filecmp
 import os
 import os.path as osp
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmlabelpenet.utils import UserError, explain_read_errors, read_file
+from mmlabelpenet.utils.errors import other_file
 
 from .tag_columns import UNSURE, heading_key
 from .tag_json import parse_json
@@ -113,6 +116,9 @@ def read_tag_file(path: str | Path) -> TagFile:
             f'{path} is a page of HTML or XML, as a server sends that asks for a login: get the '
             'file itself.'
         )
+    other = other_file(path)
+    if other:
+        raise UserError(f'{path} cannot be read as a tag file, for it is {other}.')
     is_json = path.suffix.lower() in ('.json', '.jsonl')
     kind, remedy = ('a JSON', JSON_REMEDY) if is_json else ('a CSV', CSV_REMEDY)
     with explain_read_errors(path, f'{kind} tag file', remedy):
@@ -157,7 +163,29 @@ def read_class_folders(root: str | Path) -> TagFile:
     if not found.lines:
         raise UserError(f'{root} has no subfolders of photos: write a tag file and set tag_file.')
     found.doubts = find_doubts(root, found.classes, listed=False, several=True)
+    twice = _find_copies(root, [line.image for line in found.lines])
+    if twice:
+        found.doubts.append(
+            f'{root} has {twice[0]} and {twice[1]}, which are the same photo, and either says '
+            'that it shows the class of its folder only: write a tag file with both tags, or '
+            'remove one.'
+        )
     return found
+
+
+def _find_copies(root: str | Path, images: Sequence[str]) -> tuple[str, str] | None:
+    """Find a photo that lies in two folders under one name, among the first thousand names."""
+    first: dict[str, str] = {}
+    again = [
+        (first[osp.basename(one)], one)
+        for one in images
+        if first.setdefault(osp.basename(one), one) != one
+    ]
+    for one, other in again[:1000]:
+        with suppress(OSError):
+            if filecmp.cmp(osp.join(root, one), osp.join(root, other), shallow=False):
+                return one, other
+    return None
 
 
 def _check_folders(root: str | Path, folders: Sequence[str]) -> tuple[str, ...]:
@@ -227,7 +255,10 @@ def _collect(path: Path, content: Content) -> TagFile:
                 )
     found = {name for line in lines.values() for name in (*line.tags, *line.unsure)}
     if not found:
-        raise UserError(f'{path} contains no tag: {CSV_REMEDY}.')
+        raise UserError(
+            f'{path} contains no tag: '
+            f'{JSON_REMEDY if path.suffix.lower() in (".json", ".jsonl") else CSV_REMEDY}.'
+        )
     unknown = sorted(found - set(classes)) if classes else []
     if unknown:
         problems.append(

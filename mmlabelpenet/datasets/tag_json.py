@@ -1,5 +1,6 @@
 """Reading JSON tag files."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,9 @@ from .tag_table import LABEL_KEYS, Content, Entry, labels_of, merge_entries
 
 KINDS = {'image', 'tag', 'tags'}
 JSON_LINE_REMEDY = 'write {"photo": "photo.jpg", "tags": ["dog", "person"]}'
+
+# Letters of a value within a sentence.
+SHOWN = 100
 
 
 class _Object(NamedTuple):
@@ -52,6 +56,8 @@ def parse_json(path: Path, text: str) -> Content:
         content = [content]
     if isinstance(content, dict):
         content = list(map(list, content.items()))
+    if not isinstance(content, list):
+        raise UserError(f'{path} holds {str(content)[:SHOWN]} alone: {JSON_LINE_REMEDY}.')
     objects = [_read(path, f'entry {i}', one, classes) for i, one in enumerate(content, start=1)]
     columns = list(dict.fromkeys(name for one in objects for name in one.marks))
     for name in set(columns) - set(classes):
@@ -69,12 +75,17 @@ def parse_json(path: Path, text: str) -> Content:
     if entries and all(one.goes_on for one in objects):
         entries = merge_entries(entries)
     # A list of tags may name a class that nothing marks.
-    return Content(_names(classes), [] if any(one.tags for one in objects) else columns, entries)
+    return Content(
+        _names(path, 'its "classes"', classes),
+        [] if any(one.tags for one in objects) else columns,
+        entries,
+    )
 
 
 def _load(path: Path, text: str) -> Any:
     load = partial(load_json, path)
-    if path.suffix.lower() != '.jsonl':
+    # Several objects, one per line, may also stand in a `.json` file.
+    if path.suffix.lower() != '.jsonl' and not re.match(r'\s*\{.*\}[ \t]*\n\s*\{', text):
         return load(text)
     content: list[Any] = []
     for number, line in enumerate(text.split('\n'), start=1):
@@ -89,9 +100,9 @@ def _read(path: Path, place: str, content: Any, classes: Sequence[str]) -> _Obje
         image, tags = content
         if not isinstance(tags, dict):
             tags = _text_tags(path, place, tags, classes) if isinstance(tags, str) else tags
-            return _Object(_names([image])[0], _names(tags), {}, False)
+            return _Object(_names(path, place, [image])[0], _names(path, place, tags), {}, False)
         if not {'tag', 'tags'} & set(map(column_kind, tags)):
-            return _Object(_names([image])[0], [], _marks(path, place, tags), False)
+            return _Object(_names(path, place, [image])[0], [], _marks(path, place, tags), False)
         content = {'photo': image, **tags}
     if not isinstance(content, dict):
         raise UserError(f'{path} has {str(content)[:60]!r} in {place}: {JSON_LINE_REMEDY}.')
@@ -105,7 +116,7 @@ def _read(path: Path, place: str, content: Any, classes: Sequence[str]) -> _Obje
         if column_kind(key) in ('', 'confidence', 'split', 'number')
     }
     if unknown and not {'tag', 'tags'} & set(kinds):
-        return _Object(_names([image])[0], [], _marks(path, place, unknown), False)
+        return _Object(_names(path, place, [image])[0], [], _marks(path, place, unknown), False)
     if unknown:
         raise UserError(
             f'{path} has the unknown key {next(iter(unknown))!r} in {place}: remove it, or name '
@@ -118,7 +129,7 @@ def _read(path: Path, place: str, content: Any, classes: Sequence[str]) -> _Obje
     names = labels_of(value) if exported else value
     names = _text_tags(path, place, value, classes) if isinstance(value, str) else names
     goes_on = isinstance(value, str) and 'tag' in kinds and heading_key(key) != 'choice'
-    return _Object(_names([image])[0], _names(names), {}, goes_on)
+    return _Object(_names(path, place, [image])[0], _names(path, place, names), {}, goes_on)
 
 
 def _key_of(path: Path, place: str, content: dict, meaning: str, key: str | None) -> str:
@@ -169,10 +180,12 @@ def _read_task(path: Path, place: str, task: dict) -> _Object:
         for key, value in task['data'].items()
         if column_kind(key) == 'image' or is_image_name(str(value))
     ]
-    return _Object(_names(images)[0], sorted(done[0]), {}, False)
+    return _Object(_names(path, place, images)[0], sorted(done[0]), {}, False)
 
 
-def _names(values: Any) -> list[str]:
+def _names(path: Path, place: str, values: Any) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
-        raise TypeError(f'{values!r} is no list of names')
+        shown = repr(values)
+        shown = shown if len(shown) < SHOWN else f'{shown[:SHOWN]} ...'
+        raise UserError(f'{path} has {shown} in {place} instead of names: {JSON_LINE_REMEDY}.')
     return list(map(strip_name, values))

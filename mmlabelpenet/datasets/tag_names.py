@@ -23,7 +23,7 @@ IMAGE_NAME = re.compile(
 # Numbers, dates, values of missing cells, words between brackets or quotation marks, and calls.
 NO_TAG = re.compile(
     r'[-+]?\d[\d.,:/%+\-eEtTzZ ]*|true|false|yes|no|nan|null|none|n/?a|[!-/:-@\[-`{-~]+'
-    r'|[\[\](){}"\'].*|.*[\[\]{}"]|[\w.]+\([\[({)"\'].*',
+    r'|[\[\](){}"\'].*|.*[\[\]{}"]|[\w.]+\([\[({)"\'].*|[\u2010-\u205e\u3001-\u3003]+',
     re.IGNORECASE,
 )
 # Halves of a letter, and what programs write for a letter that they cannot read.
@@ -45,6 +45,11 @@ MARK = re.compile(
 )
 QUOTES = '“”„‟‘’‚‛«»‹›`´"'
 SEPARATOR = re.compile('[;|\t\n\r]')
+# Names of columns of 0 and 1 that often say something else than a class.
+ATTRIBUTE = re.compile(
+    r'(is|has|num)[ _]|(sex|gender|age|patient|subject|weight|quality|blur|blurry|session|version)'
+    r'([ _]id)?$'
+)
 UNLABELED = {
     *('unlabeled', 'unlabelled', 'untagged', 'unannotated', 'notlabeled', 'notlabelled'),
     *('notannotated', 'nottagged', 'nolabel', 'nolabels', 'notag', 'notags', 'noannotation'),
@@ -54,8 +59,18 @@ NO_CLASS = UNLABELED.union(
     ('misc', 'miscellaneous', 'rest', 'everythingelse', 'na', 'null', 'nan', 'notapplicable'),
     ('unknown', 'unsure', 'uncertain', 'undefined', 'unspecified', 'unclassified', 'default'),
     ('negative', 'neg', 'noobject', 'noobjects', 'noclass', 'ignore', 'skip', 'todo', 'flag'),
+    ('etc', 'usw', 'newfolder', 'untitledfolder', 'unsorted', 'deleted', 'temp', 'tmp'),
+    ('masks', 'annotations', 'labels', 'papierkorb', 'corbeille', 'neuerordner'),
 )
-JOINTS = re.compile(r'\s*[/&+,\\]\s*')
+# Separators of tags in this and other scripts.
+JOINTS = re.compile(r'\s*[/&+,\\،؛、，；·・／＋＆｜]\s*')
+# A letter as another program writes it, a date that it has made of a name, and a copied folder.
+CHANGED = re.compile(
+    r'.*(?:&(?:#\d+|amp|lt|gt|quot|apos|nbsp|szlig|\w(?:uml|acute|grave|circ|tilde))\b|%[0-9a-f]{2}|\\u[0-9a-f]{4}|\+A[A-Za-z0-9+/]{2}-).*'
+    r'|(?:\d+-(?=\D+$)|(?=.+-\d+$))(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:-\d+)?'
+    r'|copy of .*|.* - copy( \(\d+\))?',
+    re.IGNORECASE,
+)
 WORDS = re.compile(r'\s+(?:and|or|und|oder|et|y)\s+|\s+-\s+|\s*[:>|.]+\s*')
 # Marks of a table without column names, if the file has no other tags.
 FLAGS = {'x', 'y', 'n', 't', 'f', '✓', '✔', 'present', 'absent'}
@@ -204,12 +219,12 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
     Returns:
         A sentence for each kind of doubt.
     """
-    blanks = [name for name in classes if ' ' in name]
-    words = list(chain.from_iterable(map(str.split, blanks)))
+    denied = re.compile('(no|non|without|absent|false|kein|keine|ohne)[ _:-]|.*[ _]not$')
+    blanks = [name for name in classes if ' ' in name and not denied.match(name.casefold())]
+    words = [*chain.from_iterable(map(str.split, blanks)), *set(classes).difference(blanks)]
     shared = not several and len(set(words)) < len(words)
     known = {name.casefold() for name in classes}
-    denied = re.compile('(no|non|without|absent|false|kein|keine|ohne)[ _:-]|.*[ _]not$')
-    flags = [name for name in classes if re.match('(is|has|num)[ _]', name.casefold())]
+    flags = [name for name in classes if ATTRIBUTE.match(name.casefold())]
     kinds = {
         'a class: leave it out if it only says that a photo shows no class': [
             name for name in classes if ''.join(filter(str.isalnum, name.casefold())) in NO_CLASS
@@ -217,7 +232,7 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
         'one class each: separate tags by `;`': [
             name
             for name in classes
-            if re.match(r'[^/].*([/&+,\\]|\w (and|und) )\s*\w', name)
+            if re.match(r'[^/].*([/&+,\\،؛、，；／＋＆｜]|\w (and|und) )\s*\w', name)
             or {name.casefold()}
             < {name.casefold(), *re.split(r'[\W_]+', name.casefold())}
             <= known
@@ -239,6 +254,9 @@ def find_doubts(path: object, classes: Sequence[str], listed: bool, several: boo
         ),
         'a class: save the file as UTF-8 if its letters are wrong': list(
             filter(is_garbled, classes)
+        ),
+        'a class: write it again if a program has changed it': list(
+            filter(CHANGED.fullmatch, classes)
         ),
     }
     found += [(names, text) for text, names in letters.items() if names]

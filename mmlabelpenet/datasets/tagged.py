@@ -40,11 +40,16 @@ class TaggedDataset(BaseDetDataset):
 
     Raises:
         UserError: If ``supervision`` is unknown, ``data_root`` is an address, the skip list is
-            missing, the name of the data set is no name of a folder, ``filter_cfg`` filters, or
-            ``indices`` choose no image.
+            missing, the name of the data set is no name of a folder, ``filter_cfg`` filters,
+            ``indices`` choose no image, or a setting is not read.
     """
 
     REMEDY = 'set data_root in the config'
+    # Settings of mmdet's data sets that this one does not read, and what stands in for each.
+    UNREAD: Mapping[str, str] = {
+        'data_prefix': 'data_root',
+        'proposal_file': 'proposal_root of the config',
+    }
 
     def __init__(
         self,
@@ -77,6 +82,12 @@ class TaggedDataset(BaseDetDataset):
                 f'{type(self).__name__} keeps every photo and knows no filter_cfg '
                 f'({kwargs["filter_cfg"]}): leave it out, or name photos in a skip list.'
             )
+        for name, instead in self.UNREAD.items():
+            if kwargs.get(name):
+                raise UserError(
+                    f'{type(self).__name__} of {root} does not read {name}={kwargs[name]!r}: set '
+                    f'{instead} instead.'
+                )
         super().__init__(**kwargs)
 
     @property

@@ -53,6 +53,7 @@ class TagFileDataset(TaggedDataset):
 
     METAINFO = {'classes': (), 'palette': [], 'dataset_type': 'TagFile'}
     REMEDY = 'put it there, fix the tag file, or set data_root'
+    UNREAD: Mapping[str, str] = {**TaggedDataset.UNREAD, 'ann_file': 'tag_file'}
 
     def __init__(
         self,

@@ -34,6 +34,18 @@ def require_place(launcher: str) -> None:
                 f'The environment variable {name} is {os.environ[name]!r}, no whole number: '
                 f'unset it, or start by {_STARTERS["pytorch"]}.'
             )
+    rank, size = (os.environ.get(name) for name in ('RANK', 'WORLD_SIZE'))
+    if rank is not None and size is not None and int(rank) >= int(size):
+        raise UserError(
+            f'RANK is {rank}, but there are {size} processes (WORLD_SIZE), counted from 0: unset '
+            f'both, or start by {_STARTERS["pytorch"]}.'
+        )
+    port = os.environ.get('MASTER_PORT', '0')
+    if launcher == 'pytorch' and not (port.isdecimal() and int(port) < 2**16):
+        raise UserError(
+            f'The environment variable MASTER_PORT is {port!r}, no port: set a whole number from '
+            f'1 to 65535, or start by {_STARTERS["pytorch"]}.'
+        )
     missing = [name for name in _PLACES.get(launcher, ()) if name not in os.environ]
     if missing and (launcher == 'pytorch' or torch.cuda.is_available()):
         raise UserError(

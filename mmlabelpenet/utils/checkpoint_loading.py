@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError, explain_read_errors
+from .errors import UserError, explain_read_errors, other_file
 from .safe_pickle import PLAIN, plain
 from .trust import files_are_trusted, refusal
 
@@ -124,7 +124,8 @@ def _foreign_format(file: Path) -> str:
             'it is in the format of safetensors: convert it by '
             "torch.save(safetensors.torch.load_file(FILE), 'FILE.pth')"
         )
-    return 'torch.save does not write such files'
+    found = other_file(file)
+    return f'it is {found}' if found else 'torch.save does not write such files'
 
 
 @contextmanager

@@ -17,6 +17,7 @@ OTHER_FILES = {
     rb'\x1f\x8b': 'compressed by gzip: unpack it with `gunzip`',
     rb'BZh\d|\xfd7zXZ\0|7z\xbc\xaf|Rar!': 'compressed: unpack it',
 }
+TABLES = ('.csv', '.tsv', '.txt', '.xls', '.xlsx', '.ods')
 
 
 class UserError(Exception):
@@ -40,8 +41,11 @@ def other_file(path: object) -> str:
         if Path(str(path)).is_file():
             with open(str(path), 'rb') as file:
                 head = file.read(100)
-    if head[:4] == b'PK\x03\x04' and Path(str(path)).suffix == '.json':
+    suffix = Path(str(path)).suffix.lower()
+    if head[:4] == b'PK\x03\x04' and suffix in ('.json', '.jsonl', '.xml'):
         return 'a zip archive: unpack it'
+    if head[:4] in (b'PK\x03\x04', b'\xd0\xcf\x11\xe0') and suffix in TABLES:
+        return 'a workbook of a spreadsheet program: save it there as CSV in UTF-8'
     return next((text for start, text in OTHER_FILES.items() if re.match(start, head, re.I)), '')
 
 

@@ -227,14 +227,14 @@ ROWS: list[BadInput] = [
     BadInput(
         'a text file',
         read(b'version https://git-lfs.github.com/spec/v1'),
-        '{root}/a.pth cannot be read as a checkpoint (torch.save does not write such '
-        'files): copy or download it again, or take another one.',
+        '{root}/a.pth cannot be read as a checkpoint (it is a pointer of Git LFS: run `git lfs '
+        'pull`): copy or download it again, or take another one.',
     ),
     BadInput(
         'a web page that was downloaded instead',
         read(b'<!DOCTYPE html><html>404</html>'),
-        '{root}/a.pth cannot be read as a checkpoint (torch.save does not write such '
-        'files): copy or download it again, or take another one.',
+        '{root}/a.pth cannot be read as a checkpoint (it is a web page, as of a login: download '
+        'the file itself): copy or download it again, or take another one.',
     ),
     BadInput(
         'a picture',

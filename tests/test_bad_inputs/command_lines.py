@@ -22,12 +22,12 @@ def line(name: str, tool: str, *args: object, sentence: str) -> BadInput:
     return BadInput(name, run, sentence)
 
 
-def in_environment(name: str, variables: dict[str, str], sentence: str) -> BadInput:
+def in_environment(name: str, variables: dict[str, str], sentence: str, *args: str) -> BadInput:
     """A row: a test with these environment variables."""
 
     def run(root: Path) -> None:
         with mock.patch.dict('os.environ', variables):
-            run_tool('test', CONFIG, 'gone.pth')
+            run_tool('test', CONFIG, 'gone.pth', *args)
 
     return BadInput(name, run, sentence)
 
@@ -704,6 +704,20 @@ ROWS = [
         dict(RANK='1', WORLD_SIZE='2'),
         'This is one of 2 processes (WORLD_SIZE), each of which would do the whole work: give '
         '--launcher pytorch, or unset WORLD_SIZE and RANK.',
+    ),
+    in_environment(
+        'test: a rank beyond the number of processes',
+        dict(RANK='3', WORLD_SIZE='2'),
+        'RANK is 3, but there are 2 processes (WORLD_SIZE), counted from 0: unset both, or start '
+        'by tools/dist_train.sh or torchrun.',
+    ),
+    in_environment(
+        'test: a port that is none',
+        dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT='p'),
+        "The environment variable MASTER_PORT is 'p', no port: set a whole number from 1 to "
+        '65535, or start by tools/dist_train.sh or torchrun.',
+        '--launcher',
+        'pytorch',
     ),
     in_environment(
         'test: a rank that is no number',

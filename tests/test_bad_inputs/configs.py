@@ -44,6 +44,15 @@ def option(name: str, *options: str, sentence: str, base: str = SHAPES) -> BadIn
     return BadInput(name, run, sentence)
 
 
+def steps(step: str) -> str:
+    """Lines of a config that trains with this step between proposals and packing."""
+    return (
+        "train_dataloader = dict(dataset=dict(pipeline=[dict(type='LoadImageFromFile'), "
+        f"dict(type='LoadRegionProposals', proposal_root='x'), {step}, "
+        "dict(type='PackWeakInputs')]))"
+    )
+
+
 def trained(name: str, text: str, sentence: str) -> BadInput:
     """A row: a config that is wrong only beside its data."""
 
@@ -373,6 +382,70 @@ SILENT = [
         "param_scheduler = [dict(type='CosineAnnealingLR', T_max=0)]",
         ': param_scheduler.0.T_max must be a whole number of at least 1, not 0.',
     ),
+    (
+        'a flip of photos without their proposals',
+        steps("dict(type='RandomFlip', prob=0.5)"),
+        ': train_dataloader.dataset.pipeline has RandomFlip where it moves the photo but not its '
+        "proposals: write it into dict(type='ProposalBroadcaster', transforms=[...]).",
+    ),
+    (
+        'a rotation at random without proposals',
+        steps("dict(type='RandomChoice', transforms=[[dict(type='Rotate')], []])"),
+        ': train_dataloader.dataset.pipeline has Rotate where it moves the photo but not its '
+        "proposals: write it into dict(type='ProposalBroadcaster', transforms=[...]).",
+    ),
+    (
+        'a mosaic of photos',
+        steps("dict(type='ProposalBroadcaster', transforms=[dict(type='Mosaic')])"),
+        ': train_dataloader.dataset.pipeline has Mosaic, which mixes photos, but neither their '
+        'proposals nor their tags: remove it.',
+    ),
+    (
+        'a learning rate that the phases set',
+        "param_scheduler = [dict(type='PolyLR', power=0.9)]",
+        ': param_scheduler has PolyLR, but the phases set the learning rate: remove it, and set '
+        'lr_factor, warmup, final_factor or steps of train_cfg.phases.',
+    ),
+    (
+        'a setting of a scheduler that is not there',
+        "param_scheduler = {'0': dict(gamma=0.1)}",
+        ': param_scheduler has no type, but the phases set the learning rate: remove it, and set '
+        'lr_factor, warmup, final_factor or steps of train_cfg.phases.',
+    ),
+    (
+        'a level beyond the last one',
+        'model = dict(cascade=dict(classification=dict(attention=dict(levels=(1, 5)))))',
+        ': model.cascade.classification.attention.levels is [1, 5], but there are 3 levels, '
+        'counted from 0: choose some of [0, 1, 2].',
+    ),
+    (
+        'a preprocessor of no detector',
+        "model = dict(data_preprocessor=dict(type='ImgDataPreprocessor'))",
+        ": model.data_preprocessor has the type 'ImgDataPreprocessor', which does not tell a "
+        'detector the sizes of its photos: set '
+        "model.data_preprocessor.type='DetDataPreprocessor'.",
+    ),
+    (
+        'a mean that no colour has',
+        'model = dict(data_preprocessor=dict(mean=[300, 300, 300]))',
+        ': model.data_preprocessor.mean must be a number from 0 to 255, not [300, 300, 300].',
+    ),
+    (
+        'limits of background in the wrong order',
+        'model = dict(cascade=dict(detection=dict(box_head=dict(neg_iou=(0.5, 0.0)))))',
+        ': model.cascade.detection.box_head.neg_iou must be the least and the greatest share, in '
+        'this order, not (0.5, 0.0).',
+    ),
+    (
+        'a negative number of steps',
+        'model = dict(calibration=dict(sharpen=dict(steps=-1)))',
+        ': model.calibration.sharpen.steps must be a number of at least 0, not -1.',
+    ),
+    (
+        'a phase that names a stage twice',
+        "train_cfg = dict(phases=dict(detection=dict(stages=['detection', 'detection'])))",
+        ": phase 'detection' names a stage twice: detection, detection.",
+    ),
 ]
 ROWS = [
     BadInput(
@@ -382,12 +455,24 @@ ROWS = [
     ),
     trained(
         'a scheduler that cannot be built',
-        "param_scheduler = [dict(type='CosineAnnealingLR', T_max=5, by_epoch=False, "
+        "param_scheduler = [dict(type='CosineAnnealingMomentum', T_max=5, by_epoch=False, "
         'convert_to_iter_based=True)]',
         '{root}/mine.py: a part of it cannot be built: Only epoch-based parameter scheduler can '
         'be converted to iter-based, and `epoch_length` should be set; fix its settings.',
     ),
     *(config(name, text, f'{{root}}/mine.py{end}') for name, text, end in SILENT),
+    trained(
+        'foreground that is also background',
+        'model = dict(cascade=dict(refinement=dict(mask_supervision=dict(background=0.8))))',
+        '{root}/mine.py: MaskSupervision cannot be built: mask_supervision.background 0.8 is '
+        'above foreground 0.6; fix its settings.',
+    ),
+    trained(
+        'more frozen stages than there are',
+        'model = dict(backbone=dict(frozen_stages=99))',
+        '{root}/mine.py: EfficientNetLite cannot be built: frozen_stages 99 goes beyond 7; fix '
+        'its settings.',
+    ),
     config(
         'a base by a variable',
         "folder = '/configs'\n_base_ = f'{folder}/mine.py'",

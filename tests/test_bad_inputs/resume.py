@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import numpy as np
+
 from .table import BadInput
 
 FIRST, SECOND = dict(epochs=1, stages=['a']), dict(epochs=2, stages=['b'])
@@ -144,6 +146,7 @@ DAMAGED = [
         of(optimizer=dict(state={}, param_groups=[])),
         NOT_SAVED.format('optimizer'),
     ),
+    ('an array as optimizer', of(optimizer=np.ones(3)), NOT_SAVED.format('optimizer')),
     ('a number as message_hub', of(message_hub=3), NOT_SAVED.format('message_hub')),
     ('an iteration as text', of_meta(iter='4'), NOT_SAVED.format('iter')),
     ('a negative iteration', of_meta(iter=-3), NOT_SAVED.format('iter')),

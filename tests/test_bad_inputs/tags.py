@@ -189,8 +189,8 @@ JSONS = [
     ('one photo under two names in JSON', '{"a.jpg": ["dog"], "./a.jpg": ["cat"]}', 'tags.json names the photo a.jpg twice, the second time in entry 2: keep one line of it.'),
     ('`clases` beside `photos` in JSON', '{"clases": ["dog"], "photos": {"a.jpg": ["dog"]}}', 'tags.json has the key \'clases\' beside "photos": name it "classes".'),
     ('a class listed twice in JSON', '{"classes": ["dog", "dog"], "photos": {"a.jpg": ["dog"]}}', 'tags.json lists the class dog twice: keep one.'),
-    ('a tag that is no list in JSON', '{"a.jpg": 7}', 'tags.json cannot be read as a JSON tag file (TypeError: 7 is no list of names): write {"photo.jpg": ["dog", "person"]}.'),
-    ('numbers as tags in JSON', '{"a.jpg": [1]}', 'tags.json cannot be read as a JSON tag file (TypeError: [1] is no list of names): write {"photo.jpg": ["dog", "person"]}.'),
+    ('a tag that is no list in JSON', '{"a.jpg": 7}', 'tags.json has 7 in entry 1 instead of names: write {"photo": "photo.jpg", "tags": ["dog", "person"]}.'),
+    ('numbers as tags in JSON', '{"a.jpg": [1]}', 'tags.json has [1] in entry 1 instead of names: write {"photo": "photo.jpg", "tags": ["dog", "person"]}.'),
     ('a number as text in JSON', '{"a.jpg": ["1"]}', 'tags.json has the tag \'1\' in entry 1, which looks like no class: write names of classes (columns of 0 and 1, confidences or boxes need a first line of column names), or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
     ('objects without tags in JSON', '[{"photo": "a.jpg"}]', 'tags.json has no key "tags" in entry 1, only \'photo\': write {"photo": "photo.jpg", "tags": ["dog", "person"]} for each photo.'),
     ('objects without photos in JSON', '[{"image_gcs": "a.jpg", "tags": ["dog"]}]', 'tags.json has no key "photo" in entry 1, only \'image_gcs\', \'tags\': write {"photo": "photo.jpg", "tags": ["dog", "person"]} for each photo.'),
@@ -198,7 +198,7 @@ JSONS = [
     ('half a letter in JSON', '{"a.jpg": ["dog\\ud800"]}', "tags.json has the name 'dog\\ud800' in entry 1, of which a letter is lost: write it again, and save the file as UTF-8."),
     ('an unknown key in JSON', '[{"photo": "a.jpg", "tags": ["dog"], "score": 0.1}]', 'tags.json has the unknown key \'score\' in entry 1: remove it, or name it "tags".'),
     ('a COCO file', '{"images": [], "annotations": [], "categories": []}', 'tags.json is a COCO file: read it by COCOInstanceDataset(ann_file=...).'),
-    ('a number in JSON', '7', 'tags.json cannot be read as a JSON tag file (TypeError: \'int\' object is not iterable): write {"photo.jpg": ["dog", "person"]}.'),
+    ('a number in JSON', '7', 'tags.json holds 7 alone: write {"photo": "photo.jpg", "tags": ["dog", "person"]}.'),
     ('a bare question mark in JSON', '{"a.jpg": ["?"]}', "tags.json has the tag '?' in entry 1: write `?dog` if there may be a dog, and no tag if nothing is known."),
     ('`dog;cat` in JSON', '{"a.jpg": ["dog;cat"]}', 'tags.json has the tag \'dog;cat\' in entry 1, which may be one class or several: write dog and cat as tags of their own, or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
     ('`dog, cat` beside `cat` in JSON', '{"a.jpg": ["dog, cat"], "b.jpg": ["cat"]}', 'tags.json has the tag \'dog, cat\' and also tags that are parts of it, so that it may be one class or several: separate tags by `;`, or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
@@ -214,7 +214,7 @@ JSONS = [
 OTHERS = [
     BadInput('another encoding', tagged('Zoë.jpg,dog\n'.encode('latin-1')), "tags.csv cannot be read as a tag file (UnicodeDecodeError: 'utf-8' codec can't decode byte 0xeb in position 2: invalid continuation byte): fix the path, or save it as UTF-8."),
     BadInput('UTF-16 without a mark of it', tagged('a.jpg,dog\n'.encode('utf-16-le')), 'tags.csv has a zero byte in line 1: save the file as UTF-8.'),
-    BadInput('an Excel file', tagged(b'PK\x03\x04\x14\xff\xfe', 'tags.xlsx'), "tags.xlsx cannot be read as a tag file (UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 5: invalid start byte): fix the path, or save it as UTF-8."),
+    BadInput('an Excel file', tagged(b'PK\x03\x04\x14\xff\xfe', 'tags.xlsx'), 'tags.xlsx cannot be read as a tag file, for it is a workbook of a spreadsheet program: save it there as CSV in UTF-8.'),
     BadInput('a damaged line of JSON lines', tagged('{"photo": "a.jpg", "tags": ["dog"]}\n{"photo"\n', 'tags.jsonl'), 'Line 2 of tags.jsonl cannot be read as JSON (JSONDecodeError: Expecting \':\' delimiter: line 1 column 9 (char 8)): write {"photo": "photo.jpg", "tags": ["dog", "person"]}.'),
     BadInput('no tag file', missing, 'There is no tag file at tags.csv: fix the path, or set tag_file to the folder of photos if each of its subfolders is a class.'),
     BadInput('a pipe as a tag file', pipe, 'tags.csv cannot be read as a tag file (OSError: [Errno 22] not a regular file): fix the path, or save it as UTF-8.'),
@@ -237,6 +237,13 @@ OTHERS = [
     BadInput('folders of classes without photos', no_photos, '{root} has no subfolders of photos: write a tag file and set tag_file.'),
     BadInput('train/images and valid/images', same_folder_names(), "Proposals and results of {root}/train/images and of {root}/valid/images would have the same names images/...: set another dataset_name for one of them in the config, such as dataset_name='valid_images'."),
     BadInput('two folders with one dataset_name', same_folder_names(dataset_name='images'), "Proposals and results of {root}/train/images and of {root}/valid/images would have the same names images/...: set another dataset_name for one of them in the config, such as dataset_name='valid_images'."),
+    BadInput('a folder of photos in a setting that is not read', tagged('a.jpg,dog\n', data_prefix={'img': 'photos'}), "TagFileDataset of {root} does not read data_prefix={'img': 'photos'}: set data_root instead."),
+    BadInput('a tag file in a setting that is not read', tagged('a.jpg,dog\n', ann_file='tags.json'), "TagFileDataset of {root} does not read ann_file='tags.json': set tag_file instead."),
+    BadInput('tags with a separator of another script', tagged('photo,tags\na.jpg,犬、猫\nb.jpg,犬\n'), 'tags.csv has the tag \'犬、猫\' and also tags that are parts of it, so that it may be one class or several: separate tags by `;`, or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
+    BadInput('an ellipsis as tag', tagged('photo,tags\na.jpg,dog;…\nb.jpg,cat\n'), 'tags.csv has the tag \'…\' in line 2, which looks like no class: write names of classes (columns of 0 and 1, confidences or boxes need a first line of column names), or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
+    BadInput('a class column without a name', tagged('photo,dog,\na.jpg,1,0\nb.jpg,0,1\n'), 'tags.csv has the column 3 beside the column \'dog\' of 0 and 1, so that its meaning is unclear: remove one of them, or list all classes in a first line `#classes,...` (JSON: "classes") if it is one.'),
+    BadInput('a pointer of Git LFS as tag file', tagged('version https://git-lfs.github.com/spec/v1\noid sha256:a\n'), 'tags.csv cannot be read as a tag file, for it is a pointer of Git LFS: run `git lfs pull`.'),
+    BadInput('no list of classes in JSON', tagged('{"classes": {"0": "dog"}, "photos": {"a.jpg": ["dog"]}}', 'tags.json'), 'tags.json has {\'0\': \'dog\'} in its "classes" instead of names: write {"photo": "photo.jpg", "tags": ["dog", "person"]}.'),
 ]
 # fmt: on
 ROWS = [

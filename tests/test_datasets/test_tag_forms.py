@@ -10,6 +10,7 @@ from PIL import Image
 from mmlabelpenet.datasets import TagFileDataset, read_class_folders, read_tag_file
 from mmlabelpenet.datasets.tag_names import is_image_name
 from mmlabelpenet.utils import IMAGE_SUFFIXES
+from mmlabelpenet.utils.image import OTHER_SUFFIXES
 
 EXPECTED = {'a.jpg': ['dog'], 'b.jpg': ['cat', '?dog']}
 STUDIO = 'annotation_id,annotator,choice,created_at,id,image,lead_time,updated_at\n'
@@ -155,6 +156,12 @@ def test_names_that_look_the_same_are_the_same(tmp_path):
         ('a.jpg,cafÃ©;café\n', "'cafÃ©'", 'save the file as UTF-8'),
         ('a.jpg,c\u0430t;cat\n', "'c\u0430t'", 'letters of two alphabets'),
         ('a.jpg,traffic light;traffic_light\n', 'light', 'use one name if they are the same'),
+        ('photo,tags\na.jpg,犬、猫\nb.jpg,鳥\n', '犬、猫', 'separate tags by `;`'),
+        ('a.jpg,dog cat\nb.jpg,cat\n', "'dog cat'", 'if the blanks separate them'),
+        ('a.jpg,dog;etc.\nb.jpg,cat\n', "'etc.'", 'that a photo shows no class'),
+        ('a.jpg,hot%20dog\nb.jpg,cat\n', "'hot%20dog'", 'if a program has changed it'),
+        ('a.jpg,1-Sep\nb.jpg,cat\n', "'1-Sep'", 'if a program has changed it'),
+        ('photo,dog,sex\na.jpg,1,0\nb.jpg,0,1\n', "'sex'", 'remove the column'),
     ],
 )
 def test_doubtful_classes_are_named(tmp_path, text, name, meaning):
@@ -169,6 +176,22 @@ def test_usual_classes_raise_no_doubt(tmp_path):
     assert read(tmp_path, f'a.jpg,{names}\nb.jpg,bear\n').doubts == []
     assert read(tmp_path, 'a.jpg,🐶;🚗;C#;C++;C;A+;A-;Müller;犬\n').doubts == []
     assert read(tmp_path, 'photo,is_dog,is_cat\na.jpg,1,0\nb.jpg,0,1\n').doubts == []
+    assert read(tmp_path, 'a.jpg,R2-D2;May;col·lecció;copy machine\n').doubts == []
+
+
+def test_objects_in_lines_are_read_from_json(tmp_path):
+    text = '{"photo": "a.jpg", "tags": ["dog"]}\n{"photo": "b.jpg", "tags": ["cat", "?dog"]}\n'
+    assert tags_of(read(tmp_path, text, 'tags.json')) == EXPECTED
+
+
+def test_copies_of_a_photo_in_two_folders_are_named(tmp_path):
+    for folder, colour in (('cat', 'red'), ('cow', 'blue'), ('dog', 'red')):
+        (tmp_path / folder).mkdir()
+        Image.new('RGB', (9, 8), colour).save(tmp_path / folder / 'a.png')
+    (doubt,) = read_class_folders(tmp_path).doubts
+    assert 'has cat/a.png and dog/a.png, which are the same photo' in doubt
+    (tmp_path / 'dog/a.png').rename(tmp_path / 'dog/b.png')
+    assert read_class_folders(tmp_path).doubts == []
 
 
 def test_doubts_are_logged_when_the_data_are_loaded(tmp_path, monkeypatch):
@@ -228,7 +251,7 @@ def test_suffixes_are_those_of_pathlib():
         for suffix in suffixes
         for end in ('', '/', '/.', '//./', '/..', '.', ' ')
     ]
-    known = (*IMAGE_SUFFIXES, '.gif', '.heic', '.avif')
+    known = (*IMAGE_SUFFIXES, *OTHER_SUFFIXES)
     found = [name for name in names if Path(name).suffix.lower() in known]
     assert [name for name in names if is_image_name(name)] == found
     assert 0 < len(found) < len(names)

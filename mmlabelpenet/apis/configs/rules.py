@@ -4,14 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType
 from typing import Any
 
+import mmdet.datasets.transforms as theirs
+from mmcv.transforms import CenterCrop, RandomChoiceResize, RandomFlip, RandomResize, Resize
 from mmcv.transforms import LoadImageFromFile as MMCVLoadImage
-from mmdet.datasets.transforms import PackDetInputs
+from mmdet.datasets.transforms import PackDetInputs, ProposalBroadcaster
+from mmdet.models import DetDataPreprocessor
 from mmengine.config import Config
+from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 
 from mmlabelpenet.datasets.transforms import LoadImageFromFile, LoadRegionProposals
 from mmlabelpenet.engine.loops import CurriculumTrainLoop, build_phases
 from mmlabelpenet.models import LABELS, STAGES, LabelPEnet
-from mmlabelpenet.registry import LOOPS, MODELS, TRANSFORMS
+from mmlabelpenet.registry import LOOPS, MODELS, PARAM_SCHEDULERS, TRANSFORMS
 from mmlabelpenet.utils import UserError, advise_name
 
 from .parts import LOADERS, find_type
@@ -36,13 +40,15 @@ def check_rules(cfg: Config, runs_model: bool = True) -> None:
             _check_loader(f'{name}_dataloader', loader, is_cascade and runs_model, proposes)
     if is_cascade:
         _check_stages(model)
-        _check_pixels(model.get('data_preprocessor') or {})
+        _check_levels('model', model)
+        _check_preprocessor(model.get('data_preprocessor') or {})
     train_cfg = cfg.get('train_cfg')
     if isinstance(train_cfg, dict) and _is_a(train_cfg, LOOPS, CurriculumTrainLoop):
         _check_phases(train_cfg, model if is_cascade else None)
+        _check_schedulers(cfg.get('param_scheduler') or [])
 
 
-def _is_a(node: Mapping, registry: Any, kind: type) -> bool:
+def _is_a(node: Mapping, registry: Any, kind: type | tuple[type, ...]) -> bool:
     found = find_type(node.get('type'), registry)
     return isinstance(found, type) and issubclass(found, kind)
 
@@ -53,7 +59,31 @@ def stage_names(model: Mapping) -> list[str]:
     return [name for name in model.get('order', STAGES) if cascade.get(name) is not None]
 
 
-def _check_pixels(preprocessor: Mapping) -> None:
+def _check_levels(path: str, node: Any) -> None:
+    """Require that chosen levels are among those whose strides or channels stand beside them."""
+    if not isinstance(node, dict):
+        return
+    given: Any = node.get('strides') or node.get('in_channels')
+    levels = node.get('levels')
+    known = range(-len(given), len(given)) if isinstance(given, list | tuple) else ()
+    if known and isinstance(levels, list | tuple) and not set(levels) <= set(known):
+        raise UserError(
+            f'{path}.levels is {list(levels)}, but there are {len(given)} levels, counted from 0: '
+            f'choose some of {list(range(len(given)))}.'
+        )
+    for name, one in node.items():
+        _check_levels(f'{path}.{name}', one)
+
+
+def _check_preprocessor(preprocessor: Mapping) -> None:
+    kind = preprocessor.get('type', 'DetDataPreprocessor')
+    if find_type(kind, MODELS) is not None and not _is_a(
+        preprocessor, MODELS, DetDataPreprocessor
+    ):
+        raise UserError(
+            f"model.data_preprocessor has the type '{kind}', which does not tell a detector the "
+            "sizes of its photos: set model.data_preprocessor.type='DetDataPreprocessor'."
+        )
     mean, std = preprocessor.get('mean') or (), preprocessor.get('std') or ()
     if std and mean and max(std) < 1 and 0 < max(mean) < 1:
         raise UserError(
@@ -125,6 +155,18 @@ def _check_phases(train_cfg: Mapping, model: Mapping | None) -> None:
                 )
 
 
+def _check_schedulers(schedulers: dict | list) -> None:
+    if isinstance(schedulers, dict) and 'type' not in schedulers:
+        schedulers = list(schedulers.values())
+    for one in _flat([schedulers]):
+        if 'type' not in one or _is_a(one, PARAM_SCHEDULERS, LRSchedulerMixin):
+            raise UserError(
+                f'param_scheduler has {one.get("type", "no type")}, but the phases set the '
+                'learning rate: remove it, and set lr_factor, warmup, final_factor or steps of '
+                'train_cfg.phases.'
+            )
+
+
 def _has_semantic(model: Mapping) -> bool:
     return (model.get('calibration') or {}).get('semantic') is not None
 
@@ -161,7 +203,30 @@ STEPS = (
 )
 
 
+# Transforms that move pixels, and those that mix photos.
+MOVING = (
+    *(CenterCrop, RandomChoiceResize, RandomFlip, RandomResize, Resize, theirs.Albu),
+    *(theirs.Expand, theirs.FixShapeResize, theirs.MinIoURandomCrop, theirs.RandomAffine),
+    *(theirs.RandomCenterCropPad, theirs.RandomCrop, theirs.RandomShift, theirs.Rotate),
+    *(theirs.ResizeShortestEdge, theirs.ShearX, theirs.ShearY, theirs.TranslateX),
+    theirs.TranslateY,
+)
+MIXING = (theirs.CachedMixUp, theirs.CopyPaste, theirs.MixUp, theirs.Mosaic)
+
+
 def _check_pipeline(path: str, pipeline: Iterable) -> None:
+    for one in _flat(pipeline, ProposalBroadcaster):
+        if _is_a(one, TRANSFORMS, MOVING):
+            raise UserError(
+                f'{path} has {one["type"]} where it moves the photo but not its proposals: write '
+                "it into dict(type='ProposalBroadcaster', transforms=[...])."
+            )
+    for one in _flat(pipeline):
+        if _is_a(one, TRANSFORMS, MIXING):
+            raise UserError(
+                f'{path} has {one["type"]}, which mixes photos, but neither their proposals nor '
+                'their tags: remove it.'
+            )
     classes = [find_type(one.get('type'), TRANSFORMS) for one in _flat(pipeline)]
     if not all(isinstance(one, type) for one in classes):
         return
@@ -175,11 +240,12 @@ def _check_pipeline(path: str, pipeline: Iterable) -> None:
         place = places[0]
 
 
-def _flat(pipeline: Any) -> Iterator[Mapping]:
-    """List the steps of a pipeline, those within other steps too."""
+def _flat(pipeline: Any, closed: type | tuple[type, ...] = ()) -> Iterator[Mapping]:
+    """List the steps of a pipeline, those within other steps too but for those of a class."""
     for one in pipeline:
         if isinstance(one, dict):
             yield one
-            yield from _flat(one.get('transforms', []))
+            if not _is_a(one, TRANSFORMS, closed):
+                yield from _flat(one.get('transforms', []), closed)
         elif isinstance(one, list | tuple):
-            yield from _flat(one)
+            yield from _flat(one, closed)

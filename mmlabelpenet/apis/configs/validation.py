@@ -36,7 +36,7 @@ SCOPES = ('mmengine', 'mmdet', registry.SCOPE)
 # Likeness of names for a setting of classes that may take any.
 ALIKE = 0.85
 # Settings of other models of which the range is known.
-CHECKED = ('num_classes', 'pad_size_divisor', 'std')
+CHECKED = ('mean', 'num_classes', 'pad_size_divisor', 'std')
 # Parts of other models that are built by a registry of models.
 _PART = re.compile(r'head|neck|backbone|^loss')
 # What must be given as dicts with a type, alone or in lists.

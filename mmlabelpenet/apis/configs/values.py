@@ -19,7 +19,7 @@ _AMOUNTS = (
     'lr lr_factor lr_mult '
     'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
     'opencv_num_threads power ratios regression_weight regressions scales score_power seed std '
-    'timeout tolerance val_begin wait_time warmup weight_decay weights'
+    'steps timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
@@ -40,7 +40,7 @@ WHOLE = frozenset(ENDLESS) | frozenset(
 )
 NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'ratios')
 NOT_ZERO += ('scales', 'start_factor', 'std', *ENDLESS)
-RANGES |= dict.fromkeys(ENDLESS, (-1, math.inf))
+RANGES |= dict.fromkeys((*ENDLESS, 'frozen_stages'), (-1, math.inf)) | {'mean': (0, 255)}
 _LISTS = (list, tuple, Sequence)
 NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'ratios', 'sides')
 NOT_EMPTY += ('strides', 'scale', 'scales', 'corloc_evaluator', 'test_evaluator')
@@ -90,6 +90,8 @@ def _wrong_number(name: str, value: Any) -> str | None:
         return f'must be {whole} {limits}'
     if name in WHOLE and any(one != int(one) for one in numbers):
         return 'must be a whole number'
+    if name == 'neg_iou' and numbers != sorted(numbers):
+        return 'must be the least and the greatest share, in this order'
     if name in NOT_ZERO and 0 in numbers:
         return 'must not be 0'
     if name != 'max_gigabytes' and math.inf in numbers:

@@ -1,5 +1,7 @@
 """Checks and conversions when a training is resumed."""
 
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub, print_log
 from mmengine.runner import Runner
@@ -89,8 +91,10 @@ class ResumeHook(Hook):
 
 def _require_state(checkpoint: dict) -> None:
     """Make sure that a checkpoint holds all that a run goes on from, see :class:`ResumeHook`."""
-    meta, optimizer, hub = (checkpoint.get(name) for name in PARTS)
-    if not (optimizer and hub is not None and isinstance(meta, dict) and meta.keys() >= NUMBERS):
+    parts: list[Any] = [checkpoint.get(name) for name in PARTS]
+    meta, optimizer, hub = parts
+    lacking = hub is None or optimizer is None or (isinstance(optimizer, dict) and not optimizer)
+    if lacking or not (isinstance(meta, dict) and meta.keys() >= NUMBERS):
         raise UserError(
             'holds weights but not the state of a training: resume from a checkpoint that a '
             'training saved'

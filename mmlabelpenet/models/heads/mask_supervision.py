@@ -38,12 +38,22 @@ class MaskSupervision:
         foreground: Least value of a map that is foreground.
         background: Greatest value that is background; pixels in between are ignored.
         num_samples: Regions drawn from an image.
+
+    Raises:
+        ValueError: If some values were both foreground and background.
     """
 
     num_classes: int
     foreground: float = 0.5
     background: float = 0.1
     num_samples: int = 16
+
+    def __post_init__(self) -> None:
+        if self.background > self.foreground:
+            raise ValueError(
+                f'mask_supervision.background {self.background} is above foreground '
+                f'{self.foreground}'
+            )
 
     @torch.no_grad()
     def regions(self, evidence: Evidence) -> InstanceData:
