@@ -15,14 +15,11 @@ from .files import (
     write_lines,
 )
 from .image import (
-    IMAGE_SUFFIXES,
-    OTHER_SUFFIXES,
     ImageUserError,
     decode_image,
     decoded_size,
     exif_orientation,
     image_size,
-    list_photos,
     read_image,
     read_image_bytes,
     require_aspect,
@@ -32,6 +29,7 @@ from .json_text import load_json
 from .masks import Masks, decode_part, mask_areas, to_rles
 from .models import in_evaluation, unwrap_model
 from .names import advise_name, nearest_name, similar_names, strip_name, visible_name
+from .photo_files import IMAGE_SUFFIXES, OTHER_SUFFIXES, list_photos
 from .processes import (
     StopRequest,
     end_children,

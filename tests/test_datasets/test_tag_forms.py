@@ -9,8 +9,7 @@ from PIL import Image
 
 from mmlabelpenet.datasets import TagFileDataset, read_class_folders, read_tag_file
 from mmlabelpenet.datasets.tag_names import is_image_name
-from mmlabelpenet.utils import IMAGE_SUFFIXES
-from mmlabelpenet.utils.image import OTHER_SUFFIXES
+from mmlabelpenet.utils import IMAGE_SUFFIXES, OTHER_SUFFIXES
 
 EXPECTED = {'a.jpg': ['dog'], 'b.jpg': ['cat', '?dog']}
 STUDIO = 'annotation_id,annotator,choice,created_at,id,image,lead_time,updated_at\n'
