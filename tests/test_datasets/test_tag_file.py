@@ -89,12 +89,12 @@ def test_unusable_lines_are_reported(tmp_path):
         (
             '{"a.jpg": 7}',
             't.json',
-            r't\.json cannot be read as a JSON tag file .*7 is no list',
+            r't\.json has 7 in entry 1 instead of names',
         ),
-        ('{"a.jpg": [1]}', 't.json', r'\[1\] is no list of names'),
+        ('{"a.jpg": [1]}', 't.json', r'\[1\] in entry 1 instead of names'),
         ('{"a.jpg"', 't.json', r't\.json cannot be read as a JSON tag file'),
         ('[{"photo": "a.jpg"}]', 't.json', r'no key "tags" in entry 1'),
-        ('7', 't.json', 'cannot be read as a JSON tag file'),
+        ('7', 't.json', 't.json holds 7 alone'),
     ],
 )
 def test_bad_files_are_named(tmp_path, text, name, message):
