@@ -16,17 +16,17 @@ OTHER_SUFFIXES = (
 
 
 def list_photos(folder: str | Path) -> list[Path]:
-    """List the photos of a folder by name, without those of subfolders.
+    """List the photos of a folder by name, without those of subfolders; others are warned of.
 
     Args:
-        folder: The folder. A warning tells of photos of other kinds than ``IMAGE_SUFFIXES``.
+        folder: The folder.
 
     Raises:
         UserError: If it holds none.
     """
     # Files that begin with ._ are what macOS adds to photos on other disks.
-    files = sorted(one for one in Path(folder).iterdir() if one.name[:2] != '._')
-    files = [one for one in files if not one.is_dir()]
+    entries = sorted(one for one in Path(folder).iterdir() if one.name[:2] != '._')
+    files = [one for one in entries if not one.is_dir()]
     photos = [one for one in files if one.suffix.lower() in IMAGE_SUFFIXES]
     others = [one for one in files if one.suffix.lower() in OTHER_SUFFIXES]
     if not photos:
@@ -36,10 +36,7 @@ def list_photos(folder: str | Path) -> list[Path]:
             f'searched){found} another folder.'
         )
     if others:
-        print_log(
-            f'{folder} has photos of other kinds, which are left out ({len(others)} in all, such '
-            f'as {others[0].name}): convert them to JPEG.',
-            logger='current',
-            level=logging.WARNING,
-        )
+        text = f'{folder} has photos of other kinds, which are left out ({len(others)} in all, '
+        text += f'such as {others[0].name}): convert them to JPEG.'
+        print_log(text, logger='current', level=logging.WARNING)
     return photos
