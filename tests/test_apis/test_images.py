@@ -68,7 +68,9 @@ def test_a_folder_without_images_is_reported(tmp_path):
 
 def test_photos_of_other_kinds_in_a_folder_are_told(folder, monkeypatch):
     told = []
-    monkeypatch.setattr('mmlabelpenet.utils.photo_files.print_log', lambda text, **_: told.append(text))
+    monkeypatch.setattr(
+        'mmlabelpenet.utils.photo_files.print_log', lambda text, **_: told.append(text)
+    )
     list_images(folder)
     assert not told
     for name in ('c.HEIC', 'd.gif'):

@@ -239,7 +239,8 @@ LINES = [
     (
         'MMDetection 2: lr_config',
         "lr_config = dict(policy='step')",
-        "nothing reads 'lr_config', which is of MMDetection 2: set param_scheduler instead.",
+        "nothing reads 'lr_config', which is of MMDetection 2: set param_scheduler, or "
+        'train_cfg.phases where there are phases, instead.',
     ),
     (
         'MMDetection 2: total_epochs',
@@ -566,8 +567,8 @@ ROWS = [
     BadInput(
         'a photo for a config',
         lambda root: read_config(photo(root)),
-        "{root}/a.jpg cannot be read as a config (UnicodeDecodeError: 'utf-8' codec can't "
-        'decode byte 0x80 in position 128: invalid start byte): fix it or the --cfg-options.',
+        '{root}/a.jpg is no config, which ends in .py, .json, .yaml, .yml: name the config '
+        'first, then a checkpoint or other files.',
     ),
     config(
         'misspelt type of the model',

@@ -22,7 +22,7 @@ from .parts import top_level_names
 
 # mmengine's placeholder of an environment variable with its default.
 _PLACEHOLDER = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')
-_PLAIN = ('.json', '.yaml', '.yml')
+PLAIN = ('.json', '.yaml', '.yml')
 # What means the same in Python's source, within quotes or not.
 _SAFE = re.compile(r'[\w ./:,+~@%=-]')
 
@@ -109,11 +109,11 @@ def _text(path: str | Path) -> str:
 def bases_of(path: str | Path) -> list[Path]:
     """List the base configs that a config names by file; those of packages are left out."""
     files: list = []
-    if Path(path).suffix in _PLAIN:
+    if Path(path).suffix in PLAIN:
         _content(path)
     try:
         with _byte_order_marks():
-            if Path(path).suffix in ('.py', *_PLAIN):
+            if Path(path).suffix in ('.py', *PLAIN):
                 files = Config._get_base_files(str(path))
     except (SyntaxError, ValueError):
         # mmengine gives the reason later
@@ -166,7 +166,7 @@ def _keys_given_twice(path: str | Path) -> Iterator[tuple[Any, int]]:
         if isinstance(node, ast.Dict):
             keys = [(one.value, one.lineno) for one in node.keys if isinstance(one, ast.Constant)]
             yield from _twice(keys)
-    if suffix in _PLAIN:
+    if suffix in PLAIN:
         text = _text(path)
         with suppress(yaml.YAMLError):
             nodes = [yaml.compose(text.replace('\t', ' ') if suffix == '.json' else text)]
@@ -242,7 +242,7 @@ OLD_NAMES = {
     'gpu_ids': 'tools/misc/launch.py with the number of processes',
     'img_norm_cfg': 'model.data_preprocessor.mean and std',
     'log_config': 'default_hooks.logger and visualizer.vis_backends',
-    'lr_config': 'param_scheduler',
+    'lr_config': 'param_scheduler, or train_cfg.phases where there are phases,',
     'momentum_config': 'param_scheduler',
     'mp_start_method': 'env_cfg.mp_cfg.mp_start_method',
     'opencv_num_threads': 'env_cfg.mp_cfg.opencv_num_threads',

@@ -14,7 +14,7 @@ from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 
-from .files import bases_of, earlier_values, read_file, unread_names
+from .files import PLAIN, bases_of, earlier_values, read_file, unread_names
 from .overrides import apply_options, settings_called
 from .parts import top_level_names
 from .validation import check_config
@@ -141,10 +141,15 @@ def require_config(path: str | Path) -> None:
         path: The config.
 
     Raises:
-        UserError: If there is none.
+        UserError: If there is none, or it is a file of another kind.
     """
     if not Path(path).is_file():
         raise UserError(f'There is no config {path}; see configs/ for those there are.')
+    if Path(path).suffix not in ('.py', *PLAIN):
+        raise UserError(
+            f'{path} is no config, which ends in {", ".join((".py", *PLAIN))}: name the '
+            'config first, then a checkpoint or other files.'
+        )
 
 
 def plain_datasets(cfg: dict) -> list[dict]:
