@@ -9,7 +9,7 @@ from .reproducible import (
     reproducible,
     require_cacheable_transforms,
 )
-from .shapes import ShapesDataset
+from .shapes import HardShapesDataset, ShapesDataset
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
 from .tagged import TaggedDataset, name_of_dataset, require_distinct_names
 from .tags import TagFileDataset

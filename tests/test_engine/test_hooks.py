@@ -148,8 +148,8 @@ def test_the_curve_of_labels_is_off_and_knows_no_negative_number(tmp_path):
 
 def test_without_ground_truth_or_phases_the_curve_of_labels_says_that_it_does_nothing(tmp_path):
     said = []
-    cfg = ConfigDict(train_cfg=dict(type='CurriculumTrainLoop', phases=dict(a=dict())))
-    for changes in ({}, dict(corloc_dataloader=dict(), train_cfg=dict(max_epochs=1))):
+    cfg = ConfigDict(train_cfg=dict(type='CurriculumTrainLoop', phases=dict(a={})))
+    for changes in ({}, dict(corloc_dataloader={}, train_cfg=dict(max_epochs=1))):
         runner = runner_at(tmp_path, cfg=ConfigDict(cfg, **changes), train_loop=None)
         runner.logger = SimpleNamespace(info=said.append)
         LabelCurveHook(3).before_train(runner)
