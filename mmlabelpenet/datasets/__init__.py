@@ -16,8 +16,10 @@ from .tags import TagFileDataset
 from .transforms import (
     LoadImageFromFile,
     LoadInstanceMasks,
+    LoadLabels,
     LoadRegionProposals,
     LoadTrueInstances,
+    OracleLabels,
     PackWeakInputs,
     ProposalSource,
     ProvideRegionProposals,
