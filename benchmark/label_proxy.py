@@ -22,8 +22,9 @@ as truth does.
 
 import argparse
 import copy
+import hashlib
 import json
-import zlib
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,28 +61,49 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def fold_name(image: Mapping) -> str:
+    """Name of an image in lists of images to leave out, which all data sets know."""
+    return os.path.splitext(image['file_name'])[0]
+
+
 def fold_of(name: str) -> int:
     """The fold of an image by its name, the same whatever other images there are."""
-    return zlib.crc32(name.encode()) % 2
+    return hashlib.blake2b(name.encode()).digest()[0] % 2
 
 
 def write_folds(cfg: Config, folder: str | Path) -> None:
     """Write ``fold_0.txt`` and ``fold_1.txt``, lists of training images to leave out."""
     dataset = DATASETS.build(dict(cfg.train_dataloader.dataset, pipeline=[]))
-    names = [dataset.get_data_info(index)['file_name'] for index in range(len(dataset))]
+    names = [fold_name(dataset.get_data_info(index)) for index in range(len(dataset))]
     for fold in (0, 1):
         lines = [name for name in names if fold_of(name) == fold]
         write_lines(Path(folder) / f'fold_{fold}.txt', lines)
 
 
 def read_folds(folder: str | Path) -> dict[str, int]:
-    """Fold of each image by its file name, see :func:`write_folds`."""
+    """Fold of each image by its name, see :func:`write_folds`."""
     paths = [Path(folder) / f'fold_{fold}.txt' for fold in (0, 1)]
     for path in paths:
         if not path.is_file():
             raise UserError(f'There is no {path}: write it by --write-folds {folder}.')
     lines = [path.read_text(encoding='utf-8').splitlines() for path in paths]
     return {name: fold for fold, names in enumerate(lines) for name in names}
+
+
+def folds_of(samples: Sequence[Mapping], folder: str | Path) -> list[int]:
+    """Folds of images, see :func:`read_folds`.
+
+    Raises:
+        UserError: If one is in none of them.
+    """
+    known, names = read_folds(folder), [fold_name(one) for one in samples]
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise UserError(
+            f'{strange[0]} and {len(strange) - 1} further photos are in no fold of {folder}: write '
+            'the folds of this config by --write-folds, and train on them.'
+        )
+    return [known[name] for name in names]
 
 
 def mirrored(batch: Mapping) -> dict:
@@ -181,8 +203,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     tags = [np.flatnonzero(to_numpy(one['tags'])) for one in samples]
     folds = None
     if args.folds:
-        known = read_folds(args.folds)
-        folds = [known[one['file_name']] for one in samples]
+        folds = folds_of(samples, args.folds)
     figures = {'photos': len(samples), 'tags': sum(map(len, tags)), **proxy(found, tags, folds)}
     if args.truth:
         meta = loader.dataset.metainfo

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.evaluation.functional import Found
+from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
 LEFT, RIGHT = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
@@ -54,7 +56,11 @@ def test_the_command_compares_two_checkpoints_and_reads_truth_only_if_asked(
     folds = tmp_path / 'folds'
     script.main(['small.py', '--write-folds', str(folds)])
     names = [(folds / f'fold_{fold}.txt').read_text().splitlines() for fold in (0, 1)]
-    assert sorted(names[0] + names[1]) == [f'train_{index:05d}.jpg' for index in range(6)]
+    assert sorted(names[0] + names[1]) == [f'train_{index:05d}' for index in range(6)]
+    dataset = Config.fromfile('small.py').train_dataloader.dataset
+    for fold in (0, 1):
+        left = DATASETS.build({**dataset, 'skip': str(folds / f'fold_{fold}.txt')})
+        assert len(left) == len(names[1 - fold])
     capsys.readouterr()
     args = ['small.py', 'a.pth', 'b.pth', '--folds', str(folds), '--out', str(tmp_path / 'p.json')]
     script.main([*args, '--truth', '--row', 'with truth'])
@@ -88,3 +94,9 @@ def test_what_is_missing_is_told(script, tmp_path):
         script.main(['small.py', 'a.pth'])
     with pytest.raises(UserError, match=r'fold_0\.txt: write it by --write-folds'):
         script.read_folds(tmp_path)
+    for fold, name in enumerate(('a', 'dir/b')):
+        (tmp_path / f'fold_{fold}.txt').write_text(name)
+    samples = [dict(file_name=name) for name in ('dir/b.jpg', 'a.png', 'c.jpg')]
+    assert script.folds_of(samples[:2], tmp_path) == [1, 0]
+    with pytest.raises(UserError, match='c and 0 further photos are in no fold of'):
+        script.folds_of(samples, tmp_path)
