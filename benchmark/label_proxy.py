@@ -100,8 +100,8 @@ def folds_of(samples: Sequence[Mapping], folder: str | Path) -> list[int]:
     strange = [name for name in names if name not in known]
     if strange:
         raise UserError(
-            f'{strange[0]} and {len(strange) - 1} further photos are in no fold of {folder}: write '
-            'the folds of this config by --write-folds, and train on them.'
+            f'{strange[0]} and {len(strange) - 1} further photos are in no fold of {folder}: '
+            'write the folds of this config by --write-folds, and train on them.'
         )
     return [known[name] for name in names]
 
