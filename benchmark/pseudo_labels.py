@@ -91,10 +91,19 @@ def common_parser(description: str, rows: Iterable[str]) -> argparse.ArgumentPar
     return parser
 
 
-def build_row(config: str, checkpoint: str, changes: dict) -> tuple[LabelPEnet, Config]:
-    """The model of a row with the weights of the checkpoint, and its config."""
+def build_row(
+    config: str, checkpoint: str, changes: dict, common: dict = FORWARD
+) -> tuple[LabelPEnet, Config]:
+    """The model of a row with the weights of the checkpoint, and its config.
+
+    Args:
+        config: Of all rows.
+        checkpoint: With weights of all parts of the row.
+        changes: Of the config, in this row.
+        common: Changes in all rows.
+    """
     cfg = Config.fromfile(config)
-    for options in (FORWARD, changes):
+    for options in (common, changes):
         cfg.merge_from_dict(options)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)

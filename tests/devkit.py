@@ -17,7 +17,7 @@ SPLITS = dict(train='train', val='val', trainval='train', test='val', train_aug=
 
 
 def make_devkit(root, years=('VOC2007', 'VOC2012'), num_train=3, num_val=2, image_size=(64, 96)):
-    """Make ``root``/Shapes, /VOC2007 and /VOC2012, and proposals for all in ``root``/proposals.
+    """Make ``root``/Shapes, a copy as /HardShapes, /VOC2007 and /VOC2012, and ``root``/proposals.
 
     The shapes get the names of VOC's first classes, so that the class masks stay valid.
     """
@@ -25,7 +25,8 @@ def make_devkit(root, years=('VOC2007', 'VOC2012'), num_train=3, num_val=2, imag
     make_shapes(source, num_train, num_val, image_size=image_size)
     for year in years:
         _make_year(source, root / year)
-    for year in ('Shapes', *years):
+    shutil.copytree(source, root / 'HardShapes')
+    for year in ('Shapes', 'HardShapes', *years):
         for path in sorted((source / 'Annotations').iterdir()):
             boxes, width, height = _boxes(path)
             out = proposal_path(root / 'proposals', year, path.stem)

@@ -17,6 +17,7 @@ from test_tools.test_scripts import run_script
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.engine import CurriculumTrainLoop
+from mmlabelpenet.engine.hooks.label_curve import measure_labels, spread_loader
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.testing import make_shapes
 from mmlabelpenet.utils import register_all_modules
@@ -212,6 +213,41 @@ def test_evaluating_pseudo_labels_does_not_influence_the_training(place, tmp_pat
     assert len(list((tmp_path / 'watched/pseudo_labels').glob('epoch_*/*.png'))) == 4
 
 
+def test_the_curve_of_labels_is_written_and_does_not_influence_the_training(place, tmp_path):
+    cfg = backward_config()
+    cfg.train_dataloader.dataset.pipeline[2].transforms[1].prob = 0.5
+    cfg.train_cfg.phases.detection = dict(
+        iterations=2, stages=['detection'], epochs=1, warmup=0, scales=True
+    )
+    for name in ('plain', 'watched'):
+        cfg.work_dir = str(tmp_path / name)
+        cfg.dump(str(tmp_path / f'{name}.py'))
+        run_tool('train', tmp_path / f'{name}.py')
+        cfg.default_hooks.label_curve.num_images = 5
+    last = max((tmp_path / 'plain').glob('epoch_*.pth')).name
+    plain, watched = (weights_of(tmp_path / name / last) for name in ('plain', 'watched'))
+    assert all(value.equal(watched[name]) for name, value in plain.items())
+    assert not list((tmp_path / 'plain').glob('label_curve*'))
+
+    entries = json.loads((tmp_path / 'watched/label_curve.json').read_text())
+    seeds = ['attention', 'calibration']
+    path = [*seeds, 'detection', 'refinement', 'passed on by refinement', 'segmentation']
+    assert [(one['phase'], one['labels']) for one in entries] == [
+        *(('classification', name) for name in seeds),
+        *(('detection', name) for name in path[:3]),
+        *(('joint', name) for name in (*path, 'validation')),
+    ]
+    for one in entries:
+        assert 0 <= one['corloc'] <= 1
+        assert 0 <= one['pseudo_mask_iou'] <= 1
+        assert one['images'] == 5
+        assert min(one['right'], one['wrong'], one['missed']) >= 0
+    table = (tmp_path / 'watched/label_curve.md').read_text().splitlines()
+    assert len(table) == len(entries) + 2
+    assert table[0].startswith('| after phase | labels | CorLoc | mask IoU | right | wrong |')
+    assert (tmp_path / 'watched/label_curve.png').stat().st_size > 5000
+
+
 def test_learned_proposals_change_nothing_that_searches_and_need_no_files(place, tmp_path):
     cfg = backward_config()
     last = {}
@@ -284,6 +320,7 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     cfg.custom_hooks = [dict(type='SaveRank')]
     cfg.train_dataloader.batch_size = 2
     cfg.work_dir = str(tmp_path)
+    cfg.default_hooks.label_curve.num_images = 5  # one of the two processes repeats an image
     learn_proposals(cfg)
     cfg.dump(str(tmp_path / 'two.py'))
     with pytest.MonkeyPatch.context() as patch:
@@ -296,6 +333,16 @@ def test_two_processes_keep_the_same_weights_through_all_phases(place, tmp_path)
     start = weights_of(tmp_path / 'epoch_1.pth')
     for name in ('backbone.stages.7.conv.weight', 'proposals.head.rpn_conv.weight'):
         assert not one[name].equal(start[name])
+
+    model = MODELS.build(cfg.model).eval()
+    model.load_state_dict(one)
+    with torch.no_grad():
+        loader = spread_loader(cfg.corloc_dataloader, 5)
+        labels = measure_labels(model, loader, list(model.cascade.steps))
+    entries = json.loads((tmp_path / 'label_curve.json').read_text())
+    assert [
+        {'phase': 'proposals', 'images': 5, 'iter': entries[-1]['iter'], **o} for o in labels
+    ] == [one for one in entries if one['phase'] == 'proposals']
 
 
 def run_in_own_process(cfg, work_dir, *args):

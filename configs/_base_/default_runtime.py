@@ -14,6 +14,8 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     feature_statistics=dict(type='FeatureStatisticsHook'),
     finite_loss=dict(type='FiniteLossHook'),
+    # labels of so many training images after each phase, see docs/guide/evaluate.md; 0 for off
+    label_curve=dict(type='LabelCurveHook', num_images=0),
     visualization=dict(type='CascadeVisualizationHook'))
 
 env_cfg = dict(

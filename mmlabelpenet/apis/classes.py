@@ -140,11 +140,18 @@ def unify_trained_classes(cfg: Config, checkpoint: dict | None = None) -> Classe
             classes, source = trained, cfg.load_from
     _adopt_all(parts, classes, source)
     others = [cfg.get('val_dataloader') if cfg.get('val_cfg') else None]
-    hooks = [str(hook['type']) for hook in cfg.get('custom_hooks') or ()]
-    if any(hook.endswith('PseudoLabelHook') for hook in hooks):
+    hooks = [*(cfg.get('custom_hooks') or ()), *(cfg.get('default_hooks') or {}).values()]
+    if any(_measures(hook) for hook in hooks if isinstance(hook, dict)):
         others.append(cfg.get('corloc_dataloader'))
     _adopt_all(_parts(filter(None, others)), classes, source, partial=True)
     return classes
+
+
+def _measures(hook: dict) -> bool:
+    """Whether a hook reads the ground truth of training images to measure labels."""
+    kind = str(hook.get('type'))
+    on = kind.endswith('LabelCurveHook') and hook.get('num_images', 0) != 0
+    return on or kind.endswith('PseudoLabelHook')
 
 
 def _has_classes(dataset: dict) -> bool:

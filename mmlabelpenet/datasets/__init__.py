@@ -9,15 +9,17 @@ from .reproducible import (
     reproducible,
     require_cacheable_transforms,
 )
-from .shapes import ShapesDataset
+from .shapes import HardShapesDataset, ShapesDataset
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
 from .tagged import TaggedDataset, name_of_dataset, require_distinct_names
 from .tags import TagFileDataset
 from .transforms import (
     LoadImageFromFile,
     LoadInstanceMasks,
+    LoadLabels,
     LoadRegionProposals,
     LoadTrueInstances,
+    OracleLabels,
     PackWeakInputs,
     ProposalSource,
     ProvideRegionProposals,

@@ -26,3 +26,15 @@ class ShapesDataset(VOCInstanceDataset):
         'dataset_type': 'Shapes',
     }
     REMEDY = 'run `python tools/dataset_converters/make_shapes.py --out data/shapes/Shapes`'
+
+
+@DATASETS.register_module()
+class HardShapesDataset(ShapesDataset):
+    """Shapes that fail as real photos do: they touch, stand on a ground, and have one main part.
+
+    ``tools/dataset_converters/make_shapes.py --hard`` generates it. All arguments are those of
+    :class:`VOCInstanceDataset`.
+    """
+
+    METAINFO = {**ShapesDataset.METAINFO, 'dataset_type': 'HardShapes'}
+    REMEDY = 'run `python tools/dataset_converters/make_shapes.py --hard`'

@@ -2,5 +2,5 @@
 
 from .cache import FeatureCache, LabelCache
 from .freezing import copy_parts, freeze
-from .hooks import FeatureStatisticsHook, FiniteLossHook, PseudoLabelHook
+from .hooks import FeatureStatisticsHook, FiniteLossHook, LabelCurveHook, PseudoLabelHook
 from .loops import CurriculumTrainLoop, Phase

@@ -19,6 +19,7 @@ from .metrics import (
     ErrorTaxonomyMetric,
     ImageClassificationMetric,
     ProposalMetric,
+    PseudoLabelMetric,
     PseudoMaskMetric,
     SemSegMetric,
     VOCDetectionMetric,

@@ -3,7 +3,7 @@
 from .attention import CAMAttention, ExcitationAttention, SemanticAttention
 from .backbones import DilatedVGG, EfficientNetLite
 from .calibration import AttentionSeeds, ProposalSeeds
-from .detectors import LABELS, STAGES, LabelPEnet, ProposalTTA
+from .detectors import LABELS, STAGES, LabelPEnet, ProposalTTA, labels_on_their_way
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .refiners import DenseCRF, PixelAffinity, RandomWalk, Refiner

@@ -11,7 +11,7 @@ from .shape_objects import CLASSES, draw_coverage, random_outline, random_textur
 MIN_VISIBLE = 0.4
 DIAMETERS = (0.15, 0.65)
 # Attempts to place an object without occluding too much of another one.
-_PLACEMENTS = 8
+PLACEMENTS = 8
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Scene:
         return boxes
 
 
-def _smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
+def smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
     """Noise [H, W, 3] of about ``cells`` waves along a side, standard deviation about 1."""
     grid = rng.normal(size=(cells, cells, 3)).astype(np.float32)
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -83,14 +83,14 @@ def draw_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarr
         float(np.cos(stripes) / wavelength) * x + float(np.sin(stripes) / wavelength) * y
     )
     img += wave[..., None] * np.float32(rng.uniform(0, 14))
-    img += 14 * _smooth_noise(size, 5, rng)
+    img += 14 * smooth_noise(size, 5, rng)
     _draw_distractors(img, rng)
-    img += np.float32(rng.uniform(4, 16)) * _smooth_noise(size, int(rng.integers(12, 40)), rng)
+    img += np.float32(rng.uniform(4, 16)) * smooth_noise(size, int(rng.integers(12, 40)), rng)
     grain = rng.standard_normal((height, width, 3), dtype=np.float32)
     return img + np.float32(rng.uniform(2, 9)) * grain
 
 
-def _draw_labels(rng: np.random.Generator) -> list[int]:
+def draw_labels(rng: np.random.Generator) -> list[int]:
     """Draw the classes of an image's 1 to 4 objects; few classes, so that tags are informative."""
     num_classes = int(rng.choice([1, 2, 3], p=[0.42, 0.43, 0.15]))
     classes = rng.permutation(len(CLASSES))[:num_classes]
@@ -99,7 +99,7 @@ def _draw_labels(rng: np.random.Generator) -> list[int]:
     return [int(label) for label in rng.permutation(np.concatenate([classes, more]))]
 
 
-def _instance_map(coverages: Sequence[np.ndarray], size: tuple[int, ...]) -> np.ndarray:
+def join_coverages(coverages: Sequence[np.ndarray], size: tuple[int, ...]) -> np.ndarray:
     """The object of each pixel, [H, W] uint8: 0 = background, object i -> i + 1."""
     instance_map: np.ndarray = np.zeros(size, dtype=np.uint8)
     for index, coverage in enumerate(coverages):
@@ -107,13 +107,13 @@ def _instance_map(coverages: Sequence[np.ndarray], size: tuple[int, ...]) -> np.
     return instance_map
 
 
-def _visible_fractions(coverages: Sequence[np.ndarray], areas: Sequence[float]) -> np.ndarray:
+def visible_fractions(coverages: Sequence[np.ndarray], areas: Sequence[float]) -> np.ndarray:
     """The fraction of each object that no later one and no border occludes."""
-    instance_map = _instance_map(coverages, coverages[0].shape)
+    instance_map = join_coverages(coverages, coverages[0].shape)
     return np.bincount(instance_map.ravel(), minlength=len(areas) + 1)[1:] / np.array(areas)
 
 
-def _full_area(polygons: list[np.ndarray]) -> float:
+def full_area(polygons: list[np.ndarray]) -> float:
     """Area in pixels inside an outline, holes excluded."""
     solid, *holes = (cv2.contourArea(polygon.astype(np.float32)) for polygon in polygons)
     return max(solid - sum(holes), 1.0)
@@ -130,6 +130,18 @@ def _paint(
     """Paint an object into ``img``, shaded towards its edge."""
     x, y, width, height = cv2.boundingRect((coverage > 0).astype(np.uint8))
     texture = random_texture(CLASSES[label], diameter, (x, y) - centre, (height, width), rng)
+    paint_texture(img, texture, coverage)
+
+
+def paint_texture(img: np.ndarray, texture: np.ndarray, coverage: np.ndarray) -> None:
+    """Paint an object of any texture into ``img``, shaded towards its edge.
+
+    Args:
+        img: [H, W, 3] float32.
+        texture: [h, w, 3] float32 of the tight box of the coverage; changed in place.
+        coverage: [H, W] in 0..1, the fraction of each pixel that the object covers.
+    """
+    x, y, width, height = cv2.boundingRect((coverage > 0).astype(np.uint8))
     patch = np.s_[y : y + height, x : x + width]
     alpha = coverage[patch]
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
@@ -137,7 +149,7 @@ def _paint(
     img[patch] += (texture - img[patch]) * alpha[..., None]
 
 
-def _light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def light(img: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Change the lighting of the whole image: brightness, a soft shadow, a tint."""
     shadow = cv2.resize(
         rng.uniform(0.72, 1.15, (3, 3)).astype(np.float32),
@@ -163,20 +175,20 @@ def draw_scene(size: tuple[int, int], rng: np.random.Generator) -> Scene:
     """
     img = draw_background(size, rng)
     placed: list[tuple[int, np.ndarray, float]] = []
-    for label in _draw_labels(rng):
+    for label in draw_labels(rng):
         diameter = min(size) * DIAMETERS[0] * (DIAMETERS[1] / DIAMETERS[0]) ** rng.beta(1.6, 1.2)
         polygons = random_outline(CLASSES[label], diameter, rng)
-        area = _full_area(polygons)
-        for _ in range(_PLACEMENTS):
+        area = full_area(polygons)
+        for _ in range(PLACEMENTS):
             # At most an eighth of the diameter lies outside the image.
             margin = diameter * 3 / 8
             centre = margin + rng.uniform(size=2) * (np.array(size[::-1]) - 2 * margin)
             coverage = draw_coverage(polygons, centre, size)
             _, coverages, areas = zip(*placed, (label, coverage, area))
-            if _visible_fractions(coverages, areas).min() >= MIN_VISIBLE:
+            if visible_fractions(coverages, areas).min() >= MIN_VISIBLE:
                 placed.append((label, coverage, area))
                 _paint(img, label, diameter, centre, coverage, rng)
                 break
-    instance_map = _instance_map([coverage for _, coverage, _ in placed], size)
-    img = np.clip(np.rint(_light(img, rng)), 0, 255).astype(np.uint8)
+    instance_map = join_coverages([coverage for _, coverage, _ in placed], size)
+    img = np.clip(np.rint(light(img, rng)), 0, 255).astype(np.uint8)
     return Scene(img, [label for label, _, _ in placed], instance_map)

@@ -16,6 +16,7 @@ from mmlabelpenet.datasets.devkit import (
 )
 from mmlabelpenet.utils import UserError, atomic_path, require_writable, write_lines
 
+from .shape_hard import draw_hard_scene
 from .shape_objects import CLASSES
 from .shape_scene import Scene, draw_scene
 
@@ -32,6 +33,7 @@ def make_shapes(
     num_val: int = 60,
     seed: int = 0,
     image_size: tuple[int, int] = (240, 288),
+    hard: bool = False,
 ) -> bool:
     """Generate the data set, unless it already exists with the same settings.
 
@@ -44,6 +46,8 @@ def make_shapes(
         num_val: Images of the ``val`` split.
         seed: Another seed gives another data set.
         image_size: Shortest and longest side of an image, in pixels.
+        hard: Whether objects are hard to tell apart, from their ground and as a whole, see
+            :func:`draw_hard_scene`.
 
     Returns:
         Whether anything was generated.
@@ -64,6 +68,7 @@ def make_shapes(
             'num_val': num_val,
             'seed': seed,
             'image_size': [low, high],
+            **({'hard': True} if hard else {}),
         }
     )
     if marker.is_file() and marker.read_text(encoding='utf-8').strip() == settings:
@@ -72,25 +77,27 @@ def make_shapes(
     # An interrupted run must not count as a finished one with the old settings.
     marker.unlink(missing_ok=True)
     for split, count in zip(_SPLITS, (num_train, num_val)):
-        _write_split(Path(root), split, count, seed, (low, high))
+        _write_split(Path(root), split, count, seed, (low, high), hard)
     write_lines(marker, [settings])
     return True
 
 
-def make_scene(seed: int, split: str, index: int, image_size: tuple[int, int]) -> Scene:
+def make_scene(
+    seed: int, split: str, index: int, image_size: tuple[int, int], hard: bool = False
+) -> Scene:
     """Draw the image of a seed, split and index; the result is always the same."""
     rng = np.random.default_rng([seed, _SPLITS.index(split), index])
     height, width = (int(side) for side in rng.integers(image_size[0], image_size[1] + 1, 2))
-    return draw_scene((height, width), rng)
+    return (draw_hard_scene if hard else draw_scene)((height, width), rng)
 
 
 def _write_split(
-    root: Path, split: str, count: int, seed: int, image_size: tuple[int, int]
+    root: Path, split: str, count: int, seed: int, image_size: tuple[int, int], hard: bool
 ) -> None:
     """Write images, annotations and masks of one split, then its lists."""
     tags = {}
     for index in range(count):
-        scene, name = make_scene(seed, split, index, image_size), f'{split}_{index:05d}'
+        scene, name = make_scene(seed, split, index, image_size, hard), f'{split}_{index:05d}'
         with atomic_path(root / 'JPEGImages' / f'{name}.jpg') as temporary:
             cv2.imwrite(str(temporary), scene.img, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         write_annotation(root, name, _annotation(name, scene))

@@ -117,6 +117,21 @@ def test_parts_of_the_training_data_are_numbered_alike(tags):
     assert [dataset.get_data_info(i)['tags'] for i in range(4)] == [[1], [0], [1], [0]]
 
 
+@pytest.mark.parametrize('number', [3, None, 0])
+def test_training_images_that_a_hook_measures_are_numbered_alike(tags, number):
+    cfg = tags(train='#classes,emu,dog\n{0},dog\n{1},emu\n', corloc='{0},dog\n{1},emu\n')
+    cfg.default_hooks = dict(
+        logger=dict(interval=1),
+        visualization=None,
+        label_curve=dict(type='LabelCurveHook', num_images=number),
+    )
+    before = classes_of(cfg, 'corloc')
+    unify_trained_classes(cfg)
+    alike = (('emu', 'dog'), [[1], [0]])
+    assert classes_of(cfg, 'corloc') == (before if number == 0 else alike)
+    assert before != alike
+
+
 def test_weights_of_other_classes_may_start_a_training(tags, log):
     cfg = tags(train='{0},dog\n{1},emu\n')
     cfg.load_from = 'epoch.pth'

@@ -2,11 +2,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement
 from test_models.tiny import evidence_of
 
-from mmlabelpenet.engine import FeatureStatisticsHook, FiniteLossHook
+from mmlabelpenet.engine import FeatureStatisticsHook, FiniteLossHook, LabelCurveHook
 from mmlabelpenet.models import CAMAttention, LevelFusion
 from mmlabelpenet.testing import DeviceWaits
 from mmlabelpenet.utils import UserError
@@ -135,3 +136,22 @@ def test_loaded_weights_are_kept(images, tmp_path, changes):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     run_hook(model, images, tmp_path, **changes)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+
+
+def test_the_curve_of_labels_is_off_and_knows_no_negative_number(tmp_path):
+    hook = LabelCurveHook()
+    hook.before_train(runner_at(tmp_path))  # which has no config
+    hook.after_train_iter(runner_at(tmp_path, train_loop=None), 0)
+    with pytest.raises(UserError, match='LabelCurveHook has num_images=-1'):
+        LabelCurveHook(-1)
+
+
+def test_without_ground_truth_or_phases_the_curve_of_labels_says_that_it_does_nothing(tmp_path):
+    said = []
+    cfg = ConfigDict(train_cfg=dict(type='CurriculumTrainLoop', phases=dict(a={})))
+    for changes in ({}, dict(corloc_dataloader={}, train_cfg=dict(max_epochs=1))):
+        runner = runner_at(tmp_path, cfg=ConfigDict(cfg, **changes), train_loop=None)
+        runner.logger = SimpleNamespace(info=said.append)
+        LabelCurveHook(3).before_train(runner)
+    assert len(said) == 2
+    assert 'corloc_dataloader and phases' in said[0]

@@ -5,7 +5,7 @@ from PIL import Image
 from mmlabelpenet.datasets import ShapesDataset
 from mmlabelpenet.testing import draw_scene, make_scene, make_shapes, shape_scene
 from mmlabelpenet.testing.shape_objects import CLASSES, draw_coverage, random_outline
-from mmlabelpenet.testing.shape_scene import DIAMETERS, _visible_fractions
+from mmlabelpenet.testing.shape_scene import DIAMETERS, visible_fractions
 from mmlabelpenet.testing.shapes import MARKER
 from mmlabelpenet.utils import UserError
 
@@ -130,13 +130,13 @@ def test_later_objects_and_the_border_occlude():
     whole[:, :] = 1
     right[:, 6:] = 1
     # The second object covers four of the first's ten columns; half of it is outside.
-    np.testing.assert_allclose(_visible_fractions([whole, right], [100, 80]), [0.6, 0.5])
+    np.testing.assert_allclose(visible_fractions([whole, right], [100, 80]), [0.6, 0.5])
 
 
 def test_an_object_that_would_occlude_another_is_left_out(monkeypatch):
     everywhere = np.ones(SIZES, dtype=np.float32)
     monkeypatch.setattr(shape_scene, 'draw_coverage', lambda *args: everywhere)
-    monkeypatch.setattr(shape_scene, '_full_area', lambda polygons: float(everywhere.size))
+    monkeypatch.setattr(shape_scene, 'full_area', lambda polygons: float(everywhere.size))
     for seed in range(5):
         scene = draw_scene(SIZES, np.random.default_rng(seed))
         assert len(scene.labels) == 1

@@ -11,7 +11,14 @@ from mmlabelpenet.utils import Parser, UserError, number
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(description=__doc__)
-    parser.add_argument('--out', default='data/shapes/Shapes', help='folder to create')
+    parser.add_argument(
+        '--out', help='folder to create; default: data/shapes/Shapes, or HardShapes there'
+    )
+    parser.add_argument(
+        '--hard',
+        action='store_true',
+        help='objects that touch, stand on a ground of their class, and show it in one part alone',
+    )
     parser.add_argument('--num-train', type=number(int, 1), default=160, help='training photos')
     parser.add_argument('--num-val', type=number(int, 1), default=60, help='test photos')
     parser.add_argument('--seed', type=number(), default=0, help='seed of the photos')
@@ -38,9 +45,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.image_size[0] > args.image_size[1]:
         raise UserError('--image-size takes the shortest side first.')
-    made = make_shapes(args.out, args.num_train, args.num_val, args.seed, tuple(args.image_size))
+    out = args.out or f'data/shapes/{"HardShapes" if args.hard else "Shapes"}'
+    size = tuple(args.image_size)
+    made = make_shapes(out, args.num_train, args.num_val, args.seed, size, args.hard)
     verb = 'made' if made else 'found'
-    print(f'{args.out}: {verb} {args.num_train} + {args.num_val} photos')
+    print(f'{out}: {verb} {args.num_train} + {args.num_val} photos')
 
 
 if __name__ == '__main__':

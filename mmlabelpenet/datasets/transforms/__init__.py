@@ -2,6 +2,7 @@
 
 from .formatting import PackWeakInputs
 from .ground_truth import LoadTrueInstances
+from .labels import LoadLabels, OracleLabels
 from .loading import (
     LoadImageFromFile,
     LoadRegionProposals,

@@ -16,12 +16,15 @@ class PackWeakInputs(PackDetInputs):
 
     - ``tags`` (Tensor): [C] float, 1 where the class is in the image;
     - ``ignored_tags`` (Tensor): [C] float, 1 where the class may be in the image;
-    - ``gt_mask_instances`` (InstanceData): if ``LoadInstanceMasks`` has added it.
+    - ``gt_mask_instances`` (InstanceData): if ``LoadInstanceMasks`` has added it;
+    - ``gt_instances.weights`` (Tensor): [G] float, if the results have ``gt_weights``.
 
     Args:
         num_classes: C; by default that of the data set.
         meta_keys: Keys to keep in the data sample's metainfo.
     """
+
+    mapping_table = {**PackDetInputs.mapping_table, 'gt_weights': 'weights'}
 
     def __init__(
         self,

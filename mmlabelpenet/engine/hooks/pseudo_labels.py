@@ -2,13 +2,8 @@
 
 import copy
 import json
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
@@ -19,6 +14,8 @@ from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import HOOKS
 from mmlabelpenet.utils import UniqueNames, image_name, in_evaluation, read_image, unwrap_model
 from mmlabelpenet.visualization import Style, compose_panels, ground_truth_of, save_picture
+
+from .observing import random_state_kept
 
 
 @HOOKS.register_module()
@@ -66,7 +63,7 @@ class PseudoLabelHook(Hook):
         cfg.update(num_workers=0, persistent_workers=False)
         if self.max_images is not None:
             cfg.dataset.indices = self.max_images
-        with _random_state_kept():
+        with random_state_kept():
             self.loader = runner.build_dataloader(cfg, seed=runner.seed)
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -76,7 +73,7 @@ class PseudoLabelHook(Hook):
         model = unwrap_model(runner.model)
         evaluator = Evaluator([dict(type='CorLocMetric'), dict(type='PseudoMaskMetric')])
         evaluator.dataset_meta = self.loader.dataset.metainfo
-        with _random_state_kept(), in_evaluation(model):
+        with random_state_kept(), in_evaluation(model):
             for index, batch in enumerate(self.loader):
                 outputs = model.read(batch, self.stage)
                 evaluator.process(data_samples=outputs, data_batch=batch)
@@ -109,13 +106,3 @@ class PseudoLabelHook(Hook):
             )
             name = self.names(image_name(sample), sample.img_path, sample.get('dataset_name'))
             save_picture(picture, folder / f'{name}.png')
-
-
-@contextmanager
-def _random_state_kept() -> Iterator[None]:
-    """Restore the states of all random number generators."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])

@@ -1,5 +1,6 @@
 """Arithmetic of the metrics, independent of any framework."""
 
+from .agreement import Found, tags_that_agree
 from .average_precision import (
     ImageMatches,
     average_precision,

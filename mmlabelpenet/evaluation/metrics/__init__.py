@@ -6,6 +6,7 @@ from .dump import DumpPredictions
 from .errors import ErrorTaxonomyMetric
 from .image_classification import ImageClassificationMetric
 from .proposal import ProposalMetric
+from .pseudo_label import PseudoLabelMetric
 from .pseudo_mask import PseudoMaskMetric
 from .semseg import SemSegMetric
 from .voc import VOCDetectionMetric, VOCInstanceMetric

@@ -13,8 +13,9 @@ from mmlabelpenet.structures import Evidence, Maps, Step
 from mmlabelpenet.structures.boxes import shrink_boxes
 from mmlabelpenet.structures.pieces import collect_masks, pieces_of
 
+from ..calibration import instance_attention
 from ..heads import MaskResults, MaskSupervision
-from ..task_modules import select_detections
+from ..task_modules import mine, select_detections
 
 
 class Stage(BaseModule, metaclass=ABCMeta):
@@ -113,6 +114,18 @@ class LabelSource(Stage):
         """No losses: pseudo instances are not learned."""
         return {}
 
+    def uncalibrated(self, evidence: list[Evidence]) -> list[Evidence]:
+        """Pseudo instances of stage 1 alone, for analyses; those of :meth:`propagate` by default.
+
+        Args:
+            evidence: After stage 1.
+        """
+        return self.propagate(evidence[0].batch_feats, evidence)
+
+    def attention_in(self, evidence: Evidence, instances: InstanceData) -> Maps:
+        """Attention [M, h', w'] of M instances with ``bboxes`` and ``labels``, for analyses."""
+        return instance_attention(evidence.attention, instances.bboxes, instances.labels)
+
 
 class RegionStage(ResultStage):
     """A stage that scores proposals.
@@ -156,7 +169,11 @@ class RegionStage(ResultStage):
 
 
 class BoxStage(RegionStage):
-    """A stage whose box head scores and regresses the proposals."""
+    """A stage whose box head scores and regresses the proposals.
+
+    Attributes:
+        mining: Arguments of :func:`mine` for the instances of tagged classes.
+    """
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
@@ -165,6 +182,12 @@ class BoxStage(RegionStage):
         return self.box_head.scores_and_boxes(
             feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
         )
+
+    @torch.no_grad()
+    def mined(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[InstanceData]:
+        """Instances of the tagged classes of images, by the scores of the box head."""
+        scores, bboxes = zip(*self.score_regions(feats, list(evidence)))
+        return mine(bboxes, scores, [one.tags for one in evidence], **self.mining)
 
 
 class MaskStage(ResultStage):

@@ -109,10 +109,21 @@ class ProposalCalibration(LabelSource):
             The evidence with new ``attention``, the mean over all scales and their semantic
             attention, and new ``proposals.scores``.
         """
-        return [self._calibrated(one) for one in evidence]
+        return [self._scored(one, self._attention(one)) for one in evidence]
 
-    def _calibrated(self, evidence: Evidence) -> Evidence:
-        attention, bboxes = self._attention(evidence), evidence.proposals.bboxes
+    @torch.no_grad()
+    def uncalibrated(self, evidence: list[Evidence]) -> list[Evidence]:
+        """Pseudo instances of stage 1's attention at one scale, without any refiner."""
+        return self.seeds([self._scored(one, one.attention) for one in evidence], ())
+
+    @torch.no_grad()
+    def attention_in(self, evidence: Evidence, instances: InstanceData) -> Maps:
+        """Attention [M, h', w'] of M instances, refined as that of pseudo instances is."""
+        return refine(self.refiners, evidence, super().attention_in(evidence, instances))
+
+    def _scored(self, evidence: Evidence, attention: Maps) -> Evidence:
+        """The evidence with this attention, and the scores that it gives to the proposals."""
+        bboxes = evidence.proposals.bboxes
         # Attention is divided by its maximum, also that of absent classes: weight by the score.
         scores = self.box_energy(attention, bboxes) * evidence.image_scores
         if self.score_power:

@@ -9,7 +9,6 @@ from torch import Tensor
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps
 
-from ..task_modules import mine_pseudo_instances
 from .base import BoxStage, MaskStage
 
 
@@ -23,7 +22,7 @@ class SegmentationStage(BoxStage, MaskStage):
         mask_head: Arguments of :class:`WeakMaskHead`.
         mask_supervision: Arguments of :class:`MaskSupervision` for the refined masks.
         mask_results: Arguments of :class:`MaskResults`.
-        mining: Arguments of :func:`mine_pseudo_instances` for the instances of :meth:`validate`.
+        mining: Arguments of :func:`mine` for the instances of :meth:`validate`.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
     """
@@ -70,9 +69,7 @@ class SegmentationStage(BoxStage, MaskStage):
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
         """
-        scores, bboxes = zip(*self.score_regions(feats, evidence))
-        tags = [one.tags for one in evidence]
-        found = mine_pseudo_instances(bboxes, scores, tags, **self.mining)
+        found = self.mined(feats, evidence)
         soft = self.soft_masks(feats, found)
         return [self._with_found(*parts) for parts in zip(evidence, found, soft)]
 

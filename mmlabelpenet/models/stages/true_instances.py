@@ -40,12 +40,12 @@ class TrueInstances(LabelSource):
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Use the ground-truth instances as pseudo instances, all of weight 1.
+        """Use the ground-truth instances as pseudo instances, of weight 1 unless they have others.
 
         Args:
             feats: Backbone maps of a batch.
             evidence: With ``ground_truth`` in training: ``bboxes`` [G, 4], ``labels`` [G] and,
-                where they are known, ``masks``.
+                where they are known, ``masks`` and ``weights`` [G].
 
         Returns:
             The evidence with ``pseudo_instances``; their ``attention`` and ``masks`` are the
@@ -57,8 +57,9 @@ class TrueInstances(LabelSource):
         none = evidence.proposals.bboxes[:0]
         empty = InstanceData(bboxes=none, labels=none.new_zeros(0).long())
         truth = evidence.get('ground_truth', empty)
-        weights = none.new_ones(len(truth))
-        fields = dict(bboxes=truth.bboxes, labels=truth.labels, scores=weights, weights=weights)
+        ones = none.new_ones(len(truth))
+        fields = dict(bboxes=truth.bboxes, labels=truth.labels, scores=ones)
+        fields['weights'] = truth.get('weights', ones)
         maps = self._maps(truth, evidence.img_shape)
         pseudo = InstanceData(**fields, attention=maps, masks=maps)
         return evidence.replace(pseudo_instances=pseudo, instance_stride=self.stride)
