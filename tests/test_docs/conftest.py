@@ -1,13 +1,14 @@
 import pytest
 
-from .workspace import make_seed, make_workspace, write_python
+from .workspace import make_seed, make_workspace, python_server, write_python
 
 
 @pytest.fixture(scope='session')
 def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp('docs') / 'bin'
     write_python(folder)
-    return folder
+    with python_server(folder):
+        yield folder
 
 
 @pytest.fixture(scope='session')

@@ -1,7 +1,7 @@
 """Replaces ``python`` while pages are run: adds arguments that make commands short.
 
 A reader trains on 160 images for minutes. Here the same commands get a few more arguments; the
-tools themselves have no special case for tests.
+tools themselves have no special case for tests. The files run in :mod:`python_server`.
 """
 
 import os
@@ -39,4 +39,11 @@ def with_extra_arguments(arguments):
 
 
 if __name__ == '__main__':
-    os.execv(sys.executable, [sys.executable, *with_extra_arguments(sys.argv[1:])])
+    sys.path.insert(0, os.path.dirname(__file__))
+    from python_server import run_on_server
+
+    command = with_extra_arguments(sys.argv[2:])
+    code = run_on_server(sys.argv[1], command) if command[:1] != ['-'] else None
+    if code is None:
+        os.execv(sys.executable, [sys.executable, *command])
+    sys.exit(code)

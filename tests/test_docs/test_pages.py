@@ -83,6 +83,23 @@ def test_only_some_commands_get_extra_arguments():
     assert with_extra_arguments(train)[:3] == [*train, '--cfg-options']
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('end', ['sys.exit(3)', 'raise ValueError("3")', 'os.abort()'])
+def test_a_file_has_the_surroundings_of_its_command_and_its_exit_code_counts(
+    end, tmp_path, programs
+):
+    (tmp_path / 'tool.py').write_text(
+        'import os, sys\n'
+        f'print(__name__, *sys.argv, os.environ["KEY"], sys.stdin.read(), flush=True)\n{end}\n'
+    )
+    command = 'mkdir -p sub; cd sub; echo word | KEY=value python ../tool.py --flag 1'
+    failure = run_blocks([Block(4, command)], tmp_path, programs)
+    assert failure.line == 4
+    assert failure.code != 0
+    assert (failure.code == 3) == ('exit' in end)
+    assert '__main__ ../tool.py --flag 1 value word' in failure.output
+
+
 def test_exempt_pages_exist():
     assert all((REPOSITORY / 'docs' / name).is_file() and why for name, why in EXEMPT.items())
 

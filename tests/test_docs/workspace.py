@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from mmlabelpenet.testing import make_shapes
 
 from .pages import REPOSITORY
 
+SOCKET = 'socket'
 LINKED = ('benchmark', 'configs', 'demo', 'tools')
 CONFIG = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
 CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
@@ -54,9 +57,24 @@ def write_python(programs):
     programs.mkdir()
     shim = Path(__file__).with_name('python_shim.py')
     python = programs / 'python'
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{shim}" "$@"\n')
+    start = f'"{sys.executable}" -S -E "{shim}" "{programs / SOCKET}"'
+    python.write_text(f'#!/bin/sh\nexec {start} "$@"\n')
     python.chmod(0o755)
     write_plain_yapf(programs / 'lib')
+
+
+@contextmanager
+def python_server(programs):
+    """Start the server that the ``python`` of a folder uses."""
+    script = Path(__file__).with_name('python_server.py')
+    command = [sys.executable, script, programs / SOCKET]
+    with subprocess.Popen(command, env=environment(programs)) as server:
+        try:
+            while server.poll() is None and not (programs / SOCKET).exists():
+                time.sleep(0.1)
+            yield
+        finally:
+            server.terminate()
 
 
 def link_repository(place):
