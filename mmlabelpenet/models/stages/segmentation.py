@@ -60,6 +60,17 @@ class SegmentationStage(BoxStage, MaskStage):
         return evidence
 
     @torch.no_grad()
+    def find(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[InstanceData]:
+        """Instances of the tagged classes, without masks.
+
+        Returns:
+            For each image ``bboxes`` [F, 4] in input pixels, ``labels`` and ``scores``.
+        """
+        scores, bboxes = zip(*self.score_regions(feats, evidence))
+        tags = [one.tags for one in evidence]
+        return mine_pseudo_instances(bboxes, scores, tags, **self.mining)
+
+    @torch.no_grad()
     def validate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Begin the way back: add this stage's instances of the tagged classes.
 
@@ -70,9 +81,7 @@ class SegmentationStage(BoxStage, MaskStage):
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
         """
-        scores, bboxes = zip(*self.score_regions(feats, evidence))
-        tags = [one.tags for one in evidence]
-        found = mine_pseudo_instances(bboxes, scores, tags, **self.mining)
+        found = self.find(feats, evidence)
         soft = self.soft_masks(feats, found)
         return [self._with_found(*parts) for parts in zip(evidence, found, soft)]
 
