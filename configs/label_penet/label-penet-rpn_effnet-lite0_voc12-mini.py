@@ -9,7 +9,7 @@ model = dict(
 train_cfg = dict(
     order=[*_base_.train_cfg.order, 'proposals'],
     phases=dict(
-        proposals=dict(epochs=2, stages=['proposals'], scales=False)))
+        proposals=dict(epochs=6, stages=['proposals'], scales=False)))
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'proposals.head': dict(lr_mult=5.0)}))
 

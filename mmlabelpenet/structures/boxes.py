@@ -68,21 +68,24 @@ def encode_boxes(regions: Tensor, targets: Tensor, stds: Sequence[float] = STDS)
     return torch.cat([moved, (sides / own_sides).log() / stds[1]], dim=1)
 
 
-def decode_boxes(regions: Tensor, deltas: Tensor, img_shape: Sequence[int]) -> Tensor:
+def decode_boxes(
+    regions: Tensor, deltas: Tensor, img_shape: Sequence[int], stds: Sequence[float] = STDS
+) -> Tensor:
     """Inverse of :func:`encode_boxes`, cut to the image.
 
     Args:
         regions: [N, 4] xyxy.
         deltas: [N, 4].
         img_shape: (h, w) of the image.
+        stds: Divisors of the deltas of centres, and of sides.
 
     Returns:
         [N, 4] xyxy.
     """
     centre, sides = _middle(regions)
     most = math.log(MAX_RATIO)
-    centre = centre + sides * (deltas[:, :2] * STDS[0])
-    half = sides * (deltas[:, 2:] * STDS[1]).clamp(-most, most).exp() * 0.5
+    centre = centre + sides * (deltas[:, :2] * stds[0])
+    half = sides * (deltas[:, 2:] * stds[1]).clamp(-most, most).exp() * 0.5
     return clip_boxes(torch.cat([centre - half, centre + half], dim=1), img_shape)
 
 

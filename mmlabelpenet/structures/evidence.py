@@ -25,7 +25,8 @@ class Evidence(BaseDataElement):
       difficult object, so that its tag of 0 does not say that it is absent.
     - ``image_scores`` (Tensor): [C] in 0..1, stage 1's probability that a class is present.
     - ``proposals`` (InstanceData): ``bboxes`` [N, 4] xyxy in pixels; after stage 1 also
-      ``scores`` [N, C], the score of each proposal for each class.
+      ``scores`` [N, C], the score of each proposal for each class. Learned proposals have an
+      ``objectness`` [N] in 0..1, which multiplies the scores of box stages.
     - ``attention`` (Maps): [C, h, w] in 0..1, each class's map divided by its maximum.
     - ``pseudo_instances`` (InstanceData): M pseudo instances of tagged classes with
       ``bboxes`` [M, 4], ``labels`` [M], ``scores`` [M], ``weights`` [M] (the factor of

@@ -100,8 +100,11 @@ class Cascade(ModuleDict):
         """
         losses: dict[str, Tensor] = {}
         names, feats = list(self.steps), evidence[0].batch_feats
-        last = next((name for name in reversed(names) if name in step.learning), None)
-        if not set(self.seeding) & set(step.learning):
+        learning = [name for name in names if name in step.learning]
+        last = learning[-1] if learning else None
+        if learning and not any(self.steps[name].reads_labels for name in learning):
+            names = learning
+        elif not set(self.seeding) & set(learning):
             evidence = above(self.seed(feats, evidence), step.threshold)
             names = names[len(self.seeding) :]
         for name in names:

@@ -127,6 +127,8 @@ def with_proposals(
     ):
         if 'proposals' not in one:
             one.proposals = at_least_one(found.bboxes, one.img_shape)
+            if len(found) > 0:
+                one.proposals.objectness = found.objectness
             sample.proposals = found
     return evidence
 

@@ -70,8 +70,8 @@ def share_proposals(first: Sequence[Evidence], *others: Sequence[Evidence]) -> N
     """Give all views, in place, the proposals that the model has made in the first one."""
     for view in others:
         for source, one in zip(first, view):
-            bboxes = to_view(to_original(source.proposals.bboxes, source), one)
-            one.proposals = InstanceData(bboxes=bboxes)
+            one.proposals = source.proposals.clone()
+            one.proposals.bboxes = to_view(to_original(source.proposals.bboxes, source), one)
 
 
 def average_boxes(

@@ -27,10 +27,12 @@ class Stage(BaseModule, metaclass=ABCMeta):
 
     Attributes:
         learns: Whether the stage has losses.
+        reads_labels: Whether its losses need what the steps before add to the evidence.
         starts_validation: Whether the way back can begin here: :meth:`validate` adds ``found``.
     """
 
     learns = True
+    reads_labels = True
     starts_validation = False
 
     def use_backbone(self, backbone: nn.Module) -> None:
@@ -178,10 +180,20 @@ class BoxStage(RegionStage):
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]
     ) -> list[tuple[Tensor, Tensor]]:
-        """Scores and regressed boxes of the box head."""
-        return self.box_head.scores_and_boxes(
+        """Scores and regressed boxes of the box head.
+
+        The scores are multiplied by the ``objectness`` of proposals that have one: the box head
+        has learned on searched proposals alone, which follow the edges of the image.
+        """
+        scored = self.box_head.scores_and_boxes(
             feats, [e.proposals.bboxes for e in evidence], [e.img_shape for e in evidence]
         )
+        return [
+            (scores * e.proposals.objectness[:, None], bboxes)
+            if 'objectness' in e.proposals
+            else (scores, bboxes)
+            for (scores, bboxes), e in zip(scored, evidence)
+        ]
 
     @torch.no_grad()
     def mined(self, feats: Sequence[Tensor], evidence: Sequence[Evidence]) -> list[InstanceData]:

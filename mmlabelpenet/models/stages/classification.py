@@ -153,7 +153,7 @@ class ClassificationStage(RegionStage):
             one.replace(
                 image_scores=image_score,
                 attention=attention,
-                proposals=InstanceData(bboxes=one.proposals.bboxes, scores=score.clamp(min=0)),
+                proposals=_with_scores(one.proposals, score.clamp(min=0)),
                 scales=[s.replace(attention=self.attention(s)) for s in one.get('scales', ())],
             )
             for one, image_score, score, attention in zip(evidence, image_scores, scores, maps)
@@ -185,3 +185,9 @@ class ClassificationStage(RegionStage):
     ) -> list[tuple[Tensor, Tensor]]:
         """The scored proposals of ``evidence``."""
         return [(e.proposals.scores, e.proposals.bboxes) for e in evidence]
+
+
+def _with_scores(proposals: InstanceData, scores: Tensor) -> InstanceData:
+    proposals = proposals.clone()
+    proposals.scores = scores
+    return proposals

@@ -10,13 +10,15 @@ from torch import Tensor
 
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, grid_size
-from mmlabelpenet.structures.boxes import encode_boxes
+from mmlabelpenet.structures.boxes import box_iou, decode_boxes, encode_boxes, paired_iou
 
 from ..heads import LevelFusion
 from ..task_modules import IGNORED, assign_pseudo_labels, sample_rois
 from .base import BoxStage, Stage
 
 OBJECT = 0
+# Least IoU of an instance with its best anchors, which are foreground below `pos_iou` too.
+LEAST_IOU = 0.3
 
 
 @MODELS.register_module()
@@ -26,6 +28,11 @@ class LearnedProposals(Stage):
     It learns in a phase of its own after all others, on the fused maps of the last stage's box
     head, which it does not change, so that nothing else of the model depends on it. At test time
     it gives proposals to images that bring none: those need no Selective Search.
+
+    Foreground anchors learn the IoU of their moved box with its instance, not that they are
+    foreground. This objectness, which multiplies the class scores, takes the place of the edges
+    that searched proposals follow: the box heads, which saw no others, score parts of objects
+    and boxes of several objects too high.
 
     Only anchors around an instance are background: what lies elsewhere may be an object that no
     tag names or no stage has found, as in :func:`assign_pseudo_labels`. Every anchor has the
@@ -43,6 +50,7 @@ class LearnedProposals(Stage):
         num_candidates: Best anchors of an image that take part in NMS.
         nms_iou: IoU above which NMS removes the lower box.
         num_proposals: Greatest number of proposals of an image.
+        score_power: Of the objectness that multiplies the class scores of a proposal.
         regressions: How many times the last stage's box head then moves the proposals.
         init_cfg: mmengine's initialisation.
 
@@ -50,20 +58,23 @@ class LearnedProposals(Stage):
         ValueError: If the last stage has no instances to learn from.
     """
 
+    reads_labels = False
+
     def __init__(
         self,
         teacher: Stage,
         channels: int = 128,
-        sides: Sequence[int] = (32, 64, 128, 256, 384),
+        sides: Sequence[int] = (32, 64, 96, 144, 208, 288, 384),
         ratios: Sequence[float] = (0.5, 1.0, 2.0),
         num_samples: int = 256,
         pos_fraction: float = 0.5,
         pos_iou: float = 0.5,
         neg_iou: tuple[float, float] = (0.1, 0.5),
-        num_candidates: int = 20000,
+        num_candidates: int = 4000,
         nms_iou: float = 0.7,
         num_proposals: int = 300,
-        regressions: int = 1,
+        score_power: float = 1.5,
+        regressions: int = 0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -74,6 +85,7 @@ class LearnedProposals(Stage):
         self.pos_fraction = pos_fraction
         self.pos_iou = pos_iou
         self.neg_iou = neg_iou
+        self.score_power = score_power
         self.regressions = regressions
         anchors = dict(
             type='mmdet.AnchorGenerator',
@@ -105,6 +117,11 @@ class LearnedProposals(Stage):
         """The projection of the backbone's maps, which the last stage has learned."""
         return self._teacher[0].box_head.roi_features.fusion
 
+    @property
+    def stds(self) -> Sequence[float]:
+        """Divisors of the deltas of centres, and of sides."""
+        return self.head.bbox_coder.stds[::2]
+
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Losses of the anchors around the instances that the last stage finds.
 
@@ -112,22 +129,22 @@ class LearnedProposals(Stage):
 
         Args:
             feats: Backbone maps of a batch of B images.
-            evidence: Of each image, after the last stage.
+            evidence: Of each image, with ``proposals`` and ``tags``.
 
         Returns:
-            ``loss_cls`` (binary cross entropy) and ``loss_bbox`` (L1): sums over all drawn
-            anchors, divided by the number of those that are not ignored.
+            ``loss_cls`` (binary cross entropy with the IoU of the moved box, 0 for background)
+            and ``loss_bbox`` (L1): sums over all drawn anchors, divided by the number of those
+            that are not ignored.
         """
-        evidence = self._teacher[0].validate(feats, evidence)
-        fused = self.fusion(feats).detach()
-        regions = InstanceData.cat([self._sample(fused, one) for one in evidence])
+        fused, found = self.fusion(feats).detach(), self._teacher[0].mined(feats, evidence)
+        regions = InstanceData.cat([self._sample(fused, *pair) for pair in zip(evidence, found)])
         foreground, weights = regions.labels == OBJECT, regions.weights
         count = (regions.labels != IGNORED).sum().clamp(min=1)
         entropy = F.binary_cross_entropy_with_logits(
-            regions.logits[:, 0], foreground.float(), reduction='none'
+            regions.logits[:, 0], regions.quality * foreground, reduction='none'
         )
         # Only foreground surely has an area, without which deltas are not finite.
-        encoded = encode_boxes(regions.bboxes, regions.targets, self.head.bbox_coder.stds[::2])
+        encoded = encode_boxes(regions.bboxes, regions.targets, self.stds)
         targets = encoded.masked_fill(~foreground[:, None], 0)
         distance = (regions.deltas - targets).abs().sum(1)
         return dict(
@@ -135,30 +152,45 @@ class LearnedProposals(Stage):
             loss_bbox=(distance * (weights * foreground)).sum() / count,
         )
 
-    def _sample(self, fused: Tensor, evidence: Evidence) -> InstanceData:
+    def _sample(self, fused: Tensor, evidence: Evidence, found: InstanceData) -> InstanceData:
         """Draw anchors of an image.
 
         Args:
             fused: Maps [B, channels, H, W] of the batch.
-            evidence: Of the image, with ``found`` instances.
+            evidence: Of the image.
+            found: Instances of the last stage.
 
         Returns:
             Anchors as :func:`assign_pseudo_labels` describes them (label 0 is an object, 1 is
-            background), with their ``logits`` [N, 1] and ``deltas`` [N, 4].
+            background), with their ``logits`` [N, 1], ``deltas`` [N, 4] and ``quality`` [N], the
+            IoU of the moved box with its instance.
         """
         logits, deltas = self._outputs(fused, evidence)
-        found = InstanceData(
-            bboxes=evidence.found.bboxes,
-            labels=torch.full_like(evidence.found.labels, OBJECT),
-            weights=evidence.found.scores,
-        )
-        anchors = self._anchors(logits)
-        regions = assign_pseudo_labels(anchors, found, 1, self.pos_iou, self.neg_iou)
+        regions = self._assigned(self._anchors(logits), found)
         # In the order of the anchors: by cell, then by shape.
         regions.logits, regions.deltas = (
-            maps[0].permute(1, 2, 0).reshape(len(anchors), -1) for maps in (logits, deltas)
+            maps[0].permute(1, 2, 0).reshape(len(regions), -1) for maps in (logits, deltas)
         )
-        return sample_rois(regions, 1, self.num_samples, self.pos_fraction)
+        drawn = sample_rois(regions, 1, self.num_samples, self.pos_fraction)
+        moved = decode_boxes(drawn.bboxes, drawn.deltas.detach(), evidence.img_shape, self.stds)
+        drawn.quality = paired_iou(moved, drawn.targets)
+        return drawn
+
+    def _assigned(self, anchors: Tensor, found: InstanceData) -> InstanceData:
+        """Anchors [N, 4] with labels; the best ones of each instance are foreground too."""
+        instances = InstanceData(
+            bboxes=found.bboxes,
+            labels=torch.full_like(found.labels, OBJECT),
+            weights=found.scores,
+        )
+        regions = assign_pseudo_labels(anchors, instances, 1, self.pos_iou, self.neg_iou)
+        if len(found) > 0:
+            overlaps = box_iou(anchors, found.bboxes)
+            least = overlaps.amax(0).clamp(min=LEAST_IOU)
+            best = (overlaps >= least).any(1)
+            regions.labels = regions.labels.masked_fill(best, OBJECT)
+            regions.weights = torch.where(best, found.scores[regions.assigned], regions.weights)
+        return regions
 
     def _anchors(self, logits: Tensor) -> Tensor:
         """Anchors [h w A, 4] of maps [1, A, h, w] in input pixels."""
@@ -187,7 +219,8 @@ class LearnedProposals(Stage):
             evidence: Of all of its images.
 
         Returns:
-            For each image ``bboxes`` [N, 4] in input pixels and ``scores`` [N] in 0..1, falling.
+            For each image ``bboxes`` [N, 4] in input pixels, ``scores`` [N] in 0..1, falling, and
+            ``objectness`` [N], the factor of their class scores.
         """
         fused = self.fusion(feats)
         found = [self._proposed(*self._outputs(fused, one), one) for one in evidence]
@@ -198,6 +231,8 @@ class LearnedProposals(Stage):
                 InstanceData(bboxes=bboxes, scores=one.scores)
                 for one, (_, bboxes) in zip(found, moved)
             ]
+        for one in found:
+            one.objectness = one.scores**self.score_power
         return found
 
     def _proposed(self, logits: Tensor, deltas: Tensor, evidence: Evidence) -> InstanceData:

@@ -128,5 +128,6 @@ def test_learned_proposals_are_the_same_in_all_views():
     assert to_original(second[0].proposals.bboxes, second[0]).allclose(
         to_original(first[0].proposals.bboxes, first[0]), atol=1e-3
     )
+    assert second[0].proposals.objectness.equal(first[0].proposals.objectness)
     assert len(first[0].proposals.bboxes) != len(shared[0].proposals.bboxes)
     assert len(results_of(model, *views).pred_instances) > 0

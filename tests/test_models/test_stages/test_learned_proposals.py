@@ -47,10 +47,10 @@ def taught(model, monkeypatch):
             scores=torch.tensor(scores),
         )
 
-        def validate(feats, evidence):
-            return [one.replace(found=found) for one in evidence]
+        def mined(feats, evidence):
+            return [found] * len(evidence)
 
-        monkeypatch.setattr(model.cascade['segmentation'], 'validate', validate)
+        monkeypatch.setattr(model.cascade['segmentation'], 'mined', mined)
         return train_as(model, learning=('proposals',), backbone=False, scales=False)
 
     return teach
@@ -87,7 +87,7 @@ def test_it_comes_after_the_last_stage_and_only_its_head_learns(model):
     assert 'proposals' not in model.cascade.readouts
     # Even where the backbone could learn.
     losses = losses_of(train_as(model, learning=('proposals',), backbone=True), image())
-    assert losses.keys() > {'proposals.loss_cls', 'proposals.loss_bbox'}
+    assert losses.keys() == {'proposals.loss_cls', 'proposals.loss_bbox'}
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     assert learning_parts(model) == {'proposals'}
 
@@ -128,12 +128,40 @@ def test_losses_are_those_of_mmdet(taught):
     targets[~foreground] = 0
     of_boxes = (regions.weights * foreground)[:, None].expand(-1, 4)
     count = (regions.labels >= 0).sum()
+    quality = regions.quality * (labels == 0)
     of_classes = CrossEntropyLoss(use_sigmoid=True)(
-        regions.logits, labels, regions.weights, avg_factor=count
+        regions.logits, quality[:, None], regions.weights[:, None], avg_factor=count
     )
     of_sides = L1Loss()(regions.deltas, targets, of_boxes, avg_factor=count)
     torch.testing.assert_close(losses['proposals.loss_cls'], of_classes)
     torch.testing.assert_close(losses['proposals.loss_bbox'], of_sides)
+
+
+def test_foreground_learns_how_well_its_moved_box_fits(taught):
+    box = [10.0, 10.0, 42.0, 42.0]
+    model = taught([box], [0.8])
+    regions = sampled(model)
+    moved = DeltaXYWHBBoxCoder().decode(regions.bboxes, regions.deltas, max_shape=(64, 96))
+    expected = bbox_overlaps(moved, torch.tensor([box]))[:, 0]
+    assert not regions.quality.requires_grad
+    torch.testing.assert_close(regions.quality, expected, atol=1e-4, rtol=0)
+
+
+def test_the_best_anchors_of_a_thin_instance_are_foreground(taught):
+    thin = [10.0, 20.0, 90.0, 34.0]
+    regions = sampled(taught([thin], [0.8]))
+    overlaps = bbox_overlaps(regions.bboxes, torch.tensor([thin]))[:, 0]
+    foreground = regions.labels == 0
+    assert 0.3 < overlaps.max() < 0.5
+    assert foreground.any()
+    assert (overlaps[foreground] > overlaps.max() - 1e-4).all()
+    assert regions.weights[foreground].eq(0.8).all()
+
+
+def test_it_learns_without_the_labels_of_the_steps_before(model, monkeypatch):
+    monkeypatch.setattr(model.cascade, 'seed', lambda *args: pytest.fail('seeds are not needed'))
+    train_as(model, learning=('proposals',), backbone=False)
+    assert losses_of(model, image())['proposals.loss_cls'] > 0
 
 
 def test_its_proposals_find_what_it_has_learned(taught):
@@ -173,6 +201,7 @@ def test_the_last_stage_moves_the_proposals(model):
         [evidence] = model.eval().read_evidence(collate(bare()), tagged=False)
         return evidence
 
+    model.proposals.regressions = 1
     moved = proposals()
     model.proposals.regressions = 0
     plain = proposals()
@@ -181,6 +210,26 @@ def test_the_last_stage_moves_the_proposals(model):
         [(_, bboxes)] = last.score_regions(plain.batch_feats, [plain])
     assert moved.proposals.bboxes.equal(bboxes)
     assert not bboxes.equal(plain.proposals.bboxes)
+
+
+@pytest.mark.parametrize('stage', ['detection', 'segmentation'])
+def test_class_scores_are_multiplied_by_a_power_of_the_objectness(model, stage):
+    model.proposals.score_power = 2.0
+    [evidence] = model.eval().read_evidence(collate(bare()), tagged=False)
+    learned = evidence.proposals
+    plain = evidence.replace(proposals=InstanceData(bboxes=learned.bboxes))
+    with torch.no_grad():
+        [(scores, bboxes)], [(own, same)] = (
+            model.cascade[stage].score_regions(one.batch_feats, [one]) for one in (evidence, plain)
+        )
+        [found] = model.proposals.propose(evidence.batch_feats, [evidence])
+    assert learned.objectness.equal(found.scores**2)
+    assert scores.equal(own * learned.objectness[:, None])
+    assert bboxes.equal(same)
+    # Stage 1 adds scores of its own to the proposals, for readouts of labels.
+    evidence.tags = image()[1].tags
+    [after] = model.cascade['classification'].propagate(evidence.batch_feats, [evidence])
+    assert after.proposals.objectness.equal(learned.objectness)
 
 
 def test_proposals_of_an_image_do_not_depend_on_its_batch(model):
