@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmlabelpenet.datasets import require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
+from mmlabelpenet.utils.errors import other_file
 
 from .files import PLAIN, bases_of, earlier_values, read_file, unread_names
 from .overrides import apply_options, settings_called
@@ -145,7 +146,7 @@ def require_config(path: str | Path) -> None:
     """
     if not Path(path).is_file():
         raise UserError(f'There is no config {path}; see configs/ for those there are.')
-    if Path(path).suffix not in ('.py', *PLAIN):
+    if Path(path).suffix not in ('.py', *PLAIN) and not other_file(path):
         raise UserError(
             f'{path} is no config, which ends in {", ".join((".py", *PLAIN))}: name the '
             'config first, then a checkpoint or other files.'
