@@ -216,7 +216,7 @@ def test_a_written_config_may_hold_the_variables_of_its_bases(tmp_path):
     'lines',
     [
         f'_base_ = {str(SHAPES)!r}\ndata_root = "mine"\n_x = data_root + "/z"\n',
-        f'import os\n_base_ = os.path.join("/", {str(SHAPES)!r})\ndata_root = "mine"\n',
+        f'_base_ = " {SHAPES} ".strip()\ndata_root = "mine"\n',
         f'\ufeff_base_ = {str(SHAPES)!r}\r\ndata_root = "mine"\r\n',
         f'_base_: {SHAPES}\ndata_root: mine\n',
         f'{{"_base_": "{SHAPES}", "data_root": "mine"}}',
