@@ -19,25 +19,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from statistics import mean
 
 import cv2
 import numpy as np
 import torch
-from keys import phases_of
 from matplotlib.figure import Figure
-from mmengine.config import Config
 from report import insert, save_figure
-from speed import CONFIG, batch_of, label_penet, medians, peak_mb, prediction, training_step
+from speed import batch_of, joint_steps, label_penet, medians, peak_mb, prediction
 from trainings import REPOSITORY, device_name
 
 from mmlabelpenet.apis import plain_datasets, read_config, run_command
 from mmlabelpenet.apis.classes import unify_trained_classes
 from mmlabelpenet.datasets.checking import check_datasets
-from mmlabelpenet.engine import freeze
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import atomic_path, markdown_table, register_all_modules, write_lines
 
@@ -79,16 +74,7 @@ def measure_model(axis: str, value: int, args: argparse.Namespace) -> dict[str, 
         sample.tags = torch.eye(sizes['classes'])[:2].sum(dim=0)
     (found['predict_s'],) = medians([prediction(model, batch)], args.rounds, args.device)
     found['predict_mb'] = peak_mb(args.device)
-    phase = phases_of(Config.fromfile(str(CONFIG)))['joint']
-    freeze(model, phase.step(1, 1))
-    step = training_step(model, pair)
-
-    def step_in(direction: str) -> None:
-        model.step = replace(phase.step(1, 1), direction=direction)
-        step()
-
-    directions = ('forward', 'backward') if phase.alternate else ('forward',)
-    actions = [partial(step_in, direction) for direction in directions]
+    actions = [*joint_steps(model, pair).values()]
     found['joint_step_s'] = mean(medians(actions, args.rounds, args.device))
     return found | {'joint_step_mb': peak_mb(args.device)}
 

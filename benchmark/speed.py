@@ -221,6 +221,20 @@ def training_step(model: BaseModel, batch: dict) -> Callable[[], object]:
     return lambda: model.train_step(copy.deepcopy(batch), optim_wrapper)
 
 
+def joint_steps(model: LabelPEnet, batch: dict) -> dict[str, Callable[[], object]]:
+    """Actions by their direction: train all stages with the backbone on a batch once."""
+    phase = phases_of(Config.fromfile(str(CONFIG)))['joint']
+    freeze(model, phase.step(1, 1))
+    step = training_step(model, batch)
+
+    def step_in(direction: str) -> None:
+        model.step = replace(phase.step(1, 1), direction=direction)
+        step()
+
+    directions = ('forward', 'backward') if phase.alternate else ('forward',)
+    return {direction: partial(step_in, direction) for direction in directions}
+
+
 def measure_predict(args: argparse.Namespace) -> dict[str, float]:
     """Predict results of the last stage, and boxes alone, against mmdet's detectors."""
     cfg = Config.fromfile(str(CONFIG)).model
@@ -244,24 +258,16 @@ def measure_predict(args: argparse.Namespace) -> dict[str, float]:
 def measure_joint_step(args: argparse.Namespace) -> dict[str, float]:
     """Train all stages with the backbone, forward and backward, against Mask R-CNN."""
     batch = batch_of(args.size, args.proposals, count=2)
-    cfg = Config.fromfile(str(CONFIG))
-    ours, phase = label_penet(args.device), phases_of(cfg)['joint']
-    freeze(ours, phase.step(1, 1))
-    step = training_step(ours, batch)
-
-    def step_in(direction: str) -> None:
-        ours.step = replace(phase.step(1, 1), direction=direction)
-        step()
-
-    directions = ('forward', 'backward') if phase.alternate else ('forward',)
-    actions = [partial(step_in, direction) for direction in directions]
-    actions.append(training_step(prepared(mask_rcnn(cfg.model), args.device), batch))
+    steps = joint_steps(label_penet(args.device), batch)
+    model = Config.fromfile(str(CONFIG)).model
+    rival_step = training_step(prepared(mask_rcnn(model), args.device), batch)
+    actions = [*steps.values(), rival_step]
     *seconds, rival = medians(actions, args.rounds, args.device)
     joint = statistics.mean(seconds)
     return {
         'joint_step': joint / rival,
         'joint_step_seconds': joint,
-        **{f'joint_step_{name}': one / rival for name, one in zip(directions, seconds)},
+        **{f'joint_step_{name}': one / rival for name, one in zip(steps, seconds)},
     }
 
 
