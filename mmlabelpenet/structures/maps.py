@@ -67,13 +67,13 @@ class Maps:
             [N, M].
         """
         table = F.pad(self.values.cumsum(1).cumsum(2), (1, 0, 1, 0))
-        x1, y1, x2, y2 = (bboxes / self.stride).unbind(1)
-        return (
-            _lookup(table, x2, y2)
-            - _lookup(table, x1, y2)
-            - _lookup(table, x2, y1)
-            + _lookup(table, x1, y1)
-        ).t()
+        corners = (bboxes / self.stride).unflatten(1, (2, 2))
+        (columns, across), (rows, down) = (
+            _table_weights(corners[..., axis], table.shape[2 - axis]) for axis in (0, 1)
+        )
+        cells = (rows[:, :, None] * table.shape[2] + columns[:, None]).flatten(1)
+        weights = (down[:, :, None] * across[:, None]).flatten(1)
+        return (table.flatten(1)[:, cells] * weights).sum(2).t()
 
     def tight_boxes(self, img_shape: Sequence[int]) -> Tensor:
         """Boxes [M, 4] xyxy in input pixels around non-zero cells, clipped to the image."""
@@ -134,15 +134,22 @@ def normalise(maps: Tensor) -> Tensor:
     return maps / maps.amax((-2, -1), keepdim=True).clamp(min=1e-6)
 
 
-def _lookup(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Bilinear reading of integral images [C, h, w] at [N] points: [C, N]."""
-    height, width = table.shape[1:]
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    left, top = x.floor().long().clamp(max=width - 2), y.floor().long().clamp(max=height - 2)
-    dx, dy = x - left, y - top
-    upper = table[:, top, left] * (1 - dx) + table[:, top, left + 1] * dx
-    lower = table[:, top + 1, left] * (1 - dx) + table[:, top + 1, left + 1] * dx
-    return upper * (1 - dy) + lower * dy
+def _table_weights(edges: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """What entries of an integral image give the sum between two edges, along one axis.
+
+    Args:
+        edges: [N, 2] the first and the last edge, in cells.
+        count: Number of entries, one more than cells.
+
+    Returns:
+        Index and weight [N, 4] of entries; each edge lies between two of them.
+    """
+    edges = edges.clamp(0, count - 1)
+    before = edges.floor().clamp(max=count - 2)
+    beyond = edges - before
+    first, last = torch.stack([1 - beyond, beyond], dim=2).unbind(1)
+    index = torch.stack([before, before + 1], dim=2).flatten(1).long()
+    return index, torch.cat([-first, last], dim=1)
 
 
 def inside_boxes(bboxes: Tensor, height: int, width: int) -> Tensor:
@@ -157,7 +164,9 @@ def inside_boxes(bboxes: Tensor, height: int, width: int) -> Tensor:
 
 def tight_boxes(masks: Tensor) -> Tensor:
     """Smallest boxes [M, 4] xyxy in cells around masks [M, h, w]; all zero for an empty one."""
-    columns, rows = masks.any(1), masks.any(2)
+    # The maximum of bytes is 40 times as fast as `any` on a CPU.
+    cells = (masks if masks.dtype == torch.bool else masks != 0).view(torch.uint8)
+    columns, rows = cells.amax(1), cells.amax(2)
     filled = columns.any(1)
     x1, y1 = columns.float().argmax(1), rows.float().argmax(1)
     x2 = masks.shape[2] - columns.flip(1).float().argmax(1)

@@ -13,7 +13,7 @@ from .tiny import LEARNED, build_model, collate, image, train_as
 ON_HOST = {
     'stack_batch': 'sizes of the images',
     'step': "the optimiser's counters of steps",
-    'connected_to_peak': 'a CPU stops early',
+    'teaching_regions': 'a CPU leaves out regions without weight',
     '_region_loss': 'a CPU checks the classes of one_hot',
     '_image_loss': 'the same',
 }

@@ -36,7 +36,7 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=1e-4),
+    optimizer=dict(type='AdamW', fused=True, lr=2e-4, weight_decay=1e-4),
     paramwise_cfg=dict(
         custom_keys={
             'backbone': dict(lr_mult=0.1),

@@ -29,8 +29,8 @@ def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor
     Returns:
         [K, in], each of the K with the sum that it came with.
     """
-    weight = weight.detach().float().clamp(min=0) + TINY
-    activations = activations.float().clamp(min=0) + TINY
+    weight = weight.detach().float().clamp(min=TINY)
+    activations = activations.float().clamp(min=TINY)
     shares = mass / (activations @ weight.t())[regions]
     return (shares @ weight) * activations[regions]
 

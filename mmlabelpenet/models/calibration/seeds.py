@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -131,13 +132,26 @@ class AttentionSeeds(BaseModule):
             class. A class without any attention gets the box of the whole image and weight 0.
         """
         labels = kept_indices([one.tags > 0 for one in evidence])
-        return [self._peaks(*pair, refiners) for pair in zip(evidence, labels)]
+        maps = [refine(refiners, one, one.attention[own]) for one, own in zip(evidence, labels)]
+        components = self._components(maps)
+        return [self._peaks(*parts) for parts in zip(evidence, labels, maps, components)]
 
-    def _peaks(self, evidence: Evidence, labels: Tensor, refiners: Iterable[Refiner]) -> Evidence:
+    def _components(self, maps: Sequence[Maps]) -> list[Maps]:
+        """What is connected to the peaks of the maps of images, all images at once."""
+        height, width = (max(one.values.shape[axis] for one in maps) for axis in (1, 2))
+        padded = [
+            F.pad(one.values, (0, width - one.values.shape[2], 0, height - one.values.shape[1]))
+            for one in maps
+        ]
+        found = connected_to_peak(torch.cat(padded), self.threshold)
+        return [
+            Maps(cells[:, : one.values.shape[1], : one.values.shape[2]], one.stride)
+            for cells, one in zip(found.split([len(one.values) for one in maps]), maps)
+        ]
+
+    def _peaks(self, evidence: Evidence, labels: Tensor, maps: Maps, component: Maps) -> Evidence:
         """Add the instances of one image."""
-        maps = refine(refiners, evidence, evidence.attention[labels])
-        component = connected_to_peak(maps.values, self.threshold)
-        boxes = Maps(component, maps.stride).tight_boxes(evidence.img_shape)
+        boxes = component.tight_boxes(evidence.img_shape)
         found = (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
         # Without attention the box is zero: its far corner moves out of the image, which cuts it.
         far = boxes[:, 2:].masked_fill(~found[:, None], math.inf)

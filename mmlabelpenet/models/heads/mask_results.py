@@ -39,6 +39,17 @@ def max_containment(masks: Tensor, labels: Tensor, cells: int = COARSE_CELLS) ->
     return (shares * (labels[:, None] == labels)).tril(-1).amax(1)
 
 
+def _in_order(result: InstanceData, order: Tensor) -> InstanceData:
+    """The instances in another order; masks by a copy that is twice as fast as an index."""
+    masks = result.pop('masks')
+    result = result[order]
+    if isinstance(masks, Tensor):
+        result.masks = masks.index_select(0, order)
+    else:
+        result.masks = [masks[index] for index in order.tolist()]
+    return result
+
+
 class MaskResults(BaseModule):
     """Turns soft masks of detections into final instances.
 
@@ -112,7 +123,7 @@ class MaskResults(BaseModule):
         if self.part_penalty > 0:
             shares = max_containment(torch.cat(coarse), result.labels)
             result.scores = result.scores * (1 - self.part_penalty * shares)
-            result = result[result.scores.argsort(descending=True, stable=True)]
+            result = _in_order(result, result.scores.argsort(descending=True, stable=True))
         return result
 
     def _measured(

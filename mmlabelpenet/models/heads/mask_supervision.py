@@ -29,6 +29,13 @@ def mask_targets(maps: Maps, bboxes: Tensor, assigned: Tensor, size: int) -> Ten
     return roi_align(values, rois, size, 1.0, 2, 'avg', True)[:, 0]
 
 
+def teaching_regions(regions: InstanceData) -> InstanceData:
+    """Those of the regions that have a weight; the first one if none has."""
+    kept = regions.weights > 0
+    kept[0] |= ~kept.any()
+    return regions[kept.nonzero()[:, 0]]
+
+
 @dataclass
 class MaskSupervision:
     """Regions and trimaps by which pseudo instances supervise a mask head.
@@ -57,14 +64,19 @@ class MaskSupervision:
 
     @torch.no_grad()
     def regions(self, evidence: Evidence) -> InstanceData:
-        """Draw at most ``num_samples`` regions around the pseudo instances, with their labels."""
+        """Draw at most ``num_samples`` regions around the pseudo instances, with their labels.
+
+        A GPU always gets as many as there can be, some of weight 0, so that no number is read back
+        from it. A CPU saves those, but for one that keeps the loss connected.
+        """
         pseudo = evidence.pseudo_instances
         bboxes = torch.cat([pseudo.bboxes, evidence.proposals.bboxes])
         assigned = assign_pseudo_labels(bboxes, pseudo, self.num_classes, neg_iou=(0.0, 0.0))
         if len(pseudo) == 0:
             assigned.weights = torch.zeros_like(assigned.weights)
             assigned.labels = torch.zeros_like(assigned.labels)
-        return sample_rois(assigned, self.num_classes, self.num_samples, pos_fraction=1.0)
+        drawn = sample_rois(assigned, self.num_classes, self.num_samples, pos_fraction=1.0)
+        return teaching_regions(drawn) if bboxes.device.type == 'cpu' else drawn
 
     @torch.no_grad()
     def targets(self, maps: Maps, regions: InstanceData, size: int) -> tuple[Tensor, Tensor]:

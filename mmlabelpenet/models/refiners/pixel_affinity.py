@@ -1,6 +1,7 @@
 """Refinement of maps by the colours of neighbouring pixels."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -28,31 +29,69 @@ def neighbours(maps: Tensor, dilations: Sequence[int]) -> Tensor:
 def shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
     """The maps of :func:`neighbours`, one neighbour after the other: views [M, h, w]."""
     height, width = maps.shape[1:]
-    for distance in dilations:
-        padded = F.pad(maps[:, None], (distance,) * 4, mode='replicate')[:, 0]
-        for top in (0, distance, 2 * distance):
-            for left in (0, distance, 2 * distance):
-                if not top == left == distance:
-                    yield padded[:, top : top + height, left : left + width]
+    margin = max(dilations)
+    padded = F.pad(maps[:, None], (margin,) * 4, mode='replicate')[:, 0]
+    for down, right in offsets(dilations):
+        top, left = margin + down, margin + right
+        yield padded[:, top : top + height, left : left + width]
 
 
-def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int]) -> Tensor:
-    """Mean of each cell's neighbours, weighted by affinity.
+def offsets(dilations: Sequence[int]) -> list[tuple[int, int]]:
+    """(down, right) in cells of every neighbour, in the order of :func:`neighbours`."""
+    steps = [step for step in product((-1, 0, 1), repeat=2) if any(step)]
+    return [(distance * down, distance * right) for distance in dilations for down, right in steps]
 
-    Added up one neighbour after the other: all of them side by side would not fit into a cache.
+
+def places(size: Sequence[int], dilations: Sequence[int], device: torch.device) -> Tensor:
+    """Index [8 * len(dilations), h * w] of every neighbour among the cells of a map [h, w]."""
+    around = torch.arange(8, device=device)
+    around = around + (around >= 4)
+    steps = torch.stack([around // 3 - 1, around % 3 - 1])
+    moves = torch.cat([distance * steps for distance in dilations], dim=1)
+    rows, columns = (
+        (torch.arange(count, device=device) + move[:, None]).clamp(0, count - 1)
+        for count, move in zip(size, moves)
+    )
+    return (rows[:, :, None] * size[1] + columns[:, None]).flatten(1)
+
+
+def spread(maps: Tensor, affinity: Tensor, dilations: Sequence[int], steps: int = 1) -> Tensor:
+    """Replace each cell by the mean of its neighbours, weighted by affinity, several times.
 
     Args:
         maps: [M, h, w].
         affinity: As of :func:`colour_affinity`.
         dilations: As of :func:`neighbours`.
+        steps: How many times.
 
     Returns:
         [M, h, w].
     """
-    total = torch.zeros_like(maps)
-    for neighbour, weight in zip(shifted(maps, dilations), affinity):
-        total.addcmul_(neighbour, weight)
-    return total
+    way = spread_in_cache if maps.device.type == 'cpu' else spread_in_few_kernels
+    return way(maps, affinity, dilations, steps)
+
+
+def spread_in_cache(
+    maps: Tensor, affinity: Tensor, dilations: Sequence[int], steps: int
+) -> Tensor:
+    """:func:`spread` by adding neighbours up: all side by side would not fit into a cache."""
+    for _ in range(steps):
+        total = torch.zeros_like(maps)
+        for neighbour, weight in zip(shifted(maps, dilations), affinity):
+            total.addcmul_(neighbour, weight)
+        maps = total
+    return maps
+
+
+def spread_in_few_kernels(
+    maps: Tensor, affinity: Tensor, dilations: Sequence[int], steps: int
+) -> Tensor:
+    """:func:`spread` with all neighbours at once, for a GPU that waits for each kernel's start."""
+    cells, weights = places(maps.shape[1:], dilations, maps.device), affinity.flatten(1)
+    flat = maps.flatten(1)
+    for _ in range(steps):
+        flat = (flat[:, cells] * weights).sum(1)
+    return flat.view_as(maps)
 
 
 def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
@@ -69,11 +108,13 @@ def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -
     Returns:
         [8 * len(dilations), h, w].
     """
-    around = neighbours(image, dilations)
-    centre = image[:, None]
-    spread = torch.cat([around, centre], dim=1).std(1, keepdim=True)
-    difference = (around - centre).abs() / (tolerance * spread + 1e-8)
-    return (-difference.mean(0)).softmax(0)
+    difference = neighbours(image, dilations).sub_(image[:, None])
+    count = difference.shape[1]
+    # Standard deviation of the neighbours and the cell itself, whose own difference is zero.
+    total, squares = difference.sum(1), difference.square().sum(1)
+    spread = ((squares - total.square() / (count + 1)) / count).clamp_(min=0).sqrt_()
+    unit = (tolerance * spread + 1e-8)[:, None]
+    return difference.abs_().div_(unit).mean(0).neg_().softmax(0)
 
 
 @MODELS.register_module()
@@ -111,8 +152,7 @@ class PixelAffinity(Refiner):
             colours = cell_colours(image, self.stride)
             affinity = colour_affinity(colours, self.dilations, self.tolerance)
             values = maps.resample(self.stride, colours.shape[1:]).values
-            for _ in range(self.steps):
-                values = spread(values, affinity, self.dilations)
+            values = spread(values, affinity, self.dilations, self.steps)
         return Maps(values, self.stride).normalise()
 
 

@@ -135,17 +135,26 @@ class DetectionStage(BoxStage):
         Returns:
             The evidence with ``agreement`` [M] in 0..1 in ``found`` and ``pseudo_instances``.
         """
-        return [
-            one.replace(
-                **{name: self._agreed(one, name) for name in ('found', 'pseudo_instances')}
-            )
-            for one in evidence
-        ]
+        return [self._agreed(one) for one in evidence]
 
-    def _agreed(self, evidence: Evidence, name: str) -> InstanceData:
-        instances = evidence.get(name).clone()
-        instances.agreement = self.agreement(evidence.feats, instances, evidence.instance_stride)
-        return instances
+    def _agreed(self, evidence: Evidence) -> Evidence:
+        """The evidence of one image, all of whose instances pass the head together."""
+        parts = {name: evidence.get(name).clone() for name in ('found', 'pseudo_instances')}
+        together = InstanceData.cat(
+            [
+                InstanceData(
+                    bboxes=one.bboxes,
+                    labels=one.labels,
+                    masks=one.masks if 'masks' in one else one.attention,
+                )
+                for one in parts.values()
+            ]
+        )
+        agreement = self.agreement(evidence.feats, together, evidence.instance_stride)
+        sizes = [len(one) for one in parts.values()]
+        for one, own in zip(parts.values(), agreement.split(sizes)):
+            one.agreement = own
+        return evidence.replace(**parts)
 
     def agreement(
         self, feats: Sequence[Tensor], instances: InstanceData, mask_stride: int
@@ -154,8 +163,7 @@ class DetectionStage(BoxStage):
 
         Args:
             feats: Backbone maps of the image, each [1, c, h, w].
-            instances: M with ``bboxes``, ``labels`` and ``masks`` [M, h', w'] (or ``attention``,
-                where no stage has made masks).
+            instances: M with ``bboxes``, ``labels`` and soft ``masks`` [M, h', w'].
             mask_stride: Of the grid of the masks.
         """
         labels = instances.labels
@@ -168,5 +176,5 @@ class DetectionStage(BoxStage):
         probability = logits.softmax(-1).mean(1)[each, labels]
         weights = self.box_head.fc_cls.weight.unflatten(0, branches)[-1][labels]
         keys = walk.key_pixels(weights, each, self.contrastive).clamp(min=0)
-        masks = instances.masks if 'masks' in instances else instances.attention
-        return probability * key_share(Maps(keys, walk.fusion.stride), Maps(masks, mask_stride))
+        masks = Maps(instances.masks, mask_stride)
+        return probability * key_share(Maps(keys, walk.fusion.stride), masks)

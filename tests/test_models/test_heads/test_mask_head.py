@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmlabelpenet.models import WeakMaskHead
+from mmlabelpenet.models.heads import mask_head
 
 from ..tiny import MASK_HEAD, NUM_CLASSES, random_feats
 
@@ -26,6 +27,16 @@ def test_a_mask_has_twice_the_side_of_the_grid(agnostic, channels):
     assert tuple(head.label_logits(random_feats(), [BOXES], torch.tensor([0, 2])).shape) == (
         2, 14, 14,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize('agnostic', [False, True])
+@pytest.mark.parametrize('count', [0, 1, 2, 5])
+def test_logits_are_those_of_mmdet_s_head(agnostic, count, monkeypatch):
+    monkeypatch.setattr(mask_head, 'REGIONS_ON_CPU', 2)
+    head = build_head(class_agnostic=agnostic)
+    torch.nn.init.normal_(head.fcn.upsample.bias)
+    cells = torch.randn(count, head.fusion.out_channels, 7, 7)
+    torch.testing.assert_close(mask_head.fcn_logits(head.fcn, cells), head.fcn(cells))
 
 
 def test_each_region_gets_the_mask_of_its_own_class():

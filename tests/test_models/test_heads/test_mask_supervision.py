@@ -1,14 +1,20 @@
+import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmlabelpenet.models.heads import MaskSupervision, mask_targets
+from mmlabelpenet.models.heads import MaskSupervision, mask_supervision, mask_targets
 from mmlabelpenet.structures import Maps
 
 from ..test_stages.test_refinement import NONE, PSEUDO, image_evidence
 from ..tiny import NUM_CLASSES
 
 
-def test_regions_learn_from_the_instance_that_they_overlap():
+@pytest.fixture
+def as_on_gpu(monkeypatch):
+    monkeypatch.setattr(mask_supervision, 'teaching_regions', lambda regions: regions)
+
+
+def test_regions_learn_from_the_instance_that_they_overlap(as_on_gpu):
     regions = MaskSupervision(NUM_CLASSES, num_samples=20).regions(image_evidence())
     assert len(regions) == 2 + 9
     # the pseudo boxes themselves are among them and learn
@@ -20,7 +26,7 @@ def test_regions_learn_from_the_instance_that_they_overlap():
     assert NUM_CLASSES not in regions.labels.tolist()
 
 
-def test_without_pseudo_instances_regions_have_no_weight():
+def test_without_pseudo_instances_regions_have_no_weight(as_on_gpu):
     supervision = MaskSupervision(NUM_CLASSES, num_samples=6)
     regions = supervision.regions(image_evidence(NONE))
     assert len(regions) == 6
@@ -28,6 +34,23 @@ def test_without_pseudo_instances_regions_have_no_weight():
     targets, decided = supervision.targets(Maps(torch.zeros(0, 4, 6), 16), regions, 14)
     assert tuple(targets.shape) == (6, 14, 14)
     assert not decided.any()
+
+
+def test_a_cpu_keeps_the_regions_that_have_a_weight(monkeypatch):
+    supervision = MaskSupervision(NUM_CLASSES, num_samples=20)
+    torch.manual_seed(0)
+    kept = supervision.regions(image_evidence())
+    monkeypatch.setattr(mask_supervision, 'teaching_regions', lambda regions: regions)
+    torch.manual_seed(0)
+    every = supervision.regions(image_evidence())
+    assert 0 < len(kept) < len(every)
+    torch.testing.assert_close(kept.bboxes, every.bboxes[every.weights > 0])
+
+
+def test_a_cpu_keeps_one_region_where_none_has_a_weight():
+    regions = MaskSupervision(NUM_CLASSES, num_samples=6).regions(image_evidence(NONE))
+    assert len(regions) == 1
+    assert regions.weights.item() == 0
 
 
 def test_trimaps_ignore_values_between_the_thresholds():

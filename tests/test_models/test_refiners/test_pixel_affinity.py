@@ -1,8 +1,9 @@
+import pytest
 import torch
 
 from mmlabelpenet.models import PixelAffinity
 from mmlabelpenet.models.refiners import colour_affinity, neighbours
-from mmlabelpenet.models.refiners.pixel_affinity import spread
+from mmlabelpenet.models.refiners.pixel_affinity import spread_in_cache, spread_in_few_kernels
 from mmlabelpenet.structures import Maps
 
 from ..tiny import evidence_of
@@ -39,10 +40,23 @@ def test_affinity_sums_to_one_over_neighbours_and_is_small_across_an_edge():
     assert from_right.max() < 0.01
 
 
-def test_a_cell_gets_the_mean_of_its_neighbours_weighted_by_affinity():
+@pytest.mark.parametrize('spread', [spread_in_cache, spread_in_few_kernels])
+def test_a_cell_gets_the_mean_of_its_neighbours_weighted_by_affinity(spread):
     maps, affinity = torch.rand(3, 9, 11), torch.rand(16, 9, 11)
     expected = (neighbours(maps, (1, 3)) * affinity).sum(1)
-    torch.testing.assert_close(spread(maps, affinity, (1, 3)), expected)
+    torch.testing.assert_close(spread(maps, affinity, (1, 3), 1), expected)
+    twice = (neighbours(expected, (1, 3)) * affinity).sum(1)
+    torch.testing.assert_close(spread(maps, affinity, (1, 3), 2), twice)
+
+
+def test_differences_are_divided_by_the_standard_deviation_of_the_colours_around():
+    image = 100 + torch.rand(3, 8, 9)
+    around = neighbours(image, (1, 2))
+    deviation = torch.cat([around, image[:, None]], dim=1).std(1, keepdim=True)
+    expected = -((around - image[:, None]).abs() / (0.1 * deviation)).mean(0)
+    torch.testing.assert_close(
+        colour_affinity(image, (1, 2), 0.1), expected.softmax(0), rtol=1e-3, atol=1e-5
+    )
 
 
 def test_affinity_does_not_depend_on_the_unit_of_colour():

@@ -203,6 +203,7 @@ def test_validation_reads_each_image_s_own_features(detector):
     pseudo.attention[0, 4:12, 4:12] = 1.0
     evidence = [image_evidence(pseudo, found=pseudo[:0], instance_stride=4) for _ in range(2)]
     other, own = stage.validate(batch, with_feats(batch, evidence))
+    pseudo.masks = pseudo.attention
     expected = stage.agreement((feats,), pseudo, 4)
     torch.testing.assert_close(own.pseudo_instances.agreement, expected)
     assert other.pseudo_instances.agreement < 0.6 * expected
