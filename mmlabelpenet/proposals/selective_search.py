@@ -62,7 +62,7 @@ def search_regions(img: np.ndarray, quality: str = 'fast') -> np.ndarray:
     return largest_first(_process(search))
 
 
-def _process(search: cv2.ximgproc.segmentation.SelectiveSearchSegmentation) -> np.ndarray:
+def _process(search: 'cv2.ximgproc.segmentation.SelectiveSearchSegmentation') -> np.ndarray:
     boxes = np.asarray(search.process(), dtype=np.int64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return boxes
@@ -84,7 +84,7 @@ def _search_fast(img: np.ndarray) -> np.ndarray:
 
 
 def _group_by_opencv(
-    img: np.ndarray, graph: cv2.ximgproc.segmentation.GraphSegmentation
+    img: np.ndarray, graph: 'cv2.ximgproc.segmentation.GraphSegmentation'
 ) -> np.ndarray:
     """Get the boxes [N, 4] xyxy of one segmentation from OpenCV."""
     module = cv2.ximgproc.segmentation

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -96,6 +99,11 @@ def test_opencv_without_contrib_explains_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, 'ximgproc')
     with pytest.raises(UserError, match='opencv-contrib-python-headless'):
         search_regions(image())
+
+
+def test_the_package_imports_without_contrib(tmp_path):
+    script = 'import cv2; cv2.__dict__.pop("ximgproc"); import mmlabelpenet.models'
+    subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, check=True)
 
 
 def test_unknown_quality_lists_the_known_ones():

@@ -96,17 +96,21 @@ class WeakBoxHead(BaseModule):
         logits = self.fc_cls(vectors).view(-1, self.num_branches, self.num_classes + 1)
         return logits, None if self.fc_reg is None else self.fc_reg(vectors)
 
-    def sample(self, bboxes: Tensor, pseudo_instances: InstanceData) -> InstanceData:
-        """Assign the regions of one image and draw those that learn.
+    def sample(
+        self, bboxes: Sequence[Tensor], pseudo_instances: Sequence[InstanceData]
+    ) -> list[InstanceData]:
+        """Assign the regions of images and draw those that learn.
 
         Args:
-            bboxes: [N, 4] xyxy; the pseudo boxes themselves are added.
-            pseudo_instances: M instances with ``bboxes``, ``labels``, ``weights``.
+            bboxes: For each image [N_i, 4] xyxy; the pseudo boxes themselves are added.
+            pseudo_instances: For each image M_i instances with ``bboxes``, ``labels``,
+                ``weights``.
 
         Returns:
-            Regions as :func:`assign_pseudo_labels` describes them.
+            For each image regions as :func:`assign_pseudo_labels` describes them.
         """
-        assigned = self.assign(torch.cat([pseudo_instances.bboxes, bboxes]), pseudo_instances)
+        both = [torch.cat([own.bboxes, one]) for own, one in zip(pseudo_instances, bboxes)]
+        assigned = self.assign(both, pseudo_instances)
         if self.num_samples is None:
             return assigned
         return sample_rois(assigned, self.num_classes, self.num_samples, self.pos_fraction)

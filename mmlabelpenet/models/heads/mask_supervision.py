@@ -1,5 +1,6 @@
 """Supervision of a mask head by soft maps of pseudo instances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,20 +64,26 @@ class MaskSupervision:
             )
 
     @torch.no_grad()
-    def regions(self, evidence: Evidence) -> InstanceData:
-        """Draw at most ``num_samples`` regions around the pseudo instances, with their labels.
+    def regions(self, evidence: Sequence[Evidence]) -> list[InstanceData]:
+        """Draw at most ``num_samples`` regions around the pseudo instances of each image.
 
         A GPU always gets as many as there can be, some of weight 0, so that no number is read back
-        from it. A CPU saves those, but for one that keeps the loss connected.
+        from it. A CPU saves those, but for one of each image that keeps the loss connected.
+
+        Returns:
+            For each image regions as :func:`assign_pseudo_labels` describes them.
         """
-        pseudo = evidence.pseudo_instances
-        bboxes = torch.cat([pseudo.bboxes, evidence.proposals.bboxes])
+        pseudo = [one.pseudo_instances for one in evidence]
+        bboxes = [torch.cat([p.bboxes, e.proposals.bboxes]) for p, e in zip(pseudo, evidence)]
         assigned = assign_pseudo_labels(bboxes, pseudo, self.num_classes, neg_iou=(0.0, 0.0))
-        if len(pseudo) == 0:
-            assigned.weights = torch.zeros_like(assigned.weights)
-            assigned.labels = torch.zeros_like(assigned.labels)
+        for one, instances in zip(assigned, pseudo):
+            if len(instances) == 0:
+                one.weights = torch.zeros_like(one.weights)
+                one.labels = torch.zeros_like(one.labels)
         drawn = sample_rois(assigned, self.num_classes, self.num_samples, pos_fraction=1.0)
-        return teaching_regions(drawn) if bboxes.device.type == 'cpu' else drawn
+        if bboxes[0].device.type != 'cpu':
+            return drawn
+        return [teaching_regions(one) for one in drawn]
 
     @torch.no_grad()
     def targets(self, maps: Maps, regions: InstanceData, size: int) -> tuple[Tensor, Tensor]:

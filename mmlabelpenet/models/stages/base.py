@@ -228,7 +228,7 @@ class MaskStage(ResultStage):
         self, feats: Sequence[Tensor], evidence: list[Evidence], name: str
     ) -> dict[str, Tensor]:
         """``loss_mask`` on maps of the pseudo instances, ``'attention'`` or ``'masks'``."""
-        regions = [self.mask_supervision.regions(one) for one in evidence]
+        regions = self.mask_supervision.regions(evidence)
         pairs = [
             self.mask_supervision.targets(one.instance_maps(name), region, self.mask_head.size)
             for one, region in zip(evidence, regions)

@@ -66,9 +66,7 @@ class DetectionStage(BoxStage):
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Losses of every branch; boxes are regressed towards the last one's pseudo boxes."""
         drawn = [draw_boxes(e.proposals.bboxes, self.max_proposals) for e in evidence]
-        regions = [
-            self.box_head.sample(bboxes, e.pseudo_instances) for bboxes, e in zip(drawn, evidence)
-        ]
+        regions = self.box_head.sample(drawn, [e.pseudo_instances for e in evidence])
         logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
         last = self.box_head.num_branches - 1
         losses: dict[str, Tensor] = {}
@@ -89,7 +87,7 @@ class DetectionStage(BoxStage):
         scores = logits.float().softmax(-1)[:, :-1].split([len(region) for region in regions])
         bboxes = [region.bboxes for region in regions]
         mined = self._mined(bboxes, scores, evidence)
-        return [self.box_head.assign(*pair) for pair in zip(bboxes, mined)]
+        return self.box_head.assign(bboxes, mined)
 
     def _mined(
         self, bboxes: Sequence[Tensor], scores: Sequence[Tensor], evidence: Sequence[Evidence]

@@ -137,7 +137,7 @@ class LearnedProposals(Stage):
             that are not ignored.
         """
         fused, found = self.fusion(feats).detach(), self._teacher[0].mined(feats, evidence)
-        regions = InstanceData.cat([self._sample(fused, *pair) for pair in zip(evidence, found)])
+        regions = InstanceData.cat(self._sample(fused, evidence, found))
         foreground, weights = regions.labels == OBJECT, regions.weights
         count = (regions.labels != IGNORED).sum().clamp(min=1)
         entropy = F.binary_cross_entropy_with_logits(
@@ -152,45 +152,57 @@ class LearnedProposals(Stage):
             loss_bbox=(distance * (weights * foreground)).sum() / count,
         )
 
-    def _sample(self, fused: Tensor, evidence: Evidence, found: InstanceData) -> InstanceData:
-        """Draw anchors of an image.
+    def _sample(
+        self, fused: Tensor, evidence: Sequence[Evidence], found: Sequence[InstanceData]
+    ) -> list[InstanceData]:
+        """Draw anchors of images.
 
         Args:
             fused: Maps [B, channels, H, W] of the batch.
-            evidence: Of the image.
-            found: Instances of the last stage.
+            evidence: Of its images.
+            found: Instances of the last stage in each.
 
         Returns:
-            Anchors as :func:`assign_pseudo_labels` describes them (label 0 is an object, 1 is
-            background), with their ``logits`` [N, 1], ``deltas`` [N, 4] and ``quality`` [N], the
-            IoU of the moved box with its instance.
+            For each image anchors as :func:`assign_pseudo_labels` describes them (label 0 is an
+            object, 1 is background), with their ``logits`` [N, 1], ``deltas`` [N, 4] and
+            ``quality`` [N], the IoU of the moved box with its instance.
         """
-        logits, deltas = self._outputs(fused, evidence)
-        regions = self._assigned(self._anchors(logits), found)
-        # In the order of the anchors: by cell, then by shape.
-        regions.logits, regions.deltas = (
-            maps[0].permute(1, 2, 0).reshape(len(regions), -1) for maps in (logits, deltas)
-        )
-        drawn = sample_rois(regions, 1, self.num_samples, self.pos_fraction)
-        moved = decode_boxes(drawn.bboxes, drawn.deltas.detach(), evidence.img_shape, self.stds)
-        drawn.quality = paired_iou(moved, drawn.targets)
+        outputs = [self._outputs(fused, one) for one in evidence]
+        assigned = self._assigned([self._anchors(logits) for logits, _ in outputs], found)
+        for regions, maps in zip(assigned, outputs):
+            # In the order of the anchors: by cell, then by shape.
+            regions.logits, regions.deltas = (
+                one[0].permute(1, 2, 0).reshape(len(regions), -1) for one in maps
+            )
+        drawn = sample_rois(assigned, 1, self.num_samples, self.pos_fraction)
+        for regions, one in zip(drawn, evidence):
+            deltas = regions.deltas.detach()
+            moved = decode_boxes(regions.bboxes, deltas, one.img_shape, self.stds)
+            regions.quality = paired_iou(moved, regions.targets)
         return drawn
 
-    def _assigned(self, anchors: Tensor, found: InstanceData) -> InstanceData:
-        """Anchors [N, 4] with labels; the best ones of each instance are foreground too."""
-        instances = InstanceData(
-            bboxes=found.bboxes,
-            labels=torch.full_like(found.labels, OBJECT),
-            weights=found.scores,
-        )
-        regions = assign_pseudo_labels(anchors, instances, 1, self.pos_iou, self.neg_iou)
-        if len(found) > 0:
-            overlaps = box_iou(anchors, found.bboxes)
-            least = overlaps.amax(0).clamp(min=LEAST_IOU)
-            best = (overlaps >= least).any(1)
-            regions.labels = regions.labels.masked_fill(best, OBJECT)
-            regions.weights = torch.where(best, found.scores[regions.assigned], regions.weights)
-        return regions
+    def _assigned(
+        self, anchors: Sequence[Tensor], found: Sequence[InstanceData]
+    ) -> list[InstanceData]:
+        """Anchors [N, 4] of images with labels; the best ones of each instance are foreground."""
+        instances = [
+            InstanceData(
+                bboxes=one.bboxes,
+                labels=torch.full_like(one.labels, OBJECT),
+                weights=one.scores,
+            )
+            for one in found
+        ]
+        assigned = assign_pseudo_labels(anchors, instances, 1, self.pos_iou, self.neg_iou)
+        for regions, own in zip(assigned, instances):
+            if len(own) > 0:
+                overlaps = box_iou(regions.bboxes, own.bboxes)
+                least = overlaps.amax(0).clamp(min=LEAST_IOU)
+                best = (overlaps >= least).any(1)
+                regions.labels = regions.labels.masked_fill(best, OBJECT)
+                weights = own.weights[regions.assigned]
+                regions.weights = torch.where(best, weights, regions.weights)
+        return assigned
 
     def _anchors(self, logits: Tensor) -> Tensor:
         """Anchors [h w A, 4] of maps [1, A, h, w] in input pixels."""

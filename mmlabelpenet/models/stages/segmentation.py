@@ -49,7 +49,9 @@ class SegmentationStage(BoxStage, MaskStage):
 
     def loss(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> dict[str, Tensor]:
         """Box losses on the pseudo boxes, ``loss_mask`` on the refined masks."""
-        regions = [self.box_head.sample(e.proposals.bboxes, e.pseudo_instances) for e in evidence]
+        regions = self.box_head.sample(
+            [e.proposals.bboxes for e in evidence], [e.pseudo_instances for e in evidence]
+        )
         logits, deltas = self.box_head(feats, [region.bboxes for region in regions])
         losses = self.box_head.loss(logits[:, 0], deltas, regions)
         return losses | self.mask_loss(feats, evidence, 'masks')

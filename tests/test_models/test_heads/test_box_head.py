@@ -15,6 +15,10 @@ def build_head(**changes):
     return WeakBoxHead(NUM_CLASSES, ROI_FEATURES, **(dict(num_samples=None) | changes))
 
 
+def assigned(head, bboxes, pseudo):
+    return head.assign([bboxes], [pseudo])[0]
+
+
 def leaves(count=4):
     logits = torch.randn(count, NUM_CLASSES + 1, requires_grad=True)
     return logits, torch.randn(count, 4, requires_grad=True)
@@ -23,7 +27,7 @@ def leaves(count=4):
 def test_weights_scale_the_loss():
     head, (logits, deltas) = build_head(), leaves()
     whole, half = (
-        head.loss(logits, deltas, [head.assign(BOXES, pseudo_of(PSEUDO.bboxes, [1], [w]))])
+        head.loss(logits, deltas, [assigned(head, BOXES, pseudo_of(PSEUDO.bboxes, [1], [w]))])
         for w in (0.8, 0.4)
     )
     for name in ('loss_cls', 'loss_bbox'):
@@ -34,7 +38,7 @@ def test_weights_scale_the_loss():
 def test_losses_by_hand():
     head = build_head(regression_weight=3.0)
     logits, deltas = torch.zeros(4, NUM_CLASSES + 1), torch.zeros(4, 4)
-    losses = head.loss(logits, deltas, [head.assign(BOXES, PSEUDO)])
+    losses = head.loss(logits, deltas, [assigned(head, BOXES, PSEUDO)])
     # three regions count, each of weight .8, four equal logits; no region of IoU 0
     assert losses['loss_cls'].item() == pytest.approx(0.8 * torch.tensor(4.0).log().item())
     # the second box: its centre is 10 too high (by 20 in height), it is half as high
@@ -45,7 +49,7 @@ def test_losses_by_hand():
 
 def test_ignored_regions_give_no_gradient_and_background_regresses_no_box():
     head, (logits, deltas) = build_head(), leaves()
-    regions = head.assign(BOXES, PSEUDO)
+    regions = assigned(head, BOXES, PSEUDO)
     assert regions.labels.tolist() == [1, 1, NUM_CLASSES, IGNORED]
     sum(head.loss(logits, deltas, [regions]).values()).backward()
     assert (logits.grad[3] == 0).all()
@@ -56,7 +60,7 @@ def test_ignored_regions_give_no_gradient_and_background_regresses_no_box():
 
 def test_without_pseudo_instances_all_learn_background():
     head, (logits, deltas) = build_head(), leaves()
-    losses = head.loss(logits, deltas, [head.assign(BOXES, pseudo_of([], []))])
+    losses = head.loss(logits, deltas, [assigned(head, BOXES, pseudo_of([], []))])
     sum(losses.values()).backward()
     assert losses['loss_bbox'] == 0
     assert (logits.grad[:, NUM_CLASSES] < 0).all()
@@ -66,7 +70,7 @@ def test_without_pseudo_instances_all_learn_background():
 def test_regions_without_area_leave_the_loss_finite():
     head, (logits, deltas) = build_head(neg_iou=(0.0, 0.5)), leaves(2)
     flat = torch.tensor([[10.0, 10, 50, 50], [20, 20, 20, 20]])
-    losses = head.loss(logits, deltas, [head.assign(flat, PSEUDO)])
+    losses = head.loss(logits, deltas, [assigned(head, flat, PSEUDO)])
     sum(losses.values()).backward()
     assert all(loss.isfinite() for loss in losses.values())
     assert deltas.grad.isfinite().all()
@@ -74,11 +78,11 @@ def test_regions_without_area_leave_the_loss_finite():
 
 def test_sampling_adds_the_pseudo_boxes_and_keeps_to_its_number():
     head = build_head(num_samples=6, pos_fraction=0.5)
-    regions = head.sample(BOXES[1:], PSEUDO)
+    regions = head.sample([BOXES[1:]], [PSEUDO])[0]
     assert len(regions) == 4
     assert (regions.bboxes == PSEUDO.bboxes).all(1).any()
-    assert len(head.sample(boxes_in(64, 96, 50), PSEUDO)) == 6
-    assert len(build_head().sample(boxes_in(64, 96, 50), PSEUDO)) == 51
+    assert len(head.sample([boxes_in(64, 96, 50)], [PSEUDO])[0]) == 6
+    assert len(build_head().sample([boxes_in(64, 96, 50)], [PSEUDO])[0]) == 51
 
 
 def test_class_logits_and_deltas_have_their_shapes():
@@ -142,7 +146,7 @@ def test_a_cluster_has_one_loss_as_a_bag():
     head = build_head(loss_clusters=True, with_regression=False)
     logits = torch.zeros(4, NUM_CLASSES + 1)
     logits[0, 1] = 2.0
-    regions = head.assign(BOXES, PSEUDO)
+    regions = assigned(head, BOXES, PSEUDO)
     loss = head.loss(logits, None, [regions])['loss_cls']
     probability = logits.softmax(1)
     bag = 0.8 * 2 * -probability[:2, 1].mean().log()
@@ -154,7 +158,7 @@ def test_bags_of_two_images_stay_apart():
     head = build_head(loss_clusters=True, with_regression=False)
     torch.manual_seed(0)
     logits = torch.randn(8, NUM_CLASSES + 1)
-    regions = [head.assign(BOXES, PSEUDO), head.assign(BOXES, PSEUDO)]
+    regions = [assigned(head, BOXES, PSEUDO), assigned(head, BOXES, PSEUDO)]
     together = head.loss(logits, None, regions)['loss_cls']
     alone = [head.loss(part, None, [regions[0]])['loss_cls'] for part in logits.split(4)]
     assert together.item() == pytest.approx((sum(alone) / 2).item())

@@ -15,7 +15,7 @@ def as_on_gpu(monkeypatch):
 
 
 def test_regions_learn_from_the_instance_that_they_overlap(as_on_gpu):
-    regions = MaskSupervision(NUM_CLASSES, num_samples=20).regions(image_evidence())
+    [regions] = MaskSupervision(NUM_CLASSES, num_samples=20).regions([image_evidence()])
     assert len(regions) == 2 + 9
     # the pseudo boxes themselves are among them and learn
     for box, label, weight in zip(PSEUDO.bboxes, PSEUDO.labels, PSEUDO.weights):
@@ -28,7 +28,7 @@ def test_regions_learn_from_the_instance_that_they_overlap(as_on_gpu):
 
 def test_without_pseudo_instances_regions_have_no_weight(as_on_gpu):
     supervision = MaskSupervision(NUM_CLASSES, num_samples=6)
-    regions = supervision.regions(image_evidence(NONE))
+    [regions] = supervision.regions([image_evidence(NONE)])
     assert len(regions) == 6
     assert (regions.weights == 0).all()
     targets, decided = supervision.targets(Maps(torch.zeros(0, 4, 6), 16), regions, 14)
@@ -39,16 +39,16 @@ def test_without_pseudo_instances_regions_have_no_weight(as_on_gpu):
 def test_a_cpu_keeps_the_regions_that_have_a_weight(monkeypatch):
     supervision = MaskSupervision(NUM_CLASSES, num_samples=20)
     torch.manual_seed(0)
-    kept = supervision.regions(image_evidence())
+    [kept] = supervision.regions([image_evidence()])
     monkeypatch.setattr(mask_supervision, 'teaching_regions', lambda regions: regions)
     torch.manual_seed(0)
-    every = supervision.regions(image_evidence())
+    [every] = supervision.regions([image_evidence()])
     assert 0 < len(kept) < len(every)
     torch.testing.assert_close(kept.bboxes, every.bboxes[every.weights > 0])
 
 
 def test_a_cpu_keeps_one_region_where_none_has_a_weight():
-    regions = MaskSupervision(NUM_CLASSES, num_samples=6).regions(image_evidence(NONE))
+    [regions] = MaskSupervision(NUM_CLASSES, num_samples=6).regions([image_evidence(NONE)])
     assert len(regions) == 1
     assert regions.weights.item() == 0
 

@@ -44,7 +44,7 @@ def test_branches_supervise_each_other_and_the_last_one_moves_boxes():
 
 def test_a_further_branch_is_supervised_by_what_the_one_before_finds():
     stage = DetectionStage(NUM_CLASSES, OICR | dict(num_branches=2))
-    regions = [stage.box_head.sample(boxes_in(64, 96, 9), PSEUDO)]
+    regions = stage.box_head.sample([boxes_in(64, 96, 9)], [PSEUDO])
     logits = torch.zeros(10, NUM_CLASSES + 1)
     logits[6, 1] = 5.0  # the tagged class
     logits[3, 0] = 9.0  # not in the image

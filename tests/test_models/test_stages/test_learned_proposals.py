@@ -61,7 +61,7 @@ def sampled(model, index=0):
     drawn = []
     learned = model.proposals
     sample = learned._sample
-    learned._sample = lambda *args: drawn.append(sample(*args)) or drawn[-1]
+    learned._sample = lambda *args: drawn.extend(sample(*args)) or drawn
     losses_of(model, image())
     del learned._sample
     return drawn[index]

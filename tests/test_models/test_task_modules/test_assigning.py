@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from mmlabelpenet.models.task_modules import IGNORED, assign_pseudo_labels, sample_rois
+from mmlabelpenet.models.task_modules import IGNORED
+from mmlabelpenet.models.task_modules import assign_pseudo_labels as assign_batch
+from mmlabelpenet.models.task_modules import sample_rois as sample_batch
 
 from ..tiny import pseudo_of
 
@@ -16,6 +18,14 @@ BOXES = torch.tensor(
         [30, 30, 40, 40],
     ]
 )
+
+
+def assign_pseudo_labels(bboxes, pseudo, num_classes, **thresholds):
+    return assign_batch([bboxes], [pseudo], num_classes, **thresholds)[0]
+
+
+def sample_rois(assigned, *settings):
+    return sample_batch([assigned], *settings)[0]
 
 
 def test_thresholds_by_hand():
@@ -99,3 +109,34 @@ def test_fields_of_a_region_stay_together():
     for box, label in zip(regions.bboxes, regions.labels):
         place = (box == BOXES).all(1).nonzero().item()
         assert label == assigned.labels[place]
+
+
+def test_images_of_a_batch_are_assigned_as_each_alone():
+    images = [
+        (BOXES, pseudo_of([[0, 0, 10, 4], [0, 0, 10, 10]], [0, 1], [0.2, 0.9])),
+        (BOXES[1:4], pseudo_of([], [])),
+        (BOXES[:0], pseudo_of([[0, 0, 10, 10]], [1])),
+        (BOXES.flip(0), pseudo_of([[30, 30, 40, 41]], [2], [0.5])),
+    ]
+    for (bboxes, pseudo), together in zip(images, assign_batch(*zip(*images), num_classes=3)):
+        alone = assign_pseudo_labels(bboxes, pseudo, num_classes=3)
+        assert len(together) == len(bboxes)
+        for name, values in alone.items():
+            assert values.equal(together[name]), name
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_images_of_a_batch_are_sampled_as_each_alone(seed):
+    torch.manual_seed(seed)
+    few, many = regions_of([0, 3, IGNORED]), regions_of([0] * 20 + [3] * 20 + [IGNORED] * 20)
+    little = regions_of([1] + [3] + [IGNORED] * 30)
+    drawn = sample_batch([few, many, little], 3, 16, 0.25)
+    assert [len(one) for one in drawn] == [3, 16, 16]
+    assert sorted(drawn[0].labels.tolist()) == [IGNORED, 0, 3]
+    assert [foreground_of(one) for one in drawn[1:]] == [4, 1]
+    assert [(one.labels == 3).sum().item() for one in drawn[1:]] == [12, 1]
+    for one, own in zip(drawn, (few, many, little)):
+        for box, label in zip(one.bboxes, one.labels):
+            place = (box == own.bboxes).all(1).nonzero()
+            assert label == own.labels[place.item()]
+        assert len(one.bboxes.unique(dim=0)) == len(one)
