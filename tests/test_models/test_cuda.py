@@ -10,7 +10,7 @@ from mmlabelpenet.models import STAGES, PixelAffinity
 from mmlabelpenet.models.calibration.instance_attention import connected_to_peak
 from mmlabelpenet.structures import Maps
 
-from .tiny import LEVELS, build_model, collate, evidence_of, image, losses_of, train_as
+from .tiny import LEARNED, LEVELS, build_model, collate, evidence_of, image, losses_of, train_as
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
 
@@ -51,9 +51,14 @@ def full_model(direction='forward'):
     return train_as(model, learning=(*STAGES, 'semantic'), direction=direction)
 
 
-@pytest.mark.parametrize('direction', DIRECTIONS)
-def test_losses_and_gradients_are_those_of_the_cpu(direction):
-    model = full_model(direction)
+def learning_proposals():
+    model = build_model(proposals=LEARNED, calibration=dict(mode='full'))
+    return train_as(model, learning=('proposals',), backbone=False, scales=False)
+
+
+@pytest.mark.parametrize('kind', [*DIRECTIONS, 'learned proposals'])
+def test_losses_and_gradients_are_those_of_the_cpu(kind):
+    model = learning_proposals() if kind == 'learned proposals' else full_model(kind)
     seen = {}
     for device in ('cpu', 'cuda'):
         model.to(device).zero_grad()
@@ -83,6 +88,18 @@ def test_results_are_those_of_the_cpu(stage):
     assert ours.labels.equal(theirs.labels)
     if 'masks' in theirs:
         assert (ours.masks == theirs.masks).float().mean() > 0.999
+
+
+def test_learned_proposals_are_those_of_the_cpu():
+    model, found = learning_proposals().eval(), {}
+    for device in ('cpu', 'cuda'):
+        evidence = model.to(device).read_evidence(collate(image()), tagged=False)
+        with torch.no_grad():
+            [found[device]] = model.proposals.propose(evidence[0].batch_feats, evidence)
+    ours, theirs = found['cuda'].to('cpu'), found['cpu']
+    assert len(ours) == len(theirs) > 0
+    torch.testing.assert_close(ours.objectness, theirs.objectness, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(ours.bboxes, theirs.bboxes, rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize('direction', DIRECTIONS)
@@ -131,7 +148,7 @@ def test_a_step_waits_for_the_device_as_often_with_many_proposals_as_with_few(di
 
 @pytest.mark.parametrize('threshold', [0.1, 0.5, 0.9])
 def test_connected_parts_are_those_of_the_cpu(threshold):
-    maps = torch.rand(5, 40, 31)
+    maps = torch.rand(5, 130, 171)
     maps[0] = 0
     connected = connected_to_peak(maps.cuda(), threshold).cpu()
     assert connected.equal(connected_to_peak(maps, threshold))
