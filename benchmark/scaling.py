@@ -15,6 +15,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,8 @@ AXES = {
     'classes': (3, 20, 80, 150, 300),
     'photos': (1000, 10000, 30000, 100000),
 }
+# The end of a figure's name, and what the heading of its column says.
+UNIT, UNITS = re.compile('_(s|mb)$'), {'s': ', s', 'mb': ', MB'}
 # Classes of the tagged photos, and their pixels.
 NUM_TAGS, PHOTO = 20, (160, 120)
 
@@ -151,9 +154,7 @@ def make_tables(result: dict) -> str:
             for x, one in points.items()
         ]
         rows.append(['grows with', *(growth(points, name) for name in names)])
-        heads = [
-            name.replace('_', ' ').replace(' mb', ', MB').replace(' s', ', s') for name in names
-        ]
+        heads = [UNIT.sub(lambda end: UNITS[end[1]], name).replace('_', ' ') for name in names]
         parts.append(markdown_table([axis, *heads], rows))
     machine = f'{result["device"]}, {result["threads"]} threads, torch {result["torch"]}'
     others = ', '.join(f'{value} {name}' for name, value in DEFAULTS.items())
