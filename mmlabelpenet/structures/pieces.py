@@ -34,16 +34,39 @@ def subsample(masks: Tensor, cells: int = COARSE_CELLS) -> Tensor:
     return masks[:, ::step, ::step]
 
 
-def collect_masks(pieces: Iterable[Tensor], pixels: int) -> Tensor | list[dict]:
-    """Put masks together.
+def keep_masks(pieces: Iterable[Tensor], pixels: int) -> list[Tensor] | list[dict]:
+    """Masks in the form in which they are kept, a few at a time.
 
     Args:
         pieces: [m, H, W] bool each.
         pixels: Of all of them together; more than ``DENSE_PIXELS`` become COCO's run lengths.
 
     Returns:
-        All M masks [M, H, W], or their run lengths.
+        The pieces as they are, or the run lengths of all M masks.
     """
     if pixels <= DENSE_PIXELS:
-        return torch.cat(list(pieces))
+        return list(pieces)
     return [rle for masks in pieces for rle in to_rles(masks)]
+
+
+def join_masks(
+    kept: list[Tensor] | list[dict], order: Tensor | None = None
+) -> Tensor | list[dict]:
+    """All M masks [M, H, W], or their run lengths, of :func:`keep_masks`.
+
+    Args:
+        kept: Pieces, or run lengths.
+        order: [M], the place of each mask of the result among those of ``kept``.
+    """
+    if not kept or isinstance(kept[0], dict):
+        return kept if order is None else [kept[place] for place in order.tolist()]
+    if order is None:
+        return torch.cat(kept)
+    # Each piece is copied once, to the places of its masks.
+    ranks = torch.empty_like(order).scatter_(
+        0, order, torch.arange(len(order), device=order.device)
+    )
+    joined = kept[0].new_empty(len(order), *kept[0].shape[1:])
+    for piece, places in zip(kept, ranks.split([len(one) for one in kept])):
+        joined.index_copy_(0, places, piece)
+    return joined

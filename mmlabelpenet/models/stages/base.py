@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps, Step
 from mmlabelpenet.structures.boxes import shrink_boxes
-from mmlabelpenet.structures.pieces import collect_masks, pieces_of
+from mmlabelpenet.structures.pieces import join_masks, keep_masks, pieces_of
 
 from ..calibration import instance_attention
 from ..heads import MaskResults, MaskSupervision
@@ -290,7 +290,7 @@ def label_result(evidence: Evidence, maps: str) -> InstanceData:
         else torch.zeros(piece.stop - piece.start, height, width, dtype=torch.bool, device=device)
         for piece in pieces_of(0, len(pseudo), height * width)
     )
-    result.masks = collect_masks(pieces, len(pseudo) * height * width)
+    result.masks = join_masks(keep_masks(pieces, len(pseudo) * height * width))
     return result
 
 
