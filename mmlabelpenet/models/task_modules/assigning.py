@@ -1,6 +1,6 @@
 """Assigning proposals to pseudo instances and sampling among them, without host round trips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 import torch
@@ -24,10 +24,17 @@ def draw_boxes(bboxes: Tensor, count: int | None) -> Tensor:
     return bboxes[torch.randperm(len(bboxes), device=bboxes.device)[:count]]
 
 
-def image_numbers(sizes: Sequence[int], device: torch.device) -> Tensor:
-    """The number of its image [sum of sizes] for each element of the images of a batch."""
-    parts = [torch.full((size,), image, device=device) for image, size in enumerate(sizes)]
-    return torch.cat(parts)
+def repeated(values: Iterable[int], sizes: Iterable[int], device: torch.device) -> Tensor:
+    """Each value as often as its size says, one after the other [sum of sizes]."""
+    return torch.cat(
+        [torch.full((size,), value, device=device) for value, size in zip(values, sizes)]
+    )
+
+
+def divided(fields: Mapping[str, Tensor], sizes: list[int]) -> list[InstanceData]:
+    """Instances of images from the fields of all of them, one image after the other."""
+    parts = zip(*(field.split(sizes) for field in fields.values()))
+    return [InstanceData(**dict(zip(fields, part))) for part in parts]
 
 
 def assign_pseudo_labels(
@@ -57,30 +64,42 @@ def assign_pseudo_labels(
         [N, 4], its box.
     """
     boxes, sizes = torch.cat(list(bboxes)), [len(one) for one in bboxes]
-    counts = [len(one) for one in pseudo_instances]
-    known = [torch.cat([one[name] for one in pseudo_instances]) for name in KNOWN]
-    # One instance more, of no image, so that an index of instances is valid without any.
-    own, labels, weights = (F.pad(one, (0,) * (2 * one.ndim - 1) + (1,)) for one in known)
-    images, of = (image_numbers(n, boxes.device) for n in (sizes, [*counts, 1]))
-    overlaps = box_iou(boxes, own).masked_fill(images[:, None] != of, -1)
-    overlaps, assigned = overlaps.max(1)
-    background = (overlaps >= neg_iou[0]) & (overlaps < neg_iou[1])
+    own, labels, weights, overlaps, assigned = _most_overlapped(boxes, sizes, pseudo_instances)
     unknown = overlaps < 0
-    label = torch.full_like(assigned, IGNORED).masked_fill(background | unknown, num_classes)
+    background = (overlaps >= neg_iou[0]) & (overlaps < neg_iou[1]) | unknown
+    label = torch.full_like(assigned, IGNORED).masked_fill(background, num_classes)
     label = torch.where(overlaps >= pos_iou, labels[assigned], label)
-    weight = (weights[assigned] * (label != IGNORED)).masked_fill(unknown, 1)
-    targets = torch.where(unknown[:, None], boxes, own[assigned])
-    starts = [0, *accumulate(counts)]
-    return [
-        InstanceData(
-            bboxes=box, labels=one, weights=w, assigned=(index - start).clamp(min=0), targets=t
-        )
-        for box, one, w, index, start, t in zip(
-            *(parts.split(sizes) for parts in (boxes, label, weight, assigned)),
-            starts,
-            targets.split(sizes),
-        )
-    ]
+    weight = weights[assigned] * (label != IGNORED)
+    starts = accumulate([0, *(len(one) for one in pseudo_instances)])
+    fields = dict(
+        bboxes=boxes,
+        labels=label,
+        weights=weight.masked_fill(unknown, 1),
+        assigned=(assigned - repeated(starts, sizes, boxes.device)).clamp(min=0),
+        targets=torch.where(unknown[:, None], boxes, own[assigned]),
+    )
+    return divided(fields, sizes)
+
+
+def _most_overlapped(
+    boxes: Tensor, sizes: Sequence[int], pseudo_instances: Sequence[InstanceData]
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """For each box of a batch the instance of its own image that it overlaps most.
+
+    Returns:
+        Boxes, labels and weights of the instances of all images and of one more, which is no
+        image's; for each box its IoU with its instance, -1 where its image has none, and the place
+        of the instance.
+    """
+    # One more, so that a place is valid where there is no instance at all.
+    own, labels, weights = (
+        F.pad(field, (0,) * (2 * field.ndim - 1) + (1,))
+        for field in (torch.cat([one[key] for one in pseudo_instances]) for key in KNOWN)
+    )
+    counts = [*(len(one) for one in pseudo_instances), 1]
+    image, its_image = (repeated(range(len(n)), n, boxes.device) for n in (sizes, counts))
+    overlaps = box_iou(boxes, own).masked_fill(image[:, None] != its_image, -1)
+    return own, labels, weights, *overlaps.max(1)
 
 
 def sample_rois(
@@ -101,22 +120,27 @@ def sample_rois(
         For each image min(N_i, num_samples) regions with the same fields.
     """
     sizes = [len(one) for one in assigned]
-    most = max(sizes)
-    padded = [F.pad(one.labels, (0, most - len(one)), value=PADDING) for one in assigned]
-    labels = torch.stack(padded)
+    padding = max(sizes)
+    labels = torch.stack(
+        [F.pad(one.labels, (0, padding - len(one)), value=PADDING) for one in assigned]
+    )
+    order = _drawing_order(labels, num_classes, int(num_samples * pos_fraction))
+    drawn = order.topk(min(num_samples, padding), dim=1).indices
+    kept = [min(num_samples, size) for size in sizes]
+    starts = accumulate([0, *sizes])
+    places = torch.cat([row[:count] + start for row, count, start in zip(drawn, kept, starts)])
+    fields = {
+        name: torch.cat([one[name] for one in assigned])[places] for name, _ in assigned[0].items()
+    }
+    return divided(fields, kept)
+
+
+def _drawing_order(labels: Tensor, num_classes: int, most_foreground: int) -> Tensor:
+    """Random numbers [B, N] by whose order the regions of labels [B, N] are drawn."""
     noise = torch.rand(labels.shape, device=labels.device)
     positive = (labels >= 0) & (labels != num_classes)
     rank = torch.where(positive, noise, noise + 1).argsort(1).argsort(1)
     # 3: foreground within its share, 2: background, 1: further foreground, 0: ignored.
     priority = torch.where(positive, 1, torch.where(labels == num_classes, 2, 0))
-    priority = torch.where(positive & (rank < int(num_samples * pos_fraction)), 3, priority)
-    priority = torch.where(labels == PADDING, -1, priority)
-    drawn = (priority + noise).topk(min(num_samples, most), dim=1).indices
-    kept = [min(num_samples, size) for size in sizes]
-    starts = accumulate([0, *sizes[:-1]])
-    places = torch.cat([row[:n] + start for row, n, start in zip(drawn, kept, starts)])
-    chosen = {
-        name: torch.cat([one[name] for one in assigned])[places].split(kept)
-        for name, _ in assigned[0].items()
-    }
-    return [InstanceData(**dict(zip(chosen, parts))) for parts in zip(*chosen.values())]
+    priority = torch.where(positive & (rank < most_foreground), 3, priority)
+    return torch.where(labels == PADDING, -1, priority) + noise
