@@ -1,11 +1,8 @@
 """Attention of single instances, and connected parts of maps."""
 
-import cv2
-import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from mmlabelpenet.structures.components import components
 from mmlabelpenet.structures.maps import Maps, inside_boxes, normalise
 
 from .energy import scale_boxes
@@ -33,41 +30,6 @@ def instance_attention(
     return Maps(claims, attention.stride)
 
 
-def components_by_hooking(cells: Tensor) -> Tensor:
-    """Number the eight-connected components of maps, without reading anything from a device.
-
-    Each cell points to a cell of its component with a larger index. In each step all cells that
-    point to the same one take over the largest index that any of them sees among its neighbours,
-    and pointers get shorter by pointing to what they point to (after FastSV: Zhang, Azad and Hu,
-    2020). Spirals and mazes of up to 400 x 400 cells needed no more steps than their number of
-    cells has binary digits.
-
-    Args:
-        cells: [M, h, w] bool, with less than 2^24 cells in a map.
-
-    Returns:
-        [M, h * w] long: a number in 0..h * w - 1 that the cells of a component share, and no other
-        cell of ``cells`` has.
-    """
-    inside = cells.flatten(1)
-    count = inside.shape[1]
-    pointer = torch.arange(count, device=cells.device).expand(len(cells), -1)
-    for _ in range(count.bit_length() + 2):
-        next_pointer = pointer.gather(1, pointer)
-        seen = next_pointer.masked_fill(~inside, -1).float().view(len(cells), 1, *cells.shape[1:])
-        largest = F.max_pool2d(seen, 3, stride=1, padding=1).long().flatten(1)
-        largest = torch.where(inside, largest, pointer)
-        hooked = pointer.scatter_reduce(1, pointer, largest, 'amax')
-        pointer = torch.maximum(torch.maximum(hooked, largest), next_pointer)
-    return pointer
-
-
-def components_by_scanning(cells: Tensor) -> Tensor:
-    """:func:`components_by_hooking` for a CPU, by OpenCV: from 1 on, 0 elsewhere."""
-    numbers = [cv2.connectedComponents(one, connectivity=8)[1] for one in cells.byte().numpy()]
-    return torch.from_numpy(np.stack(numbers)).long().flatten(1)
-
-
 def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
     """The component of {map >= threshold * maximum} that holds the maximum, for each map.
 
@@ -82,8 +44,7 @@ def connected_to_peak(maps: Tensor, threshold: float) -> Tensor:
         return maps.bool()
     peak = maps.amax((1, 2), keepdim=True)
     allowed = (maps >= threshold * peak) & (peak > 0)
-    number = components_by_scanning if maps.device.type == 'cpu' else components_by_hooking
-    numbers, at_peak = number(allowed), (allowed & (maps == peak)).flatten(1).byte()
+    numbers, at_peak = components(allowed), (allowed & (maps == peak)).flatten(1).byte()
     table = at_peak.new_zeros(len(maps), 1 + at_peak.shape[1])
     chosen = table.scatter_reduce(1, numbers, at_peak, 'amax')
     return (chosen.gather(1, numbers) > 0).view_as(allowed) & allowed

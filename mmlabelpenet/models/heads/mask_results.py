@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmlabelpenet.structures import Evidence, Maps, grid_size
 from mmlabelpenet.structures.boxes import stretch_boxes
+from mmlabelpenet.structures.components import without_islands_and_holes
 from mmlabelpenet.structures.maps import inside_boxes, paste_maps, tight_boxes
 from mmlabelpenet.structures.pieces import (
     COARSE_CELLS,
@@ -51,6 +52,8 @@ class MaskResults(BaseModule):
         tighten: Share of the way that a final box moves towards the tight box of its mask.
         part_penalty: Share of its score that a detection loses where its mask lies inside that
             of a better one of its class: weak labels also find parts of objects.
+        least_part: Refined masks lose their parts that have less than this share of the largest
+            part's cells, and their holes; None leaves them as they are.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class MaskResults(BaseModule):
         refine_best: int = 20,
         tighten: float = 0.0,
         part_penalty: float = 0.0,
+        least_part: float | None = None,
     ) -> None:
         super().__init__()
         self.refiners = build_refiners(refine)
         self.refine_best = refine_best if self.refiners else 0
         self.tighten = tighten
         self.part_penalty = part_penalty
+        self.least_part = least_part
 
     def refined(self, soft: Tensor, bboxes: Tensor, evidence: Evidence, stride: int) -> Maps:
         """Soft masks on a grid of the image, refined where that is configured.
@@ -79,9 +84,14 @@ class MaskResults(BaseModule):
             [M, h', w'] in 0..1 on the grid of the last refiner.
         """
         size = grid_size(evidence.image.shape[1:], stride)
-        return refine(
-            self.refiners, evidence, Maps(paste_maps(soft, bboxes / stride, size), stride)
-        )
+        pasted = Maps(paste_maps(soft, bboxes / stride, size), stride)
+        maps = refine(self.refiners, evidence, pasted)
+        if self.least_part is None or not self.refiners:
+            return maps
+        before = maps.values >= 0.5
+        after = without_islands_and_holes(before, self.least_part)
+        values = torch.where(before == after, maps.values, after.to(maps.values))
+        return Maps(values, maps.stride)
 
     def finish(
         self, head: WeakMaskHead, soft: Tensor, result: InstanceData, evidence: Evidence

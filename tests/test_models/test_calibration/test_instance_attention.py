@@ -2,10 +2,6 @@ import pytest
 import torch
 
 from mmlabelpenet.models.calibration import connected_to_peak, instance_attention
-from mmlabelpenet.models.calibration.instance_attention import (
-    components_by_hooking,
-    components_by_scanning,
-)
 from mmlabelpenet.structures import Maps
 
 
@@ -66,53 +62,3 @@ def test_a_flood_reaches_the_end_of_a_long_corridor():
     component = connected_to_peak(maps, 0.5)
     assert component[0].equal(maps[0] >= 0.5)
     assert component[1].sum() == 1
-
-
-def spiral(side):
-    """One cell wide, from a corner to the middle."""
-    cells = torch.zeros(side, side, dtype=torch.bool)
-    row, column, down, right = 0, 0, 0, 1
-    cells[0, 0] = True
-    for length in [side - 1, *(n for n in range(side - 1, 0, -2) for _ in range(2))]:
-        for _ in range(length):
-            row, column = row + down, column + right
-            cells[row, column] = True
-        down, right = right, -down
-    return cells
-
-
-def serpentine(side):
-    """Rows that are joined at alternating ends."""
-    cells = torch.zeros(side, side, dtype=torch.bool)
-    cells[::2] = True
-    cells[1::4, -1] = cells[3::4, 0] = True
-    return cells
-
-
-WINDING = {
-    'spiral': spiral(61),
-    'serpentine': serpentine(61),
-    'diagonal': torch.eye(61).bool(),
-    'noise': torch.rand(61, 61, generator=torch.Generator().manual_seed(0)) > 0.6,
-    'all': torch.ones(61, 61).bool(),
-    'none': torch.zeros(61, 61).bool(),
-    'a cell': torch.ones(1, 1).bool(),
-}
-
-
-@pytest.mark.parametrize('name', WINDING)
-@pytest.mark.parametrize('turned', ['as is', 'flipped', 'transposed'])
-def test_components_are_the_same_on_all_devices(name, turned):
-    cells = WINDING[name]
-    cells = {'as is': cells, 'flipped': cells.flip(0), 'transposed': cells.t()}[turned]
-    flat = cells.flatten()
-    ours, theirs = (
-        number(cells[None].contiguous())[0][flat]
-        for number in (components_by_hooking, components_by_scanning)
-    )
-    pairs = torch.stack([ours, theirs], dim=1).unique(dim=0)
-    assert len(pairs) == len(ours.unique()) == len(theirs.unique())
-
-
-def test_no_map_has_no_component():
-    assert components_by_hooking(torch.zeros(0, 4, 4).bool()).shape == (0, 16)

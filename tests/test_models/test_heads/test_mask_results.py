@@ -6,6 +6,7 @@ from mmlabelpenet.models import RefinementStage, WeakMaskHead
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.models.heads import MaskResults, max_containment
 from mmlabelpenet.structures import pieces
+from mmlabelpenet.structures import Maps
 from mmlabelpenet.structures.maps import paste_maps
 from mmlabelpenet.utils import to_rles
 
@@ -102,6 +103,33 @@ def test_refined_maps_lie_on_the_grid_of_the_last_refiner(square):
     assert maps.stride == 2
     assert tuple(maps.values.shape) == (2, 32, 48)
     assert overlap(maps.values[0] >= 0.5, mask[::4, ::4]) > 0.9
+
+
+class Given(torch.nn.Module):
+    """A refiner whose result is known."""
+
+    def __init__(self, maps):
+        super().__init__()
+        self.maps, self.stride = maps, maps.stride
+
+    def forward(self, evidence, maps):
+        return self.maps
+
+
+def test_refined_masks_lose_islands_and_holes(square):
+    one, _ = square
+    whole = Maps(torch.zeros(2, 32, 48), 4)
+    whole.values[:, 4:20, 4:20] = 0.9
+    whole.values[0, 8:10, 8:10] = 0.2  # a hole
+    whole.values[0, 24:26, 40:42] = 0.8  # an island
+    soft, result = two_detections()
+    results = MaskResults(refine=dict(type='PixelAffinity'), least_part=0.2)
+    results.refiners = torch.nn.ModuleList([Given(whole)])
+    maps = results.refined(soft, result.bboxes, one, 4).values
+    assert maps[1].equal(whole.values[1])
+    assert (maps[0] >= 0.5).equal(whole.values[1] >= 0.5)
+    # the edge stays soft
+    assert maps[0, 4, 4] == whole.values[0, 4, 4]
 
 
 @pytest.mark.parametrize('share', [0.0, 0.5])
