@@ -5,8 +5,7 @@ from mmengine.structures import InstanceData
 from mmlabelpenet.models import RefinementStage, WeakMaskHead
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.models.heads import MaskResults, max_containment
-from mmlabelpenet.structures import pieces
-from mmlabelpenet.structures import Maps
+from mmlabelpenet.structures import Maps, pieces
 from mmlabelpenet.structures.maps import paste_maps
 from mmlabelpenet.utils import to_rles
 
