@@ -10,7 +10,7 @@ from mmcv import ops
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmlabelpenet.structures.boxes import paired_iou
+from mmlabelpenet.structures.boxes import box_iou, paired_iou
 from mmlabelpenet.structures.selecting import kept_indices
 
 from .clustering import mine_proposal_clusters
@@ -131,6 +131,7 @@ def select_detections(
     iou_threshold: float = 0.3,
     score_threshold: float = 1e-3,
     max_per_image: int = 100,
+    vote_iou: float | None = None,
 ) -> InstanceData:
     """Class-wise NMS that never loses the best box of a class.
 
@@ -143,6 +144,8 @@ def select_detections(
         iou_threshold: IoU above which NMS removes the lower box.
         score_threshold: Lower scores are dropped.
         max_per_image: Greatest number of detections besides the best boxes of classes.
+        vote_iou: Least IoU of the boxes of its class that vote about a detection's box, see
+            :func:`voted_boxes`; None keeps its own box.
 
     Returns:
         ``bboxes`` [M, 4], ``scores`` [M] falling, ``labels`` [M].
@@ -153,12 +156,33 @@ def select_detections(
         # Lower scores cannot change what NMS does to these.
         top, places = flat.topk(min(count, len(flat)))
         boxes, labels = places // scores.shape[1], places % scores.shape[1]
-        found = InstanceData(bboxes=bboxes[boxes], scores=top, labels=labels)
-        found = found[nms(found, iou_threshold)]
+        every = InstanceData(bboxes=bboxes[boxes], scores=top, labels=labels)
+        found = every[nms(every, iou_threshold)]
         if len(found) >= max_per_image or count >= len(flat):
             break
         count *= 4
+    if vote_iou is not None:
+        found.bboxes = voted_boxes(found, every, vote_iou)
     return _with_best(found, bboxes, scores, max_per_image)
+
+
+def voted_boxes(kept: InstanceData, every: InstanceData, iou_threshold: float) -> Tensor:
+    """Boxes of detections as the mean of those that they stand for (Gidaris, Komodakis, ICCV 2015).
+
+    Args:
+        kept: M detections after NMS, with ``bboxes``, ``labels``.
+        every: N detections before it, with ``scores`` too, which are the weights.
+        iou_threshold: Least IoU of a box that votes, of the same class.
+
+    Returns:
+        [M, 4]; the own box where nothing votes.
+    """
+    votes = box_iou(kept.bboxes, every.bboxes) >= iou_threshold
+    votes = votes & (kept.labels[:, None] == every.labels)
+    weights = votes * every.scores.clamp(min=0)
+    total = weights.sum(1, keepdim=True)
+    mean = weights @ every.bboxes / total.clamp(min=1e-12)
+    return torch.where(total > 0, mean, kept.bboxes)
 
 
 def _with_best(

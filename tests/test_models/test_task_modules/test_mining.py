@@ -107,3 +107,17 @@ def test_detections_are_those_of_nms_over_all_boxes(seed):
     assert found.labels.equal(labels)
     assert found.scores.equal(scores[boxes, labels])
     assert found.bboxes.equal(bboxes[boxes])
+
+
+def test_a_box_is_the_mean_of_those_that_vote_for_it():
+    bboxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 8], [0, 0, 10, 6], [0, 0, 10, 9]])
+    scores = torch.tensor([[0.6, 0.0], [0.3, 0.0], [0.2, 0.0], [0.0, 0.5]])
+    found = select_detections(bboxes, scores, score_threshold=0.1, vote_iou=0.7)
+    assert found.labels.tolist() == [0, 1]
+    # .6 and .3 vote; the third overlaps too little, the fourth is of another class
+    far = (0.6 * 10 + 0.3 * 8) / 0.9
+    torch.testing.assert_close(found.bboxes[0], torch.tensor([0, 0, 10, far]))
+    assert found.bboxes[1].equal(bboxes[3])
+    own = select_detections(bboxes, scores, score_threshold=0.1)
+    assert own.bboxes[0].equal(bboxes[0])
+    torch.testing.assert_close(own.scores, found.scores)
