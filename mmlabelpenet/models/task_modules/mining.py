@@ -1,7 +1,7 @@
 """Choosing pseudo instances and final detections among scored boxes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -139,7 +139,7 @@ def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
     return ops.nms(moved, instances.scores, iou_threshold)[1]
 
 
-MINERS = {
+MINERS: dict[str, Callable[..., list[InstanceData]]] = {
     'peaks': mine_pseudo_instances,
     'clusters': mine_proposal_clusters,
     'mist': mine_top_proposals,
