@@ -2,17 +2,17 @@
 # 80 channels. Proposals that are small beside it are left out. The regions of WSDDN's streams are
 # in contrast with the rings around them, both mean pooled.
 _base_ = './oicr_effnet-lite0_voc12-mini.py'
-levels = dict(in_channels=(40, 80), strides=(8, 16), levels=(1, ))
-roi_features = dict(fusion=levels)
+mid_level = dict(in_channels=(40, 80), strides=(8, 16), levels=(1, ))
+box_features = dict(fusion=mid_level)
 model = dict(
     backbone=dict(out_indices=(2, 3)),
     cascade=dict(
         classification=dict(
-            attention=levels,
+            attention=mid_level,
             roi_features=dict(
-                **roi_features, context=1.8, with_avg_pool=True),
+                **box_features, context=1.8, with_avg_pool=True),
             contrast_classes=True),
-        detection=dict(box_head=dict(roi_features=roi_features))))
+        detection=dict(box_head=dict(roi_features=box_features))))
 
 train_pipeline = _base_.train_pipeline
 test_pipeline = _base_.test_pipeline
