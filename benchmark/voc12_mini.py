@@ -54,6 +54,12 @@ GROUPS = {
         'OICR-reg': f'configs/oicr/oicr-reg{MINI}',
         'OICR-reg-attention': f'configs/oicr/oicr-reg-attention{MINI}',
         'PCL': f'configs/pcl/pcl{MINI}',
+        'WSDDN-mid-level': f'configs/wsddn/wsddn-mid-level{MINI}',
+        'WSDDN-mid-level-contrast': f'configs/wsddn/wsddn-mid-level-contrast{MINI}',
+        'OICR-mid-level': f'configs/oicr/oicr-mid-level{MINI}',
+        'OICR-reg-mid-level': f'configs/oicr/oicr-reg-mid-level{MINI}',
+        'PCL-mid-level': f'configs/pcl/pcl-mid-level{MINI}',
+        'MIST-mid-level': f'configs/mist/mist-mid-level{MINI}',
     },
     'bound': {
         'Fast-RCNN': f'configs/upper_bound/fast-rcnn{MINI}',

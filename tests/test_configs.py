@@ -29,7 +29,8 @@ ELSEWHERE = {
 FOUND = {str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('[!_]*/**/*.py')}
 NAMES = sorted(FOUND - ELSEWHERE)
 ABLATIONS = sorted(CONFIGS.glob('label_penet/ablations/*.py'))
-TAGGED = ('oicr', 'pcl', 'wsddn', 'label_penet')
+BASELINES = ('mist', 'oicr', 'pcl', 'wsddn')
+TAGGED = (*BASELINES, 'label_penet')
 
 
 def load_model(name):
@@ -144,11 +145,43 @@ def images_seen(name):
 
 @pytest.mark.parametrize(
     'name',
-    [name for name in NAMES if name.split('/')[0] in ('oicr', 'pcl', 'wsddn', 'upper_bound')],
+    [name for name in NAMES if name.split('/')[0] in (*BASELINES, 'upper_bound')],
 )
 def test_baselines_and_bound_see_as_many_images_as_label_penet(name):
     whole = images_seen('label_penet/label-penet_effnet-lite0_voc12-mini.py')
     assert images_seen(name) == pytest.approx(whole)
+
+
+def sizes_of_proposals(name):
+    """What each data loader of a config asks of the sides of proposals."""
+    cfg = Config.fromfile(CONFIGS / name)
+    pipelines = [
+        cfg[f'{loader}_dataloader'].dataset.pipeline
+        for loader in ('train', 'val', 'test', 'corloc')
+    ]
+    return [pipeline[2].get('min_bbox_size', 0) for pipeline in pipelines]
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if name.split('/')[0] in BASELINES])
+def test_only_baselines_on_the_mid_level_map_leave_proposals_out(name):
+    assert sizes_of_proposals(name) == [32 if 'mid-level' in name else 0] * 4
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if 'mid-level' in name])
+def test_a_mid_level_baseline_reads_the_map_of_80_channels(name):
+    model = load_model(name)
+    backbone = MODELS.build(dict(model.backbone, init_cfg=None))
+    with torch.no_grad():
+        maps = backbone.eval()(torch.zeros(1, 3, 64, 64))
+    parts = [model.cascade.classification.attention]
+    for stage in model.cascade.values():
+        part = (stage or {}).get('box_head', stage or {})
+        parts += [part.roi_features.fusion] if 'roi_features' in part else []
+    for part in parts:
+        [level] = part.levels
+        assert list(part.in_channels) == [one.shape[1] for one in maps]
+        assert list(part.strides) == [64 // one.shape[2] for one in maps]
+        assert (part.in_channels[level], part.strides[level]) == (80, 16)
 
 
 @pytest.mark.parametrize('config', sorted(CONFIGS.rglob('*voc12-mini.py')), ids=lambda p: p.stem)

@@ -20,7 +20,7 @@ from .conftest import store_boxes
 BOXES = np.array([[0, 0, 40, 20], [10, 4, 30, 16]])
 
 
-def load_image(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40)):
+def load_image(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 40), **broadcast):
     """Load an image and its proposals by the pipeline of the configs."""
     info = {'img_id': 'p', 'dataset_name': 'Set', 'img_path': str(tmp_path / 'p.png')}
     info.update(num_classes=3, tags=[2], ignored_tags=[0])
@@ -36,6 +36,7 @@ def load_image(tmp_path, boxes=BOXES, height=20, width=40, flip=1.0, scale=(80, 
                 {'type': 'Resize', 'scale': scale, 'keep_ratio': True},
                 {'type': 'RandomFlip', 'prob': flip},
             ],
+            **broadcast,
         },
         {'type': 'PackWeakInputs'},
     ]
@@ -53,6 +54,22 @@ def test_proposals_follow_the_image_through_resize_and_flip(tmp_path):
     torch.testing.assert_close(sample.proposals.bboxes, expected)
     assert sample.proposals.scores.tolist() == [0, 0]
     assert (sample.flip, sample.img_id, sample.dataset_name) == (True, 'p', 'Set')
+
+
+# Twice as large: sides of 80 x 40, 40 x 24 and 10 x 40.
+@pytest.mark.parametrize(
+    ('least', 'kept'), [(0, [0, 1, 2]), (10, [0, 1, 2]), (11, [0, 1]), (24.5, [0]), (41, [])]
+)
+def test_proposals_are_left_out_by_their_shorter_side_in_the_network_input(tmp_path, least, kept):
+    boxes = np.array([*BOXES, [5, 0, 10, 20]])
+    loaded = load_image(tmp_path, boxes, flip=0.0, min_bbox_size=least)['data_samples']
+    assert loaded.proposals.bboxes.tolist() == (2 * boxes[kept]).tolist()
+    assert len(loaded.proposals.scores) == len(kept)
+
+
+def test_by_default_no_proposal_is_left_out(tmp_path):
+    specks = np.array([[0, 0, 1, 1], [3, 3, 4, 20]])
+    assert len(load_image(tmp_path, specks)['data_samples'].proposals) == 2
 
 
 def test_tags_become_multi_hot(tmp_path):

@@ -16,15 +16,15 @@ _COUNTS = (
 )
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
-    'lr lr_factor lr_mult '
-    'loss_image_weight loss_region_weight max_gigabytes max_norm num_fcs num_images num_workers '
-    'opencv_num_threads power ratios regression_weight regressions scales score_power seed std '
+    'lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
+    'min_bbox_size num_fcs num_images num_workers opencv_num_threads power ratios '
+    'regression_weight regressions scales score_power seed std '
     'steps timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
-    'iou_thrs keep_ratio min_iou momentum neg_iou nms_iou part_penalty pos_fraction pos_iou prob '
-    'ramp replace_iou score_threshold start_factor threshold tighten validation'
+    'iou_thrs keep_ratio min_iou momentum neg_iou nms_iou part_penalty portion pos_fraction '
+    'pos_iou prob ramp replace_iou score_threshold start_factor threshold tighten validation'
 )
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_COUNTS.split(), (1, math.inf)),
@@ -38,8 +38,8 @@ WHOLE = frozenset(ENDLESS) | frozenset(
         _COUNTS + ' alternate iterations num_fcs num_images num_workers regressions seed val_begin'
     ).split()
 )
-NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'ratios')
-NOT_ZERO += ('scales', 'start_factor', 'std', *ENDLESS)
+NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'portion')
+NOT_ZERO += ('ratios', 'scales', 'start_factor', 'std', *ENDLESS)
 RANGES |= dict.fromkeys((*ENDLESS, 'frozen_stages'), (-1, math.inf)) | {'mean': (0, 255)}
 _LISTS = (list, tuple, Sequence)
 NOT_EMPTY: tuple[str, ...] = ('dilations', 'in_channels', 'iou_thrs', 'levels', 'ratios', 'sides')

@@ -1,6 +1,7 @@
 """Loading images and their proposals."""
 
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -193,8 +194,29 @@ class ProposalBroadcaster(MMDetProposalBroadcaster):
     """Mmdet's, which also takes images without proposals.
 
     It has the name of mmdet's transform and replaces it in this package's scope.
+
+    Args:
+        transforms: Configs of the wrapped transforms.
+        min_bbox_size: Least side of a proposal in pixels after these transforms, those of the
+            network input; proposals with a shorter side are left out. An image without proposals
+            is one proposal itself. The views of ``TestTimeAug`` need one scale then, since their
+            proposals must be the same.
     """
+
+    def __init__(
+        self, transforms: Sequence[dict | Callable] = (), min_bbox_size: float = 0.0
+    ) -> None:
+        super().__init__(list(transforms))
+        self.min_bbox_size = min_bbox_size
 
     def transform(self, results: dict) -> dict:
         """Apply the wrapped transforms to the image and, if it has some, its proposals."""
-        return super().transform(results) if 'proposals' in results else self.transforms(results)
+        if 'proposals' not in results:
+            return self.transforms(results)
+        results = super().transform(results)
+        if self.min_bbox_size > 0:
+            bboxes = results['proposals']
+            kept = (bboxes[:, 2:] - bboxes[:, :2]).min(axis=1) >= self.min_bbox_size
+            for key in ('proposals', 'proposals_scores'):
+                results[key] = results[key][kept]
+        return results

@@ -114,6 +114,9 @@ class RegionExcitation:
 
     Attributes:
         vectors: [N, D], which the classifier of regions reads.
+
+    Raises:
+        ValueError: If the features are means over regions, which have no key pixels.
     """
 
     def __init__(
@@ -123,6 +126,8 @@ class RegionExcitation:
         bboxes: Tensor,
         chunk_size: int = 64,
     ) -> None:
+        if roi_features.with_avg_pool:
+            raise ValueError('key pixels need region features without with_avg_pool')
         self.fusion = roi_features.fusion
         self.layer = roi_features.extractor.roi_layers[0]
         self.maximum = (

@@ -124,6 +124,9 @@ class RoIFeatures(BaseModule):
         dropout: Dropout after each of them.
         context: Sides of the outer boxes of rings around regions, relative to the regions'; None
             supports no rings.
+        with_avg_pool: Whether the fully connected layers read the mean over the grid instead of
+            all its cells. The mean over a ring leaves the cells of the region out, so that regions
+            and rings are pooled alike.
         chunk_size: Number of regions in one pass without gradient, so that any number of
             proposals needs the memory of one chunk.
         init_cfg: mmengine's initialisation.
@@ -138,6 +141,7 @@ class RoIFeatures(BaseModule):
         num_fcs: int = 2,
         dropout: float = 0.0,
         context: float | None = None,
+        with_avg_pool: bool = False,
         chunk_size: int = 1000,
         init_cfg: dict | None = None,
     ) -> None:
@@ -147,9 +151,11 @@ class RoIFeatures(BaseModule):
         self.context = context
         if context is not None:
             self.register_buffer('ring', ring_of(roi_size, context), persistent=False)
+        self.with_avg_pool = with_avg_pool
         self.chunk_size = chunk_size
         self.out_channels = fc_channels
-        widths = [self.fusion.out_channels * roi_size**2] + [fc_channels] * num_fcs
+        cells = 1 if with_avg_pool else roi_size**2
+        widths = [self.fusion.out_channels * cells] + [fc_channels] * num_fcs
         layers = [(nn.Linear(*pair), nn.ReLU(), nn.Dropout(dropout)) for pair in pairwise(widths)]
         self.fcs = nn.Sequential(*chain.from_iterable(layers))
 
@@ -168,8 +174,15 @@ class RoIFeatures(BaseModule):
         rois = bbox_rescale(rois, self.context) if around else rois
         chunks = [rois] if torch.is_grad_enabled() else rois.split(self.chunk_size)
         pooled = (self.extractor((fused,), chunk) for chunk in chunks)
-        vectors = [self.fcs((x * self.ring if around else x).flatten(1)) for x in pooled]
+        vectors = [self.fcs(self._flat(x * self.ring if around else x, around)) for x in pooled]
         return vectors[0] if len(vectors) == 1 else torch.cat(vectors)
+
+    def _flat(self, pooled: Tensor, around: bool) -> Tensor:
+        """Inputs of the fully connected layers from grids [K, c, s, s], of rings with zeros."""
+        if not self.with_avg_pool:
+            return pooled.flatten(1)
+        means = pooled.mean((2, 3))
+        return means / self.ring.mean() if around else means
 
 
 def ring_of(roi_size: int, context: float) -> Tensor:

@@ -30,6 +30,8 @@ class ClassificationStage(RegionStage):
             With a ``context`` the weights of the rings around proposals are subtracted from those
             of their regions: a part of an object has more of it around itself, so the whole
             object wins (contrastive model S of Kantorov et al., ContextLocNet, ECCV 2016).
+        contrast_classes: Whether the class logits of the rings are subtracted too, so that whole
+            scores are in contrast.
         loss_cls: ``WSDDNLoss`` or ``SoftmaxTagLoss`` of the proposal streams.
         loss_image_weight: Factor of the whole image's loss.
         loss_region_weight: Factor of the loss on validated instances.
@@ -51,6 +53,7 @@ class ClassificationStage(RegionStage):
         num_classes: int,
         attention: dict,
         roi_features: dict | None = None,
+        contrast_classes: bool = False,
         loss_cls: dict | None = None,
         loss_image_weight: float = 1.0,
         loss_region_weight: float = 1.0,
@@ -62,6 +65,7 @@ class ClassificationStage(RegionStage):
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
+        self.contrast_classes = contrast_classes
         self.loss_image_weight = loss_image_weight
         self.loss_region_weight = loss_region_weight
         self.num_samples = num_samples
@@ -135,6 +139,8 @@ class ClassificationStage(RegionStage):
         if self.roi_features.context is not None:
             around = self.roi_features(feats, rois, around=True)
             weight_logits = weight_logits - self.fc_weight(around).float()
+            if self.contrast_classes:
+                class_logits = class_logits - self.fc_class(around).float()
         sizes = [len(boxes) for boxes in bboxes]
         pairs = zip(class_logits.split(sizes), weight_logits.split(sizes))
         return [self.loss_cls.proposal_scores(*pair) for pair in pairs]

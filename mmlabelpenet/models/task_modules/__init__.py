@@ -2,4 +2,4 @@
 
 from .assigning import IGNORED, assign_pseudo_labels, draw_boxes, sample_rois
 from .clustering import mine_proposal_clusters, top_group
-from .mining import MINERS, mine, mine_pseudo_instances, select_detections
+from .mining import MINERS, mine, mine_pseudo_instances, mine_top_proposals, select_detections

@@ -1,7 +1,7 @@
 """Choosing pseudo instances and final detections among scored boxes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -43,9 +43,51 @@ def mine_pseudo_instances(
         For each image ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then
         score.
     """
-    best = [one.t().topk(min(num_candidates, len(one)), dim=1) for one in scores]
-    most = max(values.shape[1] for values, _ in best)
-    gaps = [most - values.shape[1] for values, _ in best]
+    counts = [min(num_candidates, len(one)) for one in scores]
+    return _pick_best(bboxes, scores, tags, counts, keep_ratio, iou_threshold, max_per_class)
+
+
+def mine_top_proposals(
+    bboxes: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    tags: Sequence[Tensor],
+    portion: float = 0.15,
+    iou_threshold: float = 0.2,
+    max_per_class: int = 20,
+) -> list[InstanceData]:
+    """Several instances of every tagged class, as in multiple instance self-training.
+
+    NMS among a portion of the proposals, those that score highest for the class; all boxes that
+    it keeps are pseudo instances, whatever their scores (Ren et al., MIST, CVPR 2020).
+
+    Args:
+        bboxes: For each image [N_i, 4] xyxy.
+        scores: For each image [N_i, C], not negative.
+        tags: For each image [C] in {0, 1}.
+        portion: Share of the proposals that take part, rounded up (MIST: .15).
+        iou_threshold: IoU above which NMS removes the lower box (MIST: .2).
+        max_per_class: Greatest number of boxes of one class (MIST: unlimited).
+
+    Returns:
+        For each image ``bboxes`` [M, 4], ``labels`` [M] and ``scores`` [M], ordered by class, then
+        score.
+    """
+    counts = [math.ceil(portion * len(one)) for one in scores]
+    return _pick_best(bboxes, scores, tags, counts, 0.0, iou_threshold, max_per_class)
+
+
+def _pick_best(
+    bboxes: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    tags: Sequence[Tensor],
+    counts: Sequence[int],
+    keep_ratio: float,
+    iou_threshold: float,
+    max_per_class: int,
+) -> list[InstanceData]:
+    """Boxes that NMS keeps among the best ``counts`` of each image, of every tagged class."""
+    best = [one.t().topk(count, dim=1) for one, count in zip(scores, counts)]
+    gaps = [max(counts) - count for count in counts]
     top = torch.stack([F.pad(one.values, (0, gap), value=-1) for one, gap in zip(best, gaps)])
     boxes = torch.stack(
         [F.pad(own[one.indices], (0, 0, 0, gap)) for own, one, gap in zip(bboxes, best, gaps)]
@@ -97,7 +139,11 @@ def nms(instances: InstanceData, iou_threshold: float) -> Tensor:
     return ops.nms(moved, instances.scores, iou_threshold)[1]
 
 
-MINERS = {'peaks': mine_pseudo_instances, 'clusters': mine_proposal_clusters}
+MINERS: dict[str, Callable[..., list[InstanceData]]] = {
+    'peaks': mine_pseudo_instances,
+    'clusters': mine_proposal_clusters,
+    'mist': mine_top_proposals,
+}
 
 
 def mine(
@@ -113,8 +159,8 @@ def mine(
         bboxes: For each image [N_i, 4] xyxy.
         scores: For each image [N_i, C], not negative.
         tags: For each image [C] in {0, 1}.
-        method: ``'peaks'`` (:func:`mine_pseudo_instances`) or ``'clusters'``
-            (:func:`mine_proposal_clusters`).
+        method: ``'peaks'`` (:func:`mine_pseudo_instances`), ``'clusters'``
+            (:func:`mine_proposal_clusters`) or ``'mist'`` (:func:`mine_top_proposals`).
         **settings: Further arguments of that function.
 
     Raises:
@@ -167,7 +213,7 @@ def select_detections(
 
 
 def voted_boxes(kept: InstanceData, every: InstanceData, iou_threshold: float) -> Tensor:
-    """Boxes of detections as the mean of those that they stand for (Gidaris, Komodakis, ICCV 2015).
+    """Boxes of detections as means of those that they stand for (Gidaris, Komodakis, ICCV 2015).
 
     Args:
         kept: M detections after NMS, with ``bboxes``, ``labels``.

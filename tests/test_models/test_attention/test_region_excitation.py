@@ -31,6 +31,11 @@ def walk_of(features, count=5):
     return RegionExcitation(features, random_feats(), boxes_in(64, 96, count))
 
 
+def test_means_over_regions_have_no_key_pixels():
+    with pytest.raises(ValueError, match='with_avg_pool'):
+        walk_of(RoIFeatures(**ROI_FEATURES, with_avg_pool=True))
+
+
 def test_a_fully_connected_layer_keeps_the_mass_and_follows_the_formula():
     torch.manual_seed(0)
     weight, activations = torch.randn(4, 6), torch.rand(3, 6) + 0.1

@@ -123,6 +123,32 @@ def test_rings_are_read_from_the_surrounding_box_without_the_region():
     torch.testing.assert_close(around[39, 1], row * torch.tensor([1.0, 0, 0, 1]))
 
 
+def test_region_and_ring_are_pooled_to_means_alike():
+    """A region of ones in a map of threes: the means are 1 and 3, with no cell of the other."""
+    features = RoIFeatures(
+        dict(**LEVELS, levels=(1,), out_channels=None),
+        roi_size=4,
+        num_fcs=0,
+        context=2.0,
+        with_avg_pool=True,
+    )
+    cells = torch.full((1, 40, 12, 16), 3.0)
+    cells[:, :, 4:8, 4:8] = 1.0
+    # the samples of its grid keep a cell's distance from the edge of the ones
+    inner = torch.tensor([[0.0, 36, 36, 60, 60]])
+    torch.testing.assert_close(features((None, cells, None), inner)[0], torch.ones(40))
+    around = torch.tensor([[0.0, 28, 28, 68, 68]])
+    ring = features((None, cells, None), around, around=True)[0]
+    torch.testing.assert_close(ring, torch.full((40,), 3.0))
+
+
+def test_means_need_the_weights_of_one_cell():
+    features = RoIFeatures(FUSION, roi_size=3, fc_channels=8, with_avg_pool=True)
+    assert features.fcs[0].in_features == FUSION['out_channels']
+    assert features(random_feats(), rois_of(5)).shape == (5, 8)
+    assert features(random_feats(), rois_of(0)).shape == (0, 8)
+
+
 def test_the_first_component_has_unit_variance_however_small_the_values_are():
     fusion = LevelFusion(in_channels=(3,), strides=(8,), out_channels=2)
     mean, spread = torch.tensor([2.0, 0, 0]), torch.tensor([0.03, 0.02, 0.01])

@@ -70,6 +70,25 @@ def test_with_context_a_proposal_s_weight_is_relative_to_its_surroundings():
     assert (of_whole > 1.5 * of_part).all()
 
 
+def test_contrast_of_whole_scores_takes_the_ring_off_both_streams():
+    level = dict(**LEVELS, levels=(1,), out_channels=None)
+    mean = dict(fusion=level, roi_size=4, num_fcs=0, fc_channels=40, context=2.0)
+    stage = build_stage(roi_features=dict(mean, with_avg_pool=True), contrast_classes=True)
+    # every class and every weight is the mean of the first channel times a factor of its class
+    for linear, factors in ((stage.fc_class, (1.0, 2.0, 3.0)), (stage.fc_weight, (1.0, -1.0, 0))):
+        torch.nn.init.zeros_(linear.weight)
+        torch.nn.init.normal_(linear.bias)
+        linear.weight.data[:, 0] = torch.tensor(factors)
+    feats = [torch.full_like(one, 3.0) for one in random_feats(128, 256)]
+    feats[1][:, :, 4:11, 4:11] = 1.0
+    # a region of ones whose ring holds threes, and a region like its ring
+    boxes = torch.tensor([[34.0, 34, 86, 86], [160, 40, 192, 72]])
+    [scores] = stage.proposal_scores(feats, [boxes])
+    class_logits = torch.tensor([[-2.0, -4.0, -6.0], [0, 0, 0]])
+    weight_logits = torch.tensor([[-2.0, 2.0, 0.0], [0, 0, 0]])
+    torch.testing.assert_close(scores, class_logits.softmax(1) * weight_logits.softmax(0))
+
+
 def test_the_loss_of_images_is_the_sum_over_classes_and_the_mean_over_images():
     stage = build_stage(roi_features=None, loss_image_weight=2.0)
     torch.nn.init.zeros_(stage.attention.classifiers[0].weight)

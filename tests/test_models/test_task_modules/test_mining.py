@@ -2,7 +2,13 @@ import pytest
 import torch
 from mmcv.ops import batched_nms
 
-from mmlabelpenet.models.task_modules import mine_pseudo_instances, select_detections
+from mmlabelpenet.models.task_modules import (
+    mine,
+    mine_pseudo_instances,
+    mine_top_proposals,
+    select_detections,
+)
+from mmlabelpenet.testing import DeviceWaits
 
 # three boxes far apart, and one almost on the first
 APART = torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [0, 0, 10, 9]])
@@ -65,6 +71,82 @@ def test_untagged_classes_are_never_mined():
 def test_only_the_best_candidates_take_part():
     mined = mined_of(APART, column(1.0, 0.9, 0.8, 0.0), torch.ones(1), num_candidates=2)
     assert len(mined) == 2
+
+
+def top_of(scores, tags=(1.0,), bboxes=APART, **settings):
+    """MIST's pseudo instances of one image."""
+    [found] = mine_top_proposals([bboxes], [scores], [torch.tensor(tags)], **settings)
+    return found
+
+
+def test_a_portion_of_the_proposals_is_mined_whatever_the_scores():
+    scores = column(1.0, 0.01, 1e-6, 0.9)
+    assert top_of(scores, portion=0.25).bboxes[:, 0].tolist() == [0]
+    # the fourth box is removed by the first, and still one of the portion
+    assert top_of(scores, portion=0.5).bboxes[:, 0].tolist() == [0]
+    assert top_of(scores, portion=0.75).bboxes[:, 0].tolist() == [0, 20]
+    mined = top_of(scores, portion=1.0)
+    assert mined.bboxes[:, 0].tolist() == [0, 20, 40]
+    assert mined.scores.tolist() == pytest.approx([1.0, 0.01, 1e-6])
+
+
+def test_the_portion_is_rounded_up_so_that_a_class_is_never_without_instance():
+    assert len(top_of(column(0, 0, 0, 0.0), portion=0.01)) == 1
+    assert top_of(column(0.1, 0.2, 0.3, 0), portion=0.26).bboxes[:, 0].tolist() == [40, 20]
+
+
+def test_boxes_of_a_portion_overlap_by_a_fifth_at_most():
+    # IoU with the first: 1/5 and 1/3
+    bboxes = torch.tensor([[0.0, 0, 6, 10], [4, 0, 10, 10], [3, 0, 9, 10]])
+    scores = column(0.9, 0.8, 0.7)
+    assert len(top_of(scores, bboxes=bboxes, portion=1.0)) == 2
+    assert len(top_of(scores, bboxes=bboxes, portion=1.0, iou_threshold=0.4)) == 2
+    assert len(top_of(scores, bboxes=bboxes, portion=1.0, iou_threshold=0.19)) == 1
+
+
+def test_the_portion_of_an_image_does_not_depend_on_the_batch():
+    images = [(boxes, torch.rand(len(boxes), 2), torch.ones(2)) for boxes in (APART, APART[:2])]
+    together = mine_top_proposals(*zip(*images), portion=0.5)
+    assert together[1].labels.tolist() == [0, 1]
+    for image, found in zip(images, together):
+        [alone] = mine_top_proposals(*([part] for part in image), portion=0.5)
+        assert all(found[key].equal(alone[key]) for key in ('bboxes', 'labels', 'scores'))
+
+
+def test_there_are_no_top_proposals_of_untagged_classes():
+    scores = torch.rand(4, 3)
+    assert set(top_of(scores, (0.0, 1.0, 0.0), portion=1.0).labels.tolist()) == {1}
+    assert len(top_of(scores, (0.0, 0.0, 0.0), portion=1.0)) == 0
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_top_proposals_are_those_of_nms_among_them(seed):
+    generator = torch.Generator().manual_seed(seed)
+    near = torch.rand(200, 2, generator=generator) * 200
+    bboxes = torch.cat([near, near + 5 + torch.rand(200, 2, generator=generator) * 60], dim=1)
+    scores = torch.rand(200, 3, generator=generator)
+    found = top_of(scores, (1.0, 0.0, 1.0), bboxes, max_per_class=30)
+    for label in (0, 2):
+        values, places = scores[:, label].topk(30)
+        config = dict(type='nms', iou_threshold=0.2)
+        kept = batched_nms(bboxes[places], values, torch.zeros(30), config)[1]
+        assert found[found.labels == label].bboxes.equal(bboxes[places[kept]])
+
+
+@pytest.mark.parametrize('method', ['peaks', 'mist'])
+def test_a_batch_is_mined_with_one_wait(method):
+    def waits_of(count, tags):
+        images = [(APART, torch.rand(4, 3), torch.tensor(tags)) for _ in range(count)]
+        with DeviceWaits() as waits:
+            mine(*zip(*images), method=method)
+        return waits.count
+
+    assert waits_of(1, (1, 0, 0)) == waits_of(8, (1, 1, 1)) == waits_of(2, (0, 0, 0)) == 1
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="'mist'"):
+        mine([APART], [torch.rand(4, 1)], [torch.ones(1)], method='best')
 
 
 def test_detections_keep_the_best_box_of_each_class_below_the_threshold():
