@@ -6,8 +6,9 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / '_ext'), str(DOCS.parent)]
 
-import mmlabelpenet  # noqa: E402
 from package_names import packages, public_names  # noqa: E402
+
+import mmlabelpenet  # noqa: E402
 
 project = 'mmlabelpenet'
 author = 'the mmlabelpenet contributors'

@@ -82,8 +82,8 @@ def resolve(
 ) -> Element | None:
     """Lead a reference by a bare name to the object of this name.
 
-    A docstring names things as its module does, ``Cascade.read``, while the reference knows them by
-    the package that offers them. A name that is not public stays text, and so does one of
+    A docstring names things as its module does, ``Cascade.read``, while the reference knows them
+    by the package that offers them. A name that is not public stays text, and so does one of
     another package. Any other name is an error of the docstring.
     """
     if node.get('refdomain') != 'py':

@@ -167,7 +167,7 @@ def select_detections(
 
 
 def voted_boxes(kept: InstanceData, every: InstanceData, iou_threshold: float) -> Tensor:
-    """Boxes of detections as the mean of those that they stand for (Gidaris, Komodakis, ICCV 2015).
+    """Boxes of detections as the mean of those they stand for (Gidaris, Komodakis, ICCV 2015).
 
     Args:
         kept: M detections after NMS, with ``bboxes``, ``labels``.
