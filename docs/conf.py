@@ -29,6 +29,9 @@ exclude_patterns = ['_*']
 myst_enable_extensions = ['colon_fence']
 myst_heading_anchors = 4
 myst_fence_as_directive = ['mermaid']
+# Drawn by the reader's browser, at the size of the text.
+mermaid_height = 'auto'
+mermaid_fullscreen = False
 
 # One page for each subpackage, of the names that its `__init__` offers.
 autosummary_generate = True
