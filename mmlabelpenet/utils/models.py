@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
 
 
-def unwrap_model(model: 'nn.Module') -> 'nn.Module':
+def unwrap_model(model: 'torch.nn.Module') -> 'torch.nn.Module':
     """Get the model itself from a wrapper such as ``MMDistributedDataParallel``.
 
     Args:
@@ -21,7 +21,7 @@ def unwrap_model(model: 'nn.Module') -> 'nn.Module':
 
 
 @contextmanager
-def in_evaluation(module: 'nn.Module') -> Iterator[None]:
+def in_evaluation(module: 'torch.nn.Module') -> Iterator[None]:
     """Switch a module to evaluation mode, and afterwards every part back to the mode it had."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()

@@ -141,7 +141,8 @@ rm -f "$venv"/.mmlabelpenet-*
 install_torch
 install_mmcv
 pip_step 'mmdet, mmengine and the rest' install -c "$constraints" -r "$mminstall" \
-    -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt -r requirements/mutation.txt
+    -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt -r requirements/mutation.txt \
+    -r requirements/docs.txt
 install_opencv
 pip_step 'mmlabelpenet' install --no-deps --no-build-isolation -e .
 # yapf, with which mmengine writes configs, fills its cache here, before several processes would at once.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lint, types, docstring coverage, size of the code and all tests (`make test`); each runs even
-# where one failed.
+# Lint, types, docstring coverage, size of the code, the site and all tests (`make test`); each runs
+# even where one failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tools/misc/environment.sh
@@ -17,6 +17,8 @@ check mypy mmlabelpenet
 check interrogate --quiet mmlabelpenet tools
 echo '== tools/misc/code_numbers.py --check'
 "$venv/bin/python" tools/misc/code_numbers.py --check || failed+=(code_numbers)
+echo '== tools/misc/docs.sh'
+bash tools/misc/docs.sh || failed+=(docs)
 if [ ${#failed[@]} -gt 0 ]; then
     echo "test: ${failed[*]} failed, see above; the tests follow" >&2
 fi

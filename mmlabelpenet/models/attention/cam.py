@@ -68,7 +68,7 @@ class CAMAttention(BaseModule):
 
     @property
     def weights(self) -> list[Tensor]:
-        """Weights of the unstandardised channels of each level: [C, c, 1, 1] each."""
+        """Weights [C, c, 1, 1] of the unstandardised channels, one tensor for each level."""
         return [
             classifier.weight / self.get_buffer(f'spread_{index}')[None, :, None, None]
             if self.standardise
@@ -103,7 +103,7 @@ class CAMAttention(BaseModule):
         return Maps(self.cams(evidence).float(), self.stride).box_sums(bboxes) / area + self.bias
 
     def cams(self, evidence: Evidence) -> Tensor:
-        """Class maps [C, h, w] of one image on the grid of :attr:`stride`, without bias."""
+        """Class maps [C, h, w] of one image on the grid of ``stride``, without bias."""
         size = grid_size(evidence.img_shape, self.stride)
         levels = zip(self._cells(evidence), self.weights, self.level_strides)
         return sum(

@@ -156,7 +156,7 @@ class Cascade(ModuleDict):
         """Results of a stage, or the labels.
 
         Args:
-            name: One of :attr:`readouts`: a stage with results; ``'attention'`` and
+            name: One of ``readouts``: a stage with results; ``'attention'`` and
                 ``'calibration'`` read the pseudo instances, see ``LABELS``.
             evidence: Of a batch of images, before stage 1; with ``tags`` where labels are read,
                 else without.

@@ -78,7 +78,7 @@ class SoftmaxTagLoss(TagLoss):
     def forward(
         self, proposal_scores: Tensor, tags: Tensor, known: Tensor | None = None
     ) -> Tensor:
-        """-sum_c y_c / |y| log softmax(s)_c; zero for an image without tags.
+        """``-sum_c y_c / |y| log softmax(s)_c``; zero for an image without tags.
 
         Args:
             proposal_scores: x^1, [N, C] of one image.

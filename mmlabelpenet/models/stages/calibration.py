@@ -152,7 +152,7 @@ class ProposalCalibration(LabelSource):
 
     @torch.no_grad()
     def propagate(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
-        """Calibrate, then add ``pseudo_instances`` of tagged classes, see :attr:`seeds`."""
+        """Calibrate, then add ``pseudo_instances`` of tagged classes, see ``seeds``."""
         return self.seeds(self.infer(feats, evidence), self.refiners)
 
     @torch.no_grad()
