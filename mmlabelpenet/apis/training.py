@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from mmlabelpenet.engine.distributed import prepare_distributed, require_place
 from mmlabelpenet.engine.optimisation import enable_amp
+from mmlabelpenet.engine.runner import QuietRunner
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
     UserError,
@@ -25,7 +26,7 @@ from .configs import require_model, require_num_classes
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner type that the config names, by default mmengine's.
+    """Build the runner type that the config names, by default :class:`QuietRunner`.
 
     Args:
         cfg: The whole config.
@@ -41,7 +42,7 @@ def build_runner(cfg: Config) -> Runner:
     for parts in _GROUPS:
         _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
 
 
 def _require_together(cfg: Config, loader: str, *others: str) -> None:
