@@ -77,10 +77,10 @@ def progress_bar(text: str, total: int, initial: int = 0) -> tqdm:
     shown = '{n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]'
     common = dict(total=total, initial=initial, desc=text, disable=not is_main_process())
     if sys.stderr.isatty():
-        # terminals of some containers have a width of 0
-        wide = shutil.get_terminal_size((0, 0)).columns > 0
-        width = dict(dynamic_ncols=True) if wide else dict(ncols=80)
-        return tqdm(**common, **width, bar_format=f'{{l_bar}}{{bar}}| {shown}')
+        # terminals of some containers have no size
+        sized = min(shutil.get_terminal_size((0, 0))) > 0
+        size = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
+        return tqdm(**common, **size, bar_format=f'{{l_bar}}{{bar}}| {shown}')
     return tqdm(
         **common,
         bar_format=f'{{desc}}: {shown}',
