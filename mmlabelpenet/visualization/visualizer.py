@@ -33,6 +33,4 @@ class InstanceVisualizer(DetLocalVisualizer):
         names = classes or [f'class {label}' for label in range(count)]
         style = Style(names, get_palette(palette, len(names)), panel_width=image.shape[1])
         shape = image.shape[:2]
-        return np.asarray(
-            paint_instances(image, instances, instances.get('masks'), shape, style)
-        )
+        return np.asarray(paint_instances(image, instances, instances.get('masks'), shape, style))
