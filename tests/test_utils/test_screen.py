@@ -33,7 +33,7 @@ def test_the_screen_has_own_lines_and_warnings_and_the_file_everything(logger, t
     say('Phase one of two')
     lines = (
         'paramwise_options -- a:lr=1',
-        'a is skipped since nobody needs it',
+        'a is skipped',
         'lost',
         *EXPECTED,
     )

@@ -194,10 +194,10 @@ def test_a_label_with_its_plate_stays_inside_the_picture(corner):
     canvas = Canvas(WHITE, width=80)
     box = np.array([*corner, *corner], dtype=float)
     canvas.paint_label(text, box, (40, 80), BLUE, canvas.text_size([text, 'cat 0.95']))
-    painted = np.asarray(canvas.finish()).astype(int)
+    painted = np.asarray(canvas.image)
     plate = (painted == BLUE).all(-1)
     rows, columns = np.flatnonzero(plate.any(1)), np.flatnonzero(plate.any(0))
-    assert np.ptp(columns) > 60
+    assert np.ptp(columns) > 60 * canvas.scale
     # whole: its first and last row and column have the plate's colour throughout
     assert plate[[rows[0], rows[-1]], columns[0] : columns[-1] + 1].all()
     assert plate[rows[0] : rows[-1] + 1, [columns[0], columns[-1]]].all()
