@@ -19,6 +19,7 @@ from mmlabelpenet.utils import (
     Parser,
     StopRequest,
     UserError,
+    close_bars,
     end_children,
     end_with_parent,
     stop_advice,
@@ -98,12 +99,14 @@ def run_command(
         # by which torch raises an error for each process of a data loader that ends
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         end_children()
+        close_bars()
         print(stop.sentence, file=sys.stderr)
         sys.exit(128 + stop.number)
     except (UserError, OSError, MemoryError, RuntimeError) as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
+        close_bars()
         print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)
     shut_down_distributed()

@@ -3,16 +3,17 @@
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmlabelpenet.engine.distributed import prepare_distributed, require_place
 from mmlabelpenet.engine.optimisation import enable_amp
-from mmlabelpenet.engine.runner import QuietRunner
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
     UserError,
     latest_checkpoint,
+    quieten,
     register_all_modules,
     require_writable,
     stop_advice,
@@ -23,6 +24,21 @@ from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
 from .configs import require_model, require_num_classes
+
+
+class QuietRunner(Runner):
+    """mmengine's runner, which keeps environment and config off the screen, as :class:`ScreenHook`.
+
+    A config without that hook, or with ``verbose=True`` for it, has mmengine's screen.
+    """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger of the run."""
+        logger = super().build_logger(*args, **kwargs)
+        screen = (self.cfg.get('default_hooks') or {}).get('screen')
+        if screen and not screen.get('verbose'):
+            quieten(logger)
+        return logger
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -20,9 +20,10 @@ EXPECTED = re.compile(
     r'|`(save|resume)_param_scheduler` is True but `self.param_schedulers` is None'
     r'|"(FileClient|HardDiskBackend)" (will be deprecated|is the alias)'
 )
-# Where there is no terminal, a line of progress appears after so many seconds at least, and after
-# this share of the work.
-SECONDS, SHARE = 60, 0.01
+# Where there is no terminal, a line of progress appears after so many seconds and this share of the
+# work at least; the delay, however short, leaves out the line of no progress.
+SHARE = 0.01
+LINES = dict(mininterval=60, maxinterval=math.inf, delay=1e-9, leave=False)
 
 
 class ScreenHandler(logging.Handler):
@@ -30,23 +31,18 @@ class ScreenHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, or leave it to the log file."""
-        text = record.getMessage()
-        if 'on_screen' not in vars(record):
-            if record.levelno < logging.WARNING or EXPECTED.match(text):
-                return
-            text = self.format(record)
-        tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
+        text, own = record.getMessage(), 'on_screen' in vars(record)
+        if own or (record.levelno >= logging.WARNING and not EXPECTED.match(text)):
+            tqdm.write(text if own else self.format(record), file=sys.stdout)
+            sys.stdout.flush()
 
 
 def quieten(logger: MMLogger) -> None:
     """Let a logger show on the screen only what :class:`ScreenHandler` shows."""
     for index, handler in enumerate(logger.handlers):
         if type(handler) is logging.StreamHandler:
-            quiet = ScreenHandler(handler.level)
-            quiet.setFormatter(handler.formatter)
-            quiet.filters = handler.filters
-            logger.handlers[index] = quiet
+            quiet = logger.handlers[index] = ScreenHandler(handler.level)
+            quiet.formatter, quiet.filters = handler.formatter, handler.filters
 
 
 def say(text: str) -> None:
@@ -63,32 +59,32 @@ class _Lines(io.StringIO):
         return len(text)
 
 
-def progress_bar(text: str, total: int, initial: int = 0) -> tqdm:
+def progress_bar(text: str, total: int, initial: int = 0, shown: bool = True) -> tqdm:
     """Make a progress bar with the time left; where there is no terminal, it is a line at times.
 
     Args:
         text: What is in progress.
         total: Number of steps.
         initial: Steps that are done already.
+        shown: Whether the main process shows it; others never do.
 
     Returns:
-        The bar, which only the main process shows. Its owner closes it.
+        The bar, which its owner closes.
     """
-    shown = '{n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]'
-    common = dict(total=total, initial=initial, desc=text, disable=not is_main_process())
+    state = '{n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]'
     if sys.stderr.isatty():
         # terminals of some containers have no size
         sized = min(shutil.get_terminal_size((0, 0))) > 0
-        size = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
-        return tqdm(**common, **size, bar_format=f'{{l_bar}}{{bar}}| {shown}')
-    return tqdm(
-        **common,
-        bar_format=f'{{desc}}: {shown}',
-        file=_Lines(),
-        leave=False,
-        # however short, it leaves out the line of no progress
-        delay=1e-9,
-        mininterval=SECONDS,
-        maxinterval=math.inf,
-        miniters=max(1, math.ceil(total * SHARE)),
-    )
+        look = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
+        look['bar_format'] = f'{{l_bar}}{{bar}}| {state}'
+    else:
+        look = dict(LINES, file=_Lines(), bar_format=f'{{desc}}: {state}')
+        look['miniters'] = max(1, math.ceil(total * SHARE))
+    hidden = not (shown and is_main_process())
+    return tqdm(total=total, initial=initial, desc=text, disable=hidden, **look)
+
+
+def close_bars() -> None:
+    """End all progress bars, so that a sentence begins on a line of its own."""
+    for bar in list(tqdm._instances):
+        bar.close()

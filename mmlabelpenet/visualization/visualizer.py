@@ -29,8 +29,8 @@ class InstanceVisualizer(DetLocalVisualizer):
         palette: Any,
     ) -> np.ndarray:
         """Paint instances on an image [H, W, 3] uint8 RGB, see :func:`paint_instances`."""
-        count = 1 + max(instances.labels.tolist(), default=0)
-        names = classes or [f'class {label}' for label in range(count)]
+        labels = instances.labels.tolist()
+        names = classes or [f'class {label}' for label in range(max(labels, default=0) + 1)]
         style = Style(names, get_palette(palette, len(names)), panel_width=image.shape[1])
-        shape = image.shape[:2]
-        return np.asarray(paint_instances(image, instances, instances.get('masks'), shape, style))
+        masks = instances.get('masks')
+        return np.asarray(paint_instances(image, instances, masks, image.shape[:2], style))

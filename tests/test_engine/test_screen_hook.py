@@ -34,7 +34,7 @@ def test_one_bar_goes_through_all_phases(tmp_path, monkeypatch):
     assert states[0][:3] == ('feature statistics 1/2: ', 0, 12)
     assert [one[:3] for one in states[4:6]] == [('first: ', 4, 12), ('second: ', 5, 12)]
     assert all(one[3].startswith('loss ') for one in states[1:])
-    assert screen.bar is None
+    assert screen.bar.disable
     assert said[0].startswith('The whole log is in ')
     assert said[1:3] == [
         'Phase first (1 of 2) trains a for 1 epoch: iterations 1 to 4 of 12',
@@ -48,11 +48,9 @@ def test_a_verbose_screen_has_no_bar(tmp_path):
     hook = HOOKS.build(dict(type='ScreenHook', verbose=True))
     runner = runner_of(tmp_path)
     handlers = list(runner.logger.handlers)
-    for place in ('before_run', 'before_train', 'after_train', 'close_progress'):
+    for place in ('before_run', 'before_train', 'after_train'):
         getattr(hook, place)(runner)
-    hook.report_progress(runner, 'statistics')
-    hook.after_train_iter(runner, 0)
-    assert hook.bar is None
+        assert hook.bar.disable
     assert runner.logger.handlers == handlers
 
 
@@ -61,8 +59,6 @@ def test_validations_are_said_in_a_line(tmp_path, monkeypatch):
     monkeypatch.setattr('mmlabelpenet.engine.hooks.screen.say', said.append)
     hook, runner = ScreenHook(), runner_of(tmp_path)
     hook.before_train(runner)
-    hook.before_val_epoch(runner)
-    assert hook.bar.desc == 'validation: '
     hook.after_val_epoch(runner, {'bbox_mAP_50': 0.25, 'segm_mAP_50': 0.125})
     assert said[-1] == 'Validation at iteration 0: bbox_mAP_50 0.250, segm_mAP_50 0.125'
-    hook.close_progress(runner)
+    hook.bar.close()

@@ -93,7 +93,7 @@ def test_a_terminal_has_a_bar_with_loss_and_time_left(monkeypatch, size):
 def test_without_a_terminal_there_are_few_whole_lines(monkeypatch, capsys):
     advance(1000)
     assert not capsys.readouterr().err
-    monkeypatch.setattr(module, 'SECONDS', 0)
+    monkeypatch.setitem(module.LINES, 'mininterval', 0)
     advance(1000)
     lines = capsys.readouterr().err.splitlines()
     assert 1 < len(lines) <= 100
