@@ -1,7 +1,6 @@
 """Messages of other packages that tell a user nothing; each is dropped by its exact words."""
 
 import warnings
-from functools import wraps
 from typing import Any
 
 import mmengine.logging
@@ -26,7 +25,6 @@ def drop_known_messages() -> None:
         warnings.filterwarnings('ignore', message=message)
     original = mmengine.logging.print_log
 
-    @wraps(original)
     def print_log(msg: Any, *args: Any, **kwargs: Any) -> None:
         if msg != ONEDL:
             original(msg, *args, **kwargs)

@@ -27,9 +27,9 @@ from .configs import require_model, require_num_classes
 
 
 class QuietRunner(Runner):
-    """mmengine's runner, which keeps environment and config off the screen, as :class:`ScreenHook`.
+    """mmengine's runner, which logs environment and config to the file alone.
 
-    A config without that hook, or with ``verbose=True`` for it, has mmengine's screen.
+    A config without :class:`ScreenHook`, or with a verbose one, has mmengine's screen.
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:

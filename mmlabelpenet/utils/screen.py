@@ -20,8 +20,8 @@ EXPECTED = re.compile(
     r'|`(save|resume)_param_scheduler` is True but `self.param_schedulers` is None'
     r'|"(FileClient|HardDiskBackend)" (will be deprecated|is the alias)'
 )
-# Where there is no terminal, a line of progress appears after so many seconds and this share of the
-# work at least; the delay, however short, leaves out the line of no progress.
+# Where there is no terminal, lines of progress are so many seconds and this share of the work
+# apart at least; the delay, however short, leaves out the line of no progress.
 SHARE = 0.01
 LINES = dict(mininterval=60, maxinterval=math.inf, delay=1e-9, leave=False)
 
@@ -64,24 +64,21 @@ def progress_bar(text: str, total: int, initial: int = 0, shown: bool = True) ->
 
     Args:
         text: What is in progress.
-        total: Number of steps.
-        initial: Steps that are done already.
-        shown: Whether the main process shows it; others never do.
-
-    Returns:
-        The bar, which its owner closes.
+        total: Number of steps, of which ``initial`` are done already.
+        initial: See ``total``.
+        shown: Whether the main process shows the bar; others never do.
     """
     state = '{n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]'
     if sys.stderr.isatty():
         # terminals of some containers have no size
         sized = min(shutil.get_terminal_size((0, 0))) > 0
         look = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
-        look['bar_format'] = f'{{l_bar}}{{bar}}| {state}'
+        state = f'{{l_bar}}{{bar}}| {state}'
     else:
-        look = dict(LINES, file=_Lines(), bar_format=f'{{desc}}: {state}')
-        look['miniters'] = max(1, math.ceil(total * SHARE))
-    hidden = not (shown and is_main_process())
-    return tqdm(total=total, initial=initial, desc=text, disable=hidden, **look)
+        look = dict(LINES, file=_Lines(), miniters=max(1, math.ceil(total * SHARE)))
+        state = f'{{desc}}: {state}'
+    look |= dict(total=total, initial=initial, desc=text, bar_format=state)
+    return tqdm(**look, disable=not (shown and is_main_process()))
 
 
 def close_bars() -> None:

@@ -123,39 +123,34 @@ class Canvas:
         return size * min(1.0, (self.size[0] - size) / max(longest, 1.0))
 
     def paint_label(
-        self,
-        text: str,
-        box: np.ndarray,
-        img_shape: tuple[int, int],
-        colour: Colour,
-        size: float | None = None,
+        self, text: str, box: np.ndarray, img_shape: Sequence[int], colour: Colour, size: float = 0
     ) -> None:
         """Write a text on a plate above a box's top left corner, or inside without room above.
 
         Args:
             text: The text.
-            box: [4] xyxy in pixels of an image of ``img_shape``.
-            img_shape: (height, width) of that image.
+            box: [4] xyxy in pixels of an image of ``img_shape`` (height, width).
+            img_shape: See ``box``.
             colour: Of the plate.
-            size: See :meth:`text_size`; None chooses it for this text.
+            size: See :meth:`text_size`; 0 chooses it for this text.
         """
-        draw = ImageDraw.Draw(self.image)
         face = font(max(1.0, (size or self.text_size([text])) * self.scale), text=text)
         pad = face.size / 6
-        width = draw.textlength(text, font=face) + 2 * pad
+        width = face.getlength(text) + 2 * pad
         height = sum(face.getmetrics()) + pad
         left, top = self._scale(box[None], img_shape)[0, :2]
         left = min(max(left, 0), max(self.image.width - width, 0))
         top = top - height if top >= height else min(top, max(self.image.height - height, 0))
+        draw = ImageDraw.Draw(self.image)
         draw.rectangle((left, top, left + width, top + height), fill=colour)
-        middle = (left + pad, top + height / 2)
-        draw.text(middle, text, fill=text_colour_on(colour), font=face, anchor='lm')
+        ink, middle = text_colour_on(colour), (left + pad, top + height / 2)
+        draw.text(middle, text, fill=ink, font=face, anchor='lm')
 
     def _stretch(self, values: np.ndarray) -> np.ndarray:
         values = np.ascontiguousarray(values, dtype=np.float32)
         return cv2.resize(values, self.image.size, interpolation=cv2.INTER_LINEAR)
 
-    def _scale(self, boxes: np.ndarray, img_shape: tuple[int, int]) -> np.ndarray:
+    def _scale(self, boxes: np.ndarray, img_shape: Sequence[int]) -> np.ndarray:
         """Scale boxes to the canvas and clip them; x2 >= x1 and y2 >= y1, as PIL requires."""
         size = np.array(self.image.size)
         scaled = np.clip(boxes * np.tile(size / img_shape[::-1], 2), 0, np.tile(size - 1, 2))

@@ -142,10 +142,9 @@ def paint_instances(
 
     Args:
         image: [H, W, 3] uint8 RGB.
-        instances: ``bboxes`` [N, 4] in pixels of ``img_shape``, ``labels`` [N] and optionally
-            ``scores`` [N].
+        instances: ``bboxes`` [N, 4], ``labels`` [N] and perhaps ``scores`` [N].
         masks: N masks [h, w] over the whole image, or run lengths; None paints none.
-        img_shape: (height, width) of the boxes' image.
+        img_shape: (height, width) of the image to which the boxes belong.
         style: Names, colours and the width of the picture.
     """
     labels = [int(label) for label in instances.labels]
