@@ -9,6 +9,7 @@ import math
 import re
 import shutil
 import sys
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
@@ -72,7 +73,7 @@ def progress_bar(text: str, total: int, initial: int = 0, shown: bool = True) ->
     if sys.stderr.isatty():
         # terminals of some containers have no size
         sized = min(shutil.get_terminal_size((0, 0))) > 0
-        look = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
+        look: dict[str, Any] = dict(dynamic_ncols=True) if sized else dict(ncols=80, nrows=20)
         state = f'{{l_bar}}{{bar}}| {state}'
     else:
         look = dict(LINES, file=_Lines(), miniters=max(1, math.ceil(total * SHARE)))

@@ -134,7 +134,7 @@ def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> lis
 def paint_instances(
     image: np.ndarray,
     instances: InstanceData,
-    masks: Sequence | None,
+    masks: Sequence | np.ndarray | None,
     img_shape: tuple[int, int],
     style: Style,
 ) -> Image.Image:
