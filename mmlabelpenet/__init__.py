@@ -1,10 +1,8 @@
 """mmlabelpenet: boxes and instance masks from image-level tags, on MMDetection."""
 
-import warnings
-
+from .known_messages import drop_known_messages
 from .version import __version__
 
 __all__ = ['__version__']
 
-# mmdet says so at every start of a tool; nothing here asks for that package.
-warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
+drop_known_messages()

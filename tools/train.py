@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mmlabelpenet.apis import (
     add_trust_option,
+    add_verbose_option,
     config_parser,
     load_config,
     run_command,
@@ -38,6 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--seed', type=number(int, 0, 2**32 - 1), help='seed of the random numbers'
     )
     add_trust_option(parser)
+    add_verbose_option(parser)
     return parser.parse_args(argv)
 
 

@@ -3,6 +3,8 @@ default_scope = 'mmlabelpenet'
 custom_imports = dict(imports=['mmlabelpenet.registration'])
 
 default_hooks = dict(
+    # a line a phase and a progress bar; verbose=True (or --verbose) shows the whole log
+    screen=dict(type='ScreenHook', verbose=False),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

@@ -5,6 +5,7 @@ from .command import (
     add_config_options,
     add_evaluation_arguments,
     add_trust_option,
+    add_verbose_option,
     config_parser,
     load_config,
     run_command,

@@ -25,7 +25,7 @@ def read_checkpoint(path: str) -> dict:
             :func:`~mmlabelpenet.utils.trust_files`.
     """
     restrict_checkpoint_loading()
-    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
     weights = checkpoint.get('state_dict', checkpoint)
     if not isinstance(weights, dict):
         raise UserError(f'{path} holds no weights by their names: take another checkpoint.')

@@ -19,6 +19,7 @@ from mmlabelpenet.utils import (
     Parser,
     StopRequest,
     UserError,
+    close_bars,
     end_children,
     end_with_parent,
     stop_advice,
@@ -98,12 +99,14 @@ def run_command(
         # by which torch raises an error for each process of a data loader that ends
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         end_children()
+        close_bars()
         print(stop.sentence, file=sys.stderr)
         sys.exit(128 + stop.number)
     except (UserError, OSError, MemoryError, RuntimeError) as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
+        close_bars()
         print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)
     shut_down_distributed()
@@ -125,6 +128,12 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--trust-checkpoint', action='store_true', help=TRUST_HELP)
 
 
+def add_verbose_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose``, which :func:`load_config` reads."""
+    text = 'show the whole log, not only a line a phase and a progress bar'
+    parser.add_argument('--verbose', action='store_true', help=text)
+
+
 def config_parser(description: str, checkpoint: bool = False) -> argparse.ArgumentParser:
     """Make a parser of the arguments that commands with a config have in common.
 
@@ -132,13 +141,15 @@ def config_parser(description: str, checkpoint: bool = False) -> argparse.Argume
 
     Args:
         description: Of the command.
-        checkpoint: Whether the command also takes a checkpoint, and ``--trust-checkpoint``.
+        checkpoint: Whether the command also takes a checkpoint, ``--trust-checkpoint`` and
+            ``--verbose``.
     """
     parser = Parser(description=description)
     parser.add_argument('config', help='config file')
     if checkpoint:
         parser.add_argument('checkpoint', help='checkpoint file')
         add_trust_option(parser)
+        add_verbose_option(parser)
     parser.add_argument(
         '--work-dir', help='folder for logs and results (default: work_dirs/{config name})'
     )
@@ -191,6 +202,8 @@ def load_config(args: argparse.Namespace, runs_model: bool = True) -> Config:
     cfg = read_config(args.config, args.cfg_options, runs_model=runs_model)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
+    if vars(args).get('verbose'):
+        cfg.setdefault('default_hooks', {})['screen'] = dict(type='ScreenHook', verbose=True)
     default = Path('work_dirs') / Path(args.config).stem
     cfg.work_dir = os.path.expanduser(args.work_dir or cfg.get('work_dir') or str(default))
     return cfg

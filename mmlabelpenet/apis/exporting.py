@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.logging import print_log
 from tqdm import tqdm
 
 from mmlabelpenet.export import (
@@ -23,6 +22,7 @@ from mmlabelpenet.utils import (
     UserError,
     register_all_modules,
     require_writable,
+    say,
     unwrap_model,
 )
 from mmlabelpenet.version import __version__
@@ -144,10 +144,9 @@ def export_instances(
             images, collector.classes, out, format, read, name, segmentation, link, info
         )
         empty = sum(len(one) == 0 for one in images)
-        print_log(
+        say(
             f'{figures["instances"]} instances of {figures["photos"]} photos are in {path}; '
             f'{empty} photos have none.',
-            logger='current',
         )
     return figures
 

@@ -124,7 +124,7 @@ class LabelPEnetInferencer(DetInferencer):
             cfg.model.num_classes = len(self._metainfo['classes'])
         cfg.test_dataloader = dict(dataset=dict(pipeline=pipeline))
         # pictures are saved by this class, not by the visualizer's backends
-        cfg.visualizer = dict(type='DetLocalVisualizer', name='inferencer')
+        cfg.visualizer = dict(type='InstanceVisualizer', name='inferencer')
         with explain_build_errors(model if isinstance(model, str | Path) else self._weights):
             super().__init__(cfg, None, device, 'mmlabelpenet', show_progress=show_progress)
         del self._checkpoint
@@ -259,7 +259,7 @@ class LabelPEnetInferencer(DetInferencer):
         img_out_dir: str = '',
         **kwargs: Any,
     ) -> list[np.ndarray] | None:
-        """Paint instances onto images by mmdet's visualizer.
+        """Paint instances onto images by :class:`InstanceVisualizer`.
 
         Args:
             inputs: Images [H, W, 3] uint8, BGR.

@@ -31,6 +31,7 @@ from mmlabelpenet.utils import (
     load_arrays,
     register_all_modules,
     require_writable,
+    say,
 )
 
 from .building import explain_build_errors
@@ -226,7 +227,7 @@ def _report(
     The JSON file lies beside the source, in the work folder if that is on another machine, and
     is named after source and variant: ``epoch_12.pth`` -> ``epoch_12.train.metrics.json``.
     """
-    print_log('\n' + format_metrics(metrics), logger='current')
+    say('\n' + format_metrics(metrics))
     if markdown is not None:
         write_markdown(metrics, tables, markdown)
     measured = next(iter(source.values()))
@@ -234,6 +235,7 @@ def _report(
     path = path.with_name('.'.join([path.stem, *filter(None, variant.values()), 'metrics.json']))
     try:
         write_report(metrics, tables, path, source | variant)
+        say(f'The figures of each class are in {path}')
     except OSError as error:
         # the folder of a checkpoint may be read-only
         print_log(f'{path} cannot be written ({error}).', logger='current', level=WARNING)

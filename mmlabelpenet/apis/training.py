@@ -3,6 +3,7 @@
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -12,6 +13,7 @@ from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.utils import (
     UserError,
     latest_checkpoint,
+    quieten,
     register_all_modules,
     require_writable,
     stop_advice,
@@ -24,8 +26,23 @@ from .classes import unify_trained_classes
 from .configs import require_model, require_num_classes
 
 
+class QuietRunner(Runner):
+    """mmengine's runner, which logs environment and config to the file alone.
+
+    A config without :class:`ScreenHook`, or with a verbose one, has mmengine's screen.
+    """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger of the run."""
+        logger = super().build_logger(*args, **kwargs)
+        screen = (self.cfg.get('default_hooks') or {}).get('screen')
+        if screen and not screen.get('verbose'):
+            quieten(logger)
+        return logger
+
+
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner type that the config names, by default mmengine's.
+    """Build the runner type that the config names, by default :class:`QuietRunner`.
 
     Args:
         cfg: The whole config.
@@ -41,7 +58,7 @@ def build_runner(cfg: Config) -> Runner:
     for parts in _GROUPS:
         _require_together(cfg, *parts)
     with explain_build_errors(cfg.filename):
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
 
 
 def _require_together(cfg: Config, loader: str, *others: str) -> None:

@@ -69,24 +69,9 @@ def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
     return np.asarray(values)
 
 
-class _Masks:
-    """The masks [h, w] of instances by index; run lengths are decoded one at a time.
-
-    All masks of a large image at once would take gigabytes.
-    """
-
-    def __init__(self, masks: Sequence) -> None:
-        self.masks = masks
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        mask = self.masks[index]
-        return mask_api.decode(mask) if isinstance(mask, Mapping) else _array(mask)
-
-
-def _masks_of(instances: InstanceData) -> _Masks | None:
-    """Get the masks of instances; None without masks."""
-    masks = instances.get('masks')
-    return None if masks is None or len(masks) == 0 else _Masks(masks)
+def _mask(mask: Mapping | torch.Tensor | np.ndarray) -> np.ndarray:
+    """Pixels [h, w] of a mask; all run lengths of a large image at once would take gigabytes."""
+    return mask_api.decode(mask) if isinstance(mask, Mapping) else _array(mask)
 
 
 def shown_classes(evidence: Evidence) -> list[int]:
@@ -146,14 +131,22 @@ def _attention_panel(image: np.ndarray, evidence: Evidence, style: Style) -> lis
     return [Panel('attention', 'of the classes in the photo', canvas.finish())]
 
 
-def _paint_instances(
+def paint_instances(
     image: np.ndarray,
     instances: InstanceData,
-    masks: np.ndarray | _Masks | None,
+    masks: Sequence | np.ndarray | None,
     img_shape: tuple[int, int],
     style: Style,
 ) -> Image.Image:
-    """Paint instances with masks, boxes, names and scores, the highest scores on top."""
+    """Paint instances with masks, boxes, names and scores, the highest scores on top.
+
+    Args:
+        image: [H, W, 3] uint8 RGB.
+        instances: ``bboxes`` [N, 4], ``labels`` [N] and perhaps ``scores`` [N].
+        masks: N masks [h, w] over the whole image, or run lengths; None paints none.
+        img_shape: (height, width) of the image to which the boxes belong.
+        style: Names, colours and the width of the picture.
+    """
     labels = [int(label) for label in instances.labels]
     boxes = _array(instances.bboxes).reshape(-1, 4)
     scores = _array(instances.scores) if 'scores' in instances else None
@@ -162,23 +155,24 @@ def _paint_instances(
     colours = [style.colour(label) for label in labels]
     for index in order:
         if masks is not None:
-            canvas.paint_mask(masks[index], colours[index])
-    canvas.paint_boxes(boxes[order], img_shape, [colours[index] for index in order], line=2)
+            canvas.paint_mask(_mask(masks[index]), colours[index])
+    canvas.paint_boxes(boxes[order], img_shape, [colours[index] for index in order])
+    names = [style.classes[label] for label in labels]
+    texts = names if scores is None else [f'{a} {b:.2f}' for a, b in zip(names, scores)]
+    size = canvas.text_size(texts)
     for index in order:
-        text = style.classes[labels[index]]
-        text += '' if scores is None else f' {scores[index]:.2f}'
-        canvas.paint_label(text, boxes[index], img_shape, colours[index])
+        canvas.paint_label(texts[index], boxes[index], img_shape, colours[index], size)
     return canvas.finish()
 
 
 def _pseudo_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
     pseudo = evidence.pseudo_instances
     shape = evidence.img_shape[:2]
-    boxes = _paint_instances(image, pseudo, None, shape, style)
+    boxes = paint_instances(image, pseudo, None, shape, style)
     panels = [Panel('pseudo boxes', f'{len(pseudo)} from the attention', boxes)]
     if 'masks' in pseudo:
         masks = _on_input(evidence.instance_maps('masks'), evidence)
-        painted = _paint_instances(image, pseudo, masks, shape, style)
+        painted = paint_instances(image, pseudo, masks, shape, style)
         panels.append(Panel('pseudo masks', 'refined, what stage 4 learns', painted))
     return panels
 
@@ -244,10 +238,11 @@ def compose_panels(
         if evidence is not None and field in evidence:
             panels += paint(image, evidence, style)
     kept = prediction[prediction.scores >= style.score_thr]
-    painted = _paint_instances(image, kept, _masks_of(kept), shape, style)
+    painted = paint_instances(image, kept, kept.get('masks'), shape, style)
     panels.append(Panel('result', f'{len(kept)} with score \u2265 {style.score_thr:g}', painted))
     if ground_truth is not None:
-        painted = _paint_instances(image, ground_truth, _masks_of(ground_truth), shape, style)
+        masks = ground_truth.get('masks')
+        painted = paint_instances(image, ground_truth, masks, shape, style)
         panels.append(Panel('ground truth', 'never seen in training', painted))
     return arrange_panels([panels])
 

@@ -27,6 +27,40 @@ def test_training_writes_a_checkpoint_and_resumes_from_it(tool, config, tmp_path
     assert not torch.equal(*weights)
 
 
+def test_the_screen_is_short_and_the_log_file_whole(tool, config, tmp_path, capsys):
+    tool('train', config, '--cfg-options', 'experiment_name=quiet')
+    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
+    (log,) = (tmp_path / 'work').rglob('*.log')
+    screen = capsys.readouterr().out.splitlines()
+    assert screen == [f'The whole log is in {log}', f'The last checkpoint is {checkpoint}']
+    whole = log.read_text()
+    assert all(part in whole for part in ('System environment', 'Config:', 'Epoch(train)'))
+    tool('test', config, checkpoint, '--cfg-options', 'experiment_name=quiet_test')
+    screen = capsys.readouterr().out
+    assert '| metric ' in screen
+    assert screen.splitlines()[-1].endswith('epoch_1.metrics.json')
+    assert '| class ' not in screen
+    assert 'INFO' not in screen
+
+
+def test_a_verbose_screen_shows_the_whole_log(tool, config, capsys):
+    tool('train', config, '--verbose', '--cfg-options', 'experiment_name=verbose')
+    screen = capsys.readouterr()
+    assert 'Epoch(train)' in screen.out
+    assert 'Config:' in screen.out
+    assert 'left' not in screen.err
+
+
+def test_the_bar_ends_before_the_sentence_of_an_error(tool, config, monkeypatch, capsys):
+    monkeypatch.setattr('sys.stderr.isatty', lambda: True)
+
+    def fail(*args, **kwargs):
+        raise UserError('The loss is lost.')
+
+    monkeypatch.setattr('mmlabelpenet.engine.hooks.FiniteLossHook.after_train_iter', fail)
+    assert expect_error(capsys, tool, 'train', config) == 'error: The loss is lost.'
+
+
 def test_a_cut_run_goes_on_from_the_latest_whole_checkpoint(tmp_path):
     assert latest_checkpoint(str(tmp_path)) is None
     for epoch in (2, 9, 10):

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
@@ -22,11 +23,23 @@ def test_masks_are_tinted_one_after_the_other():
     image = np.full((20, 30, 3), 100, dtype=np.uint8)
     painted = paint_run_lengths(image, found, [(200, 0, 0), (0, 0, 200)])
     assert (image == 100).all()
-    assert (painted[~masks.any(0)] == 100).all()
-    # blue, green, red
-    assert painted[masks[0] & ~masks[1]].tolist()[0] == [180, 20, 20]
-    assert painted[masks[1] & ~masks[0]].tolist()[0] == [20, 20, 180]
-    assert painted[masks.all(0)].tolist()[0] == [36, 4, 164]
+    outside = cv2.dilate(masks.any(0).astype(np.uint8), np.ones((5, 5))) == 0
+    assert (painted[outside] == 100).all()
+    # blue, green, red; the pixels lie within the outlines
+    assert painted[5, 5].tolist() == [140, 60, 60]
+    assert painted[12, 18].tolist() == [60, 60, 140]
+    # the outlines are solid
+    assert painted[2, 6].tolist() == [200, 0, 0]
+    assert painted[14, 18].tolist() == [0, 0, 200]
+
+
+def test_masks_that_overlap_are_mixed():
+    found, masks = instances()
+    found.masks = to_rles(np.ones_like(masks))
+    painted = paint_run_lengths(
+        np.full((20, 30, 3), 100, dtype=np.uint8), found, [(200, 0, 0), (0, 0, 200)]
+    )
+    assert painted[10, 15].tolist() == [84, 36, 116]
 
 
 def test_panels_are_those_of_pixels():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from PIL import Image
 from pycocotools import mask as mask_api
@@ -8,6 +9,7 @@ from pycocotools import mask as mask_api
 from mmlabelpenet.structures import Evidence, Maps
 from mmlabelpenet.visualization import (
     Canvas,
+    InstanceVisualizer,
     Panel,
     Style,
     arrange_panels,
@@ -150,6 +152,74 @@ def test_a_canvas_is_painted_at_a_larger_scale():
     canvas = Canvas(WHITE, width=100)
     assert canvas.image.size == (100 * OVERSAMPLING, 50 * OVERSAMPLING)
     assert canvas.finish().size == (100, 50)
+
+
+def test_large_pictures_are_painted_at_their_own_scale():
+    canvas = Canvas(np.zeros((2001, 2000, 3), dtype=np.uint8), width=2000)
+    assert canvas.image.size == canvas.size == canvas.finish().size == (2000, 2001)
+
+
+def test_an_image_of_the_same_size_keeps_its_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)
+    assert np.array_equal(np.asarray(Canvas(image, width=80).finish()), image)
+
+
+def test_an_object_stays_visible_through_its_mask():
+    image = np.full((100, 100, 3), 100, dtype=np.uint8)
+    image[::4] = 200
+    mask = np.zeros((100, 100), dtype=bool)
+    mask[20:80, 20:80] = True
+    canvas = Canvas(image, width=100)
+    canvas.paint_mask(mask, RED)
+    painted = np.asarray(canvas.finish()).astype(int)
+    inner = painted[30:70, 30:70]
+    assert np.ptp(inner[..., 1]) == pytest.approx(60, abs=2)
+    assert (inner[..., 0] - inner[..., 1] > 80).all()
+    # the outline is solid
+    assert painted[50, 20].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ('size', 'expected'),
+    [((320, 240), 12), ((500, 375), 15), ((1000, 800), 32), ((4000, 3000), 36)],
+)
+def test_the_size_of_texts_follows_from_the_shorter_side(size, expected):
+    image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    assert Canvas(image, width=size[0]).text_size(['cat 0.90']) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('corner', [(0, 0), (78, 0), (78, 38), (0, 38), (40, 20)])
+def test_a_label_with_its_plate_stays_inside_the_picture(corner):
+    text = 'a very long name of a class 0.90'
+    canvas = Canvas(WHITE, width=80)
+    box = np.array([*corner, *corner], dtype=float)
+    canvas.paint_label(text, box, (40, 80), BLUE, canvas.text_size([text, 'cat 0.95']))
+    painted = np.asarray(canvas.image)
+    plate = (painted == BLUE).all(-1)
+    rows, columns = np.flatnonzero(plate.any(1)), np.flatnonzero(plate.any(0))
+    assert np.ptp(columns) > 60 * canvas.scale
+    # whole: its first and last row and column have the plate's colour throughout
+    assert plate[[rows[0], rows[-1]], columns[0] : columns[-1] + 1].all()
+    assert plate[rows[0] : rows[-1] + 1, [columns[0], columns[-1]]].all()
+
+
+def test_all_labels_of_a_picture_have_one_size(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(Canvas, 'paint_label', lambda *args: sizes.append(args[-1]))
+    instances = InstanceData.cat([make_instances(masks=False)] * 3)
+    instances.bboxes = torch.tensor([[0.0, 0, 4, 4], [0, 0, 30, 30], [0, 0, 80, 40]])
+    compose_panels(WHITE, instances, Style(('a very long name of a class', 'dog')))
+    assert len(sizes) == 3
+    assert len({*sizes}) == 1
+
+
+def test_the_visualizer_of_single_images_paints_as_the_panels_do():
+    visualizer = InstanceVisualizer(name='painted')
+    visualizer.dataset_meta = dict(classes=STYLE.classes, palette=list(STYLE.palette))
+    sample = DetDataSample(pred_instances=make_instances())
+    visualizer.add_datasample('a', WHITE, sample, draw_gt=False)
+    picture = compose_panels(WHITE, make_instances(), STYLE)
+    assert np.array_equal(visualizer.get_image(), panel_of(picture, 1))
 
 
 def test_text_is_readable_on_any_colour():

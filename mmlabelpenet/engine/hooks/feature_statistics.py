@@ -84,9 +84,11 @@ class FeatureStatisticsHook(Hook):
         sums: dict[tuple[str, int], list] = defaultdict(lambda: [0, 0, 0])
         loader = runner.train_dataloader
         size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
-        batches = -(-self.num_images // (size * get_world_size()))
+        batches = min(-(-self.num_images // (size * get_world_size())), len(loader))
         with in_evaluation(model):
-            for batch in islice(loader, batches):
+            for index, batch in enumerate(islice(loader, batches), start=1):
+                text = f'feature statistics {index}/{batches}'
+                runner.call_hook('report_progress', text=text)
                 data = model.data_preprocessor(batch, False)
                 shapes = [sample.img_shape for sample in data['data_samples']]
                 feats = model.extract_feat(data['inputs'], shapes)

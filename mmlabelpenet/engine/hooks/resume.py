@@ -3,10 +3,10 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
-from mmlabelpenet.utils import UserError
+from mmlabelpenet.utils import UserError, say
 
 from ..resuming import Schedule, same_place
 
@@ -80,11 +80,10 @@ class ResumeHook(Hook):
             )
         place = same_place(iteration, old, new)
         name, begin = new.phase_at(max(place - 1, 0))
-        print_log(
+        say(
             f'The run was cut at iteration {iteration} with other settings '
             f'({old.differences(new)}), and goes on at the same place: iteration {place}, '
             f'{place - begin} of {new.phases[name][0]} of phase {name}.',
-            logger='current',
         )
         return place
 

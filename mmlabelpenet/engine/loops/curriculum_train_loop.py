@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, compress
 
 from mmengine.dist import get_rank, get_world_size
-from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import DataLoader
@@ -17,7 +16,7 @@ from mmlabelpenet.datasets import (
 )
 from mmlabelpenet.models import LabelPEnet
 from mmlabelpenet.registry import LOOPS
-from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, unwrap_model
+from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, say, unwrap_model
 
 from ..cache import FeatureCache, LabelCache, remove_caches
 from ..freezing import copy_parts, freeze
@@ -188,11 +187,12 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         self._open_caches()
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
-        print_log(
-            f'Phase {name} ({list(self.phases).index(name) + 1} of {len(self.phases)}), '
-            f'iterations {begin + 1} to {begin + length} of {self.max_iters}, '
-            f'from {self._iter + 1}: {learns} learn',
-            logger='current',
+        resumed = f', from {self._iter + 1}' if self._iter > begin else ''
+        epochs = length / len(self.dataloader)
+        say(
+            f'Phase {name} ({list(self.phases).index(name) + 1} of {len(self.phases)}) trains '
+            f'{learns} for {epochs:.3g} epoch{"s" * (epochs != 1)}: iterations {begin + 1} to '
+            f'{begin + length} of {self.max_iters}{resumed}'
         )
 
     def _open_caches(self) -> None:

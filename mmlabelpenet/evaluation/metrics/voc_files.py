@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from mmengine.logging import print_log
 
 from mmlabelpenet.datasets import VOCInstanceDataset
 from mmlabelpenet.datasets.devkit import write_mask
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import write_lines
+from mmlabelpenet.utils import say, write_lines
 
 from .base import ImageMetric, labels_of, to_numpy
 
@@ -66,7 +65,7 @@ class VOCResultFiles(ImageMetric):
         for label, name in enumerate(self.classes):
             path = self.folder / 'Main' / f'comp4_det_{self.split}_{name}.txt'
             write_lines(path, [line for one in results for line in _lines(*one, label)])
-        print_log(f'Results of {len(results)} photos are in {self.folder}.', logger='current')
+        say(f'Results of {len(results)} photos are in {self.folder}.')
         return {}
 
 
