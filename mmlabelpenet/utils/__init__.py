@@ -39,7 +39,7 @@ from .processes import (
     stop_requests,
 )
 from .safe_pickle import dump_arrays, load_arrays, plain
-from .screen import close_bars, progress_bar, quieten, say
+from .screen import close_bars, is_quiet, progress_bar, quieten, say
 from .setup_env import register_all_modules
 from .tables import markdown_table
 from .trust import TRUST_HELP, files_are_trusted, refusal, trust_files

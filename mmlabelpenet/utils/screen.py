@@ -46,6 +46,11 @@ def quieten(logger: MMLogger) -> None:
             quiet.formatter, quiet.filters = handler.formatter, handler.filters
 
 
+def is_quiet(logger: MMLogger) -> bool:
+    """Whether :func:`quieten` was called for a logger."""
+    return any(isinstance(handler, ScreenHandler) for handler in logger.handlers)
+
+
 def say(text: str) -> None:
     """Log a text that is also shown on the screen, by the main process."""
     MMLogger.get_current_instance().info(text, extra={'on_screen': True})

@@ -4,6 +4,7 @@ from mmengine.hooks import Hook
 
 from mmlabelpenet.engine.hooks import ScreenHook
 from mmlabelpenet.registry import HOOKS
+from mmlabelpenet.utils import quieten
 
 from .toy_training import runner_of
 
@@ -17,6 +18,7 @@ def test_one_bar_goes_through_all_phases(tmp_path, monkeypatch):
     for place in ('loops.curriculum_train_loop', 'hooks.screen'):
         monkeypatch.setattr(f'mmlabelpenet.engine.{place}.say', said.append)
     runner = runner_of(tmp_path, hooks=dict(screen=dict(type='ScreenHook')))
+    quieten(runner.logger)
     (screen,) = (hook for hook in runner.hooks if isinstance(hook, ScreenHook))
 
     class Watch(Hook):
@@ -48,7 +50,7 @@ def test_a_verbose_screen_has_no_bar(tmp_path):
     hook = HOOKS.build(dict(type='ScreenHook', verbose=True))
     runner = runner_of(tmp_path)
     handlers = list(runner.logger.handlers)
-    for place in ('before_run', 'before_train', 'after_train'):
+    for place in ('before_train', 'after_train'):
         getattr(hook, place)(runner)
         assert hook.bar.disable
     assert runner.logger.handlers == handlers

@@ -4,18 +4,20 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlabelpenet.registry import HOOKS
-from mmlabelpenet.utils import latest_checkpoint, progress_bar, quieten, say
+from mmlabelpenet.utils import is_quiet, latest_checkpoint, progress_bar, say
 
 
 @HOOKS.register_module()
 class ScreenHook(Hook):
-    """Shows a progress bar of the training or test, and keeps the log off the screen.
+    """Shows a progress bar of the training or test where the log is kept off the screen.
 
-    The log file has everything. Other parts show a line by :func:`~mmlabelpenet.utils.say`, or
-    a text beside the bar by ``runner.call_hook('report_progress', text=...)``.
+    The tools of this package keep it off, and the log file has everything; with another runner, as
+    mmdet's tools have, the screen is mmengine's. Other parts show a line by
+    :func:`~mmlabelpenet.utils.say`, or a text beside the bar by
+    ``runner.call_hook('report_progress', text=...)``.
 
     Args:
-        verbose: Whether the whole log is shown instead, as mmengine does.
+        verbose: Whether the tools of this package show the whole log too, as mmengine does.
     """
 
     priority = 'VERY_HIGH'
@@ -24,15 +26,11 @@ class ScreenHook(Hook):
         self.verbose = verbose
         self.bar = progress_bar('', 0, shown=False)
 
-    def before_run(self, runner: Runner) -> None:
-        """Keep the log off the screen, also with a runner that is not of this package."""
-        if not self.verbose:
-            quieten(runner.logger)
-
     def before_train(self, runner: Runner) -> None:
         """Begin the bar over all iterations of the training."""
         say(f'The whole log is in {runner.logger.log_file}')
-        self.bar = progress_bar('training', runner.max_iters, runner.iter, not self.verbose)
+        shown = is_quiet(runner.logger)
+        self.bar = progress_bar('training', runner.max_iters, runner.iter, shown)
 
     def report_progress(self, runner: Runner, text: str) -> None:
         """Say beside the bar what is in progress."""
@@ -66,7 +64,7 @@ class ScreenHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         """Begin a bar over the batches of a set of images."""
         total = len(runner.test_loop.dataloader)
-        self.bar = progress_bar('test', total, shown=not self.verbose)
+        self.bar = progress_bar('test', total, shown=is_quiet(runner.logger))
 
     def after_test_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
         """Advance the bar."""
