@@ -63,9 +63,7 @@ def join_masks(
     if order is None:
         return torch.cat(kept)
     # Each piece is copied once, to the places of its masks.
-    ranks = torch.empty_like(order).scatter_(
-        0, order, torch.arange(len(order), device=order.device)
-    )
+    ranks = order.argsort()
     joined = kept[0].new_empty(len(order), *kept[0].shape[1:])
     for piece, places in zip(kept, ranks.split([len(one) for one in kept])):
         joined.index_copy_(0, places, piece)

@@ -102,7 +102,7 @@ def test_opencv_without_contrib_explains_what_to_install(monkeypatch):
 
 
 def test_the_package_imports_without_contrib(tmp_path):
-    script = 'import cv2; cv2.__dict__.pop("ximgproc"); import mmlabelpenet.models'
+    script = 'import cv2; cv2.__dict__.pop("ximgproc"); import mmlabelpenet.registration'
     subprocess.run([sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path, check=True)
 
 

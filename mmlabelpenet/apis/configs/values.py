@@ -23,8 +23,9 @@ _AMOUNTS = (
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
-    'iou_thrs keep_ratio min_iou momentum neg_iou nms_iou part_penalty portion pos_fraction '
-    'pos_iou prob ramp replace_iou score_threshold start_factor threshold tighten validation'
+    'iou_thrs keep_ratio least_part min_iou momentum neg_iou nms_iou part_penalty portion '
+    'pos_fraction pos_iou prob ramp replace_iou score_threshold start_factor threshold tighten '
+    'validation vote_iou'
 )
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_COUNTS.split(), (1, math.inf)),

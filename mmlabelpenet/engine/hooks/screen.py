@@ -47,7 +47,8 @@ class ScreenHook(Hook):
     ) -> None:
         """Advance the bar; show the phase and the loss of the step."""
         self.bar.set_description(runner.message_hub.get_info('phase', 'training'), refresh=False)
-        if outputs and 'loss' in outputs:
+        # where nothing is shown, nothing is read from the device
+        if outputs and 'loss' in outputs and not self.bar.disable:
             self.bar.set_postfix_str(f'loss {float(outputs["loss"]):.3f}', refresh=False)
         self.bar.update()
 

@@ -20,7 +20,7 @@ REGIONS_ON_CPU = 32
 
 
 def fcn_logits(fcn: FCNMaskHead, roi_feats: Tensor) -> Tensor:
-    """What mmdet's mask head gives, in a third of its time on a CPU.
+    """What mmdet's mask head gives, in less than half of its time on a CPU.
 
     Its transposed convolution makes four pixels of each cell, none of which reads another cell: so
     it is a convolution with four times the channels, and only the logits are put in their places.
