@@ -130,6 +130,13 @@ def learn_proposals(cfg):
     cfg.train_cfg.phases.proposals = dict(epochs=1, warmup=0, stages=['proposals'], scales=False)
 
 
+def add_lap(cfg):
+    """Let a config's modules learn once more before the joint phase, on labels made anew."""
+    stages = ['detection', 'refinement', 'segmentation']
+    cfg.train_cfg.order.insert(-1, 'lap')
+    cfg.train_cfg.phases.lap = dict(epochs=1, warmup=0, stages=stages, relabel=True)
+
+
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
     """A folder with images, their proposals and a config, laid out as the repository."""
@@ -395,6 +402,35 @@ def test_a_killed_run_resumes_to_the_same_weights_at_any_iteration(place, tmp_pa
     assert all(value.equal(resumed[name]) for name, value in whole.items())
     start = weights_of(tmp_path / 'whole/iter_3.pth')
     assert any(not value.equal(whole[name]) for name, value in start.items())
+
+
+def test_labels_made_anew_last_through_a_resumed_run(place, tmp_path, monkeypatch):
+    cfg = small_config()
+    cfg.train_dataloader.dataset.pipeline[2].transforms[1].prob = 0.5
+    cfg.train_cfg.val_begin = 100
+    for phase in ('semantic', 'refinement'):
+        cfg.train_cfg.phases[phase] = None
+    add_lap(cfg)
+    cfg.dump(str(tmp_path / 'lap.py'))
+    run_tool('train', tmp_path / 'lap.py', '--work-dir', tmp_path / 'whole')
+    whole = torch.load(tmp_path / 'whole/epoch_5.pth', map_location='cpu', weights_only=False)
+    labels = whole['labels']
+    assert len(labels) == 8
+    before = torch.load(tmp_path / 'whole/epoch_3.pth', map_location='cpu', weights_only=False)
+    assert 'labels' not in before
+
+    def relabelled_again(*args):
+        raise AssertionError('a run that goes on has its labels')
+
+    monkeypatch.setattr('mmlabelpenet.engine.stored_labels.relabelled', relabelled_again)
+    (tmp_path / 'cut').mkdir()
+    last = tmp_path / 'cut/epoch_4.pth'
+    shutil.copy(tmp_path / 'whole/epoch_4.pth', last)
+    run_tool('train', tmp_path / 'lap.py', '--work-dir', tmp_path / 'cut', '--resume', last)
+    resumed = torch.load(tmp_path / 'cut/epoch_5.pth', map_location='cpu', weights_only=False)
+    for name, value in whole['state_dict'].items():
+        assert value.equal(resumed['state_dict'][name])
+    assert labels.keys() == resumed['labels'].keys()
 
 
 @pytest.mark.slow

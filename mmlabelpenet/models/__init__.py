@@ -3,7 +3,14 @@
 from .attention import CAMAttention, ExcitationAttention, SemanticAttention
 from .backbones import DilatedVGG, EfficientNetLite
 from .calibration import AttentionSeeds, ProposalSeeds
-from .detectors import LABELS, STAGES, LabelPEnet, ProposalTTA, labels_on_their_way
+from .detectors import (
+    LABELS,
+    STAGES,
+    LabelPEnet,
+    ProposalTTA,
+    labels_on_their_way,
+    relabelled,
+)
 from .heads import LevelFusion, RoIFeatures, WeakBoxHead, WeakMaskHead
 from .losses import SoftmaxTagLoss, WSDDNLoss
 from .refiners import DenseCRF, PixelAffinity, RandomWalk, Refiner

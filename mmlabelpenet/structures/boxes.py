@@ -20,11 +20,16 @@ def box_iou(first: Tensor, second: Tensor) -> Tensor:
 
 def paired_iou(first: Tensor, second: Tensor) -> Tensor:
     """IoU [...] of boxes [..., 4] xyxy with the boxes [..., 4] in the same places."""
+    overlap = paired_overlap(first, second)
+    return overlap / (box_area(first) + box_area(second) - overlap).clamp(min=EPS)
+
+
+def paired_overlap(first: Tensor, second: Tensor) -> Tensor:
+    """Area [...] that boxes [..., 4] xyxy share with the boxes [..., 4] in the same places."""
     near = torch.maximum(first[..., :2], second[..., :2])
     far = torch.minimum(first[..., 2:], second[..., 2:])
     width, height = (far - near).clamp(min=0).unbind(-1)
-    overlap = width * height
-    return overlap / (box_area(first) + box_area(second) - overlap).clamp(min=EPS)
+    return width * height
 
 
 def box_area(bboxes: Tensor) -> Tensor:

@@ -53,3 +53,9 @@ def decode_part(rle: dict) -> tuple[np.ndarray, int, int]:
     """
     x, y, width, height = mask_api.toBbox(rle).astype(int).tolist()
     return mask_api.decode(rle)[y : y + height, x : x + width] > 0, x, y
+
+
+def decode_all(rles: Sequence[dict], size: Sequence[int]) -> np.ndarray:
+    """Decode the run lengths of M masks of one ``size`` (H, W) into [M, H, W] bool."""
+    masks = [mask_api.decode(one) > 0 for one in rles]
+    return np.stack(masks) if masks else np.zeros((0, *size), dtype=bool)

@@ -22,6 +22,7 @@ from ..cache import FeatureCache, LabelCache, remove_caches
 from ..freezing import copy_parts, freeze
 from ..hooks.resume import ResumeHook
 from ..resuming import Schedule
+from ..stored_labels import StoredLabels, StoredLabelsHook
 from .phases import Phase, build_phases
 
 # Parts of the names of scalars that a phase logs and the next one may not have.
@@ -85,8 +86,10 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
+        self.stored_labels = StoredLabels()
         require_parts(self.model, self.phases)
         runner.register_hook(ResumeHook(self._schedule(lengths)))
+        runner.register_hook(StoredLabelsHook(self.stored_labels))
         if self.caches:
             require_cacheable_transforms(self.dataloader.dataset)
 
@@ -185,6 +188,9 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             copy_parts(self.model, phase.start_from)
             self._forget_scalars()
         self._open_caches()
+        if phase.relabel and self._iter == begin:
+            self._relabel()
+        self.stored_labels.around(self.model)
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
         resumed = f', from {self._iter + 1}' if self._iter > begin else ''
@@ -194,6 +200,12 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             f'{learns} for {epochs:.3g} epoch{"s" * (epochs != 1)}: iterations {begin + 1} to '
             f'{begin + length} of {self.max_iters}{resumed}'
         )
+
+    def _relabel(self) -> None:
+        """Label all training images anew."""
+        dataset = self.dataloader.dataset
+        say(f'{len(dataset)} training photos are labelled anew.')
+        self.stored_labels.fill(self.model, self.dataloader, self.runner.seed)
 
     def _open_caches(self) -> None:
         remove_caches(self.model)

@@ -30,6 +30,9 @@ class Phase:
         final_factor: Factor of the rate at the end of its cosine.
         steps: In place of the cosine, shares of the phase after each of which the rate is a tenth;
             an empty tuple keeps it constant.
+        relabel: Whether the training images are labelled anew by the whole cascade before this
+            phase (:func:`mmlabelpenet.models.relabelled`); these labels stay, also in the phases
+            after it, until the next ones.
         start_from: Parts of the cascade that are initialised as a copy of another part, e.g.
             ``{'segmentation.box_head': 'detection.box_head'}``.
         weights: lambda_k of stages by name, 1 where it is absent.
@@ -51,6 +54,7 @@ class Phase:
     warmup: int = 50
     final_factor: float = 0.05
     steps: tuple[float, ...] | None = None
+    relabel: bool = False
     start_from: dict[str, str] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     ramp: float = 0.0

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from mmlabelpenet.structures import Evidence
 
-from ..stages import BoxStage, LabelSource
+from ..stages import BoxStage, LabelSource, SegmentationStage
 from ..stages.base import MaskStage, label_result
 from .cascade import Cascade
+from .relabelling import relabelled
 
 Labels = tuple[str, list[InstanceData]]
 
@@ -31,9 +32,10 @@ def labels_on_their_way(
         ``attention`` and ``calibration``, unless ground truth takes their place; after each stage
         by its name the instances of the tagged classes that it finds itself, and after
         ``passed on by <stage>`` those that the next one learns from, if they are others than
-        before; ``validation``, the merged pseudo instances of the way back.
+        before; ``validation``, the merged pseudo instances of the way back; ``labelled anew``,
+        those of :func:`relabelled`, once the last stage has learned.
     """
-    feats, (first, name) = evidence[0].batch_feats, cascade.seeding
+    start, feats, (first, name) = evidence, evidence[0].batch_feats, cascade.seeding
     source = cascade.steps[name]
     evidence = cascade.steps[first].propagate(feats, evidence)
     before = [] if cascade.reads_ground_truth else source.uncalibrated(evidence)
@@ -49,6 +51,8 @@ def labels_on_their_way(
         evidence = passed_on
     if cascade.can_validate and list(cascade)[-1] in stages:
         yield 'validation', _pseudo_labels(cascade.up(evidence))
+    if isinstance(list(cascade.values())[-1], SegmentationStage) and list(cascade)[-1] in stages:
+        yield 'labelled anew', _pseudo_labels(relabelled(cascade, start))
 
 
 def _pseudo_labels(evidence: Sequence[Evidence]) -> list[InstanceData]:

@@ -71,7 +71,13 @@ class SegmentationStage(BoxStage, MaskStage):
             The evidence with ``found``: ``bboxes`` [F, 4] tight around the masks, ``labels``,
             ``scores`` and soft ``masks`` [F, h, w] on the grid of the instances.
         """
-        found = self.mined(feats, evidence)
+        return self.located(feats, evidence, self.mined(feats, evidence))
+
+    @torch.no_grad()
+    def located(
+        self, feats: Sequence[Tensor], evidence: list[Evidence], found: Sequence[InstanceData]
+    ) -> list[Evidence]:
+        """Add ``found`` as :meth:`validate` does, from boxes with ``labels`` and ``scores``."""
         soft = self.soft_masks(feats, found)
         return [self._with_found(*parts) for parts in zip(evidence, found, soft)]
 

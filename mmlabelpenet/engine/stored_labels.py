@@ -1,0 +1,148 @@
+"""Labels of training images that last over steps and phases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmlabelpenet.datasets import derived_seed
+from mmlabelpenet.models import LabelPEnet, relabelled
+from mmlabelpenet.structures import Evidence, Maps, grid_size
+from mmlabelpenet.structures.boxes import stretch_boxes
+from mmlabelpenet.utils import in_evaluation, to_rles
+from mmlabelpenet.utils.masks import decode_all
+
+CHECKPOINT_KEY = 'labels'
+# Least value of a pixel of a label's mask, as a share of the peak.
+THRESHOLD = 0.5
+
+
+class StoredLabels:
+    """Pseudo instances of training images that the cascade has found, in place of its first ones.
+
+    They are made once for each photo, by all processes together, and lie in the checkpoints, so
+    that a run that is resumed goes on with the same labels.
+    """
+
+    def __init__(self) -> None:
+        self.labels: dict[str, dict[str, Any]] = {}
+
+    def fill(self, model: LabelPEnet, loader: DataLoader, seed: int) -> None:
+        """Label all images of a loader anew.
+
+        Args:
+            model: Not wrapped, in training mode; its caches may be open.
+            loader: Of the training images, whose data set takes (index, seed).
+            seed: Of the random transforms.
+        """
+        dataset, own = loader.dataset, {}
+        source = model.cascade.steps[model.cascade.seeding[1]]
+        source.__dict__.pop('propagate', None)  # labels follow from stage 1, not from older ones
+        with torch.no_grad(), in_evaluation(model.cascade):
+            for index in range(get_rank(), len(dataset), get_world_size()):
+                batch = loader.collate_fn([dataset[index, derived_seed(seed, 0, index)]])
+                batch = model.data_preprocessor(batch, False)
+                evidence = model.evidence(batch['inputs'], batch['data_samples'])
+                [one] = relabelled(model.cascade, evidence)
+                own[name_of(one)] = packed(one)
+        self.labels = {name: one for part in all_gather_object(own) for name, one in part.items()}
+
+    def around(self, model: LabelPEnet) -> None:
+        """Let the label source give these labels in training, where it has them."""
+        source = model.cascade.steps[model.cascade.seeding[1]]
+        source.__dict__.pop('propagate', None)
+        if not self.labels:
+            return
+        model.cascade.__dict__.pop('seed', None)  # the cache of the first labels
+        propagate = source.propagate
+
+        def stored(feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+            if not model.training:
+                return propagate(feats, evidence)
+            return [
+                unpacked(self.labels[name], one)
+                if (name := name_of(one)) in self.labels
+                else propagate(feats, [one])[0]
+                for one in evidence
+            ]
+
+        source.propagate = stored  # type: ignore[method-assign]
+
+
+class StoredLabelsHook(Hook):
+    """Keeps stored labels in checkpoints. The training loop registers it.
+
+    Args:
+        store: Of the loop.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, store: StoredLabels) -> None:
+        self.store = store
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the labels."""
+        if self.store.labels:
+            checkpoint[CHECKPOINT_KEY] = self.store.labels
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Take the labels of a run that goes on."""
+        labels = checkpoint.pop(CHECKPOINT_KEY, {})
+        if runner._resume:
+            self.store.labels = labels
+
+
+def name_of(evidence: Evidence) -> str:
+    """Name of an image, the same whatever its size and flip."""
+    return str(evidence.metainfo.get('dataset_name', '')) + '/' + str(evidence.img_id)
+
+
+def packed(evidence: Evidence) -> dict[str, Any]:
+    """Pseudo instances of an image in a small form, without its flip."""
+    pseudo, (height, width) = evidence.pseudo_instances, evidence.img_shape[:2]
+    bboxes, masks = pseudo.bboxes, pseudo.attention >= THRESHOLD
+    if evidence.get('flip'):
+        bboxes, masks = mirrored(bboxes, width), masks.flip(-1)
+    return {
+        'bboxes': bboxes.cpu(),
+        'labels': pseudo.labels.cpu(),
+        'weights': pseudo.weights.cpu(),
+        'masks': to_rles(masks),
+        'stride': int(evidence.instance_stride),
+        'img_shape': (int(height), int(width)),
+    }
+
+
+def unpacked(label: dict[str, Any], evidence: Evidence) -> Evidence:
+    """The evidence of an image, at any size and flip, with its stored pseudo instances."""
+    device, stride, (height, width) = evidence.image.device, label['stride'], label['img_shape']
+    factors = evidence.img_shape[1] / width, evidence.img_shape[0] / height
+    bboxes = stretch_boxes(label['bboxes'].to(device), factors)
+    size = grid_size((height, width), stride)
+    masks = torch.from_numpy(decode_all(label['masks'], size)).to(device, torch.float32)
+    if evidence.get('flip'):
+        bboxes, masks = mirrored(bboxes, evidence.img_shape[1]), masks.flip(-1)
+    size = grid_size(evidence.img_shape, stride)
+    attention = Maps(masks, stride * factors[1]).resample(stride, size).values
+    weights = label['weights'].to(device)
+    pseudo = InstanceData(
+        bboxes=bboxes,
+        labels=label['labels'].to(device),
+        scores=weights,
+        weights=weights,
+        attention=attention,
+    )
+    return evidence.replace(pseudo_instances=pseudo, instance_stride=stride)
+
+
+def mirrored(bboxes: Tensor, width: float) -> Tensor:
+    """Boxes [N, 4] xyxy of an image of a width in its mirror image."""
+    x1, y1, x2, y2 = bboxes.unbind(1)
+    return torch.stack([width - x2, y1, width - x1, y2], 1)
