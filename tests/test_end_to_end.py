@@ -242,7 +242,7 @@ def test_the_curve_of_labels_is_written_and_does_not_influence_the_training(plac
     assert [(one['phase'], one['labels']) for one in entries] == [
         *(('classification', name) for name in seeds),
         *(('detection', name) for name in path[:3]),
-        *(('joint', name) for name in (*path, 'validation')),
+        *(('joint', name) for name in (*path, 'validation', 'labelled anew')),
     ]
     for one in entries:
         assert 0 <= one['corloc'] <= 1

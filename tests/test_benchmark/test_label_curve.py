@@ -18,6 +18,7 @@ def test_the_command_measures_a_checkpoint(benchmark_module, at_shapes, tmp_path
         'passed on by refinement',
         'segmentation',
         'validation',
+        'labelled anew',
     ]
     assert {(one['phase'], one['images']) for one in entries} == {('random', 4)}
     table = (tmp_path / 'label_curve.md').read_text()

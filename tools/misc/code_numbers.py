@@ -25,8 +25,8 @@ from typing import NamedTuple
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
-    'statements of models, engine, structures': (2690, 3350),
-    'statements of the package': (6496, 11800),
+    'statements of models, engine, structures': (2690, 3450),
+    'statements of the package': (6496, 11900),
     'statements of tools and benchmark': (1968, 3400),
     'lines of a function, median': (11, 11),
     'lines of a function, 90 %': (27, 27),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmlabelpenet.structures import Evidence
 
-from ..stages import BoxStage, LabelSource, SegmentationStage
+from ..stages import BoxStage, LabelSource
 from ..stages.base import MaskStage, label_result
 from .cascade import Cascade
 from .relabelling import relabelled
@@ -51,7 +51,6 @@ def labels_on_their_way(
         evidence = passed_on
     if cascade.can_validate and list(cascade)[-1] in stages:
         yield 'validation', _pseudo_labels(cascade.up(evidence))
-    if isinstance(list(cascade.values())[-1], SegmentationStage) and list(cascade)[-1] in stages:
         yield 'labelled anew', _pseudo_labels(relabelled(cascade, start))
 
 
