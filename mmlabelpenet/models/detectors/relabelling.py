@@ -18,21 +18,26 @@ from .cascade import Cascade
 
 @torch.no_grad()
 def relabelled(
-    cascade: Cascade, evidence: list[Evidence], inside: float = 0.5, threshold: float = 0.5
+    cascade: Cascade,
+    evidence: list[Evidence],
+    further: float = 0.7,
+    inside: float = 0.5,
+    threshold: float = 0.5,
 ) -> list[Evidence]:
     """Label tagged images by all modules together; not a part of Label-PEnet as published.
 
     A box counts by the geometric mean of the scores that the modules with boxes give it. The best
-    one of each tagged class, and others that are nearly as good, are moved to where the last
-    module regresses them. The mask that it draws there and the calibrated attention in the same
+    one of each tagged class, and others of a high score, are moved to where the last module
+    regresses them. The mask that it draws there and the calibrated attention in the same
     box, two maps that err in different places, are averaged; the label is the part of the mean
     that is connected to its peak, and the tight box of that part.
 
     Args:
         cascade: In evaluation mode; its last stage finds masks.
         evidence: Of tagged images, before stage 1.
-        inside: An instance is left out if more than this share of its box lies in a better one of
-            its class: such boxes are mostly parts of its object.
+        further: Least score of a further instance of a class.
+        inside: A further instance is left out if more than this share of its box lies in a better
+            one of its class: such boxes are mostly parts of its object.
         threshold: Share of the peak that belongs to the object.
 
     Returns:
@@ -52,7 +57,7 @@ def relabelled(
     scores = [_mean_score([each for each, _ in own]) for own in zip(*scored)]
     bboxes = [own for _, own in scored[-1]]
     found = mine(bboxes, scores, [one.tags for one in evidence], **last.mining)
-    found = [one[~_inside_better(one, inside)] for one in found]
+    found = [one[_trusted(one, further, inside)] for one in found]
     located = last.located(feats, evidence, found)
     return [_labelled(one, source, threshold) for one in located]
 
@@ -62,12 +67,13 @@ def _mean_score(scores: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(scores)).prod(0) ** (1 / len(scores))
 
 
-def _inside_better(found: InstanceData, share: float) -> Tensor:
-    """Which boxes [M] lie inside a better one of their class, by more than a share."""
+def _trusted(found: InstanceData, further: float, inside: float) -> Tensor:
+    """Which instances [M] become labels: the best of each class, and others that lie elsewhere."""
     boxes = found.bboxes
     shares = paired_overlap(boxes[:, None], boxes) / box_area(boxes).clamp(min=1)[:, None]
     better = (found.labels[:, None] == found.labels) & (found.scores > found.scores[:, None])
-    return ((shares > share) & better).any(1)
+    elsewhere = (found.scores >= further) & ~((shares > inside) & better).any(1)
+    return ~better.any(1) | elsewhere
 
 
 def _labelled(evidence: Evidence, source: LabelSource, threshold: float) -> Evidence:

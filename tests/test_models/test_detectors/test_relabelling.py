@@ -49,10 +49,24 @@ def test_parts_of_a_better_instance_are_no_labels():
     whole = torch.tensor([[8.0, 8, 80, 56], [10, 10, 30, 30], [60, 20, 78, 50], [9, 9, 79, 55]])
     model = build(**MINING)
     evidence = evidence_in(model, image(tags=(1, 0, 0), bboxes=whole))
-    loose = relabelled(model.cascade, evidence, inside=1.0)[0].pseudo_instances
-    strict = relabelled(model.cascade, evidence, inside=0.5)[0].pseudo_instances
+    loose = relabelled(model.cascade, evidence, 0.0, inside=1.0)[0].pseudo_instances
+    strict = relabelled(model.cascade, evidence, 0.0, inside=0.5)[0].pseudo_instances
     assert len(strict) < len(loose)
     assert strict.weights.max() == loose.weights.max()
+
+
+def test_a_further_instance_of_a_class_needs_a_high_score_the_best_one_does_not():
+    model = build(**MINING)
+    evidence = evidence_in(model, image(tags=(1, 0, 1)))
+    every, best = (
+        relabelled(model.cascade, evidence, further, inside=1.0)[0].pseudo_instances
+        for further in (0.0, 1.1)
+    )
+    assert best.labels.tolist() == [0, 2]
+    assert len(every) > 2
+    for label in (0, 2):
+        own = every.labels == label
+        assert best.weights[best.labels == label] == every.weights[own].max()
 
 
 def test_untagged_images_get_no_labels():
