@@ -55,10 +55,10 @@ class StoredLabels:
 
     def around(self, model: LabelPEnet) -> None:
         """Let the label source give these labels in training, where it has them."""
-        source = model.cascade.steps[model.cascade.seeding[1]]
-        source.__dict__.pop('propagate', None)
         if not self.labels:
             return
+        source = model.cascade.steps[model.cascade.seeding[1]]
+        source.__dict__.pop('propagate', None)
         model.cascade.__dict__.pop('seed', None)  # the cache of the first labels
         propagate = source.propagate
 

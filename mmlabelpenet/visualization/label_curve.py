@@ -17,6 +17,8 @@ COLUMNS = {
     'missed': 'missed',
 }
 PASSED_ON = 'passed on by '
+# They come last, in this order.
+WAY_BACK = ('validation', 'labelled anew')
 
 
 def write_label_curve(entries: Sequence[dict], folder: str | Path) -> None:
@@ -63,7 +65,7 @@ def draw_label_curve(entries: Sequence[dict], path: Path) -> None:
 
     names = dict.fromkeys(one['labels'] for one in entries)
     places = [one for one in names if not one.startswith(PASSED_ON)]
-    places.sort(key='validation'.__eq__)  # the way back comes last
+    places.sort(key=lambda one: one in WAY_BACK and 1 + WAY_BACK.index(one))
     phases = list(dict.fromkeys(one['phase'] for one in entries))
     figure = Figure(figsize=(13, 3.6), layout='constrained')
     panels = figure.subplots(1, 4)

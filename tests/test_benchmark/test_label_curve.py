@@ -54,7 +54,7 @@ def test_a_data_set_in_cocos_form_gives_the_same_figures(
     for name, config in (('voc', 'small.py'), ('coco', str(tmp_path / 'coco.py'))):
         script.main([config, 'a.pth', '--images', '4', '--out', str(tmp_path / name)])
         figures[name] = json.loads((tmp_path / name / 'label_curve.json').read_text())
-    assert len(figures['coco']) == 7
+    assert len(figures['coco']) == 8
     for voc, coco in zip(figures['voc'], figures['coco']):
         if not masks:
             assert coco.pop('pseudo_mask_iou') is None
