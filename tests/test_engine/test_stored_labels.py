@@ -1,8 +1,12 @@
+import pytest
 import torch
 from mmengine.structures import InstanceData
 from test_models.tiny import build_model, collate, evidence_of, image, train_as
 
+from mmlabelpenet.engine import Phase
+from mmlabelpenet.engine.loops.curriculum_train_loop import require_parts
 from mmlabelpenet.engine.stored_labels import StoredLabels, name_of, packed, unpacked
+from mmlabelpenet.utils import UserError
 
 HEIGHT, WIDTH, STRIDE = 48, 64, 4
 
@@ -125,6 +129,14 @@ def test_labels_are_made_anew_from_the_first_ones_not_from_stored_ones():
     store.around(model)
     again = filled_store(model).labels
     assert all(torch.equal(known[name]['bboxes'], again[name]['bboxes']) for name in known)
+
+
+def test_a_phase_that_labels_anew_without_module_4_is_refused():
+    model = build_model(cascade=dict(segmentation=None))
+    phases = dict(lap=Phase(epochs=1, stages=('detection',), relabel=True))
+    with pytest.raises(UserError, match='Phase lap labels the photos anew'):
+        require_parts(model, phases)
+    require_parts(build_model(), phases)
 
 
 def test_images_of_two_data_sets_have_names_of_their_own():

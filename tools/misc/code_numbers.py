@@ -21,7 +21,8 @@ from typing import NamedTuple
 # the package to 92 % of its statements; the checks of inputs that came after it take 4,000, the
 # fast search 200; labels of a batch that wait for a GPU a few times take the heart 100,
 # learned proposals 80, what shows labels on their way 150, faster steps on a GPU another 80, the
-# baselines on a mid-level map 20, the short screen and the painting of pictures 140.
+# baselines on a mid-level map 20, the short screen and the painting of pictures 140,
+# labels that are made anew and last 100.
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),

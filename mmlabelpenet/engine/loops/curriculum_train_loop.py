@@ -14,7 +14,7 @@ from mmlabelpenet.datasets import (
     reproducible,
     require_cacheable_transforms,
 )
-from mmlabelpenet.models import LabelPEnet
+from mmlabelpenet.models import LabelPEnet, SegmentationStage
 from mmlabelpenet.registry import LOOPS
 from mmlabelpenet.utils import UserError, advise_name, latest_checkpoint, say, unwrap_model
 
@@ -259,3 +259,9 @@ def require_parts(model: LabelPEnet, phases: Mapping[str, Phase]) -> None:
             if part not in parts:
                 advice = advise_name(part, [one for one in parts if one.count('.') == 1])
                 raise UserError(f"Phase {name} copies '{part}', no part of the model: {advice}")
+        steps = model.cascade.steps
+        if phase.relabel and not any(isinstance(s, SegmentationStage) for s in steps.values()):
+            raise UserError(
+                f'Phase {name} labels the photos anew, by the masks of module 4, but the cascade '
+                f'has only {", ".join(steps)}: add the other stages, or set its relabel to False.'
+            )
