@@ -53,12 +53,19 @@ class StoredLabels:
                 own[name_of(one)] = packed(one)
         self.labels = {name: one for part in all_gather_object(own) for name, one in part.items()}
 
-    def around(self, model: LabelPEnet) -> None:
-        """Let the label source give these labels in training, where it has them."""
+    def around(self, model: LabelPEnet, use: bool = True) -> None:
+        """Let the label source give these labels in training, where it has them.
+
+        Args:
+            model: Not wrapped.
+            use: False lets it give its own again.
+        """
         if not self.labels:
             return
         source = model.cascade.steps[model.cascade.seeding[1]]
         source.__dict__.pop('propagate', None)
+        if not use:
+            return
         model.cascade.__dict__.pop('seed', None)  # the cache of the first labels
         propagate = source.propagate
 

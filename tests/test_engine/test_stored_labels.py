@@ -113,6 +113,16 @@ def test_stored_labels_take_the_place_of_the_first_ones_in_training_alone():
     assert torch.equal(propagated(model.eval(), image(seed=1))[0].bboxes, first.bboxes)
 
 
+def test_a_phase_may_return_to_the_labels_of_the_source():
+    model = build_model()
+    [first] = propagated(model.eval(), image(seed=1))
+    store = filled_store(model)
+    store.around(model)
+    store.around(model, use=False)
+    [found] = propagated(model.train(), image(seed=1))
+    assert torch.equal(found.bboxes, first.bboxes)
+
+
 def test_an_image_that_was_not_labelled_anew_keeps_its_first_labels():
     model = build_model()
     [first] = propagated(model.eval(), image(seed=7))

@@ -190,7 +190,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         self._open_caches()
         if phase.relabel and self._iter == begin:
             self._relabel()
-        self.stored_labels.around(self.model)
+        self.stored_labels.around(self.model, phase.stored_labels)
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
         resumed = f', from {self._iter + 1}' if self._iter > begin else ''

@@ -33,6 +33,8 @@ class Phase:
         relabel: Whether the training images are labelled anew by the whole cascade before this
             phase (:func:`mmlabelpenet.models.relabelled`); these labels stay, also in the phases
             after it, until the next ones.
+        stored_labels: Whether the phase learns from labels made anew, where there are any, or
+            from those of the label source.
         start_from: Parts of the cascade that are initialised as a copy of another part, e.g.
             ``{'segmentation.box_head': 'detection.box_head'}``.
         weights: lambda_k of stages by name, 1 where it is absent.
@@ -55,6 +57,7 @@ class Phase:
     final_factor: float = 0.05
     steps: tuple[float, ...] | None = None
     relabel: bool = False
+    stored_labels: bool = True
     start_from: dict[str, str] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     ramp: float = 0.0
