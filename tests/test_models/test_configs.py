@@ -85,7 +85,8 @@ def test_phases_train_each_stage_of_the_cascade_once_and_then_all_together(name)
     assert (semantic is None) == (cfg.model.calibration.get('semantic') is None)
     assert semantic is None or semantic.stages == ('semantic',)
     if (lap := by_name.pop('lap', None)) is not None:
-        assert lap.relabel and lap.stages == tuple(stages[1:])
+        assert lap.relabel
+        assert lap.stages == tuple(stages[1:])
         assert not by_name['joint'].stored_labels
     phases = list(by_name.values())
     assert [phase.stages for phase in phases] == [(s,) for s in stages] + [tuple(stages)]
