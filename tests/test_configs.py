@@ -196,4 +196,4 @@ def test_a_dumped_config_trains_its_phases_in_the_same_order(
         list(build_phases(one.train_cfg.phases, one.train_cfg.order)) for one in (cfg, written)
     )
     assert first == second
-    assert first == [name for name in cfg.train_cfg.phases if name in first]
+    assert first == [name for name in cfg.train_cfg.order if name in first]
