@@ -8,6 +8,7 @@ from .reproducible import (
     derived_seed,
     reproducible,
     require_cacheable_transforms,
+    require_label_keeping_transforms,
 )
 from .shapes import HardShapesDataset, ShapesDataset
 from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file

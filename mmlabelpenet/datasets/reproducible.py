@@ -28,6 +28,9 @@ CACHEABLE_TRANSFORMS = {
     'Resize',
 }
 
+# Labels that are made once for a photo fit it after these too.
+LABEL_KEEPING_TRANSFORMS = CACHEABLE_TRANSFORMS | {'PhotoMetricDistortion'}
+
 
 def derived_seed(*numbers: int) -> int:
     """Derive a 32-bit seed from several numbers, the same on every machine."""
@@ -149,16 +152,38 @@ def require_cacheable_transforms(dataset: Any) -> None:
     Raises:
         UserError: If the pipeline holds another transform than ``CACHEABLE_TRANSFORMS``.
     """
-    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
-        if part is not None:
-            require_cacheable_transforms(part)
-    pending = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
-    while pending:
-        transform = pending.pop()
-        pending += getattr(transform, 'transforms', [])
-        name = type(transform).__name__
+    for name in transforms_of(dataset):
         if name not in CACHEABLE_TRANSFORMS:
             raise UserError(
                 f'The feature cache can not tell apart what {name} makes of a photo: take it out '
                 'of the training pipeline, or say train_cfg.feature_cache=None.'
             )
+
+
+def require_label_keeping_transforms(dataset: Any) -> None:
+    """Make sure that labels made for an image fit whatever the pipeline makes of it.
+
+    Args:
+        dataset: Of the training images, or a wrapper of such.
+
+    Raises:
+        UserError: If the pipeline holds another transform than ``LABEL_KEEPING_TRANSFORMS``.
+    """
+    for name in transforms_of(dataset):
+        if name not in LABEL_KEEPING_TRANSFORMS:
+            raise UserError(
+                f'Labels that a phase makes anew may not fit what {name} makes of a photo: take '
+                "it out of the training pipeline, or set the phase's relabel to False."
+            )
+
+
+def transforms_of(dataset: Any) -> Iterator[str]:
+    """Names of the transforms of a data set and of those that it wraps."""
+    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
+        if part is not None:
+            yield from transforms_of(part)
+    pending = list(getattr(getattr(dataset, 'pipeline', None), 'transforms', []))
+    while pending:
+        transform = pending.pop()
+        pending += getattr(transform, 'transforms', [])
+        yield type(transform).__name__

@@ -1,9 +1,10 @@
 """Labels of training images that last over steps and phases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from mmdet.structures.bbox import bbox_flip
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -21,6 +22,8 @@ from mmlabelpenet.utils.masks import decode_all
 CHECKPOINT_KEY = 'labels'
 # Least value of a pixel of a label's mask, as a share of the peak.
 THRESHOLD = 0.5
+# Dimensions that a flip reverses.
+FLIPPED = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
 
 
 class StoredLabels:
@@ -33,13 +36,16 @@ class StoredLabels:
     def __init__(self) -> None:
         self.labels: dict[str, dict[str, Any]] = {}
 
-    def fill(self, model: LabelPEnet, loader: DataLoader, seed: int) -> None:
-        """Label all images of a loader anew.
+    def fill(self, model: LabelPEnet, loader: DataLoader, seed: int) -> Iterator[int]:
+        """Label all images of a loader anew; nothing changes before the last one is labelled.
 
         Args:
             model: Not wrapped, in training mode; its caches may be open.
             loader: Of the training images, whose data set takes (index, seed).
             seed: Of the random transforms.
+
+        Yields:
+            The number of images, of all processes, after each one of this process.
         """
         dataset, own = loader.dataset, {}
         source = model.cascade.steps[model.cascade.seeding[1]]
@@ -51,6 +57,7 @@ class StoredLabels:
                 evidence = model.evidence(batch['inputs'], batch['data_samples'])
                 [one] = relabelled(model.cascade, evidence)
                 own[name_of(one)] = packed(one)
+                yield min(index + get_world_size(), len(dataset))
         self.labels = {name: one for part in all_gather_object(own) for name, one in part.items()}
 
     def around(self, model: LabelPEnet, use: bool = True) -> None:
@@ -114,9 +121,7 @@ def name_of(evidence: Evidence) -> str:
 def packed(evidence: Evidence) -> dict[str, Any]:
     """Pseudo instances of an image in a small form, without its flip."""
     pseudo, (height, width) = evidence.pseudo_instances, evidence.img_shape[:2]
-    bboxes, masks = pseudo.bboxes, pseudo.attention >= THRESHOLD
-    if evidence.get('flip'):
-        bboxes, masks = mirrored(bboxes, width), masks.flip(-1)
+    bboxes, masks = flipped(pseudo.bboxes, pseudo.attention >= THRESHOLD, evidence)
     return {
         'bboxes': bboxes.cpu(),
         'labels': pseudo.labels.cpu(),
@@ -134,8 +139,7 @@ def unpacked(label: dict[str, Any], evidence: Evidence) -> Evidence:
     bboxes = stretch_boxes(label['bboxes'].to(device), factors)
     size = grid_size((height, width), stride)
     masks = torch.from_numpy(decode_all(label['masks'], size)).to(device, torch.float32)
-    if evidence.get('flip'):
-        bboxes, masks = mirrored(bboxes, evidence.img_shape[1]), masks.flip(-1)
+    bboxes, masks = flipped(bboxes, masks, evidence)
     size = grid_size(evidence.img_shape, stride)
     attention = Maps(masks, stride * factors[1]).resample(stride, size).values
     weights = label['weights'].to(device)
@@ -149,7 +153,9 @@ def unpacked(label: dict[str, Any], evidence: Evidence) -> Evidence:
     return evidence.replace(pseudo_instances=pseudo, instance_stride=stride)
 
 
-def mirrored(bboxes: Tensor, width: float) -> Tensor:
-    """Boxes [N, 4] xyxy of an image of a width in its mirror image."""
-    x1, y1, x2, y2 = bboxes.unbind(1)
-    return torch.stack([width - x2, y1, width - x1, y2], 1)
+def flipped(bboxes: Tensor, masks: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
+    """Boxes [M, 4] xyxy and masks [M, h, w], flipped as their image is: there and back."""
+    if not evidence.get('flip'):
+        return bboxes, masks
+    direction = evidence.get('flip_direction') or 'horizontal'
+    return bbox_flip(bboxes, evidence.img_shape, direction), masks.flip(FLIPPED[direction])

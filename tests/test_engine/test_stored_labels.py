@@ -1,11 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.structures import InstanceData
 from test_models.tiny import build_model, collate, evidence_of, image, train_as
 
+from mmlabelpenet.datasets import require_label_keeping_transforms
 from mmlabelpenet.engine import Phase
 from mmlabelpenet.engine.loops.curriculum_train_loop import require_parts
 from mmlabelpenet.engine.stored_labels import StoredLabels, name_of, packed, unpacked
+from mmlabelpenet.structures import Maps
 from mmlabelpenet.utils import UserError
 
 HEIGHT, WIDTH, STRIDE = 48, 64, 4
@@ -55,6 +59,36 @@ def test_labels_of_a_mirrored_image_are_those_of_the_image():
     assert torch.equal(attention > 0.5, mirrored.pseudo_instances.attention > 0.5)
 
 
+@pytest.mark.parametrize(
+    ('direction', 'box'),
+    [
+        ('horizontal', [28, 8, 52, 20]),
+        ('vertical', [12, 28, 36, 40]),
+        ('diagonal', [28, 28, 52, 40]),
+    ],
+)
+def test_labels_follow_a_flip_in_any_direction(direction, box):
+    plain, other = labelled(), labelled()
+    other.set_metainfo(dict(flip=True, flip_direction=direction))
+    there = unpacked(packed(plain), other)
+    assert there.pseudo_instances.bboxes[1].tolist() == box
+    found = Maps(there.pseudo_instances.attention > 0.5, STRIDE).tight_boxes((HEIGHT, WIDTH))
+    assert found[1].tolist() == box
+    assert packed(there)['masks'] == packed(plain)['masks']
+
+
+def test_a_transform_that_moves_objects_is_refused_where_labels_are_made_anew():
+    crop = type('RandomCrop', (), {})()
+    jitter = type('PhotoMetricDistortion', (), {})()
+    require_label_keeping_transforms(pipeline_of(jitter))
+    with pytest.raises(UserError, match=r"RandomCrop makes of a photo: .* the phase's relabel"):
+        require_label_keeping_transforms(pipeline_of(jitter, crop))
+
+
+def pipeline_of(*transforms):
+    return SimpleNamespace(pipeline=SimpleNamespace(transforms=transforms))
+
+
 def test_labels_fit_an_image_at_another_size():
     large = labelled(height=2 * HEIGHT, width=2 * WIDTH)
     back = unpacked(packed(labelled()), large)
@@ -90,7 +124,7 @@ def filled_store(model, count=3):
     loader = torch.utils.data.DataLoader(Photos(count), collate_fn=lambda one: collate(*one))
     store = StoredLabels()
     train_as(model, learning=('detection',))
-    store.fill(model, loader, seed=0)
+    assert list(store.fill(model, loader, seed=0)) == list(range(1, count + 1))
     return store
 
 

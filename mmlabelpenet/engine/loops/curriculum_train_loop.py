@@ -13,6 +13,7 @@ from mmlabelpenet.datasets import (
     derived_seed,
     reproducible,
     require_cacheable_transforms,
+    require_label_keeping_transforms,
 )
 from mmlabelpenet.models import LabelPEnet, SegmentationStage
 from mmlabelpenet.registry import LOOPS
@@ -92,6 +93,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         runner.register_hook(StoredLabelsHook(self.stored_labels))
         if self.caches:
             require_cacheable_transforms(self.dataloader.dataset)
+        if any(phase.relabel for phase in self.phases.values()):
+            require_label_keeping_transforms(self.dataloader.dataset)
 
     def _schedule(self, lengths: Sequence[int]) -> Schedule:
         """What an iteration means, for checkpoints."""
@@ -203,9 +206,10 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
 
     def _relabel(self) -> None:
         """Label all training images anew."""
-        dataset = self.dataloader.dataset
-        say(f'{len(dataset)} training photos are labelled anew.')
-        self.stored_labels.fill(self.model, self.dataloader, self.runner.seed)
+        runner, count = self.runner, len(self.dataloader.dataset)
+        say(f'{count} training photos are labelled anew.')
+        for done in self.stored_labels.fill(self.model, self.dataloader, runner.seed):
+            runner.call_hook('report_progress', text=f'labelled anew {done}/{count}')
 
     def _open_caches(self) -> None:
         remove_caches(self.model)
