@@ -16,7 +16,7 @@ _COUNTS = (
 )
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
-    'lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
+    'least_spread lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
     'min_bbox_size num_fcs num_images num_workers opencv_num_threads power ratios '
     'regression_weight regressions scales score_power seed std '
     'steps timeout tolerance val_begin wait_time warmup weight_decay weights'

@@ -94,16 +94,21 @@ def spread_in_few_kernels(
     return flat.view_as(maps)
 
 
-def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -> Tensor:
+def colour_affinity(
+    image: Tensor, dilations: Sequence[int], tolerance: float, least_spread: float = 0.0
+) -> Tensor:
     """Similarity of each neighbour's colour to the cell's, summing to 1 over neighbours.
 
     Differences are divided by the standard deviation of the colours around the cell, so that
-    edges have the same effect in parts of low and of high contrast.
+    edges have the same effect in parts of low and of high contrast. ``least_spread`` keeps the
+    noise of an even ground from counting as edges.
 
     Args:
         image: [3, h, w], in any unit.
         dilations: As of :func:`neighbours`.
         tolerance: Share of the spread that counts as one unit.
+        least_spread: The spread around a cell counts as at least this share of the standard
+            deviation of the whole image's colours.
 
     Returns:
         [8 * len(dilations), h, w].
@@ -113,6 +118,9 @@ def colour_affinity(image: Tensor, dilations: Sequence[int], tolerance: float) -
     # Standard deviation of the neighbours and the cell itself, whose own difference is zero.
     total, squares = difference.sum(1), difference.square().sum(1)
     spread = ((squares - total.square() / (count + 1)) / count).clamp_(min=0).sqrt_()
+    if least_spread > 0:
+        floor = image.std(dim=(1, 2), unbiased=False).mean() * least_spread
+        spread = spread.maximum(floor)
     unit = (tolerance * spread + 1e-8)[:, None]
     return difference.abs_().div_(unit).mean(0).neg_().softmax(0)
 
@@ -129,6 +137,7 @@ class PixelAffinity(Refiner):
         dilations: Distances of neighbours in cells.
         steps: Number of steps.
         tolerance: See :func:`colour_affinity`.
+        least_spread: See :func:`colour_affinity`.
     """
 
     def __init__(
@@ -137,12 +146,14 @@ class PixelAffinity(Refiner):
         dilations: Sequence[int] = (1, 2, 4, 8),
         steps: int = 10,
         tolerance: float = 0.1,
+        least_spread: float = 0.0,
     ) -> None:
         super().__init__()
         self.stride = stride
         self.dilations = tuple(dilations)
         self.steps = steps
         self.tolerance = tolerance
+        self.least_spread = least_spread
 
     @torch.no_grad()
     def forward(self, evidence: Evidence, maps: Maps) -> Maps:
@@ -150,7 +161,9 @@ class PixelAffinity(Refiner):
         image = evidence.image
         with torch.autocast(image.device.type, enabled=False):
             colours = cell_colours(image, self.stride)
-            affinity = colour_affinity(colours, self.dilations, self.tolerance)
+            affinity = colour_affinity(
+                colours, self.dilations, self.tolerance, self.least_spread
+            )
             values = maps.resample(self.stride, colours.shape[1:]).values
             values = spread(values, affinity, self.dilations, self.steps)
         return Maps(values, self.stride).normalise()

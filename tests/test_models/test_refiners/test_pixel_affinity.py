@@ -65,6 +65,15 @@ def test_affinity_does_not_depend_on_the_unit_of_colour():
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
+def test_noise_of_an_even_ground_is_no_edge_below_the_least_spread():
+    image = two_colours()[:, ::4, ::4]
+    plain, even = (colour_affinity(image, (1,), 0.1, least) for least in (0.0, 0.5))
+    # away from the edge all neighbours count about the same, and across it nothing changes
+    assert plain[:, 2:-2, 2:7].std(0).mean() > 5 * even[:, 2:-2, 2:7].std(0).mean()
+    assert even[[2, 4, 7], 2:-2, 9].sum(0).max() < 0.02
+    torch.testing.assert_close(colour_affinity(100 * image + 3, (1,), 0.1, 0.5), even)
+
+
 def test_a_map_ends_at_the_edge_of_colour():
     # attention reaches two coarse cells, 8 and 16 pixels, beyond the edge at column 40
     maps = torch.zeros(1, 6, 8)
