@@ -7,6 +7,9 @@ last_level = dict(strides=strides, levels=(2,), standardise=True)
 box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
 # Few images: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)
+# Noise of dark or even ground is no edge, and an object has no specks and pinholes.
+mask_results = dict(
+    refine=dict(least_spread=0.2), least_part=0.2, tighten=0.75)
 
 # Attention of the last level at two scales, a longer walk on each, and the peak of each tagged
 # class as its one pseudo instance. The calibrated attention supervises a classifier of every cell,
@@ -17,8 +20,9 @@ model = dict(
     cascade=dict(
         classification=dict(attention=last_level),
         detection=dict(box_head=box_head),
-        refinement=dict(mask_head=mask_head),
-        segmentation=dict(box_head=box_head, mask_head=mask_head)),
+        refinement=dict(mask_head=mask_head, mask_results=mask_results),
+        segmentation=dict(
+            box_head=box_head, mask_head=mask_head, mask_results=mask_results)),
     calibration=dict(
         sharpen=dict(strides=strides, steps=4),
         # Far first, then along the edges.
