@@ -1,29 +1,16 @@
-"""Packaging of mmlabelpenet, with the configs and tools that ``mim`` looks for."""
+"""Adds the configs, tools and demo that ``mim`` looks for to the package; see pyproject.toml."""
 
 import os
 import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # Where OpenMMLab's package manager finds what lies beside a package in its repository.
 MIM_PATH = Path('mmlabelpenet') / '.mim'
-MIM_PARTS = ('configs', 'tools', 'model-index.yml')
-
-
-def read_version() -> str:
-    """The version, without importing the package (and with it torch)."""
-    scope: dict = {}
-    exec((ROOT / 'mmlabelpenet/version.py').read_text(), scope)
-    return scope['__version__']
-
-
-def read_requirements(name: str) -> list[str]:
-    """Requirements of ``requirements/{name}.txt``, comments left out."""
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
-    return [line for line in map(str.strip, lines) if line and not line.startswith('#')]
+MIM_PARTS = ('configs', 'demo', 'tools', 'model-index.yml')
 
 
 def link_mim(target: Path) -> None:
@@ -58,22 +45,4 @@ class BuildWithMim(build_py):
             copy_mim(Path(self.build_lib) / MIM_PATH)
 
 
-setup(
-    name='mmlabelpenet',
-    version=read_version(),
-    description='Boxes and instance masks from image-level tags: Label-PEnet on MMDetection',
-    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    packages=find_packages(include=['mmlabelpenet', 'mmlabelpenet.*']),
-    python_requires='>=3.10,<3.13',
-    install_requires=read_requirements('runtime'),
-    extras_require={
-        'all': read_requirements('runtime') + read_requirements('optional'),
-        'mim': read_requirements('mminstall'),
-        'optional': read_requirements('optional'),
-        'tests': read_requirements('tests'),
-    },
-    cmdclass={'build_py': BuildWithMim},
-    zip_safe=False,
-)
+setup(cmdclass={'build_py': BuildWithMim})

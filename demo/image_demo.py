@@ -1,28 +1,37 @@
 """Find and paint the instances of images; missing proposals are computed.
 
 Example:
+    python demo/image_demo.py image.jpg
     python demo/image_demo.py images/ CONFIG --weights CHECKPOINT --out-dir outputs
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmlabelpenet.apis import (
     PALETTES,
     PROPOSALS,
     LabelPEnetInferencer,
     add_trust_option,
+    published_weights,
     run_command,
 )
 from mmlabelpenet.utils import Parser, number, require_writable
+
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(description='Find the instances of photos')
-    parser.add_argument('inputs', nargs='+', help='photos, folders of photos, file:// addresses')
-    parser.add_argument('model', help='config file')
-    parser.add_argument('--weights', required=True, help='checkpoint file')
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        help='photos, folders of photos, file:// addresses; then a config file or the name of a '
+        'published model (default: the config in the checkpoint)',
+    )
+    parser.add_argument('--weights', help='checkpoint file (default: that of the published model)')
     parser.add_argument(
         '--out-dir', default='outputs', help='folder for pictures (vis) and results (preds)'
     )
@@ -53,7 +62,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')
     parser.add_argument('--print-result', action='store_true', help='print the results')
     add_trust_option(parser)
-    return parser.parse_args(argv)
+    # The model may stand behind the options.
+    args, further = parser.parse_known_args(argv)
+    if any(one.startswith('-') for one in further):
+        parser.error(f'unrecognized arguments: {" ".join(further)}')
+    *args.inputs, args.model = _with_model([*args.inputs, *further])
+    return args
+
+
+def _with_model(names: list[str]) -> list[str | None]:
+    """Add None to the names of photos, unless the last one names a model."""
+    is_model = Path(names[-1]).suffix in CONFIG_SUFFIXES or names[-1] in published_weights()
+    return [*names] if is_model and len(names) > 1 else [*names, None]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

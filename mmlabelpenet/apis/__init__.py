@@ -15,5 +15,6 @@ from .configs import classes_of, images_of, plain_datasets, read_config
 from .exporting import add_export_arguments, export_ground_truth, export_instances
 from .inferencer import PALETTES, LabelPEnetInferencer
 from .pipeline import PROPOSALS, PROPOSALS_HELP, choose_proposals
+from .published import published_weights
 from .testing import enable_painting, evaluate_detector, evaluate_file
 from .training import train_detector

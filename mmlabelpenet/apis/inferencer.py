@@ -43,6 +43,7 @@ from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
 from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
+from .published import find_weights
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 
@@ -55,8 +56,8 @@ class LabelPEnetInferencer(DetInferencer):
     masks are in the image's own pixels; an image's result does not depend on its batch.
 
     Args:
-        model: A config or its file; None takes the config that the checkpoint holds.
-        weights: The checkpoint.
+        model: A config, its file or the name of a published model; None takes what weights hold.
+        weights: The checkpoint; None takes that of the published model.
         device: Device to run on; None takes a GPU if there is one.
         stage: Stage whose result is given: one of the cascade, or ``'attention'`` or
             ``'calibration'`` for the pseudo instances of tagged images; None keeps that of the
@@ -96,7 +97,7 @@ class LabelPEnetInferencer(DetInferencer):
         proposals: str | None = None,
     ) -> None:
         if weights is None:
-            raise UserError('The inferencer needs weights: name a checkpoint.')
+            model, weights = None, find_weights(model)
         if palette not in PALETTES:
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from test_models.tiny import build_model, model_cfg
+from test_models.tiny import LEARNED, build_model, model_cfg
 
 from mmlabelpenet.apis import run_command
 from mmlabelpenet.datasets import ShapesDataset
@@ -17,18 +17,19 @@ CLASSES = ('star', 'ring', 'moon')
 CONFIG = REPOSITORY / 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
 
 
-@pytest.fixture
+def run_tool(name, *args):
+    """Run a tool of the repository within this process."""
+    path = REPOSITORY / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run_command(module.main, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope='session')
 def tool():
     """Run a tool of the repository within this process."""
-
-    def run(name, *args):
-        path = REPOSITORY / f'{name}.py'
-        spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        run_command(module.main, [str(arg) for arg in args])
-
-    return run
+    return run_tool
 
 
 @pytest.fixture(scope='session')
@@ -67,6 +68,22 @@ def checkpoint(config, shapes):
     )
     torch.save(dict(meta=meta, state_dict=build_model().state_dict()), path)
     return path
+
+
+@pytest.fixture(scope='session')
+def learned(config, checkpoint, shapes):
+    """Config and checkpoint of the cascade with learned proposals."""
+    cfg = Config.fromfile(config)
+    cfg.model.proposals = dict(LEARNED)
+    for name in ('val', 'test', 'corloc'):
+        step = cfg[f'{name}_dataloader'].dataset.pipeline[1]
+        step.update(type='ProvideRegionProposals', source='learned')
+    cfg.dump(str(shapes.parent / 'learned.py'))
+    content = torch.load(checkpoint, weights_only=False)
+    content['meta']['cfg'] = cfg.pretty_text
+    content['state_dict'] = build_model(proposals=LEARNED).state_dict()
+    torch.save(content, shapes.parent / 'learned.pth')
+    return shapes.parent / 'learned.py', shapes.parent / 'learned.pth'
 
 
 @pytest.fixture(scope='session')

@@ -9,7 +9,6 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from pycocotools import mask as mask_api
-from test_models.tiny import LEARNED, build_model
 
 from mmlabelpenet.apis import LabelPEnetInferencer
 from mmlabelpenet.datasets import ProvideRegionProposals
@@ -297,22 +296,6 @@ def test_stored_proposals_of_another_photo_are_refused(config, checkpoint, image
     )
     with pytest.raises(UserError, match='was made for another photo of the same name and size'):
         inferencer(path)
-
-
-@pytest.fixture(scope='module')
-def learned(config, checkpoint, shapes):
-    """Config and checkpoint of the cascade with learned proposals."""
-    cfg = Config.fromfile(config)
-    cfg.model.proposals = dict(LEARNED)
-    for name in ('val', 'test', 'corloc'):
-        step = cfg[f'{name}_dataloader'].dataset.pipeline[1]
-        step.update(type='ProvideRegionProposals', source='learned')
-    cfg.dump(str(shapes.parent / 'learned.py'))
-    content = torch.load(checkpoint, weights_only=False)
-    content['meta']['cfg'] = cfg.pretty_text
-    content['state_dict'] = build_model(proposals=LEARNED).state_dict()
-    torch.save(content, shapes.parent / 'learned.pth')
-    return shapes.parent / 'learned.py', shapes.parent / 'learned.pth'
 
 
 def test_learned_proposals_need_no_search_and_no_file(learned, images, monkeypatch, tmp_path):

@@ -231,7 +231,8 @@ ROWS = [
         '../demo/image_demo',
         'a.jpg',
         CONFIG,
-        sentence='the following arguments are required: --weights',
+        sentence=f'The inferencer needs weights of {{repo}}/{SHAPES}: name a checkpoint, or '
+        'instead of the config a model whose weights are in demo/weights.',
     ),
     line(
         'test: an unknown source of proposals',

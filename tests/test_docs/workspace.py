@@ -53,13 +53,17 @@ def environment(programs):
 
 
 def write_python(programs):
-    """Write the ``python`` of :mod:`python_shim` into a folder for ``PATH``."""
+    """Write ``python`` (:mod:`python_shim`) and the console command into a folder for ``PATH``."""
     programs.mkdir()
     shim = Path(__file__).with_name('python_shim.py')
     python = programs / 'python'
     start = f'"{sys.executable}" -S -E "{shim}" "{programs / SOCKET}"'
     python.write_text(f'#!/bin/sh\nexec {start} "$@"\n')
     python.chmod(0o755)
+    (programs / 'console.py').write_text('from mmlabelpenet.cli import main\n\nmain()\n')
+    command = programs / 'mmlabelpenet'
+    command.write_text(f'#!/bin/sh\nexec "{python}" "{programs / "console.py"}" "$@"\n')
+    command.chmod(0o755)
     write_plain_yapf(programs / 'lib')
 
 

@@ -1,22 +1,19 @@
 """What is packaged is what the repository holds."""
 
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from wheels import ROOT, build_wheel
 
 import mmlabelpenet
 
-ROOT = Path(__file__).parents[2]
-LEFT_OUT = shutil.ignore_patterns(
-    '.git', '.venv*', 'data', 'work_dirs', 'build', '*.egg-info', '.mim', '__pycache__', '.*_cache'
-)
+STACKS = {'onedl': 'mminstall', 'upstream': 'mminstall-upstream'}
 
 
 def requirements(name):
@@ -26,20 +23,22 @@ def requirements(name):
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
-    """A wheel built from a copy, so that the checkout keeps its own links."""
-    folder = tmp_path_factory.mktemp('wheel')
-    shutil.copytree(ROOT, folder / 'source', ignore=LEFT_OUT)
-    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-q']
-    subprocess.run([*command, '-w', str(folder), str(folder / 'source')], check=True)
-    return next(folder.glob('*.whl'))
+    return build_wheel(tmp_path_factory.mktemp('wheel'))
+
+
+@pytest.fixture(scope='module')
+def metadata(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(n for n in archive.namelist() if n.endswith('.dist-info/METADATA'))
+    return Parser().parsestr(archive.read(name).decode())
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_config_and_tool_where_mim_looks(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = [ROOT / 'model-index.yml']
-    wanted += [p for part in ('configs', 'tools') for p in (ROOT / part).rglob('*.*')]
-    wanted = [p.relative_to(ROOT) for p in wanted if p.suffix in ('.py', '.sh', '.yml')]
+    wanted += [p for part in ('configs', 'demo', 'tools') for p in (ROOT / part).rglob('*.*')]
+    wanted = [p.relative_to(ROOT) for p in wanted if p.suffix in ('.py', '.sh', '.yml', '.md')]
     assert len(wanted) > 10
     missing = [str(p) for p in wanted if f'mmlabelpenet/.mim/{p.as_posix()}' not in names]
     assert missing == []
@@ -51,25 +50,38 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel):
     modules = {p.relative_to(ROOT).as_posix() for p in ROOT.glob('mmlabelpenet/**/*.py')}
     modules = {name for name in modules if '/.mim/' not in name}
     packed = {n for n in names if '/.mim/' not in n and '.dist-info/' not in n}
-    assert packed == modules
+    assert packed == modules | {'mmlabelpenet/py.typed'}
 
 
 @pytest.mark.slow
-def test_the_wheel_asks_for_the_runtime_requirements(wheel):
-    archive = zipfile.ZipFile(wheel)
-    name = next(n for n in archive.namelist() if n.endswith('.dist-info/METADATA'))
-    metadata = Parser().parsestr(archive.read(name).decode())
+def test_the_wheel_asks_for_the_runtime_requirements(metadata):
     assert metadata['Version'] == mmlabelpenet.__version__
     asked = [Requirement(r) for r in metadata.get_all('Requires-Dist')]
     assert {str(r) for r in asked if r.marker is None} == {str(r) for r in requirements('runtime')}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('extra', STACKS)
+def test_an_extra_brings_torch_and_one_stack(metadata, extra):
+    asked = [Requirement(r) for r in metadata.get_all('Requires-Dist')]
+    names = {r.name for r in asked if r.marker and r.marker.evaluate({'extra': extra})}
+    assert names == {'torch', *(r.name for r in requirements(STACKS[extra]))}
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_the_console_command(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(n for n in archive.namelist() if n.endswith('.dist-info/entry_points.txt'))
+    assert 'mmlabelpenet = mmlabelpenet.cli:main' in archive.read(name).decode()
 
 
 def test_a_develop_install_links_configs_and_tools():
     mim = Path(mmlabelpenet.__file__).parent / '.mim'
     if not mim.exists():
         pytest.skip('the package is not installed, see make install')
-    for part in ('configs', 'tools', 'model-index.yml'):
-        assert (mim / part).resolve() == ROOT / part
+    for part in mim.iterdir():
+        assert part.resolve() == ROOT / part.name
+    assert {'configs', 'tools', 'model-index.yml'} <= {part.name for part in mim.iterdir()}
 
 
 def test_pre_commit_judges_with_the_versions_of_make_test():
@@ -81,3 +93,23 @@ def test_pre_commit_judges_with_the_versions_of_make_test():
 def test_the_citation_carries_the_version():
     text = (ROOT / 'CITATION.cff').read_text()
     assert re.search(r'^version: (.+)$', text, re.M)[1] == mmlabelpenet.__version__
+
+
+def test_the_workflow_tests_every_python_and_both_stacks():
+    project = (ROOT / 'pyproject.toml').read_text()
+    workflow = yaml.safe_load((ROOT / '.github/workflows/ci.yml').read_text())
+    jobs = workflow['jobs']['test']['strategy']['matrix']['include']
+    tested = {job['python'] for job in jobs}
+    wanted = SpecifierSet(re.search(r'^requires-python = "(.+)"$', project, re.M)[1])
+    assert tested == {f'3.{minor}' for minor in range(20) if f'3.{minor}' in wanted}
+    assert tested == set(re.findall(r'Python :: (3\.\d+)"', project))
+    assert {job['stack'] for job in jobs} == set(STACKS)
+
+
+def test_metafiles_name_configs_that_exist():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+    models = [m for path in index for m in yaml.safe_load((ROOT / path).read_text())['Models']]
+    assert len({model['Name'] for model in models}) == len(models) > 10
+    for model in models:
+        assert (ROOT / model['Config']).is_file()
+        assert model['Name'] == Path(model['Config']).stem
