@@ -20,7 +20,7 @@ STAGES = ('classification', 'detection')
 
 def open_caches(model, *caches):
     """Put caches of features and labels around a model, as the loop does for a phase."""
-    CurriculumTrainLoop._open_caches(SimpleNamespace(model=model, caches=caches))
+    CurriculumTrainLoop.open_caches(SimpleNamespace(model=model, caches=caches))
 
 
 def files_of(cache):
