@@ -151,7 +151,7 @@ def test_pictures_and_results_are_written_under_names_of_their_own(
 def test_a_folder_gets_pictures_and_results_without_further_keywords(
     inferencer, images, predictions, tmp_path
 ):
-    for keywords in (dict(), dict(no_save_pred=True), dict(return_datasamples=True)):
+    for keywords in ({}, dict(no_save_pred=True), dict(return_datasamples=True)):
         inferencer(images[0], out_dir=str(tmp_path / str(len(keywords))), **keywords)
     assert_same(
         [json.loads((tmp_path / f'0/preds/{images[0].stem}.json').read_text())], predictions[:1]
