@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,10 +43,11 @@ class InstanceCollector(ImageMetric):
 
     def __init__(self, selection: Mapping | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.selection = Selection(**(selection or {}))
-        self.follows_scores = self.selection.score_thr == 'auto'
+        settings = dict(selection or {})
+        self.follows_scores = settings.get('score_thr') == 'auto'
         if self.follows_scores:
-            self.selection = replace(self.selection, score_thr=LEAST)
+            settings['score_thr'] = LEAST
+        self.selection = Selection(**settings)
         self.images: list[LabelledImage] = []
 
     def measure(self, data_sample: Mapping[str, Any]) -> LabelledImage:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class Selection:
     """Selects the instances to export.
 
     Attributes:
-        score_thr: Minimum score; ``'auto'`` is known to :class:`InstanceCollector` alone.
+        score_thr: Minimum score.
         max_per_class: Maximum number of instances per class and image, those with the highest
             scores; None for all.
         min_area: Minimum area in pixels of the mask, or without masks of the box; empty masks are
@@ -76,7 +75,7 @@ class Selection:
         tagged_only: Whether to select only classes in the image's tags, if these are known.
     """
 
-    score_thr: float | Literal['auto'] = 0.3
+    score_thr: float = 0.3
     max_per_class: int | None = None
     min_area: float = 1
     tagged_only: bool = True
