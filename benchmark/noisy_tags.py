@@ -11,7 +11,6 @@ Example:
 import argparse
 import csv
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +74,8 @@ def write_devkit(
 ) -> None:
     """Make a devkit of the same images, which are linked, with other tags for training."""
     source = Path(Config.fromfile(CONFIG).train_dataloader.dataset.data_root)
-    shutil.copytree(source / 'ImageSets', devkit / 'ImageSets', dirs_exist_ok=True)
+    for path in source.glob('ImageSets/*/*.txt'):
+        write_bytes(devkit / path.relative_to(source), path.read_bytes())
     for folder in FILES:
         if not (devkit / folder).exists():
             (devkit / folder).symlink_to((source / folder).resolve())
