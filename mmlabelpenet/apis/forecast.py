@@ -52,7 +52,7 @@ def _seconds_left(runner: Runner, loop: CurriculumTrainLoop) -> Iterator[float]:
     model, caches, begin = loop.model, loop.caches, 0
     kept = [(one, one.clone()) for one in model.buffers()]  # statistics of batch norm
     batch = next(iter(loop.dataloader))
-    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         loop.caches = [type(one)(folder) for one in caches]
         model.train()
         for (name, phase), end in zip(loop.phases.items(), loop.ends.values()):
