@@ -23,11 +23,11 @@ train_cfg = dict(
     # Fifty photos need as many steps as a few hundred.
     phases=dict(
         classification=dict(epochs=6, min_updates=600),
-        semantic=dict(epochs=1, min_updates=200),
+        semantic=dict(epochs=1, min_updates=150),
         detection=dict(min_updates=400),
-        refinement=dict(min_updates=200),
-        segmentation=dict(min_updates=200),
-        joint=dict(min_updates=100)))
+        refinement=dict(min_updates=150),
+        segmentation=dict(min_updates=150),
+        joint=dict(min_updates=50)))
 # A pass over few photos takes seconds.
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200))
 # No image has ground truth to validate with.
