@@ -33,6 +33,7 @@ JUDGES = {
 FILES = {'JPEGImages': 'jpg', 'Annotations': 'xml'}
 FILES |= {'SegmentationClass': 'png', 'SegmentationObject': 'png'}
 FIGURES = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'segm_mAP_50', 'CorLoc': 'CorLoc'}
+JUDGE = 'analysis_tools/eval_metric'
 CLASSES, PHOTOS = 3, 33
 
 
@@ -104,7 +105,7 @@ def measure(kind: str, seed: int, root: Path, options: Sequence[str]) -> dict[st
         f'{work}/annotations/instances_train.json',
     ]
     args += ['--split', 'train', '--eval', 'bbox', 'segm', 'corloc', '--work-dir', work]
-    launch('analysis_tools/eval_metric', [*args, '--cfg-options', judged, named], 1)
+    launch(JUDGE, [*args, '--cfg-options', judged, named], 1)
     figures = json.loads(Path(work, 'metrics.json').read_text())
     return {'minutes': minutes, **{name: figures[key] for name, key in FIGURES.items()}}
 
