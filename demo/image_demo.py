@@ -56,6 +56,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=0.3,
         help='minimum score of painted instances',
     )
+    parser.add_argument(
+        '--score-thr', type=number(float, 0, 1), default=0.0, help='minimum score of results'
+    )
+    parser.add_argument(
+        '--recursive', action='store_true', help='photos in subfolders of a folder too'
+    )
     parser.add_argument('--batch-size', type=number(int, 1), default=1, help='photos per batch')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
@@ -103,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.inputs,
         tags=args.tags,
         batch_size=args.batch_size,
+        score_thr=args.score_thr,
+        recursive=args.recursive,
         out_dir=args.out_dir,
         pred_score_thr=args.pred_score_thr,
         show=args.show,

@@ -33,9 +33,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--proposals', choices=PROPOSALS, help=PROPOSALS_HELP)
     parser.add_argument(
         '--score-thr',
-        type=number(float, 0, 1),
+        type=lambda text: text if text == 'auto' else number(float, 0, 1)(text),
         default=Selection.score_thr,
-        help='minimum score of an instance',
+        help='minimum score of an instance (default: %(default)s); auto lowers it for classes of '
+        'which otherwise fewer than three quarters of their photos would have an instance',
     )
     parser.add_argument(
         '--max-per-class', type=number(int, 1), help='maximum instances of a class per photo'

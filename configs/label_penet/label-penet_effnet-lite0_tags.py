@@ -20,6 +20,15 @@ optim_wrapper = dict(
 # Before the backbone learns, its maps are computed once: on a CPU that is most of an epoch.
 train_cfg = dict(
     feature_cache=dict(root='work_dirs/feature_cache'),
-    phases=dict(classification=dict(epochs=6), semantic=dict(epochs=1)))
+    # Fifty photos need as many steps as a few hundred.
+    phases=dict(
+        classification=dict(epochs=6, min_updates=600),
+        semantic=dict(epochs=1, min_updates=150),
+        detection=dict(min_updates=400),
+        refinement=dict(min_updates=150),
+        segmentation=dict(min_updates=150),
+        joint=dict(min_updates=50)))
+# A pass over few photos takes seconds.
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200))
 # No image has ground truth to validate with.
 val_cfg = None

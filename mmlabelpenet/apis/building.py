@@ -1,18 +1,26 @@
 """Building what a config describes, with errors as sentences."""
 
+import copy
 import re
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import walk_tb
 
 import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmlabelpenet.utils import UserError, advise_name, in_evaluation
+from mmlabelpenet.utils import UserError, advise_name, explain_read_errors, in_evaluation
 from mmlabelpenet.utils.errors import LONGEST
 
-from .configs import all_registries, registered_names
+from .configs import (
+    all_registries,
+    config_of_checkpoint,
+    read_file,
+    registered_names,
+    require_config,
+)
 
 _MISSING = re.compile(r"'?\"?(\S+) is not in the (?:\S+) registry")
 _PREFIX = re.compile(r'^class `[\w.]+` in [\w./]+?:\s*')
@@ -59,6 +67,31 @@ def _built(error: Exception) -> str:
         if frame.f_code.co_name == '__init__' and 'self' in frame.f_locals
     ]
     return names[-1] if names else 'a part of it'
+
+
+def require_device(device: str) -> None:
+    """Make sure that this machine has a device.
+
+    Raises:
+        UserError: If it has not.
+    """
+    try:
+        # whose values cannot be read on the device 'meta'
+        torch.zeros(1, device=device).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
+        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
+
+
+def inferred_config(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:
+    """Get a copy of the config, in whatever form it is given."""
+    if isinstance(model, Config):
+        return copy.deepcopy(model)
+    if model is None:
+        return config_of_checkpoint(checkpoint, weights)
+    require_config(model)
+    with explain_read_errors(model, 'a config', 'fix it'):
+        return read_file(model)
 
 
 def require_levels(cfg: Config, model: nn.Module) -> None:

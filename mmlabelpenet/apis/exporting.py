@@ -15,6 +15,7 @@ from mmlabelpenet.export import (
     InstanceCollector,
     image_reader,
     labelled_image,
+    summarise,
     write_images,
 )
 from mmlabelpenet.registry import DATASETS
@@ -148,6 +149,8 @@ def export_instances(
             f'{figures["instances"]} instances of {figures["photos"]} photos are in {path}; '
             f'{empty} photos have none.',
         )
+        for line in summarise(images, collector.classes):
+            say(line)
     return figures
 
 

@@ -1,21 +1,26 @@
-"""Images in any form: files, folders, arrays, addresses."""
+"""Images in any form: files, folders, arrays, PIL images, addresses."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
+from PIL import Image
 
-from mmlabelpenet.utils import UserError, list_photos, require_aspect
+from mmlabelpenet.utils import UserError, list_photos, pil_to_bgr, require_aspect
+
+ImageInput: TypeAlias = str | Path | np.ndarray | Image.Image
 
 
-def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.ndarray]:
+def list_images(inputs: ImageInput | Sequence, recursive: bool = False) -> list[str | np.ndarray]:
     """List images one by one.
 
     Args:
-        inputs: A file, a folder (its images by name, without subfolders), a ``file://``
-            address of either, an array (see :func:`as_bgr`), or a list of these.
+        inputs: A file, a folder (its images by name), a ``file://`` address of either, an array
+            (see :func:`as_bgr`), a PIL image, or a list of these.
+        recursive: Whether images in subfolders of a folder are listed too.
 
     Returns:
         Paths of files that exist, and arrays [H, W, 3] uint8 BGR.
@@ -27,8 +32,10 @@ def list_images(inputs: str | Path | np.ndarray | Sequence) -> list[str | np.nda
     if isinstance(inputs, np.ndarray):
         return [as_bgr(inputs)]
     if isinstance(inputs, str | Path):
-        return list(_list_path(inputs))
-    return [image for one in inputs for image in list_images(one)]
+        return list(_list_path(inputs, recursive))
+    if isinstance(inputs, Image.Image):
+        return [as_bgr(pil_to_bgr(inputs))]
+    return [image for one in inputs for image in list_images(one, recursive)]
 
 
 def as_bgr(img: np.ndarray) -> np.ndarray:
@@ -51,13 +58,13 @@ def as_bgr(img: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(img, (*img.shape[:2], 3)))
 
 
-def _list_path(name: str | Path) -> Sequence[str]:
+def _list_path(name: str | Path, recursive: bool) -> Sequence[str]:
     path = _local_path(str(name))
     if path.is_file():
         return [str(path)]
     if not path.is_dir():
         raise UserError(f'There is no photo and no folder at {path}: fix the path.')
-    return [str(one) for one in list_photos(path)]
+    return [str(one) for one in list_photos(path, recursive)]
 
 
 def _local_path(name: str) -> Path:

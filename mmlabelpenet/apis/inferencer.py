@@ -1,6 +1,5 @@
 """Inference with a trained cascade on any images."""
 
-import copy
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,10 +17,9 @@ from torch import nn
 
 from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
-from mmlabelpenet.registry import DATASETS, TRANSFORMS
+from mmlabelpenet.registry import TRANSFORMS
 from mmlabelpenet.utils import (
     UserError,
-    explain_read_errors,
     register_all_modules,
     require_writable,
     to_rles,
@@ -36,16 +34,25 @@ from mmlabelpenet.visualization import (
     without_masks,
 )
 
-from .building import explain_build_errors
+from .building import explain_build_errors, inferred_config, require_device
 from .checkpoint import load_weights, read_checkpoint
-from .classes import checkpoint_classes
-from .configs import config_of_checkpoint, read_file, require_config
+from .classes import metainfo_of
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
-from .images import list_images
+from .images import ImageInput, list_images
 from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
 from .published import find_weights
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
+# mmdet's keywords of a call, without those of models that read texts.
+KEYWORDS = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred', 'pred_score_thr')
+KEYWORDS += ('return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
+
+
+class ShortDict(dict):
+    """A dict that shows as its names and the numbers of their items, as at the end of a cell."""
+
+    def __repr__(self) -> str:
+        return f'<{", ".join(f"{name}: {len(items)}" for name, items in self.items())}>'
 
 
 class LabelPEnetInferencer(DetInferencer):
@@ -83,6 +90,8 @@ class LabelPEnetInferencer(DetInferencer):
         >>> inferencer('images/', tags=['dog', 'chair'])['predictions'][0]['scores']
     """
 
+    forward_kwargs = {'score_thr'}
+
     def __init__(
         self,
         model: str | Path | Config | None = None,
@@ -102,12 +111,12 @@ class LabelPEnetInferencer(DetInferencer):
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
         if device is not None:
-            _require_device(device)
+            require_device(device)
         register_all_modules()
         self._weights = str(weights)
         with trust_files(trust_checkpoint):
             self._checkpoint = read_checkpoint(self._weights)
-            cfg = _config_of(model, self._checkpoint, self._weights)
+            cfg = inferred_config(model, self._checkpoint, self._weights)
         self.stage = choose_stage(cfg, stage)
         pipeline = test_pipeline_of(cfg)
         set_proposals(
@@ -117,7 +126,7 @@ class LabelPEnetInferencer(DetInferencer):
             proposal_root=proposal_root,
             quality=quality,
         )
-        self._metainfo = _metainfo_of(cfg, self._checkpoint)
+        self._metainfo = metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette
         let_matplotlib_write(self._metainfo['classes'])
@@ -147,39 +156,51 @@ class LabelPEnetInferencer(DetInferencer):
 
     def __call__(
         self,
-        inputs: str | Path | np.ndarray | Sequence,
+        inputs: ImageInput | Sequence,
         tags: Tags | Sequence[Tags] | None = None,
         proposals: np.ndarray | Sequence[np.ndarray] | None = None,
         batch_size: int = 1,
+        score_thr: float = 0.0,
+        recursive: bool = False,
         **kwargs: Any,
     ) -> dict:
         """Find the instances of images.
 
         Args:
             inputs: An image's file, a folder of images, a ``file://`` address, an array
-                [H, W, 3] uint8 BGR, or a list of these.
+                [H, W, 3] uint8 BGR, a PIL image, or a list of these.
             tags: The classes of each image, as names or labels, or one list for all images. Only
                 instances of these classes are given.
             proposals: For each image [N, 4] boxes xyxy in its pixels, instead of those that are
                 stored or made; an array for a single image.
             batch_size: Images per batch.
+            score_thr: Least score of the results; ``pred_score_thr`` is that of the pictures.
+            recursive: Whether images in subfolders of a folder are taken too.
             **kwargs: Of mmdet's ``DetInferencer``: ``return_vis``, ``show``, ``wait_time``,
                 ``no_save_vis``, ``draw_pred``, ``pred_score_thr``, ``return_datasamples``,
                 ``print_result``, ``no_save_pred`` and ``out_dir``, whose folder ``vis`` gets the
-                pictures and, with ``no_save_pred=False``, ``preds`` the results.
+                pictures and, unless ``no_save_pred``, ``preds`` the results.
 
         Returns:
             ``predictions`` and ``visualization``, lists in the order of the images.
 
         Raises:
-            UserError: If an image is missing or damaged, a class is unknown, the number of tags
-                or proposals is not that of images, or the stage needs tags that are not given.
+            UserError: If a keyword is unknown, an image is missing or damaged, a class is
+                unknown, the number of tags or proposals is not that of images, or the stage needs
+                tags that are not given.
         """
+        unknown = [name for name in kwargs if name not in KEYWORDS]
+        if unknown:
+            raise UserError(
+                f"The inferencer has no keyword {unknown[0]!r}; of mmdet's it has "
+                f'{", ".join(KEYWORDS)}.'
+            )
         if kwargs.get('show'):
             require_display()
         if kwargs.get('out_dir'):
             require_writable(kwargs['out_dir'], folder=True)
-        described = describe_images(list_images(inputs))
+            kwargs.setdefault('no_save_pred', kwargs.get('return_datasamples', False))
+        described = describe_images(list_images(inputs, recursive))
         if tags is not None:
             for one, names in zip(described, per_image_tags(tags, len(described))):
                 one.update(tags=self._labels_of(names), num_classes=len(self.classes))
@@ -190,7 +211,10 @@ class LabelPEnetInferencer(DetInferencer):
             require_one_each('proposals', given, len(described))
             for one, boxes in zip(described, given):
                 one['proposals'] = boxes
-        return super().__call__(described, batch_size=batch_size, **kwargs)
+        results = super().__call__(described, batch_size=batch_size, score_thr=score_thr, **kwargs)
+        if not kwargs.get('return_datasamples'):
+            results['predictions'] = [ShortDict(one) for one in results['predictions']]
+        return ShortDict(results)
 
     def _labels_of(self, names: Tags) -> list[int]:
         """Get the sorted labels of tags."""
@@ -229,11 +253,12 @@ class LabelPEnetInferencer(DetInferencer):
         return {**image, 'img_path': None, 'img_shape': shape, 'ori_shape': shape}
 
     @torch.no_grad()
-    def forward(self, inputs: dict, **kwargs: Any) -> list[DetDataSample]:
+    def forward(self, inputs: dict, score_thr: float = 0.0, **kwargs: Any) -> list[DetDataSample]:
         """Predict the instances of a batch; of images with tags only those of tagged classes.
 
         Args:
             inputs: The batch.
+            score_thr: Least score of an instance.
             **kwargs: Unused.
 
         Returns:
@@ -241,11 +266,12 @@ class LabelPEnetInferencer(DetInferencer):
         """
         samples = super().forward(inputs, **kwargs)
         for sample in samples:
-            if 'tags' in sample:
+            if 'tags' in sample or score_thr > 0:
                 found = sample.pred_instances
-                sample.pred_instances = found[
-                    sample.tags.to(found.labels.device)[found.labels] > 0
-                ]
+                kept = found.scores >= score_thr
+                if 'tags' in sample:
+                    kept &= sample.tags.to(found.labels.device)[found.labels] > 0
+                sample.pred_instances = found[kept]
                 if 'pred_sem_seg' in sample:
                     painted = paint_semantic_map(sample.pred_instances, size=sample.ori_shape[:2])
                     sample.pred_sem_seg = PixelData(sem_seg=painted[None])
@@ -317,34 +343,3 @@ class LabelPEnetInferencer(DetInferencer):
             content = {**result, 'classes': list(self.classes)}
             write_bytes(path, json.dumps(content).encode())
         return result
-
-
-def _require_device(device: str) -> None:
-    try:
-        # whose values cannot be read on the device 'meta'
-        torch.zeros(1, device=device).item()
-    except (AssertionError, NotImplementedError, RuntimeError) as error:
-        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
-        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
-
-
-def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:
-    """Get a copy of the config, in whatever form it is given."""
-    if isinstance(model, Config):
-        return copy.deepcopy(model)
-    if model is None:
-        return config_of_checkpoint(checkpoint, weights)
-    require_config(model)
-    with explain_read_errors(model, 'a config', 'fix it'):
-        return read_file(model)
-
-
-def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
-    """Get classes and palette: those of the checkpoint's training data, else of the config's."""
-    classes = checkpoint_classes(checkpoint, 'The checkpoint')
-    if classes is None:
-        dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
-        found = DATASETS.build({**dataset, 'lazy_init': True}).metainfo
-        return {name: found[name] for name in ('classes', 'palette') if name in found}
-    palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
-    return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}

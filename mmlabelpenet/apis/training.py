@@ -24,6 +24,7 @@ from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
 from .configs import require_model, require_num_classes
+from .forecast import ForecastHook
 
 
 class QuietRunner(Runner):
@@ -143,6 +144,7 @@ def train_detector(
         runner._train_loop = runner.train_loop
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner._val_loop = runner.val_loop
+    runner.register_hook(ForecastHook())
     build = runner.build_param_scheduler
 
     def build_schedulers(schedulers: Any) -> Any:

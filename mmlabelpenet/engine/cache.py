@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import re
+import shutil
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -31,6 +33,8 @@ from mmlabelpenet.version import __version__
 # Inputs of one image are told apart by these keys: `input_crc` by their pixels, `img_shape` at
 # further scales.
 KEYS = ('img_path', 'img_shape', 'flip', 'flip_direction', 'input_crc')
+# What was used since then is in use.
+_BEGIN = time.time()
 
 
 class DiskCache:
@@ -43,7 +47,9 @@ class DiskCache:
 
     Args:
         root: Folder.
-        max_gigabytes: Greatest size of the files of one model; then nothing more is written.
+        max_gigabytes: Greatest size of the folder, about. To make room, the files of other
+            weights are removed, of those first that were not used for longest, unless they were
+            used since this process began; then nothing more is written.
     """
 
     def __init__(self, root: str | Path, max_gigabytes: float = 20.0) -> None:
@@ -72,8 +78,9 @@ class DiskCache:
                 if not name.endswith('num_batches_tracked'):
                     digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         self.folder = self.root / digest.hexdigest()
-        # Files that others are writing have names that begin with a dot.
-        self.num_bytes = sum(path.stat().st_size for path in self.folder.glob('[!.]*.pth'))
+        with suppress(OSError):
+            os.utime(self.folder)  # its last use
+        self.num_bytes = _size(self.root)
 
     def remember(
         self,
@@ -124,10 +131,21 @@ class DiskCache:
         self.num_bytes -= len(content)
         return None
 
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be kept, after making room."""
+        if self.num_bytes + size > self.max_bytes:
+            # folders of no other use: one may have named any folder as root
+            used = ((one.stat().st_mtime, one) for one in self.root.glob('[0-9a-f]' * 16))
+            for last, folder in sorted(used):
+                if last < _BEGIN and self.num_bytes + size > self.max_bytes:
+                    self.num_bytes -= _size(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+        return self.num_bytes + size <= self.max_bytes
+
     def _write(self, path: Path, payload: dict) -> None:
         sizes: list[int] = []
         apply_to(payload, torch.is_tensor, lambda one: sizes.append(one.nbytes))
-        if self.num_bytes + sum(sizes) > self.max_bytes:
+        if not self._has_room(sum(sizes)):
             return
         content = io.BytesIO()
         payload = apply_to(payload, torch.is_tensor, lambda one: one.cpu().clone())
@@ -144,6 +162,15 @@ class DiskCache:
             )
         else:
             self.num_bytes += sum(sizes)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the complete files in a folder and below; others write names with a dot."""
+    total = 0
+    with suppress(OSError):  # another run may remove them
+        for path in folder.rglob('[!.]*.pth'):
+            total += path.stat().st_size
+    return total
 
 
 @cache

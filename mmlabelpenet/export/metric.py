@@ -10,13 +10,16 @@ from mmengine.registry import TRANSFORMS
 
 from mmlabelpenet.evaluation.metrics.base import ImageMetric, boxes_of, labels_of, to_numpy
 from mmlabelpenet.registry import METRICS
-from mmlabelpenet.utils import image_name, to_rles
+from mmlabelpenet.utils import image_name, say, to_rles
 
 from .coco import write_coco
 from .records import ImageReader, LabelledImage, Selection, class_counts
+from .summary import class_thresholds
 from .voc import write_voc
 from .yolo import write_yolo
 
+# Least score of an instance while thresholds are not known yet.
+LEAST = 0.01
 FORMATS = ('coco', 'voc', 'yolo')
 
 
@@ -33,13 +36,18 @@ class InstanceCollector(ImageMetric):
         images: The images of the last evaluation; on the main process only.
 
     Args:
-        selection: Arguments of :class:`Selection`.
+        selection: Arguments of :class:`Selection`; a ``score_thr`` of ``'auto'`` follows from the
+            scores, see :func:`class_thresholds`.
         **kwargs: See :class:`ImageMetric`.
     """
 
     def __init__(self, selection: Mapping | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.selection = Selection(**(selection or {}))
+        settings = dict(selection or {})
+        self.follows_scores = settings.get('score_thr') == 'auto'
+        if self.follows_scores:
+            settings['score_thr'] = LEAST
+        self.selection = Selection(**settings)
         self.images: list[LabelledImage] = []
 
     def measure(self, data_sample: Mapping[str, Any]) -> LabelledImage:
@@ -48,6 +56,12 @@ class InstanceCollector(ImageMetric):
 
     def compute_metrics(self, results: list[LabelledImage]) -> dict[str, float]:
         """Keep the images; log how many instances of each class there are."""
+        if self.follows_scores:
+            least = class_thresholds(results, len(self.classes))
+            sure = (np.flatnonzero(one.scores >= least[one.labels]) for one in results)
+            results = [image.take(indices) for image, indices in zip(results, sure)]
+            texts = (f'{name} {one:.2f}' for name, one in zip(self.classes, least))
+            say(f'Least scores that follow from the scores: {", ".join(texts)}')
         self.images = results
         counts = class_counts(results, len(self.classes))
         holding = [sum(c in one.labels for one in results) for c in range(len(self.classes))]

@@ -20,6 +20,7 @@ from .image import (
     decoded_size,
     exif_orientation,
     image_size,
+    pil_to_bgr,
     read_image,
     read_image_bytes,
     require_aspect,

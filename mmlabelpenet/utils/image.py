@@ -109,6 +109,25 @@ def decode_image(data: bytes, name: str | Path) -> np.ndarray:
     return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
+def pil_to_bgr(image: Image.Image) -> np.ndarray:
+    """Convert an image that Pillow has opened, as :func:`decode_image` does.
+
+    Args:
+        image: Of any mode.
+
+    Returns:
+        [H, W, 3] uint8, BGR.
+
+    Raises:
+        ImageUserError: If it is transparent everywhere, or its pixels have no known range.
+    """
+    try:
+        rgb = _to_rgb(ImageOps.exif_transpose(image))
+    except _KindError as error:
+        raise ImageUserError(f'A PIL image is no photo ({error}): convert it.') from None
+    return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """Read and decode an image, see :func:`decode_image`.
 

@@ -15,25 +15,27 @@ OTHER_SUFFIXES = (
 )
 
 
-def list_photos(folder: str | Path) -> list[Path]:
-    """List the photos of a folder by name, without those of subfolders; others are warned of.
+def list_photos(folder: str | Path, recursive: bool = False) -> list[Path]:
+    """List the photos of a folder by name; others are warned of.
 
     Args:
         folder: The folder.
+        recursive: Whether to list those of subfolders too.
 
     Raises:
         UserError: If it holds none.
     """
     # Files that begin with ._ are what macOS adds to photos on other disks.
-    entries = sorted(one for one in Path(folder).iterdir() if one.name[:2] != '._')
+    found = Path(folder).rglob('*') if recursive else Path(folder).iterdir()
+    entries = sorted(one for one in found if one.name[:2] != '._')
     files = [one for one in entries if not one.is_dir()]
     photos = [one for one in files if one.suffix.lower() in IMAGE_SUFFIXES]
     others = [one for one in files if one.suffix.lower() in OTHER_SUFFIXES]
     if not photos:
-        found = f', only {others[0].name}: convert it to JPEG, or name' if others else ': name'
+        remedy = f', only {others[0].name}: convert it to JPEG, or name' if others else ': name'
         raise UserError(
-            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are not '
-            f'searched){found} another folder.'
+            f'{folder} contains no photos ({", ".join(IMAGE_SUFFIXES)}; sub-folders are '
+            f'{"searched too" if recursive else "not searched"}){remedy} another folder.'
         )
     if others:
         text = f'{folder} has photos of other kinds, which are left out ({len(others)} in all, '

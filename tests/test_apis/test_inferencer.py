@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
+from PIL import Image
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.apis import LabelPEnetInferencer
@@ -144,6 +145,57 @@ def test_pictures_and_results_are_written_under_names_of_their_own(
         assert (picture != img[..., ::-1]).any()
     written = cv2.imread(str(tmp_path / 'vis/00000002.png'))[..., ::-1]
     np.testing.assert_array_equal(written, result['visualization'][2])
+
+
+def test_a_folder_gets_pictures_and_results_without_further_keywords(
+    inferencer, images, predictions, tmp_path
+):
+    for keywords in ({}, dict(no_save_pred=True), dict(return_datasamples=True)):
+        inferencer(images[0], out_dir=str(tmp_path / str(len(keywords))), **keywords)
+    assert_same(
+        [json.loads((tmp_path / f'0/preds/{images[0].stem}.json').read_text())], predictions[:1]
+    )
+    assert (tmp_path / f'0/vis/{images[0].stem}.png').is_file()
+    assert [one.name for one in (tmp_path / '1').iterdir()] == ['vis']
+
+
+def test_results_have_a_least_score_of_their_own(inferencer, images, predictions):
+    least = sorted(predictions[0]['scores'])[len(predictions[0]['scores']) // 2]
+    (found,) = inferencer(images[0], score_thr=least, pred_score_thr=1.0)['predictions']
+    kept = [index for index, one in enumerate(predictions[0]['scores']) if one >= least - 1e-6]
+    assert 0 < len(found['scores']) < len(predictions[0]['scores'])
+    assert abs(len(found['scores']) - len(kept)) <= 1
+    assert found['scores'] == predictions[0]['scores'][: len(found['scores'])]
+    assert len(found['masks']) == len(found['scores'])
+
+
+def test_pil_images_no_images_and_subfolders_are_inputs(inferencer, images, predictions, tmp_path):
+    pixels = Image.fromarray(cv2.imread(str(images[0]))[..., ::-1])
+    assert_same(inferencer([pixels])['predictions'], predictions[:1])
+    assert_same(inferencer(pixels)['predictions'], predictions[:1])
+    assert inferencer([]) == {'predictions': [], 'visualization': []}
+    for name in ('a', 'b/c'):
+        (tmp_path / name).mkdir(parents=True)
+        shutil.copy(images[0], tmp_path / name)
+    found = inferencer(tmp_path, recursive=True, out_dir=str(tmp_path / 'out'))
+    assert_same(found['predictions'], predictions[:1] * 2)
+    written = sorted((tmp_path / 'out/preds').rglob('*.json'))
+    assert [str(one.parent.relative_to(tmp_path / 'out/preds')) for one in written] == ['a', 'b/c']
+    with pytest.raises(UserError, match='contains no photos'):
+        inferencer(tmp_path)
+
+
+def test_a_result_is_short_at_the_end_of_a_cell(inferencer, images, predictions):
+    found = inferencer(images[0])
+    count = len(predictions[0]['scores'])
+    one = f'<labels: {count}, scores: {count}, bboxes: {count}, masks: {count}>'
+    assert repr(found) == '<predictions: 1, visualization: 0>'
+    assert repr(found['predictions']) == f'[{one}]'
+
+
+def test_mmdets_keywords_of_other_models_are_refused(inferencer, images):
+    with pytest.raises(UserError, match="no keyword 'texts'; of mmdet's it has return_vis, show"):
+        inferencer(images[0], texts=['a star'])
 
 
 def test_nothing_is_painted_where_nobody_asks(inferencer, images):

@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ STAGES = ('classification', 'detection')
 
 def open_caches(model, *caches):
     """Put caches of features and labels around a model, as the loop does for a phase."""
-    CurriculumTrainLoop._open_caches(SimpleNamespace(model=model, caches=caches))
+    CurriculumTrainLoop.open_caches(SimpleNamespace(model=model, caches=caches))
 
 
 def files_of(cache):
@@ -168,7 +169,7 @@ def test_maps_of_other_weights_lie_in_another_folder(model, cache):
     open_caches(model, cache)
     weight.data = before
     assert cache.folder != folder
-    assert cache.num_bytes == 0
+    assert files_of(cache) == []
     # Files that another run is writing may be renamed at any time.
     (folder / '.b.7.tmp.pth').symlink_to(folder / 'renamed')
     open_caches(model, cache)
@@ -188,6 +189,28 @@ def test_a_full_cache_keeps_its_files_and_changes_no_loss(model, cache, passes):
     cache.max_bytes = 0
     assert losses_of(model, named_image('a')) == roomy
     assert files_of(cache) == []
+
+
+def test_a_full_cache_makes_room_where_nothing_was_used_since_the_run_began(model, cache):
+    losses_of(model, named_image('a'))
+    size = files_of(cache)[0].stat().st_size
+    folders = {age: cache.root / f'{age:016x}' for age in (1, 2, 3)}
+    for age, folder in [*folders.items(), (4, cache.root / 'of the user')]:
+        folder.mkdir()
+        (folder / 'a.pth').write_bytes(bytes(size))
+        os.utime(folder, (engine_cache._BEGIN - age,) * 2)
+    os.utime(folders[1])  # in use
+    open_caches(model, cache)
+    assert cache.num_bytes == 5 * size
+    cache.max_bytes = 5.5 * size
+    losses_of(model, named_image('b', seed=1))
+    assert [one.exists() for one in folders.values()] == [True, True, False]
+    cache.max_bytes = 3.5 * size
+    losses_of(model, named_image('c', seed=2))
+    assert [one.exists() for one in folders.values()] == [True, False, False]
+    assert (cache.root / 'of the user/a.pth').exists()
+    # it does not help, and nothing more is kept
+    assert len(files_of(cache)) == 2
 
 
 class FullDisk:

@@ -140,6 +140,14 @@ def test_a_phase_is_as_long_as_its_epochs_or_iterations_in_whole_updates():
     assert Phase(0, ('a',)).length(5) == 0
 
 
+def test_a_phase_of_epochs_over_few_images_has_its_least_number_of_updates():
+    assert Phase(2, ('a',), min_updates=8).length(3) == 8
+    assert Phase(2, ('a',), min_updates=8).length(3, accumulation=2) == 16
+    assert Phase(2, ('a',), min_updates=8).length(5) == 10
+    assert Phase(2, ('a',), min_updates=8, iterations=7).length(3) == 7
+    assert Phase(0, ('a',), min_updates=8).length(3) == 0
+
+
 def test_stages_fade_in_in_the_order_of_the_phase():
     phase = Phase(1, ('a', 'b', 'c'), ramp=0.5, weights=dict(c=2.0))
     weights = [phase.step(update, 8).weights for update in range(8)]

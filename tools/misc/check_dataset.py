@@ -3,21 +3,38 @@
 Decodes every image and mask of its dataloaders, and prints the tags of the first training images
 and the number of images of every class. Exits with code 1 on errors (images that are
 missing, unreadable, listed twice or of another size than their annotation; classes without
-images), with 0 if there are none or only warnings.
+images), with 0 if there are none or only warnings. With the checkpoint of a training it also lists
+the tags that the model doubts, most doubtful first.
 
 Example:
     python tools/misc/check_dataset.py CONFIG --write-skip skip.txt
+    python tools/misc/check_dataset.py CONFIG --checkpoint CHECKPOINT --write-doubts doubts.csv
 """
 
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from tabulate import tabulate
 
-from mmlabelpenet.apis import add_config_options, plain_datasets, read_config, run_command
+from mmlabelpenet.apis import (
+    add_config_options,
+    add_trust_option,
+    doubted_tags,
+    plain_datasets,
+    read_config,
+    run_command,
+)
 from mmlabelpenet.datasets.checking import ERRORS, WARNINGS, Report, check_datasets
-from mmlabelpenet.utils import Parser, UserError, number, register_all_modules, write_lines
+from mmlabelpenet.utils import (
+    Parser,
+    UserError,
+    number,
+    register_all_modules,
+    trust_files,
+    write_lines,
+)
 
 ROLES = ('train', 'val', 'test', 'corloc')
 
@@ -42,6 +59,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--workers', type=number(int, 1), default=os.cpu_count() or 1, help='threads'
     )
+    parser.add_argument(
+        '--checkpoint', help='list the tags that this trained model takes for wrong or missing'
+    )
+    parser.add_argument('--write-doubts', help='write all doubted tags into this CSV file')
+    add_trust_option(parser)
     add_config_options(parser)
     return parser.parse_args(argv)
 
@@ -67,6 +89,23 @@ def format_report(report: Report, max_lines: int) -> str:
     return '\n'.join(lines)
 
 
+def report_doubts(args: argparse.Namespace) -> None:
+    """Print the tags that a model doubts, of each kind the most doubtful ones first."""
+    cfg = read_config(args.config, args.cfg_options)
+    cfg.work_dir, cfg.launcher = str(Path('work_dirs') / Path(args.config).stem), 'none'
+    with trust_files(args.trust_checkpoint):
+        doubts = doubted_tags(cfg, args.checkpoint)
+    for tagged, kind in ((True, 'may be wrong'), (False, 'may be missing')):
+        found = [one for one in doubts if one.tagged == tagged]
+        print(f'tags that {kind}, most doubtful first ({len(found)})')
+        for one in found[: args.max_lines]:
+            print(f'  {one.img_id}: {one.tag} ({one.doubt:.2f})')
+    if args.write_doubts:
+        rows = [f'{one.img_id},{one.tag},{one.tagged:d},{one.doubt:.4f}' for one in doubts]
+        write_lines(args.write_doubts, ['photo,tag,tagged,doubt', *rows])
+        print(f'{len(doubts)} doubted tags written to {args.write_doubts}')
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Check the data and print the findings.
 
@@ -78,6 +117,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: With code 1, if there is an error in the data.
     """
     args = parse_args(argv)
+    if args.write_doubts and not args.checkpoint:
+        raise UserError(
+            '--write-doubts needs --checkpoint: name that of a training on these tags.'
+        )
     cfg = read_config(args.config, args.cfg_options, whole=False)
     register_all_modules()
     loaders = {role: cfg.get(f'{role}_dataloader') for role in ROLES}
@@ -89,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.write_skip:
         write_lines(args.write_skip, report.unreadable)
         print(f'{len(report.unreadable)} unreadable photos written to {args.write_skip}')
+    if args.checkpoint:
+        report_doubts(args)
     if report.count(ERRORS) or (args.strict and report.count(WARNINGS)):
         raise SystemExit(1)
 

@@ -17,7 +17,7 @@ _COUNTS = (
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
     'least_spread lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
-    'min_bbox_size num_fcs num_images num_workers opencv_num_threads power ratios '
+    'min_bbox_size min_updates num_fcs num_images num_workers opencv_num_threads power ratios '
     'regression_weight regressions scales score_power seed std '
     'steps timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
@@ -36,7 +36,8 @@ RANGES: dict[str, tuple[float, float]] = {
 ENDLESS = ('interval', 'max_keep_ckpts')
 WHOLE = frozenset(ENDLESS) | frozenset(
     (
-        _COUNTS + ' alternate iterations num_fcs num_images num_workers regressions seed val_begin'
+        _COUNTS + ' alternate iterations min_updates num_fcs num_images num_workers regressions'
+        ' seed val_begin'
     ).split()
 )
 NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'portion')

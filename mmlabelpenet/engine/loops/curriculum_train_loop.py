@@ -190,7 +190,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         if self._iter == begin:
             copy_parts(self.model, phase.start_from)
             self._forget_scalars()
-        self._open_caches()
+        self.open_caches()
         if phase.relabel and self._iter == begin:
             self._relabel()
         self.stored_labels.around(self.model, phase.stored_labels)
@@ -211,7 +211,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         for done in self.stored_labels.fill(self.model, self.dataloader, runner.seed):
             runner.call_hook('report_progress', text=f'labelled anew {done}/{count}')
 
-    def _open_caches(self) -> None:
+    def open_caches(self) -> None:
+        """Put caches around the parts of the model that are frozen now."""
         remove_caches(self.model)
         step = self.model.step
         # Batches that the preprocessor changes at random are other ones in every epoch.

@@ -21,6 +21,8 @@ class Phase:
         stages: Names of the stages that learn, in the order of the cascade; among them
             ``'semantic'`` where the calibration has semantic attention.
         iterations: Its length in iterations, in place of ``epochs``.
+        min_updates: Least length in updates of the weights, where it is given in epochs: a pass
+            over few images teaches little.
         backbone: Whether the backbone learns.
         scales: Whether images are read at the model's ``attention_scales`` too; where the
             backbone learns that adds more than half a step's time.
@@ -50,6 +52,7 @@ class Phase:
     epochs: float = 0
     stages: tuple[str, ...] = ()
     iterations: int | None = None
+    min_updates: int = 0
     backbone: bool = False
     scales: bool = True
     lr_factor: float = 1.0
@@ -71,7 +74,10 @@ class Phase:
             epoch_length: Iterations of a pass.
             accumulation: Iterations of an update.
         """
-        wanted = round(self.epochs * epoch_length) if self.iterations is None else self.iterations
+        wanted = self.iterations
+        if wanted is None:
+            wanted = round(self.epochs * epoch_length)
+            wanted = max(wanted, self.min_updates * accumulation) if self.epochs > 0 else 0
         return max(wanted // accumulation, 1) * accumulation if wanted > 0 else 0
 
     def rate(self, update: int, total: int) -> float:
