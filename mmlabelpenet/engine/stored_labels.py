@@ -164,7 +164,8 @@ def at_size(
     sample = sample.clone()
     sample.set_metainfo(dict(img_shape=scaled.img_shape))
     if 'proposals' in sample:
-        sample.proposals.bboxes = stretch_boxes(sample.proposals.bboxes, factors)
+        bboxes = stretch_boxes(sample.proposals.bboxes, factors)
+        sample.proposals = InstanceData(bboxes=bboxes)
     return inputs, sample
 
 
