@@ -38,7 +38,7 @@ def test_what_is_not_computed_has_its_shape_and_its_flops(full_size):
 
 @pytest.mark.slow
 def test_a_step_of_a_config_is_measured(full_size, monkeypatch, tmp_path):
-    monkeypatch.setattr(full_size, 'SIZE', (64, 96))
+    monkeypatch.setattr(full_size, 'SIZE', (240, 320))
     [found] = [full_size.measure('r50_voc12-aug', 30)]
     memory, flops = found['gigabytes'], found['teraflops']
     assert memory['sum'] == pytest.approx(sum(memory.values()) - memory['sum'], abs=0.03)

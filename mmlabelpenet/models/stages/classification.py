@@ -16,9 +16,6 @@ from ..calibration import contrast_energy
 from ..task_modules import draw_boxes
 from .base import RegionStage
 
-# Pairs of a region and a class whose key pixels are located together: maps of all channels each.
-KEY_CHUNK = 8
-
 
 @MODELS.register_module()
 class ClassificationStage(RegionStage):
@@ -213,7 +210,7 @@ class ClassificationStage(RegionStage):
         wanted = evidence.get('tags', scores.new_ones(self.num_classes)).nonzero()[:, 0]
         best = scores[:, wanted].topk(min(self.key_regions, len(scores)), dim=0)
         bboxes = evidence.proposals.bboxes[best.indices.flatten()]
-        walk = RegionExcitation(self.roi_features, evidence.feats, bboxes, KEY_CHUNK)
+        walk = RegionExcitation(self.roi_features, evidence.feats, bboxes)
         weights = self.fc_class.weight[wanted.repeat(len(best.indices))]
         keys = walk.key_pixels(weights, torch.arange(len(bboxes), device=bboxes.device), True)
         grid = attention.values.shape[1:]
