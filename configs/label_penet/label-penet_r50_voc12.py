@@ -4,3 +4,8 @@ _base_ = [
     '../_base_/schedules/phases.py',
     '../_base_/default_runtime.py',
 ]
+train_cfg = dict(phases=dict(semantic=dict(epochs=1)))
+# Standardised channels learn in smaller steps.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={'classification.attention': dict(lr_mult=3.5)}))

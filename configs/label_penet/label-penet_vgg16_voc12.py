@@ -2,15 +2,21 @@
 _base_ = [
     '../_base_/models/label-penet_vgg16.py',
     '../_base_/datasets/voc12_multiscale.py',
-    '../_base_/schedules/voc_sgd.py',
+    '../_base_/schedules/voc_sgd_long.py',
     '../_base_/default_runtime.py',
 ]
-updates = _base_.iterations
-train_cfg = dict(
-    phases=dict(
-        classification=dict(iterations=round(14000 * updates)),
-        detection=dict(iterations=round(7000 * updates)),
-        refinement=dict(iterations=round(3500 * updates)),
-        segmentation=dict(iterations=round(3500 * updates)),
-        joint=dict(
-            iterations=round(42000 * updates), steps=(22 / 42, ))))
+starts = dict(
+    detection=dict(
+        start_from={
+            'detection.box_head.roi_features': 'classification.roi_features'
+        }),
+    # Module 4 has one branch, module 2 has three.
+    segmentation=dict(
+        start_from={
+            '_delete_': True,
+            'segmentation.box_head.roi_features':
+            'detection.box_head.roi_features',
+            'segmentation.box_head.fc_reg': 'detection.box_head.fc_reg',
+            'segmentation.mask_head': 'refinement.mask_head',
+        }))
+train_cfg = dict(phases=starts)

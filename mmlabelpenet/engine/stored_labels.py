@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox_flip
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
@@ -13,7 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmlabelpenet.datasets import derived_seed
-from mmlabelpenet.models import LabelPEnet, relabelled
+from mmlabelpenet.models import DetectionStage, LabelPEnet, Stage, relabelled
+from mmlabelpenet.models.detectors.features import image_evidence, rescaled
+from mmlabelpenet.models.stages.calibration import SEMANTIC
 from mmlabelpenet.structures import Evidence, Maps, grid_size
 from mmlabelpenet.structures.boxes import stretch_boxes
 from mmlabelpenet.utils import in_evaluation, to_rles
@@ -31,31 +34,43 @@ class StoredLabels:
 
     They are made once for each photo, by all processes together, and lie in the checkpoints, so
     that a run that is resumed goes on with the same labels.
+
+    Args:
+        size: Short side in pixels of the images that are labelled, whatever size they learn at;
+            None labels them at the size that the training pipeline gives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size
         self.labels: dict[str, dict[str, Any]] = {}
 
-    def fill(self, model: LabelPEnet, loader: DataLoader, seed: int) -> Iterator[int]:
+    def fill(
+        self, model: LabelPEnet, loader: DataLoader, seed: int, by_all: bool = True
+    ) -> Iterator[int]:
         """Label all images of a loader anew; nothing changes before the last one is labelled.
 
         Args:
             model: Not wrapped, in training mode; its caches may be open.
             loader: Of the training images, whose data set takes (index, seed).
             seed: Of the random transforms.
+            by_all: Whether all modules label together, or stage 1 and the label source alone.
 
         Yields:
             The number of images, of all processes, after each one of this process.
         """
         dataset, own = loader.dataset, {}
-        source = model.cascade.steps[model.cascade.seeding[1]]
-        source.__dict__.pop('propagate', None)  # labels follow from stage 1, not from older ones
-        with torch.no_grad(), in_evaluation(model.cascade):
+        seeding_steps(model)  # labels follow from stage 1, not from older ones
+        with torch.no_grad(), in_evaluation(model.cascade), in_evaluation(model.backbone):
             for index in range(get_rank(), len(dataset), get_world_size()):
                 batch = loader.collate_fn([dataset[index, derived_seed(seed, 0, index)]])
                 batch = model.data_preprocessor(batch, False)
-                evidence = model.evidence(batch['inputs'], batch['data_samples'])
-                [one] = relabelled(model.cascade, evidence)
+                inputs, [sample] = batch['inputs'], batch['data_samples']
+                if self.size is not None:
+                    divisor = model.data_preprocessor.pad_size_divisor
+                    inputs, sample = at_size(inputs, sample, self.size, divisor)
+                evidence = model.evidence(inputs, [sample])
+                feats, cascade = evidence[0].batch_feats, model.cascade
+                [one] = relabelled(cascade, evidence) if by_all else cascade.seed(feats, evidence)
                 own[name_of(one)] = packed(one)
                 yield min(index + get_world_size(), len(dataset))
         self.labels = {name: one for part in all_gather_object(own) for name, one in part.items()}
@@ -69,12 +84,18 @@ class StoredLabels:
         """
         if not self.labels:
             return
-        source = model.cascade.steps[model.cascade.seeding[1]]
-        source.__dict__.pop('propagate', None)
+        first, source = seeding_steps(model)
         if not use:
             return
         model.cascade.__dict__.pop('seed', None)  # the cache of the first labels
-        propagate = source.propagate
+        look, propagate = first.propagate, source.propagate
+        steps = model.cascade.steps.values()
+        looks = SEMANTIC in model.step.learning or any(
+            isinstance(one, DetectionStage) and one.extend_score is not None for one in steps
+        )
+
+        def unread(feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
+            return look(feats, evidence) if looks or not model.training else evidence
 
         def stored(feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
             if not model.training:
@@ -82,11 +103,20 @@ class StoredLabels:
             return [
                 unpacked(self.labels[name], one)
                 if (name := name_of(one)) in self.labels
-                else propagate(feats, [one])[0]
+                else propagate(one.feats, look(one.feats, [one]))[0]
                 for one in evidence
             ]
 
-        source.propagate = stored  # type: ignore[method-assign]
+        # Where nothing reads attention and scores of stage 1, they are not computed.
+        first.propagate, source.propagate = unread, stored  # type: ignore[method-assign]
+
+
+def seeding_steps(model: LabelPEnet) -> list[Stage]:
+    """Stage 1 and the label source, giving their own labels again."""
+    found = [model.cascade.steps[name] for name in model.cascade.seeding]
+    for one in found:
+        one.__dict__.pop('propagate', None)
+    return found
 
 
 class StoredLabelsHook(Hook):
@@ -111,6 +141,32 @@ class StoredLabelsHook(Hook):
         labels = checkpoint.pop(CHECKPOINT_KEY, {})
         if runner._resume:
             self.store.labels = labels
+
+
+def at_size(
+    inputs: Tensor, sample: DetDataSample, size: int, divisor: int
+) -> tuple[Tensor, DetDataSample]:
+    """An image whose short side has ``size`` pixels.
+
+    Args:
+        inputs: [1, 3, H, W], normalised and padded.
+        sample: Its sample, perhaps with ``proposals``.
+        size: In pixels.
+        divisor: The result is padded to multiples of it.
+
+    Returns:
+        The image [1, 3, H', W'] and its sample.
+    """
+    evidence = image_evidence(inputs[0], sample, False)
+    height, width = evidence.img_shape[:2]
+    scaled, inputs = rescaled(evidence, size / min(height, width), divisor)
+    factors = scaled.img_shape[1] / width, scaled.img_shape[0] / height
+    sample = sample.clone()
+    sample.set_metainfo(dict(img_shape=scaled.img_shape))
+    if 'proposals' in sample:
+        bboxes = stretch_boxes(sample.proposals.bboxes, factors)
+        sample.proposals = InstanceData(bboxes=bboxes)
+    return inputs, sample
 
 
 def name_of(evidence: Evidence) -> str:

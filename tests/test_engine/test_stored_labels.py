@@ -8,7 +8,13 @@ from test_models.tiny import build_model, collate, evidence_of, image, train_as
 from mmlabelpenet.datasets import require_label_keeping_transforms
 from mmlabelpenet.engine import Phase
 from mmlabelpenet.engine.loops.curriculum_train_loop import require_parts
-from mmlabelpenet.engine.stored_labels import StoredLabels, name_of, packed, unpacked
+from mmlabelpenet.engine.stored_labels import (
+    StoredLabels,
+    at_size,
+    name_of,
+    packed,
+    unpacked,
+)
 from mmlabelpenet.structures import Maps
 from mmlabelpenet.utils import UserError
 
@@ -120,11 +126,11 @@ class Photos(torch.utils.data.Dataset):
         return self.samples[number]
 
 
-def filled_store(model, count=3):
+def filled_store(model, count=3, size=None, by_all=True):
     loader = torch.utils.data.DataLoader(Photos(count), collate_fn=lambda one: collate(*one))
-    store = StoredLabels()
+    store = StoredLabels(size)
     train_as(model, learning=('detection',))
-    assert list(store.fill(model, loader, seed=0)) == list(range(1, count + 1))
+    assert list(store.fill(model, loader, 0, by_all)) == list(range(1, count + 1))
     return store
 
 
@@ -181,9 +187,60 @@ def test_a_phase_that_labels_anew_without_module_4_is_refused():
     with pytest.raises(UserError, match='Phase lap labels the photos anew'):
         require_parts(model, phases)
     require_parts(build_model(), phases)
+    phases = dict(detection=Phase(epochs=1, stages=('detection',), relabel='calibration'))
+    require_parts(model, phases)
 
 
 def test_images_of_two_data_sets_have_names_of_their_own():
     one, other = labelled(), labelled()
     other.set_metainfo(dict(dataset_name='other'))
     assert name_of(one) != name_of(other)
+
+
+def test_labels_of_the_source_alone_are_those_that_it_gives_itself():
+    model = build_model()
+    [first] = propagated(model.eval(), image(seed=1))
+    stored = filled_store(model, by_all=False).labels['/image_1']
+    assert torch.equal(stored['bboxes'], first.bboxes)
+    assert torch.equal(stored['weights'], first.weights)
+
+
+def test_labels_are_made_at_the_size_that_is_set_whatever_size_images_learn_at():
+    model = build_model()
+    store = filled_store(model, size=48, by_all=False)
+    assert [one['img_shape'] for one in store.labels.values()] == [(48, 72)] * 3
+    inputs, sample = collate(image(seed=1)).values()
+    inputs = model.data_preprocessor(dict(inputs=inputs, data_samples=sample), False)['inputs']
+    small, other = at_size(inputs, sample[0], 48, 32)
+    assert small.shape[2:] == (64, 96)  # padded
+    assert other.img_shape == (48, 72)
+    torch.testing.assert_close(other.proposals.bboxes, sample[0].proposals.bboxes * 0.75)
+    [evidence] = model.eval().evidence(small, [other])
+    [direct] = model.cascade.seed(evidence.batch_feats, [evidence])
+    pseudo, stored = direct.pseudo_instances, store.labels['/image_1']
+    torch.testing.assert_close(stored['bboxes'], pseudo.bboxes)
+
+
+def test_stage_1_is_not_asked_where_nothing_reads_what_it_finds():
+    model = build_model()
+    store = filled_store(model)
+    first = model.cascade.classification
+    asked = []
+    first.attention.register_forward_hook(lambda *_: asked.append(1))
+    store.around(model)
+    propagated(model.train(), image(seed=1))
+    assert asked == []
+    propagated(model, image(seed=7))  # an image without a stored label
+    assert asked == [1]
+    propagated(model.eval(), image(seed=1))
+    assert asked == [1, 1]
+
+
+def test_a_backbone_that_learns_is_in_evaluation_mode_while_labels_are_made():
+    model = build_model()
+    before = {key: value.clone() for key, value in model.backbone.state_dict().items()}
+    loader = torch.utils.data.DataLoader(Photos(2), collate_fn=lambda one: collate(*one))
+    train_as(model, learning=('detection',), backbone=True)
+    list(StoredLabels().fill(model, loader, 0))
+    assert all(torch.equal(one, before[key]) for key, one in model.backbone.state_dict().items())
+    assert model.backbone.training

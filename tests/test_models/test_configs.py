@@ -21,7 +21,7 @@ def shrink(cfg):
     for key, value in list(cfg.items()):
         if key in ('fc_channels', 'num_samples') and value is not None:
             cfg[key] = 16
-        elif key == 'init_cfg':
+        elif key in ('init_cfg', 'fc_init_cfg'):
             cfg[key] = None
         elif isinstance(value, dict):
             shrink(value)
@@ -85,9 +85,12 @@ def test_phases_train_each_stage_of_the_cascade_once_and_then_all_together(name)
     assert (semantic is None) == (cfg.model.calibration.get('semantic') is None)
     assert semantic is None or semantic.stages == ('semantic',)
     if (lap := by_name.pop('lap', None)) is not None:
-        assert lap.relabel
+        assert lap.relabel is True
         assert lap.stages == tuple(stages[1:])
-        assert not by_name['joint'].stored_labels
+        # The joint phase learns from attention's labels: as they are now, or made anew by it.
+        assert by_name['joint'].relabel == 'calibration' or not by_name['joint'].stored_labels
+    if (final := by_name.pop('final', None)) is not None:
+        assert (final.stages, final.backbone) == (tuple(stages), True)
     phases = list(by_name.values())
     assert [phase.stages for phase in phases] == [(s,) for s in stages] + [tuple(stages)]
     assert [phase.backbone for phase in phases] == [False] * len(stages) + [True]

@@ -1,5 +1,7 @@
 # The five scales of OICR and PCL, for a data set's config to add to its pipelines.
 short_sides = (480, 576, 688, 864, 1200)
+# The largest ones, as many in training as in tests: a softmax over proposals depends on them.
+max_proposals = 2000
 tta_model = dict(type='ProposalTTA')
 # Each list holds choices; all combinations of them are tested.
 tta_pipeline = [

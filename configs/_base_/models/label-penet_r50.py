@@ -1,9 +1,16 @@
-# Label-PEnet on ResNet-50, its last stage dilated: strides 8, 16 and 16.
-_base_ = './label-penet_effnet-lite0.py'
+# Label-PEnet for real images on ResNet-50, its last stage dilated: strides 8, 16 and 16.
+_base_ = './label-penet_effnet-lite0_photos.py'
 in_channels = (512, 1024, 2048)
-strides = (8, 16, 16)
-levels = dict(in_channels=in_channels, strides=strides)
-box_features = dict(roi_features=dict(fusion=levels))
+levels = dict(in_channels=in_channels)
+box_head = dict(
+    roi_features=dict(
+        fusion=dict(**levels, out_channels=256), roi_size=7))
+# Mask R-CNN's head, one mask for each class.
+mask_head = dict(
+    fusion=dict(**levels, out_channels=256),
+    num_convs=4,
+    channels=256,
+    class_agnostic=False)
 
 model = dict(
     data_preprocessor=dict(
@@ -21,16 +28,8 @@ model = dict(
             type='Pretrained',
             checkpoint='https://download.pytorch.org/models/resnet50-11ad3fa6.pth')),
     cascade=dict(
-        classification=dict(
-            attention=levels,
-            roi_features=dict(
-                fusion=dict(**levels, levels=(1, 2), out_channels=128),
-                roi_size=5,
-                fc_channels=1024),
-            loss_cls=dict(type='WSDDNLoss'),
-            num_samples=128,
-            score_proposals=True),
-        detection=dict(box_head=box_features),
-        refinement=dict(mask_head=dict(fusion=levels)),
-        segmentation=dict(box_head=box_features, mask_head=dict(fusion=levels))),
-    calibration=dict(sharpen=dict(strides=strides)))
+        classification=dict(attention=levels),
+        detection=dict(box_head=box_head),
+        refinement=dict(mask_head=mask_head),
+        segmentation=dict(box_head=box_head, mask_head=mask_head)),
+    calibration=dict(semantic=levels))

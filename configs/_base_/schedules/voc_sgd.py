@@ -9,25 +9,55 @@ batch_size = world_size * accumulative_counts
 # Iterations of a process for each update of the protocol.
 iterations = 4 / world_size
 
-# 50,000 updates as on VOC 2007; a tenth of the rate after 35,000.
+# 50,000 updates as on VOC 2007, a tenth of the rate after 35,000; the backbone learns in all but
+# the first 10,000. Images learn at many sizes but get their labels at one, for many updates: by
+# attention before modules 2 to 4 learn, by all modules for a lap, by attention again, which
+# validation then merges with the last module's instances.
+pretraining = dict(epochs=0, steps=(), scales=False)
+together = dict(
+    epochs=0,
+    steps=(),
+    stages=['classification', 'detection', 'refinement', 'segmentation'],
+    backbone=True,
+    scales=False,
+    relabel='calibration',
+    alternate=10)
 train_cfg = dict(
+    label_size=480,
+    order=[
+        'classification', 'semantic', 'detection', 'refinement',
+        'segmentation', 'lap', 'joint', 'final'
+    ],
     phases=dict(
         classification=dict(
-            epochs=0, iterations=round(10000 * iterations), steps=(0.7, )),
+            **pretraining, iterations=round(4000 * iterations)),
+        semantic=dict(
+            **pretraining,
+            iterations=round(500 * iterations),
+            relabel='calibration'),
         detection=dict(
-            epochs=0, iterations=round(5000 * iterations), steps=()),
-        refinement=dict(
-            epochs=0, iterations=round(2500 * iterations), steps=()),
-        segmentation=dict(
-            epochs=0, iterations=round(2500 * iterations), steps=()),
+            **pretraining,
+            iterations=round(2500 * iterations),
+            relabel='calibration'),
+        refinement=dict(**pretraining, iterations=round(1000 * iterations)),
+        segmentation=dict(**pretraining, iterations=round(1000 * iterations)),
+        lap=dict(
+            **pretraining,
+            stages=['detection', 'refinement', 'segmentation'],
+            iterations=round(1000 * iterations),
+            relabel=True),
         joint=dict(
-            epochs=0,
-            iterations=round(30000 * iterations),
-            steps=(0.5, ),
-            lr_factor=1.0)))
+            **together,
+            iterations=round(25000 * iterations),
+            lr_factor=1.0,
+            ramp=0.1,
+            threshold=(0.7, 0.3)),
+        final=dict(
+            **together,
+            iterations=round(15000 * iterations),
+            lr_factor=0.1,
+            threshold=0.3)))
 
-backbone = dict(lr_mult=0.1)
-backbone_bias = dict(lr_mult=0.2, decay_mult=0.0)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
@@ -39,9 +69,6 @@ optim_wrapper = dict(
         bias_lr_mult=2.0,
         bias_decay_mult=0.0,
         custom_keys={
-            'backbone': backbone,
-            # VGG's convolutions, which are the only part of a backbone with biases.
-            **{f'backbone.features.{i}.bias': backbone_bias for i in range(30)},
-            # A linear classifier from zero: it takes larger steps.
-            'classification.attention': dict(lr_mult=10.0),
+            # Standardised channels: a linear classifier of many of them takes small steps.
+            'classification.attention': dict(lr_mult=1.0),
         }))

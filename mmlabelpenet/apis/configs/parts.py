@@ -69,6 +69,7 @@ REGISTRIES: dict[str, Registry] = {
     **dict.fromkeys(('train_cfg', 'val_cfg', 'test_cfg'), registry.LOOPS),
     **dict.fromkeys(('default_hooks', 'custom_hooks'), registry.HOOKS),
     'collate_fn': registry.FUNCTIONS,
+    'fc_init_cfg': registry.WEIGHT_INITIALIZERS,
     'init_cfg': registry.WEIGHT_INITIALIZERS,
     'log_processor': registry.LOG_PROCESSORS,
     'metrics': registry.METRICS,

@@ -9,16 +9,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 # or a dict is not a number of its own; of a sequence each item counts.
 _COUNTS = (
     'accumulative_counts base_batch_size batch_size channels chunk_size dilations epoch_length '
-    'fc_channels in_channels max_epochs max_images max_iters max_per_class max_per_image '
-    'max_proposals num_branches num_candidates num_classes num_convs num_groups num_proposals '
-    'num_samples out_channels out_stride pad_size_divisor prefetch_factor refine_best roi_size '
-    'scale sides stride strides times T_max val_interval window_size'
+    'fc_channels in_channels label_size max_cells max_epochs max_images max_iters max_per_class '
+    'max_per_image max_proposals num_branches num_candidates num_classes num_convs num_groups '
+    'num_proposals num_samples out_channels out_stride pad_size_divisor prefetch_factor '
+    'refine_best roi_size scale sides stride strides times T_max val_interval window_size'
 )
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
     'least_spread lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
     'min_bbox_size min_updates num_fcs num_images num_workers opencv_num_threads power ratios '
-    'regression_weight regressions scales score_power seed std '
+    'key_regions regression_weight regressions scales score_power seed std '
     'steps timeout tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
@@ -36,8 +36,9 @@ RANGES: dict[str, tuple[float, float]] = {
 ENDLESS = ('interval', 'max_keep_ckpts')
 WHOLE = frozenset(ENDLESS) | frozenset(
     (
-        _COUNTS + ' alternate iterations min_updates num_fcs num_images num_workers regressions'
-        ' seed val_begin'
+        _COUNTS
+        + ' alternate iterations key_regions min_updates num_fcs num_images num_workers regressions '
+        'seed val_begin'
     ).split()
 )
 NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'portion')

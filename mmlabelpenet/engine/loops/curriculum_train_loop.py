@@ -1,6 +1,7 @@
 """The training loop: phases that follow from the iteration alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, compress
 
 from mmengine.dist import get_rank, get_world_size
@@ -50,6 +51,8 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         feature_cache: Arguments of :class:`FeatureCache` and :class:`LabelCache`, which keep on
             disk the maps of a frozen backbone and, while stage 1 is frozen too, the pseudo labels;
             None computes them in every epoch.
+        label_size: Short side in pixels of images that are labelled anew (``relabel`` of a phase);
+            None takes the size that the training pipeline gives, which may be a random one.
         val_begin: First epoch after which validation may run.
         val_interval: Epochs between validations.
 
@@ -65,6 +68,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
         phases: dict,
         order: Sequence[str] | None = None,
         feature_cache: dict | None = None,
+        label_size: int | None = None,
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
@@ -87,7 +91,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             )
         self._max_epochs = -(-self._max_iters // len(self.dataloader))
         self._phase: str | None = None
-        self.stored_labels = StoredLabels()
+        self.stored_labels = StoredLabels(label_size)
         require_parts(self.model, self.phases)
         runner.register_hook(ResumeHook(self._schedule(lengths)))
         runner.register_hook(StoredLabelsHook(self.stored_labels))
@@ -192,7 +196,7 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             self._forget_scalars()
         self.open_caches()
         if phase.relabel and self._iter == begin:
-            self._relabel()
+            self._relabel(by_all=phase.relabel is True)
         self.stored_labels.around(self.model, phase.stored_labels)
         self.runner.message_hub.update_info('phase', name)
         learns = ', '.join((*phase.stages, *(['backbone'] if phase.backbone else [])))
@@ -204,11 +208,12 @@ class CurriculumTrainLoop(EpochBasedTrainLoop):
             f'{begin + length} of {self.max_iters}{resumed}'
         )
 
-    def _relabel(self) -> None:
-        """Label all training images anew."""
+    def _relabel(self, by_all: bool) -> None:
+        """Label all training images anew, at all scales of attention whatever the phase reads."""
         runner, count = self.runner, len(self.dataloader.dataset)
+        self.model.step = replace(self.model.step, scales=True)
         say(f'{count} training photos are labelled anew.')
-        for done in self.stored_labels.fill(self.model, self.dataloader, runner.seed):
+        for done in self.stored_labels.fill(self.model, self.dataloader, runner.seed, by_all):
             runner.call_hook('report_progress', text=f'labelled anew {done}/{count}')
 
     def open_caches(self) -> None:
@@ -265,7 +270,9 @@ def require_parts(model: LabelPEnet, phases: Mapping[str, Phase]) -> None:
                 advice = advise_name(part, [one for one in parts if one.count('.') == 1])
                 raise UserError(f"Phase {name} copies '{part}', no part of the model: {advice}")
         steps = model.cascade.steps
-        if phase.relabel and not any(isinstance(s, SegmentationStage) for s in steps.values()):
+        if phase.relabel is True and not any(
+            isinstance(s, SegmentationStage) for s in steps.values()
+        ):
             raise UserError(
                 f'Phase {name} labels the photos anew, by the masks of module 4, but the cascade '
                 f'has only {", ".join(steps)}: add the other stages, or set its relabel to False.'

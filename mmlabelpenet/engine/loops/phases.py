@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import numpy as np
 
@@ -33,8 +34,9 @@ class Phase:
         steps: In place of the cosine, shares of the phase after each of which the rate is a tenth;
             an empty tuple keeps it constant.
         relabel: Whether the training images are labelled anew by the whole cascade before this
-            phase (:func:`mmlabelpenet.models.relabelled`); these labels stay, also in the phases
-            after it, until the next ones.
+            phase (:func:`mmlabelpenet.models.relabelled`), or with ``'calibration'`` by stage 1
+            and the label source alone; these labels stay, also in the phases after it, until the
+            next ones.
         stored_labels: Whether the phase learns from labels made anew, where there are any, or
             from those of the label source.
         start_from: Parts of the cascade that are initialised as a copy of another part, e.g.
@@ -59,7 +61,7 @@ class Phase:
     warmup: int = 50
     final_factor: float = 0.05
     steps: tuple[float, ...] | None = None
-    relabel: bool = False
+    relabel: bool | Literal['calibration'] = False
     stored_labels: bool = True
     start_from: dict[str, str] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from ..heads import RoIFeatures
 from .excitation_backprop import TINY, excite_linear, excite_sum, positive_layer
 
+# Greatest number of pairs in one pass through a max pooling.
+PAIRS_OF_MAXIMA = 8
+
 
 def excite_fc(weight: Tensor, activations: Tensor, regions: Tensor, mass: Tensor) -> Tensor:
     """Propagate mass back through a fully connected layer, for each pair by its own region.
@@ -135,7 +138,8 @@ class RegionExcitation:
         )
         self.feats = [one.detach().float() for one in feats]
         self.bboxes = bboxes
-        self.chunk_size = chunk_size
+        # Max pooling selects other cells in each channel: a pair needs maps of all channels.
+        self.chunk_size = min(chunk_size, PAIRS_OF_MAXIMA) if self.maximum else chunk_size
         self.linears = [layer for layer in roi_features.fcs if isinstance(layer, nn.Linear)]
         with torch.no_grad(), torch.autocast(bboxes.device.type, enabled=False):
             self.fused = self.fusion(self.feats)

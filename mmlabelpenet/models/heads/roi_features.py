@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_rescale
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
 from mmlabelpenet.registry import MODELS
@@ -129,6 +129,8 @@ class RoIFeatures(BaseModule):
             and rings are pooled alike.
         chunk_size: Number of regions in one pass without gradient, so that any number of
             proposals needs the memory of one chunk.
+        fc_init_cfg: Initialisation of the fully connected layers, e.g. the ``classifier`` of
+            ImageNet's VGG16 (its fc6 and fc7).
         init_cfg: mmengine's initialisation.
     """
 
@@ -143,6 +145,7 @@ class RoIFeatures(BaseModule):
         context: float | None = None,
         with_avg_pool: bool = False,
         chunk_size: int = 1000,
+        fc_init_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -157,7 +160,7 @@ class RoIFeatures(BaseModule):
         cells = 1 if with_avg_pool else roi_size**2
         widths = [self.fusion.out_channels * cells] + [fc_channels] * num_fcs
         layers = [(nn.Linear(*pair), nn.ReLU(), nn.Dropout(dropout)) for pair in pairwise(widths)]
-        self.fcs = nn.Sequential(*chain.from_iterable(layers))
+        self.fcs = Sequential(*chain.from_iterable(layers), init_cfg=fc_init_cfg)
 
     def forward(self, feats: Sequence[Tensor], rois: Tensor, around: bool = False) -> Tensor:
         """Vectors of regions, or of the rings around them.

@@ -48,6 +48,8 @@ class RandomWalk(Refiner):
         steps: Number of steps; 0 only resamples the maps.
         scales: Sizes of the grid relative to that of the first level; the maps after a walk on
             each of them are averaged.
+        max_cells: Greatest number of cells of a grid; a larger one is reduced. The affinity is a
+            matrix of all pairs of cells (4,096 cells: 67 MB).
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class RandomWalk(Refiner):
         power: float = 4.0,
         steps: int = 3,
         scales: Sequence[float] = (1.0,),
+        max_cells: int = 4096,
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
@@ -65,6 +68,7 @@ class RandomWalk(Refiner):
         self.power = power
         self.steps = steps
         self.scales = tuple(scales)
+        self.max_cells = max_cells
 
     def forward(self, evidence: Evidence, maps: Maps) -> Maps:
         """Refine the maps of one image by its ``feats``; see :class:`Refiner`."""
@@ -80,6 +84,7 @@ class RandomWalk(Refiner):
     def _walk(self, features: Tensor, maps: Tensor, scale: float) -> Tensor:
         """Walk on a grid of another size, and resample the result."""
         height, width = maps.shape[1:]
+        scale = min(scale, (self.max_cells / (height * width)) ** 0.5)
         size = (max(round(height * scale), 1), max(round(width * scale), 1))
         affinity = feature_affinity(_resize(features, size), self.power)
         walked = _resize(maps, size).flatten(1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.structures import Evidence, Maps
 
+from ..attention import RegionExcitation
 from ..calibration import contrast_energy
 from ..task_modules import draw_boxes
 from .base import RegionStage
@@ -42,8 +43,14 @@ class ClassificationStage(RegionStage):
             contrast energy of the raw attention (:func:`contrast_energy` with this threshold)
             relative to the best proposal: a stage 1 that localises without streams and without
             calibration.
+        key_regions: Number of best proposals of each class whose key pixels, by contrastive
+            Excitation Backpropagation from the class stream through the fully connected layers
+            (:class:`RegionExcitation`), are averaged with the attention; 0 leaves the attention.
         test_cfg: Arguments of :func:`select_detections`.
         init_cfg: mmengine's initialisation.
+
+    Raises:
+        ValueError: If there shall be key pixels, but no proposal streams that score.
     """
 
     needs = ('classification', 'calibration')
@@ -60,6 +67,7 @@ class ClassificationStage(RegionStage):
         num_samples: int | None = None,
         score_proposals: bool = True,
         energy_threshold: float | None = None,
+        key_regions: int = 0,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -71,6 +79,9 @@ class ClassificationStage(RegionStage):
         self.num_samples = num_samples
         self.score_proposals = score_proposals and roi_features is not None
         self.energy_threshold = energy_threshold
+        self.key_regions = key_regions
+        if key_regions and not self.score_proposals:
+            raise ValueError('key_regions needs the scores of proposal streams (roi_features)')
         self.test_cfg = test_cfg or {}
         self.attention = MODELS.build(dict(num_classes=num_classes, **attention))
         self.has_streams = roi_features is not None
@@ -155,6 +166,8 @@ class ClassificationStage(RegionStage):
         image_scores = self.image_scores(evidence)
         maps = [self.attention(one) for one in evidence]
         scores = self._scores(feats, evidence, image_scores, maps)
+        if self.key_regions:
+            maps = [self._with_keys(*parts) for parts in zip(evidence, maps, scores)]
         return [
             one.replace(
                 image_scores=image_score,
@@ -185,6 +198,27 @@ class ClassificationStage(RegionStage):
         return [s.expand(len(e.proposals), -1) for s, e in zip(image_scores, evidence)]
 
     infer = propagate
+
+    def _with_keys(self, evidence: Evidence, attention: Maps, scores: Tensor) -> Maps:
+        """Attention [C, h, w] averaged with the key pixels of the best proposals of its classes.
+
+        Args:
+            evidence: Of one image; classes that are known to be untagged are left out.
+            attention: Of the whole image.
+            scores: [N, C] of its proposals, which weight the key pixels.
+        """
+        wanted = evidence.get('tags', scores.new_ones(self.num_classes)).nonzero()[:, 0]
+        best = scores[:, wanted].topk(min(self.key_regions, len(scores)), dim=0)
+        bboxes = evidence.proposals.bboxes[best.indices.flatten()]
+        walk = RegionExcitation(self.roi_features, evidence.feats, bboxes)
+        weights = self.fc_class.weight[wanted.repeat(len(best.indices))]
+        keys = walk.key_pixels(weights, torch.arange(len(bboxes), device=bboxes.device), True)
+        grid = attention.values.shape[1:]
+        keys = keys.clamp(min=0) * best.values.flatten()[:, None, None]
+        summed = keys.unflatten(0, best.values.shape).sum(0)
+        summed = Maps(summed, walk.fusion.stride).resample(attention.stride, grid)
+        values = attention.values.index_add(0, wanted, summed.normalise().values)
+        return Maps(values, attention.stride).normalise()
 
     def score_regions(
         self, feats: Sequence[Tensor], evidence: list[Evidence]

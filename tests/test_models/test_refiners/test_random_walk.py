@@ -1,3 +1,5 @@
+from unittest import mock
+
 import pytest
 import torch
 
@@ -104,3 +106,22 @@ def test_several_scales_are_averaged():
     assert not torch.allclose(walks[0], walks[1], atol=1e-3)
     mean = (walks[0] + walks[1]) / 2
     assert torch.allclose(walks[2], mean / mean.amax((1, 2), keepdim=True), atol=0.05)
+
+
+def test_a_large_grid_is_reduced_to_the_most_cells_and_a_small_one_is_not():
+    attention = torch.zeros(1, 2, 6)
+    attention[0, 0, 1] = 1.0
+    walks = [RandomWalk((8,), (0,), max_cells=most) for most in (4096, 12, 3)]
+    sizes = []
+
+    def counted(features, power):
+        sizes.append(features.shape[1] * features.shape[2])
+        return feature_affinity(features, power)
+
+    with mock.patch('mmlabelpenet.models.refiners.random_walk.feature_affinity', counted):
+        maps = [walked(one, (clusters()[None],), attention, 8, (16, 48)) for one in walks]
+    assert sizes == [12, 12, 3]
+    assert torch.equal(maps[0], maps[1])
+    assert maps[2].shape == maps[0].shape
+    # The cluster still gets more than the other one.
+    assert maps[2][0, :, 0].mean() > 2 * maps[2][0, :, 5].mean()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmlabelpenet.models import ClassificationStage
+from mmlabelpenet.models import ClassificationStage, WSDDNLoss
 from mmlabelpenet.models.calibration import contrast_energy
 
 from ..tiny import (
@@ -225,3 +225,54 @@ def test_energy_of_the_raw_attention_scores_proposals_relative_to_the_best():
     expected = after.image_scores * energy / energy.amax(0)
     assert torch.allclose(after.proposals.scores, expected)
     assert torch.allclose(after.proposals.scores.amax(0), after.image_scores)
+
+
+def test_key_pixels_of_the_best_proposal_join_the_attention_of_its_class():
+    torch.manual_seed(0)
+    plain, keyed = build_stage(), build_stage(key_regions=1)
+    plain.attention.classifiers[0].weight.data.abs_()
+    keyed.load_state_dict(plain.state_dict())
+    evidence = image_evidence(tags=(1.0, 0.0, 1.0))
+    evidence.proposals = InstanceData(bboxes=torch.tensor([[8.0, 8, 24, 24]]))
+    [before], [after] = (
+        one.eval().propagate(evidence.feats, [evidence]) for one in (plain, keyed)
+    )
+    old, new = before.attention, after.attention
+    assert new.stride == old.stride
+    assert torch.equal(new.values[1], old.values[1])  # the class without a tag
+    rows = torch.arange(old.values.shape[1]) * old.stride
+    columns = torch.arange(old.values.shape[2]) * old.stride
+    margin = 2 * keyed.roi_features.fusion.stride  # interpolation reaches so far
+    outside = ((rows < 8 - margin) | (rows > 24 + margin))[:, None] | (
+        (columns < 8 - margin) | (columns > 24 + margin)
+    )
+    for label in (0, 2):
+        # Elsewhere the attention stays what it was, up to the maximum that it is divided by.
+        ratio = new.values[label] / old.values[label].clamp(min=1e-6)
+        seen = outside & (old.values[label] > 1e-3)
+        assert seen.any()
+        torch.testing.assert_close(ratio[seen], ratio[seen].max().expand(int(seen.sum())))
+        assert not torch.allclose(new.values[label], old.values[label])
+        assert new.values[label].max() == 1
+
+
+def test_key_pixels_need_proposal_streams():
+    with pytest.raises(ValueError, match='key_regions needs the scores'):
+        build_stage(roi_features=None, key_regions=3)
+
+
+def test_further_classes_do_not_weaken_the_tag_losses_of_an_image():
+    """The losses are sums over classes: means would teach each of 80 classes a quarter of 20."""
+    gradients, feats = [], random_feats()
+    for count in (20, 80):
+        tags = torch.zeros(count)
+        tags[1] = 1
+        stage = ClassificationStage(count, attention=dict(type='CAMAttention', **LEVELS))
+        torch.nn.init.zeros_(stage.attention.classifiers[0].weight)
+        evidence = image_evidence(tags=tags.tolist(), known=[1.0] * count, feats=feats)
+        stage.loss(evidence.feats, [evidence])['loss_image'].backward()
+        scores = torch.full((5, count), 0.1, requires_grad=True)
+        WSDDNLoss()(scores, tags).backward()
+        gradients.append((stage.attention.bias.grad[:20], scores.grad[:, :20]))
+    for few, many in zip(*gradients):
+        torch.testing.assert_close(few, many)
