@@ -16,10 +16,10 @@ _COUNTS = (
 )
 _AMOUNTS = (
     'alternate attention_scales context decay_mult dilation epochs final_factor gamma iterations '
-    'least_spread lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes max_norm '
-    'min_bbox_size min_updates num_fcs num_images num_workers opencv_num_threads power ratios '
-    'key_regions regression_weight regressions scales score_power seed std '
-    'steps timeout tolerance val_begin wait_time warmup weight_decay weights'
+    'least_spread lr lr_factor lr_mult loss_image_weight loss_region_weight max_gigabytes '
+    'max_norm min_bbox_size min_updates num_fcs num_images num_workers opencv_num_threads power '
+    'ratios key_regions regression_weight regressions scales score_power seed std steps timeout '
+    'tolerance val_begin wait_time warmup weight_decay weights'
 )
 _SHARES = (
     'background dropout eta_min_ratio extend_iou extend_score foreground iou_thr iou_threshold '
@@ -36,9 +36,8 @@ RANGES: dict[str, tuple[float, float]] = {
 ENDLESS = ('interval', 'max_keep_ckpts')
 WHOLE = frozenset(ENDLESS) | frozenset(
     (
-        _COUNTS
-        + ' alternate iterations key_regions min_updates num_fcs num_images num_workers regressions '
-        'seed val_begin'
+        _COUNTS + ' alternate iterations key_regions min_updates num_fcs num_images num_workers '
+        'regressions seed val_begin'
     ).split()
 )
 NOT_ZERO: tuple[str, ...] = ('attention_scales', 'context', 'dilation', 'max_norm', 'portion')

@@ -161,9 +161,7 @@ class PixelAffinity(Refiner):
         image = evidence.image
         with torch.autocast(image.device.type, enabled=False):
             colours = cell_colours(image, self.stride)
-            affinity = colour_affinity(
-                colours, self.dilations, self.tolerance, self.least_spread
-            )
+            affinity = colour_affinity(colours, self.dilations, self.tolerance, self.least_spread)
             values = maps.resample(self.stride, colours.shape[1:]).values
             values = spread(values, affinity, self.dilations, self.steps)
         return Maps(values, self.stride).normalise()
