@@ -43,7 +43,14 @@ from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 # mmdet's keywords of a call, without those of models that read texts.
-KEYWORDS = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred', 'pred_score_thr')
+KEYWORDS: tuple[str, ...] = (
+    'return_vis',
+    'show',
+    'wait_time',
+    'no_save_vis',
+    'draw_pred',
+    'pred_score_thr',
+)
 KEYWORDS += ('return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
 
 
