@@ -32,7 +32,7 @@ JUDGES = {
 }
 FILES = {'JPEGImages': 'jpg', 'Annotations': 'xml'}
 FILES |= {'SegmentationClass': 'png', 'SegmentationObject': 'png'}
-FIGURES = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'segm_mAP_50', 'CorLoc': 'CorLoc'}
+FIGURES = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'segm_mAP_50', 'CorLoc': 'corloc'}
 JUDGE = 'analysis_tools/eval_metric'
 CLASSES, PHOTOS = 3, 33
 
@@ -62,10 +62,11 @@ def draw_voc(devkit: Path, seed: int) -> None:
         for info in rng.permutation(shown)[:PHOTOS]:
             tags[info['img_id']] = {names[one] for one in info['tags'] if one in labels}
     for folder, suffix in FILES.items():
-        (devkit / folder).mkdir(parents=True)
+        (devkit / folder).mkdir(parents=True, exist_ok=True)
         for name in tags:
             path = Path(config.data_root, folder, f'{name}.{suffix}').resolve()
-            (devkit / folder / path.name).symlink_to(path)
+            if not (devkit / folder / path.name).exists():
+                (devkit / folder / path.name).symlink_to(path)
     write_lists(devkit, 'train', tags, [names[label] for label in labels])
 
 
@@ -106,7 +107,8 @@ def measure(kind: str, seed: int, root: Path, options: Sequence[str]) -> dict[st
     ]
     args += ['--split', 'train', '--eval', 'bbox', 'segm', 'corloc', '--work-dir', work]
     launch(JUDGE, [*args, '--cfg-options', judged, named], 1)
-    figures = json.loads(Path(work, 'metrics.json').read_text())
+    path = Path(work, 'annotations/instances_train.train.metrics.json')
+    figures = json.loads(path.read_text())['figures']
     return {'minutes': minutes, **{name: figures[key] for name, key in FIGURES.items()}}
 
 

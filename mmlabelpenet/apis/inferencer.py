@@ -44,8 +44,8 @@ from .published import find_weights
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
 # mmdet's keywords of a call, without those of models that read texts.
-KEYWORDS = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred', 'pred_score_thr')
-KEYWORDS += ('return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
+KEYWORDS: tuple[str, ...] = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred')
+KEYWORDS += ('pred_score_thr', 'return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
 
 
 class ShortDict(dict):
