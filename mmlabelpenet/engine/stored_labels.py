@@ -62,18 +62,24 @@ class StoredLabels:
         seeding_steps(model)  # labels follow from stage 1, not from older ones
         with torch.no_grad(), in_evaluation(model.cascade), in_evaluation(model.backbone):
             for index in range(get_rank(), len(dataset), get_world_size()):
-                batch = loader.collate_fn([dataset[index, derived_seed(seed, 0, index)]])
-                batch = model.data_preprocessor(batch, False)
-                inputs, [sample] = batch['inputs'], batch['data_samples']
-                if self.size is not None:
-                    divisor = model.data_preprocessor.pad_size_divisor
-                    inputs, sample = at_size(inputs, sample, self.size, divisor)
-                evidence = model.evidence(inputs, [sample])
+                evidence = self._evidence(model, loader, index, seed)
                 feats, cascade = evidence[0].batch_feats, model.cascade
                 [one] = relabelled(cascade, evidence) if by_all else cascade.seed(feats, evidence)
                 own[name_of(one)] = packed(one)
                 yield min(index + get_world_size(), len(dataset))
         self.labels = {name: one for part in all_gather_object(own) for name, one in part.items()}
+
+    def _evidence(
+        self, model: LabelPEnet, loader: DataLoader, index: int, seed: int
+    ) -> list[Evidence]:
+        """Evidence of one image before stage 1, at the size that is set."""
+        batch = loader.collate_fn([loader.dataset[index, derived_seed(seed, 0, index)]])
+        batch = model.data_preprocessor(batch, False)
+        inputs, [sample] = batch['inputs'], batch['data_samples']
+        if self.size is not None:
+            divisor = model.data_preprocessor.pad_size_divisor
+            inputs, sample = at_size(inputs, sample, self.size, divisor)
+        return model.evidence(inputs, [sample])
 
     def around(self, model: LabelPEnet, use: bool = True) -> None:
         """Let the label source give these labels in training, where it has them.
@@ -89,10 +95,7 @@ class StoredLabels:
             return
         model.cascade.__dict__.pop('seed', None)  # the cache of the first labels
         look, propagate = first.propagate, source.propagate
-        steps = model.cascade.steps.values()
-        looks = SEMANTIC in model.step.learning or any(
-            isinstance(one, DetectionStage) and one.extend_score is not None for one in steps
-        )
+        looks = reads_stage_1(model)
 
         def unread(feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
             return look(feats, evidence) if looks or not model.training else evidence
@@ -109,6 +112,13 @@ class StoredLabels:
 
         # Where nothing reads attention and scores of stage 1, they are not computed.
         first.propagate, source.propagate = unread, stored  # type: ignore[method-assign]
+
+
+def reads_stage_1(model: LabelPEnet) -> bool:
+    """Whether a step reads the attention of stage 1 beside the labels."""
+    steps = model.cascade.steps.values()
+    extends = (isinstance(one, DetectionStage) and one.extend_score is not None for one in steps)
+    return SEMANTIC in model.step.learning or any(extends)
 
 
 def seeding_steps(model: LabelPEnet) -> list[Stage]:
