@@ -8,8 +8,7 @@ box_head = dict(roi_features=dict(fusion=dict(strides=strides)))
 # Few images: one mask head for all classes.
 mask_head = dict(fusion=dict(strides=strides), class_agnostic=True)
 # Noise of dark or even ground is no edge, and an object has no specks and pinholes.
-mask_results = dict(
-    refine=dict(least_spread=0.2), least_part=0.2, tighten=0.75)
+mask_results = dict(refine=dict(least_spread=0.2), least_part=0.2)
 
 # Attention of the last level at two scales, a longer walk on each, and the peak of each tagged
 # class as its one pseudo instance. The calibrated attention supervises a classifier of every cell,
