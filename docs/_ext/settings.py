@@ -43,7 +43,12 @@ def own_classes(names: Iterable[str]) -> dict[str, type]:
     for name in names:
         one: Registry = getattr(registry, name)
         found |= {key: value for key, value in one.module_dict.items() if inspect.isclass(value)}
-    return {key: one for key, one in found.items() if one.__module__.startswith('mmlabelpenet.')}
+    # the metric in `export` is that of a tool, and imported by it alone
+    parts = tuple(
+        f'mmlabelpenet.{part}.'
+        for part in ('datasets', 'engine', 'evaluation', 'models', 'visualization')
+    )
+    return {key: one for key, one in found.items() if one.__module__.startswith(parts)}
 
 
 def effects(kind: Callable) -> dict[str, str]:

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import torch
-from nbclient import NotebookClient
 from plain_configs import write_plain_yapf
 
 from .pages import REPOSITORY
@@ -132,6 +130,9 @@ def run_blocks(blocks, place, programs):
 
 def run_notebook(path, place, programs):
     """Execute the cells of a notebook in a workspace in which `make demo` has been said."""
+    import nbformat
+    from nbclient import NotebookClient
+
     failure = run_script('make demo\n', place, programs)
     assert failure is None, failure
     notebook = nbformat.read(path, as_version=4)
