@@ -27,6 +27,7 @@ COLUMNS = {
     'mIoU': 'semseg_mIoU',
 }
 LADDER = {'box AP@.5': 'bbox_mAP_50', 'mask AP@.5': 'no_void/segm_mAP_50', 'CorLoc': 'corloc'}
+METHOD = 'Label-PEnet'
 BOUNDS = ('Fast-RCNN', 'Mask-RCNN')
 # Pairs of rows, of which the first is compared with the second in words.
 STEPS = (
@@ -38,8 +39,18 @@ STEPS = (
     ('G', 'F'),
     ('H', 'E'),
     ('H', 'H-no-curriculum'),
-    ('Label-PEnet', 'OICR-reg-attention'),
+    (METHOD, 'OICR-reg-attention'),
 )
+# What is added in a pair of rows; the sentences on the page of the benchmark.
+SENTENCES = {
+    ('D', 'A'): 'The cascade without calibration',
+    ('E', 'D'): 'Joint training',
+    ('F', 'E'): 'The curriculum without calibration',
+    ('G', 'F'): 'Forward calibration',
+    ('H', 'G'): 'Full instead of forward calibration',
+    ('H', 'H-no-curriculum'): 'The curriculum with calibration',
+    (METHOD, 'OICR-reg-attention'): 'The method instead of OICR on the same attention',
+}
 COLOURS = ('#2b6cb0', '#c05621', '#2f855a')
 # Colours of OUTCOMES.
 ERRORS = ('#2f855a', '#d69e2e', '#ed8936', '#c05621', '#805ad5', '#a0aec0')
@@ -118,17 +129,25 @@ def make_table(results: Sequence[dict], groups: Mapping[str, Iterable[str]]) -> 
     return markdown_table(headings, lines)
 
 
-def summary_table(results: Sequence[dict], columns: Mapping[str, str]) -> str:
+def summary_table(
+    results: Sequence[dict],
+    columns: Mapping[str, str],
+    groups: Mapping[str, Iterable[str]] | None = None,
+) -> str:
     """Markdown table: a line for each row, medians and ranges over seeds.
 
     Args:
         results: With ``row``.
         columns: For each heading the figure below it.
+        groups: For each group its rows, in the order of the table.
     """
     lines = []
-    for row in rows_of(results, {}):
+    for row in rows_of(results, groups or {}):
         seeds = sum(one['row'] == row for one in results)
-        cells = (summary(values_of(results, row, figure)) for figure in columns.values())
+        cells = (
+            summary(values_of(results, row, figure), 0 if figure == 'minutes' else 3)
+            for figure in columns.values()
+        )
         lines.append([row, seeds, *cells])
     return markdown_table(['row', 'seeds', *columns], lines)
 
@@ -143,7 +162,7 @@ def make_ratios(results: Sequence[dict]) -> str:
     """Sentence on weak over full supervision, where both are measured."""
     parts = []
     for name, figure in (('boxes', LADDER['box AP@.5']), ('masks', LADDER['mask AP@.5'])):
-        weak, full = values_of(results, 'Label-PEnet', figure), bound_of(results, figure)
+        weak, full = values_of(results, METHOD, figure), bound_of(results, figure)
         if weak and full:
             parts.append(f'{name} {statistics.median(weak) / full:.2f}')
     return f'Weakly over fully supervised, medians at IoU .5: {", ".join(parts)}.' if parts else ''
@@ -158,6 +177,48 @@ def make_steps(results: Sequence[dict]) -> str:
             lines.append(f'- {row} over {other}: {", ".join(filter(None, gains))}')
     head = 'Gains of medians; "apart" where the ranges of the seeds do not overlap:\n\n'
     return head + '\n'.join(lines) if lines else ''
+
+
+def make_sentences(results: Sequence[dict]) -> str:
+    """List of sentences: the ratio to full supervision, and what each part gains."""
+    sentences = [make_ratios(results)]
+    for (row, other), part in SENTENCES.items():
+        gains = list(filter(None, (_gain(results, row, other, name) for name in LADDER)))
+        if gains:
+            sentences.append(f'{part} moves the medians ({row} over {other}): {", ".join(gains)}.')
+    return '\n'.join(f'- {one}' for one in filter(None, sentences))
+
+
+def make_headline(results: Sequence[dict], groups: Mapping[str, Iterable[str]]) -> str:
+    """Markdown table of the method, the best baseline, the better bound and the ratio.
+
+    Baselines and bounds are compared by the median of box AP@.5. Empty unless all are measured.
+    """
+    columns = {name: LADDER[name] for name in ('box AP@.5', 'mask AP@.5')}
+    best = [_best(results, rows) for rows in (groups.get('baselines', ()), BOUNDS)]
+    if None in best or not values_of(results, METHOD, 'bbox_mAP_50'):
+        return ''
+    names = {METHOD: METHOD, best[0]: f'{best[0]} (best baseline)', best[1]: f'{best[1]} (bound)'}
+    lines = []
+    for row, name in names.items():
+        seeds = sum(one['row'] == row for one in results)
+        cells = [summary(values_of(results, row, figure)) for figure in columns.values()]
+        lines.append([name, *cells, seeds, summary(values_of(results, row, 'minutes'), 0)])
+    ratios = []
+    for figure in columns.values():
+        weak, full = values_of(results, METHOD, figure), values_of(results, best[1], figure)
+        ratios.append(f'{statistics.median(weak) / statistics.median(full):.2f}' if full else '-')
+    lines.append([f'{METHOD} / bound', *ratios, '', ''])
+    return markdown_table(['', *columns, 'seeds', 'minutes'], lines)
+
+
+def _best(results: Sequence[dict], rows: Iterable[str]) -> str | None:
+    values = {row: values_of(results, row, 'bbox_mAP_50') for row in rows}
+    return max(
+        (row for row in values if values[row]),
+        key=lambda row: statistics.median(values[row]),
+        default=None,
+    )
 
 
 def _gain(results: Sequence[dict], row: str, other: str, name: str) -> str:
@@ -248,22 +309,37 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def write_report(
-    results: Sequence[dict], groups: Mapping[str, Iterable[str]], docs: Path, images: Path
+    results: Sequence[dict],
+    groups: Mapping[str, Iterable[str]],
+    docs: Path,
+    images: Path,
+    readme: Path,
 ) -> None:
-    """Write table and plots of what is measured.
+    """Write tables and plots of what is measured.
 
     Args:
         results: Of the benchmark.
         groups: For each group its rows, in order.
-        docs: The document that holds the markers.
+        docs: The page of the benchmark; ``provenance.md`` beside it gets all figures.
         images: Folder of the plots.
+        readme: The first page, which gets the headline.
 
     Raises:
-        UserError: If there are no results, or the document has no markers.
+        UserError: If there are no results, or a page has no markers.
     """
     if not results:
         raise UserError('Nothing is measured yet: run the benchmark without --report.')
     plot_ladder(results, groups, images / 'voc12_mini_ladder.png')
     plot_errors(results, groups, images / 'voc12_mini_errors.png')
-    parts = [make_table(results, groups), make_ratios(results), make_steps(results)]
-    insert('\n\n'.join(filter(None, parts)), docs, 'voc12_mini.py')
+    short = summary_table(results, {**LADDER, 'minutes': 'minutes'}, groups)
+    pages = {
+        docs: [short, make_sentences(results)],
+        docs.with_name('provenance.md'): [
+            make_table(results, groups),
+            make_ratios(results),
+            make_steps(results),
+        ],
+        readme: [make_headline(results, groups)],
+    }
+    for page, parts in pages.items():
+        insert('\n\n'.join(filter(None, parts)), page, 'voc12_mini.py')

@@ -107,7 +107,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--pairs', type=int, default=64, help='of region and class, excited')
     parser.add_argument('--rounds', type=int, default=5, help='whose median is taken')
     parser.add_argument('--out', default='docs/research/benchmarks/speed.json')
-    parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
+    parser.add_argument('--docs', default='docs/research/speed.md', help='page of the table')
     parser.add_argument('--images', default='docs/images', help='folder of the curves')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--memory-of', type=int, help=argparse.SUPPRESS)

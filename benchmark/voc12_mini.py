@@ -95,6 +95,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--root', default='work_dirs/benchmark', help='folder of the trainings')
     parser.add_argument('--out', default='docs/research/benchmarks/voc12_mini.json')
     parser.add_argument('--docs', default='docs/research/benchmarks.md', help='page of the table')
+    parser.add_argument('--readme', default='README.md', help='page of the headline')
     parser.add_argument('--images', default='docs/images', help='folder of the plots')
     parser.add_argument(
         '--report', action='store_true', help='only write table and plots of what is measured'
@@ -237,7 +238,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         trainings = Trainings(args.root, rows.values(), args.processes)
         for seed, (row, config) in product(range(args.seeds), rows.items()):
             run_row(row, config, seed, trainings, args)
-    write_report(read_results(Path(args.out)), GROUPS, Path(args.docs), Path(args.images))
+    pages = Path(args.docs), Path(args.images), Path(args.readme)
+    write_report(read_results(Path(args.out)), GROUPS, *pages)
     print(f'benchmark: {args.out}, {args.docs}', file=sys.stderr)
 
 

@@ -16,7 +16,7 @@ project_copyright = f'%Y, {author}'
 version = release = mmlabelpenet.__version__
 
 extensions = [
-    'myst_parser',
+    'myst_nb',
     'sphinx.ext.autodoc',
     'sphinx.ext.autosummary',
     'sphinx.ext.napoleon',
@@ -24,6 +24,9 @@ extensions = [
     'package_names',
 ]
 exclude_patterns = ['_*']
+
+# A test executes the notebook (tests/test_docs); the site shows what it holds.
+nb_execution_mode = 'off'
 
 # Pages are Markdown, written for GitHub as well: links name a section as GitHub does.
 myst_enable_extensions = ['colon_fence']

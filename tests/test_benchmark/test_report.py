@@ -74,11 +74,52 @@ def test_a_gain_is_apart_where_the_ranges_of_seeds_do_not_overlap(report):
     assert report.make_steps(RESULTS) == ''
 
 
+def test_the_headline_compares_with_the_best_baseline_and_the_better_bound(report):
+    groups = {'baselines': ['OICR', 'PCL', 'MIST'], 'bound': ['Mask-RCNN']}
+    masks = {'no_void/segm_mAP_50': 0.3}
+    results = [
+        result('Label-PEnet', 0, bbox_mAP_50=0.4, **masks),
+        result('PCL', 0, bbox_mAP_50=0.1),
+        result('OICR', 0, bbox_mAP_50=0.2),
+        result('Mask-RCNN', 0, bbox_mAP_50=0.5, **{'no_void/segm_mAP_50': 0.6}),
+    ]
+    assert report.make_headline(results[:3], groups) == ''
+    lines = [
+        [cell.strip() for cell in line.split('|')[1:-1]]
+        for line in report.make_headline(results, groups).splitlines()
+    ]
+    assert lines[2:] == [
+        ['Label-PEnet', '0.400', '0.300', '1', '1'],
+        ['OICR (best baseline)', '0.200', '-', '1', '1'],
+        ['Mask-RCNN (bound)', '0.500', '0.600', '1', '1'],
+        ['Label-PEnet / bound', '0.80', '0.50', '', ''],
+    ]
+
+
+def test_sentences_say_what_a_part_moves(report):
+    results = [result('D', 0, bbox_mAP_50=0.2), result('E', 0, bbox_mAP_50=0.3)]
+    assert report.make_sentences(results) == (
+        '- Joint training moves the medians (E over D): box AP@.5 +0.100 (1 and 1 seeds).'
+    )
+    assert len(report.SENTENCES) == 7
+
+
+def test_a_report_fills_three_pages(report, tmp_path):
+    pages = [tmp_path / name for name in ('page.md', 'provenance.md', 'README.md')]
+    for page in pages:
+        page.write_text('before\n<!-- voc12_mini.py begin -->\n<!-- voc12_mini.py end -->\nafter')
+    report.write_report(RESULTS, GROUPS, pages[0], tmp_path, pages[2])
+    texts = [page.read_text() for page in pages]
+    assert all(text.startswith('before') and text.endswith('after') for text in texts)
+    headings = [text.split('\n')[3].count('|') - 1 for text in texts[:2]]
+    assert headings == [6, 17]
+
+
 def test_a_document_without_markers_is_refused(report, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('no place for a table')
     with pytest.raises(UserError, match='needs the lines'):
-        report.write_report(RESULTS, GROUPS, page, tmp_path)
+        report.write_report(RESULTS, GROUPS, page, tmp_path, page)
     assert (tmp_path / 'voc12_mini_ladder.png').stat().st_size > 1000
     with pytest.raises(UserError, match='Nothing is measured'):
-        report.write_report([], GROUPS, page, tmp_path)
+        report.write_report([], GROUPS, page, tmp_path, page)

@@ -76,10 +76,12 @@ def weights_of(checkpoint):
 
 def test_rows_are_trained_once_measured_and_reported(place, modules):
     trainings, bench, launched = modules
-    (place / 'page.md').write_text(PAGE)
+    for name in ('page.md', 'provenance.md', 'readme.md'):
+        (place / name).write_text(PAGE)
     rows = [str(place / f'{name}.py') for name in ('pre', 'first', 'joint')]
     args = ['--rows', *rows, '--seeds', '1', '--processes', '1', '--root', 'work']
     args += ['--out', 'out.json', '--docs', 'page.md', '--images', 'images']
+    args += ['--readme', 'readme.md']
     bench.main(args)
 
     # two trainings: all begin with the same two phases, and two rows are one training

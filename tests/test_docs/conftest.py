@@ -1,25 +1,21 @@
 import pytest
 
-from .workspace import make_seed, make_workspace, python_server, write_python
+from .workspace import link_repository, make_demo, python_server, write_programs
 
 
 @pytest.fixture(scope='session')
 def programs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('docs') / 'bin'
-    write_python(folder)
-    with python_server(folder):
-        yield folder
-
-
-@pytest.fixture(scope='session')
-def seed(tmp_path_factory, programs):
-    root = tmp_path_factory.mktemp('docs_seed') / 'seed'
-    make_seed(root, programs)
-    return root
+    """Folder of the programs of a page; `make demo` copies what its commands have made once."""
+    root = tmp_path_factory.mktemp('docs')
+    write_programs(root / 'bin', root / 'demo')
+    with python_server(root / 'bin'):
+        make_demo(root / 'demo', root / 'bin')
+        yield root / 'bin'
 
 
 @pytest.fixture
-def workspace(seed, tmp_path):
+def workspace(tmp_path):
     place = tmp_path / 'workspace'
-    make_workspace(seed, place)
+    place.mkdir()
+    link_repository(place)
     return place

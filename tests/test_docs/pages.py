@@ -1,16 +1,10 @@
-"""The pages of docs/ and their bash blocks."""
+"""README, the pages of docs/ and their bash blocks."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-
-# Pages without any block that is run, each with its reason.
-EXEMPT = {
-    'research/benchmarks.md': 'its runs take minutes to hours on real photos',
-    'start/install.md': 'it sets up environments',
-}
 
 FENCE = re.compile(r'^(\s*)```(\w*)\s*$')
 MARK = re.compile(r'^\s*<!--\s*(not run:(?P<reason>.*?)|run)\s*-->\s*$')
@@ -71,7 +65,6 @@ def _body(lines, indent):
 
 
 def pages():
-    """Markdown files of docs/ that are run, relative to it."""
-    docs = REPOSITORY / 'docs'
-    names = sorted(str(path.relative_to(docs)) for path in docs.rglob('*.md'))
-    return [name for name in names if name not in EXEMPT]
+    """Markdown files with commands, relative to the repository: those of docs/ and README."""
+    paths = sorted((REPOSITORY / 'docs').rglob('*.md'))
+    return ['README.md', *(str(path.relative_to(REPOSITORY)) for path in paths)]

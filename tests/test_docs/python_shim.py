@@ -9,13 +9,16 @@ import re
 import sys
 
 PHASES = ('classification', 'detection', 'refinement', 'segmentation', 'joint')
+SHORT = ' '.join(f'train_cfg.phases.{name}.iterations=1' for name in PHASES)
+# The demo's classifier is trained for two passes, so that there is attention.
+DEMO = SHORT.replace('classification.iterations=1', 'classification.iterations=8')
+DEMO += ' train_cfg.val_begin=100 train_cfg.feature_cache=None'
 # If a pattern matches the command line, the arguments are added to its end.
 EXTRA_ARGUMENTS = (
     (r'make_shapes\.py', '--num-train 8 --num-val 3 --image-size 64 96'),
-    (
-        r'tools/train\.py .*configs/label_penet/\S+',
-        '--cfg-options ' + ' '.join(f'train_cfg.phases.{name}.iterations=1' for name in PHASES),
-    ),
+    (r'make_proposals\.py', '--workers 1'),
+    (r'tools/train\.py .*configs/label_penet/.* work_dirs/demo ', f'--cfg-options {DEMO}'),
+    (r'tools/train\.py .*configs/label_penet/(?!.* work_dirs/demo )', f'--cfg-options {SHORT}'),
     (
         r'tools/train\.py .*configs/pseudo_label/\S+',
         '--cfg-options train_cfg.max_epochs=1 train_dataloader.dataset.indices=4',
@@ -43,7 +46,8 @@ if __name__ == '__main__':
     from python_server import run_on_server
 
     command = with_extra_arguments(sys.argv[2:])
-    code = run_on_server(sys.argv[1], command) if command[:1] != ['-'] else None
+    is_file = bool(command) and not command[0].startswith('-')
+    code = run_on_server(sys.argv[1], command) if is_file else None
     if code is None:
         os.execv(sys.executable, [sys.executable, *command])
     sys.exit(code)

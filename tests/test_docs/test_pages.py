@@ -1,12 +1,12 @@
-"""Every command in docs/ runs as it is written there."""
+"""Every command in README and docs/ runs as it is written there."""
 
 import re
 
 import pytest
 
-from .pages import EXEMPT, REPOSITORY, Block, blocks_of, pages
+from .pages import REPOSITORY, Block, blocks_of, pages
 from .python_shim import with_extra_arguments
-from .workspace import run_blocks
+from .workspace import LINKED, run_blocks, run_notebook
 
 PAGE = """
 Words.
@@ -100,16 +100,27 @@ def test_a_file_has_the_surroundings_of_its_command_and_its_exit_code_counts(
     assert '__main__ ../tool.py --flag 1 value word' in failure.output
 
 
-def test_exempt_pages_exist():
-    assert all((REPOSITORY / 'docs' / name).is_file() and why for name, why in EXEMPT.items())
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('name', pages())
 def test_the_commands_of_a_page_run(name, request):
-    blocks = blocks_of((REPOSITORY / 'docs' / name).read_text())
+    blocks = blocks_of((REPOSITORY / name).read_text())
     if all(block.reason is not None for block in blocks):
-        pytest.skip(f'docs/{name} has no command that can run here')
+        pytest.skip(f'{name} has no command that can run here')
     place, programs = request.getfixturevalue('workspace'), request.getfixturevalue('programs')
     failure = run_blocks(blocks, place, programs)
-    assert failure is None, f'docs/{name}, line {failure.line} ({failure.code}):\n{failure.output}'
+    assert failure is None, f'{name}, line {failure.line} ({failure.code}):\n{failure.output}'
+
+
+@pytest.mark.slow
+def test_the_cells_of_the_tour_run(workspace, programs):
+    run_notebook(REPOSITORY / 'docs/start/tour.ipynb', workspace, programs)
+
+
+@pytest.mark.slow
+def test_a_workspace_holds_the_repository_alone_until_a_command_adds_to_it(workspace, programs):
+    before = {path.name for path in workspace.iterdir()}
+    assert before == {name for name in LINKED if (REPOSITORY / name).is_dir()}
+    assert run_blocks([Block(1, 'make demo')], workspace, programs) is None
+    added = {path.name for path in workspace.iterdir()} - before
+    assert added == {'.block', '.venv', 'data', 'work_dirs'}
+    assert run_blocks([Block(1, 'make rubbish')], workspace, programs).code == 2

@@ -13,23 +13,14 @@ from pathlib import Path
 import torch
 from plain_configs import write_plain_yapf
 
-from mmlabelpenet.testing import make_shapes
-
 from .pages import REPOSITORY
 
 SOCKET = 'socket'
-LINKED = ('benchmark', 'demo', 'tools')
-CONFIG = 'configs/label_penet/label-penet_effnet-lite0_shapes.py'
-CHECKPOINTS = ('work_dirs/demo', 'work_dirs/label-penet_effnet-lite0_shapes')
-# Content of a workspace before the first command of a page:
-#   data/shapes/Shapes    8 + 3 generated images of 64 to 96 pixels, and data/proposals of them
-#   work_dirs/demo, work_dirs/label-penet_effnet-lite0_shapes
-#                         epoch_7.pth and last_checkpoint, trained on them for a few steps, as
-#                         `make demo` and README's training leave it
-#   photos/               four images, as a user's own photos
-IMAGES = ('train_00000', 'train_00001', 'val_00000', 'val_00001')
-# The classifier is trained for two passes, so that there is attention; other stages for a step.
-ITERATIONS = dict(classification=8, detection=1, refinement=1, segmentation=1, joint=1)
+# All that a workspace holds before the first command of a page.
+LINKED = ('benchmark', 'demo', 'mmlabelpenet', 'tools')
+# What `make demo` adds to it.
+MADE = ('.venv', 'data', 'work_dirs')
+DEMO = 'work_dirs/demo'
 
 
 @dataclass
@@ -53,18 +44,25 @@ def environment(programs):
     }
 
 
-def write_python(programs):
-    """Write ``python`` (:mod:`python_shim`) and the console command into a folder for ``PATH``."""
+def write_programs(programs, demo):
+    """Write ``python`` (:mod:`python_shim`), ``make`` and the console command for ``PATH``.
+
+    ``make demo`` copies what :func:`make_demo` has made in the folder ``demo``.
+    """
     programs.mkdir()
     shim = Path(__file__).with_name('python_shim.py')
-    python = programs / 'python'
     start = f'"{sys.executable}" -S -E "{shim}" "{programs / SOCKET}"'
-    python.write_text(f'#!/bin/sh\nexec {start} "$@"\n')
-    python.chmod(0o755)
-    (programs / 'console.py').write_text('from mmlabelpenet.cli import main\n\nmain()\n')
-    command = programs / 'mmlabelpenet'
-    command.write_text(f'#!/bin/sh\nexec "{python}" "{programs / "console.py"}" "$@"\n')
-    command.chmod(0o755)
+    made = ' '.join(f'"{demo / name}"' for name in MADE)
+    console = programs / 'console.py'
+    console.write_text('from mmlabelpenet.cli import main\n\nmain()\n')
+    scripts = {
+        'python': f'exec {start} "$@"',
+        'make': f'[ "$*" = demo ] || exit 2\ncp -a {made} .',
+        'mmlabelpenet': f'exec "{programs / "python"}" "{console}" "$@"',
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f'#!/bin/sh\n{script}\n')
+        (programs / name).chmod(0o755)
     write_plain_yapf(programs / 'lib')
 
 
@@ -93,42 +91,22 @@ def link_repository(place):
         path.write_text(re.sub(r'min_updates=\d+', 'min_updates=1', path.read_text()))
 
 
-def make_seed(root, programs):
-    """Make the initial content of every workspace with the commands of the repository."""
+def make_demo(root, programs):
+    """Let the script of `make demo` make what it makes, with the short commands of the shim."""
     root.mkdir()
     link_repository(root)
-    shapes = root / 'data/shapes/Shapes'
-    make_shapes(shapes, num_train=8, num_val=3, image_size=(64, 96))
-    (root / 'photos').mkdir()
-    for name in IMAGES:
-        shutil.copy(shapes / f'JPEGImages/{name}.jpg', root / 'photos')
-    length = ' '.join(f'train_cfg.phases.{k}.iterations={n}' for k, n in ITERATIONS.items())
-    failure = run_script(
-        f'python tools/proposals/make_proposals.py {CONFIG} --workers 1\n'
-        f'{sys.executable} tools/train.py {CONFIG} --work-dir trained --cfg-options {length} '
-        'train_cfg.val_begin=100 train_cfg.feature_cache=None\n',
-        root,
-        programs,
-    )
+    (root / '.venv/bin').mkdir(parents=True)
+    (root / '.venv/bin/python').symlink_to(programs / 'python')
+    (root / '.venv/bin/activate').touch()
+    failure = run_script(f'bash {root}/tools/misc/demo.sh\n', root, programs)
     assert failure is None, failure
-    trained = torch.load((root / 'trained/last_checkpoint').read_text(), weights_only=False)
-    # without the optimiser state, which is twice as large
-    weights = {key: trained[key] for key in ('meta', 'state_dict')}
-    for folder in CHECKPOINTS:
-        (root / folder).mkdir(parents=True)
-        torch.save(weights, root / folder / 'epoch_7.pth')
-        (root / folder / 'last_checkpoint').write_text(f'{folder}/epoch_7.pth')
-    shutil.rmtree(root / 'trained')
-
-
-def make_workspace(seed, place):
-    """Copy the seed to the workspace of a page."""
-    shutil.copytree(seed, place, symlinks=True, copy_function=_link_or_copy)
-
-
-def _link_or_copy(source, target):
-    """Link checkpoints, which commands replace but never modify; copy all else."""
-    (os.link if source.endswith('.pth') else shutil.copy2)(source, target)
+    # The short training ends with another epoch than the demo's seven. Without the optimiser state
+    # the file is a third as large.
+    newest = root / (root / DEMO / 'last_checkpoint').read_text()
+    trained = torch.load(newest, weights_only=False)
+    newest.unlink()
+    torch.save({key: trained[key] for key in ('meta', 'state_dict')}, root / DEMO / 'epoch_7.pth')
+    (root / DEMO / 'last_checkpoint').write_text(f'{DEMO}/epoch_7.pth')
 
 
 def run_script(script, place, programs):
@@ -157,3 +135,17 @@ def run_blocks(blocks, place, programs):
     """Run the blocks of a page that are not marked; return the failure, or None."""
     parts = [f'BLOCK={block.line}\n{block.text}' for block in blocks if block.reason is None]
     return run_script('\n'.join(parts), place, programs)
+
+
+def run_notebook(path, place, programs):
+    """Execute the cells of a notebook in a workspace in which `make demo` has been said."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    failure = run_script('make demo\n', place, programs)
+    assert failure is None, failure
+    notebook = nbformat.read(path, as_version=4)
+    resources = {'metadata': {'path': str(place)}}
+    client = NotebookClient(notebook, timeout=300, kernel_name='python3', resources=resources)
+    client.execute(env=environment(programs))
+    return notebook
