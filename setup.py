@@ -66,6 +66,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmlabelpenet', 'mmlabelpenet.*']),
+    package_data={'mmlabelpenet.inspection': ['templates/*']},
     python_requires='>=3.10,<3.13',
     install_requires=read_requirements('runtime'),
     extras_require={

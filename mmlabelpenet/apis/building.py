@@ -94,3 +94,17 @@ def _lists(node: object, path: str, keys: Container[str]) -> Iterator[tuple[str,
             if key in keys and isinstance(value, list | tuple):
                 yield f'{path}.{key}', key, value
             yield from _lists(value, f'{path}.{key}', keys)
+
+
+def require_device(device: str) -> None:
+    """Make sure that a device such as ``'cuda:0'`` is here.
+
+    Raises:
+        UserError: If it is not.
+    """
+    try:
+        # whose values cannot be read on the device 'meta'
+        torch.zeros(1, device=device).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
+        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error

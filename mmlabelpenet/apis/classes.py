@@ -245,3 +245,14 @@ def _require_numbered_as_said(dataset: Any) -> None:
             "would mix them up; give metainfo the file's classes in the file's order, or use "
             'COCOInstanceDataset.'
         )
+
+
+def metainfo_of(cfg: Config, checkpoint: dict) -> dict:
+    """Get classes and palette: those of the checkpoint's training data, else of the config's."""
+    classes = checkpoint_classes(checkpoint, 'The checkpoint')
+    if classes is None:
+        dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
+        found = DATASETS.build({**dataset, 'lazy_init': True}).metainfo
+        return {name: found[name] for name in ('classes', 'palette') if name in found}
+    palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
+    return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}

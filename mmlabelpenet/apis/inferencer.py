@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from torch import nn
 
 from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
-from mmlabelpenet.registry import DATASETS, TRANSFORMS
+from mmlabelpenet.registry import TRANSFORMS
+from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import (
     UserError,
     explain_read_errors,
@@ -29,6 +31,8 @@ from mmlabelpenet.utils import (
     write_bytes,
 )
 from mmlabelpenet.visualization import (
+    Style,
+    compose_panels,
     let_matplotlib_write,
     paint_run_lengths,
     require_display,
@@ -36,9 +40,9 @@ from mmlabelpenet.visualization import (
     without_masks,
 )
 
-from .building import explain_build_errors
+from .building import explain_build_errors, require_device
 from .checkpoint import load_weights, read_checkpoint
-from .classes import checkpoint_classes
+from .classes import metainfo_of
 from .configs import config_of_checkpoint, read_file, require_config
 from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
 from .images import list_images
@@ -72,6 +76,8 @@ class LabelPEnetInferencer(DetInferencer):
             (in ``proposal_root``) or ``'search'`` (Selective Search). None takes stored ones if
             there is a ``proposal_root``, else learned ones if the model has learned any, else it
             searches.
+        panels: Whether pictures show the whole way of an image to its result, as those of a test
+            do: its proposals and attention and, if it has tags, the labels of each stage.
 
     Raises:
         UserError: If the config or the checkpoint is missing, they do not fit, or the model has
@@ -94,6 +100,7 @@ class LabelPEnetInferencer(DetInferencer):
         show_progress: bool = True,
         trust_checkpoint: bool = False,
         proposals: str | None = None,
+        panels: bool = False,
     ) -> None:
         if weights is None:
             raise UserError('The inferencer needs weights: name a checkpoint.')
@@ -101,9 +108,9 @@ class LabelPEnetInferencer(DetInferencer):
             known = ', '.join(PALETTES)
             raise UserError(f'There is no palette {palette!r}: choose one of {known}.')
         if device is not None:
-            _require_device(device)
+            require_device(device)
         register_all_modules()
-        self._weights = str(weights)
+        self._weights, self.panels = str(weights), panels
         with trust_files(trust_checkpoint):
             self._checkpoint = read_checkpoint(self._weights)
             cfg = _config_of(model, self._checkpoint, self._weights)
@@ -116,7 +123,7 @@ class LabelPEnetInferencer(DetInferencer):
             proposal_root=proposal_root,
             quality=quality,
         )
-        self._metainfo = _metainfo_of(cfg, self._checkpoint)
+        self._metainfo = metainfo_of(cfg, self._checkpoint)
         if palette != 'none':
             self._metainfo['palette'] = palette
         let_matplotlib_write(self._metainfo['classes'])
@@ -239,6 +246,7 @@ class LabelPEnetInferencer(DetInferencer):
             The data samples of the batch.
         """
         samples = super().forward(inputs, **kwargs)
+        self._evidence = self.model.explain(inputs) if self.panels else []
         for sample in samples:
             if 'tags' in sample:
                 found = sample.pred_instances
@@ -279,7 +287,11 @@ class LabelPEnetInferencer(DetInferencer):
             return None
         threshold = kwargs.get('pred_score_thr', 0.3)
         images, shown = [], []
-        for img, sample in zip(inputs, preds):
+        for img, sample, evidence in zip_longest(inputs, preds, self._evidence):
+            if evidence is not None:
+                images.append(self._panels(img, sample, evidence, threshold))
+                shown.append(DetDataSample())
+                continue
             found = sample.pred_instances
             if isinstance(found.get('masks'), list):
                 palette = get_palette(self.model.dataset_meta.get('palette'), len(self.classes))
@@ -294,6 +306,14 @@ class LabelPEnetInferencer(DetInferencer):
             for picture, sample in zip(pictures, preds):
                 save_picture(picture, folder / f'{sample.img_id}.png')
         return pictures
+
+    def _panels(
+        self, img: np.ndarray, sample: DetDataSample, evidence: Evidence, score_thr: float
+    ) -> np.ndarray:
+        """Panels of an image [H, W, 3] BGR in one picture, RGB."""
+        palette = get_palette(self.model.dataset_meta.get('palette'), len(self.classes))
+        style = Style(self.classes, palette, score_thr=score_thr)
+        return compose_panels(img[..., ::-1], sample.pred_instances, style, evidence)
 
     def pred2dict(self, data_sample: DetDataSample, pred_out_dir: str = '') -> dict:
         """Convert a result to a plain dict, and write it if a folder is given.
@@ -318,15 +338,6 @@ class LabelPEnetInferencer(DetInferencer):
         return result
 
 
-def _require_device(device: str) -> None:
-    try:
-        # whose values cannot be read on the device 'meta'
-        torch.zeros(1, device=device).item()
-    except (AssertionError, NotImplementedError, RuntimeError) as error:
-        known = ', '.join(['cpu', *(f'cuda:{one}' for one in range(torch.cuda.device_count()))])
-        raise UserError(f"There is no device '{device}' here: choose one of {known}.") from error
-
-
 def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str) -> Config:
     """Get a copy of the config, in whatever form it is given."""
     if isinstance(model, Config):
@@ -336,14 +347,3 @@ def _config_of(model: str | Path | Config | None, checkpoint: dict, weights: str
     require_config(model)
     with explain_read_errors(model, 'a config', 'fix it'):
         return read_file(model)
-
-
-def _metainfo_of(cfg: Config, checkpoint: dict) -> dict:
-    """Get classes and palette: those of the checkpoint's training data, else of the config's."""
-    classes = checkpoint_classes(checkpoint, 'The checkpoint')
-    if classes is None:
-        dataset = cfg.get('test_dataloader', cfg.get('val_dataloader'))['dataset']
-        found = DATASETS.build({**dataset, 'lazy_init': True}).metainfo
-        return {name: found[name] for name in ('classes', 'palette') if name in found}
-    palette = (checkpoint['meta'].get('dataset_meta') or {}).get('palette')
-    return {'classes': classes} if palette is None else {'classes': classes, 'palette': palette}

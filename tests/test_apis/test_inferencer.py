@@ -16,6 +16,8 @@ from mmlabelpenet.datasets import ProvideRegionProposals
 from mmlabelpenet.proposals import Proposals, make_proposals, proposal_path, write_proposals
 from mmlabelpenet.structures import pieces
 from mmlabelpenet.utils import UserError
+from mmlabelpenet.visualization import Style
+from mmlabelpenet.visualization.panels import GAP
 
 MASKS = ('refinement', 'segmentation', 'calibration', 'attention')
 
@@ -145,6 +147,18 @@ def test_pictures_and_results_are_written_under_names_of_their_own(
         assert (picture != img[..., ::-1]).any()
     written = cv2.imread(str(tmp_path / 'vis/00000002.png'))[..., ::-1]
     np.testing.assert_array_equal(written, result['visualization'][2])
+
+
+def test_panels_show_the_way_to_the_result(tool, config, checkpoint, images, tmp_path):
+    """Without tags proposals and attention, with tags also boxes and masks of the labels."""
+    width = Style(()).panel_width + GAP
+    for count, tags in ((4, ()), (6, ('--tags', 'ring'))):
+        tool(
+            'demo/image_demo', images[0], config, '--weights', checkpoint, '--panels',
+            '--out-dir', tmp_path, '--device', 'cpu', *tags,
+        )  # fmt: skip
+        picture = cv2.imread(str(tmp_path / f'vis/{images[0].stem}.png'))
+        assert picture.shape[1] == GAP + count * width
 
 
 def test_nothing_is_painted_where_nobody_asks(inferencer, images):
