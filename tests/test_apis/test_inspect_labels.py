@@ -3,6 +3,8 @@ import re
 import pytest
 from mmengine.config import Config
 
+from .conftest import REPOSITORY
+
 TOOL = 'tools/analysis_tools/inspect_labels'
 
 
@@ -54,10 +56,8 @@ def test_a_split_can_be_named(inspect, shapes):
     assert re.findall(r'data-name="(.+?)"', page) == ['val_00000']
 
 
-def test_a_model_without_cascade_is_refused(tool, config, checkpoint, tmp_path, capsys):
+def test_a_model_without_cascade_is_refused(tool, tmp_path, capsys):
+    config = REPOSITORY / 'configs/pseudo_label/mask-rcnn_effnet-lite0_coco-export.py'
     with pytest.raises(SystemExit):
-        tool(
-            TOOL, config, checkpoint, '--out', tmp_path / 'out',
-            '--cfg-options', 'model.cascade=None',
-        )  # fmt: skip
+        tool(TOOL, config, 'gone.pth', '--out', tmp_path / 'out')
     assert 'has no cascade' in capsys.readouterr().err
