@@ -120,9 +120,9 @@ def judge_labels(
         kinds, errors[name] = _kinds(sample, found, metric)
         rows[name] = _rows(found, other, kinds)
     best = places[labels[-1]] if labels else places['result'][:0]
-    sets = [_found(one) for one in (best, places['result'])]
-    agreements = overlaps_of_tags([sets[0]], [sets[1]], [tags])
-    return ImageLabels(tags, rows, errors, agreements.tolist(), doubt_of(*sets, tags))
+    last, result = _found(best), _found(places['result'])
+    agreements = overlaps_of_tags([last], [result], [tags])
+    return ImageLabels(tags, rows, errors, agreements.tolist(), doubt_of(last, result, tags))
 
 
 def doubt_of(labels: Found, result: Found, tags: list[int]) -> float:
