@@ -72,6 +72,11 @@ class ImageLabels:
         return min(self.agreements, default=1.0) >= AGREEMENT
 
     @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts images by falling doubt, equal ones by rising agreement."""
+        return -self.doubt, sum(self.agreements) / max(len(self.agreements), 1)
+
+    @property
     def error_keys(self) -> list[str]:
         """Place and kind of each error, as ``place:kind``."""
         return [f'{place}:{kind}' for place in self.errors for kind in sorted(self.errors[place])]

@@ -74,7 +74,7 @@ class InspectionReport:
         text = templates.get_template('report.html').render(
             title=title,
             source=source,
-            images=sorted(self.images, key=lambda image: -image['labels'].doubt),
+            images=sorted(self.images, key=lambda image: image['labels'].rank),
             style=self.style,
             places=PLACES,
             kinds=KINDS,

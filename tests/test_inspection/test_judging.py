@@ -84,6 +84,17 @@ def test_the_most_doubtful_tag_is_the_doubt_of_an_image(labels, result, tags, do
     assert doubt_of(first, second, tags) == pytest.approx(doubt)
 
 
+def test_of_equal_doubts_the_lower_agreement_comes_first():
+    def both(*boxes):
+        rows = [(label, 1.0, box) for label, box in enumerate(boxes)]
+        labels = instances((0, 1.0, BOX), (1, 1.0, BOX))
+        return judge(sample_of(tags=(1, 1)), pseudo_instances=labels, result=instances(*rows))
+
+    images = [both(BOX, FAR), both(FAR, FAR), both(BOX, BOX), both(UPPER, FAR)]
+    order = sorted(range(4), key=lambda index: images[index].rank)
+    assert order == [1, 3, 0, 2]
+
+
 def test_boxes_of_labels_are_in_pixels_of_the_original_image():
     evidence = Evidence(metainfo=dict(scale_factor=(2.0, 4.0)))
     evidence.pseudo_instances = instances((0, 1.0, [20, 40, 80, 160]))
