@@ -39,7 +39,8 @@ def tab(browser, page):
 
 
 def names(tab):
-    return tab.locator('.card:visible .name').all_inner_texts()
+    # not inner texts, which a card that is not yet drawn lacks
+    return tab.locator('.card:visible .name').all_text_contents()
 
 
 def selected(tab, **filters):
