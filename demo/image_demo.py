@@ -63,6 +63,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--recursive', action='store_true', help='photos in subfolders of a folder too'
     )
     parser.add_argument('--batch-size', type=number(int, 1), default=1, help='photos per batch')
+    parser.add_argument(
+        '--panels',
+        action='store_true',
+        help='paint the whole way to the result: proposals, attention and, with --tags, labels',
+    )
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no results')
@@ -104,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         palette=args.palette,
         trust_checkpoint=args.trust_checkpoint,
         proposals=None if stored else args.proposals,
+        panels=args.panels,
     )
     result = inferencer(
         args.inputs,

@@ -1,7 +1,7 @@
 """What is given for each image: its name, tags, proposals."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,31 @@ import numpy as np
 from mmlabelpenet.utils import UniqueNames, UserError
 
 Tags = Sequence[str | int]
+
+# mmdet's keywords of a call, without those of models that read texts.
+KEYWORDS: tuple[str, ...] = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred')
+KEYWORDS += ('pred_score_thr', 'return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
+
+
+class ShortDict(dict):
+    """A dict that shows as its names and the numbers of their items, as at the end of a cell."""
+
+    def __repr__(self) -> str:
+        return f'<{", ".join(f"{name}: {len(items)}" for name, items in self.items())}>'
+
+
+def require_keywords(given: Iterable[str]) -> None:
+    """Refuse keywords of a call that the inferencer does not have.
+
+    Raises:
+        UserError: That names the first one, and those of mmdet's that there are.
+    """
+    unknown = [name for name in given if name not in KEYWORDS]
+    if unknown:
+        raise UserError(
+            f"The inferencer has no keyword {unknown[0]!r}; of mmdet's it has "
+            f'{", ".join(KEYWORDS)}.'
+        )
 
 
 def describe_images(images: Sequence[str | np.ndarray]) -> list[dict]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import nn
 from mmlabelpenet.models import LABELS
 from mmlabelpenet.models.detectors import paint_semantic_map
 from mmlabelpenet.registry import TRANSFORMS
+from mmlabelpenet.structures import Evidence
 from mmlabelpenet.utils import (
     UserError,
     register_all_modules,
@@ -27,6 +29,8 @@ from mmlabelpenet.utils import (
     write_bytes,
 )
 from mmlabelpenet.visualization import (
+    Style,
+    compose_panels,
     let_matplotlib_write,
     paint_run_lengths,
     require_display,
@@ -37,22 +41,19 @@ from mmlabelpenet.visualization import (
 from .building import explain_build_errors, inferred_config, require_device
 from .checkpoint import load_weights, read_checkpoint
 from .classes import metainfo_of
-from .image_inputs import Tags, describe_images, per_image_tags, require_one_each
+from .image_inputs import (
+    ShortDict,
+    Tags,
+    describe_images,
+    per_image_tags,
+    require_keywords,
+    require_one_each,
+)
 from .images import ImageInput, list_images
 from .pipeline import choose_stage, set_proposals, source_of, test_pipeline_of
 from .published import find_weights
 
 PALETTES = ('none', 'coco', 'voc', 'citys', 'random')
-# mmdet's keywords of a call, without those of models that read texts.
-KEYWORDS: tuple[str, ...] = ('return_vis', 'show', 'wait_time', 'no_save_vis', 'draw_pred')
-KEYWORDS += ('pred_score_thr', 'return_datasamples', 'print_result', 'no_save_pred', 'out_dir')
-
-
-class ShortDict(dict):
-    """A dict that shows as its names and the numbers of their items, as at the end of a cell."""
-
-    def __repr__(self) -> str:
-        return f'<{", ".join(f"{name}: {len(items)}" for name, items in self.items())}>'
 
 
 class LabelPEnetInferencer(DetInferencer):
@@ -80,6 +81,8 @@ class LabelPEnetInferencer(DetInferencer):
             (in ``proposal_root``) or ``'search'`` (Selective Search). None takes stored ones if
             there is a ``proposal_root``, else learned ones if the model has learned any, else it
             searches.
+        panels: Whether pictures show the whole way of an image to its result, as those of a test
+            do: its proposals and attention and, if it has tags, the labels of each stage.
 
     Raises:
         UserError: If the config or the checkpoint is missing, they do not fit, or the model has
@@ -104,6 +107,7 @@ class LabelPEnetInferencer(DetInferencer):
         show_progress: bool = True,
         trust_checkpoint: bool = False,
         proposals: str | None = None,
+        panels: bool = False,
     ) -> None:
         if weights is None:
             model, weights = None, find_weights(model)
@@ -113,7 +117,7 @@ class LabelPEnetInferencer(DetInferencer):
         if device is not None:
             require_device(device)
         register_all_modules()
-        self._weights = str(weights)
+        self._weights, self.panels = str(weights), panels
         with trust_files(trust_checkpoint):
             self._checkpoint = read_checkpoint(self._weights)
             cfg = inferred_config(model, self._checkpoint, self._weights)
@@ -189,12 +193,7 @@ class LabelPEnetInferencer(DetInferencer):
                 unknown, the number of tags or proposals is not that of images, or the stage needs
                 tags that are not given.
         """
-        unknown = [name for name in kwargs if name not in KEYWORDS]
-        if unknown:
-            raise UserError(
-                f"The inferencer has no keyword {unknown[0]!r}; of mmdet's it has "
-                f'{", ".join(KEYWORDS)}.'
-            )
+        require_keywords(kwargs)
         if kwargs.get('show'):
             require_display()
         if kwargs.get('out_dir'):
@@ -265,6 +264,7 @@ class LabelPEnetInferencer(DetInferencer):
             The data samples of the batch.
         """
         samples = super().forward(inputs, **kwargs)
+        self._evidence = self.model.explain(inputs) if self.panels else []
         for sample in samples:
             if 'tags' in sample or score_thr > 0:
                 found = sample.pred_instances
@@ -306,7 +306,11 @@ class LabelPEnetInferencer(DetInferencer):
             return None
         threshold = kwargs.get('pred_score_thr', 0.3)
         images, shown = [], []
-        for img, sample in zip(inputs, preds):
+        for img, sample, evidence in zip_longest(inputs, preds, self._evidence):
+            if evidence is not None:
+                images.append(self._panels(img, sample, evidence, threshold))
+                shown.append(DetDataSample())
+                continue
             found = sample.pred_instances
             if isinstance(found.get('masks'), list):
                 palette = get_palette(self.model.dataset_meta.get('palette'), len(self.classes))
@@ -321,6 +325,14 @@ class LabelPEnetInferencer(DetInferencer):
             for picture, sample in zip(pictures, preds):
                 save_picture(picture, folder / f'{sample.img_id}.png')
         return pictures
+
+    def _panels(
+        self, img: np.ndarray, sample: DetDataSample, evidence: Evidence, score_thr: float
+    ) -> np.ndarray:
+        """Panels of an image [H, W, 3] BGR in one picture, RGB."""
+        palette = get_palette(self.model.dataset_meta.get('palette'), len(self.classes))
+        style = Style(self.classes, palette, score_thr=score_thr)
+        return compose_panels(img[..., ::-1], sample.pred_instances, style, evidence)
 
     def pred2dict(self, data_sample: DetDataSample, pred_out_dir: str = '') -> dict:
         """Convert a result to a plain dict, and write it if a folder is given.

@@ -37,6 +37,7 @@ class Evidence(BaseDataElement):
     - ``found`` (InstanceData), on the way back: the last stage's instances of tagged classes, with
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
       ``agreement`` [F] in 0..1, which the pseudo instances have then too.
+    - ``validated`` (InstanceData), for pictures: the pseudo instances after the way back.
     - ``ground_truth`` (InstanceData), only in the training of an upper bound: ``bboxes``,
       ``labels`` and, where known, ``masks``.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -177,11 +178,23 @@ def _pseudo_panels(image: np.ndarray, evidence: Evidence, style: Style) -> list[
     return panels
 
 
+def _validated_panel(image: np.ndarray, evidence: Evidence, style: Style) -> list[Panel]:
+    """Paint the labels of the way back, with their weights in place of scores."""
+    labels = evidence.validated
+    weighted = InstanceData(bboxes=labels.bboxes, labels=labels.labels, scores=labels.weights)
+    masks = None
+    if 'masks' in labels:
+        masks = _on_input(Maps(labels.masks, evidence.instance_stride), evidence)
+    painted = paint_instances(image, weighted, masks, evidence.img_shape[:2], style)
+    return [Panel('validated', 'labels of the way back, weights', painted)]
+
+
 # The panels of each field of the evidence.
 _PAINTERS = {
     'proposals': _proposal_panel,
     'attention': _attention_panel,
     'pseudo_instances': _pseudo_panels,
+    'validated': _validated_panel,
 }
 
 
@@ -209,17 +222,17 @@ def arrange_panels(rows: Sequence[Sequence[Panel]]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def compose_panels(
+def paint_panels(
     image: np.ndarray,
     prediction: InstanceData,
     style: Style,
     evidence: Evidence | None = None,
     ground_truth: InstanceData | None = None,
-) -> np.ndarray:
+) -> list[Panel]:
     """Paint one image's results in the cascade as panels.
 
-    The panels are image, proposals, attention, pseudo boxes, pseudo masks, result and ground
-    truth; those without content are left out.
+    The panels are image, proposals, attention, pseudo boxes, pseudo masks, validated labels,
+    result and ground truth; those without content are left out.
 
     Args:
         image: [H, W, 3] uint8 RGB.
@@ -228,9 +241,6 @@ def compose_panels(
         style: Names, colours and sizes.
         evidence: Results of the cascade for the image, in pixels of the network input.
         ground_truth: Like ``prediction``, without scores.
-
-    Returns:
-        [h, w, 3] uint8 RGB.
     """
     shape = image.shape[:2]
     panels = [_image_panel(image, evidence, style)]
@@ -244,7 +254,20 @@ def compose_panels(
         masks = ground_truth.get('masks')
         painted = paint_instances(image, ground_truth, masks, shape, style)
         panels.append(Panel('ground truth', 'never seen in training', painted))
-    return arrange_panels([panels])
+    return panels
+
+
+def compose_panels(*args: Any, **kwargs: Any) -> np.ndarray:
+    """Paint the panels of :func:`paint_panels` in one row.
+
+    Args:
+        *args: Of :func:`paint_panels`.
+        **kwargs: Of :func:`paint_panels`.
+
+    Returns:
+        [h, w, 3] uint8 RGB.
+    """
+    return arrange_panels([paint_panels(*args, **kwargs)])
 
 
 def save_picture(picture: np.ndarray, path: str | Path) -> None:

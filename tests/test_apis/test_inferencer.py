@@ -16,6 +16,8 @@ from mmlabelpenet.datasets import ProvideRegionProposals
 from mmlabelpenet.proposals import Proposals, make_proposals, proposal_path, write_proposals
 from mmlabelpenet.structures import pieces
 from mmlabelpenet.utils import UserError
+from mmlabelpenet.visualization import Style
+from mmlabelpenet.visualization.panels import GAP
 
 MASKS = ('refinement', 'segmentation', 'calibration', 'attention')
 
@@ -196,6 +198,18 @@ def test_a_result_is_short_at_the_end_of_a_cell(inferencer, images, predictions)
 def test_mmdets_keywords_of_other_models_are_refused(inferencer, images):
     with pytest.raises(UserError, match="no keyword 'texts'; of mmdet's it has return_vis, show"):
         inferencer(images[0], texts=['a star'])
+
+
+def test_panels_show_the_way_to_the_result(tool, config, checkpoint, images, tmp_path):
+    """Without tags proposals and attention, with tags also boxes and masks of the labels."""
+    width = Style(()).panel_width + GAP
+    for count, tags in ((4, ()), (6, ('--tags', 'ring'))):
+        tool(
+            'demo/image_demo', images[0], config, '--weights', checkpoint, '--panels',
+            '--out-dir', tmp_path, '--device', 'cpu', *tags,
+        )  # fmt: skip
+        picture = cv2.imread(str(tmp_path / f'vis/{images[0].stem}.png'))
+        assert picture.shape[1] == GAP + count * width
 
 
 def test_nothing_is_painted_where_nobody_asks(inferencer, images):

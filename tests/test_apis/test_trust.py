@@ -66,6 +66,10 @@ ENTRIES = {
         *('tools/analysis_tools/paint_failures', config, path),
         *('--out', path.parent / 'failures.png'),
     ),
+    'inspection': lambda config, path: (
+        *('tools/analysis_tools/inspect_labels', config, path),
+        *('--out', path.parent / 'labels'),
+    ),
 }
 
 

@@ -369,6 +369,23 @@ ROWS = [
         sentence="argument --width: must be a whole number from 8 to 10000, not '0'",
     ),
     line(
+        'inspection: no folder for the page',
+        'analysis_tools/inspect_labels',
+        CONFIG,
+        'gone.pth',
+        sentence='the following arguments are required: --out',
+    ),
+    line(
+        'inspection: a folder that is a file',
+        'analysis_tools/inspect_labels',
+        CONFIG,
+        'gone.pth',
+        '--out',
+        CONFIG,
+        sentence='{repo}/configs/label_penet/label-penet_effnet-lite0_shapes.py cannot be written '
+        '(File exists): free space, get the permission, or choose another path.',
+    ),
+    line(
         'measures: predictions that do not exist',
         'analysis_tools/eval_metric',
         CONFIG,

@@ -50,6 +50,12 @@ def test_outcome_of_an_object(label, box, outcome):
     assert errors.responsible_predictions[0] == (-1 if outcome == 'missed' else 0)
 
 
+def test_each_prediction_has_the_kind_that_it_causes():
+    predicted = [(0, 0.9, OBJECT), (0, 0.8, OBJECT), (0, 0.7, FAR), (1, 0.6, BESIDE)]
+    errors = classify_errors(image(predicted, [(0, OBJECT), (0, BESIDE)]))
+    assert errors.predicted_kinds == ['found', 'duplicate', 'background', 'wrong_class']
+
+
 def test_one_box_over_two_objects_fails_both():
     errors = classify_errors(image([(0, 0.9, [8, 8, 55, 31])], [(0, OBJECT), (0, BESIDE)]))
     assert errors.outcomes == ['several', 'several']

@@ -14,6 +14,7 @@ from mmlabelpenet.visualization import (
     Style,
     arrange_panels,
     compose_panels,
+    paint_panels,
     save_picture,
 )
 from mmlabelpenet.visualization.canvas import OVERSAMPLING, text_colour_on
@@ -70,6 +71,17 @@ def test_all_panels_are_in_one_row_with_equal_widths():
     )
     assert picture.shape == (HEADER + 40 + GAP, GAP + 7 * (80 + GAP), 3)
     assert np.array_equal(panel_of(picture, 0), WHITE)
+
+
+def test_validated_labels_are_painted_with_their_weights(monkeypatch):
+    texts = []
+    monkeypatch.setattr(Canvas, 'paint_label', lambda _, text, *args: texts.append(text))
+    evidence = make_full_evidence()
+    evidence.validated = evidence.pseudo_instances.clone()
+    evidence.validated.weights = torch.tensor([0.25])
+    panels = paint_panels(WHITE, make_instances()[:0], STYLE, evidence)
+    assert [panel.title for panel in panels][-3:] == ['pseudo masks', 'validated', 'result']
+    assert texts[-1] == 'cat 0.25'
 
 
 def test_panels_can_be_arranged_in_rows():

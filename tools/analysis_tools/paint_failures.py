@@ -19,7 +19,7 @@ from pycocotools import mask as mask_api
 
 from mmlabelpenet.apis import config_parser, load_config, load_weights, run_command
 from mmlabelpenet.evaluation import ErrorTaxonomyMetric
-from mmlabelpenet.evaluation.functional import classify_errors, top_predictions
+from mmlabelpenet.evaluation.functional import KINDS, classify_errors, top_predictions
 from mmlabelpenet.registry import MODELS
 from mmlabelpenet.utils import (
     UserError,
@@ -32,15 +32,6 @@ from mmlabelpenet.utils import (
 )
 from mmlabelpenet.visualization import Canvas, Panel, Style, arrange_panels, save_picture
 
-KINDS = {
-    'part': 'part of the object',
-    'large': 'too large',
-    'several': 'several objects in one box',
-    'wrong_class': 'wrong class',
-    'missed': 'missed',
-    'duplicate': 'duplicate',
-    'background': 'background',
-}
 # Colour and width of a ground-truth object's outline, visible on dark and on light images.
 GROUND_TRUTH_LINES = (((20, 20, 20), 5), ((255, 255, 255), 2))
 

@@ -1,6 +1,6 @@
 """Arithmetic of the metrics, independent of any framework."""
 
-from .agreement import Found, tags_that_agree
+from .agreement import Found, overlaps_of_tags, tags_that_agree
 from .average_precision import (
     ImageMatches,
     average_precision,
@@ -11,6 +11,7 @@ from .average_precision import (
     require_ap_mode,
 )
 from .errors import (
+    KINDS,
     OUTCOMES,
     SURPLUS,
     ImageBoxes,

@@ -49,11 +49,27 @@ def tags_that_agree(
     Returns:
         [T] bool, in the order of images and tags; false where a set has no box of the class.
     """
+    return overlaps_of_tags(first, second, tags) >= iou_thr
+
+
+def overlaps_of_tags(
+    first: Sequence[Found], second: Sequence[Found], tags: Sequence[Sequence[int]]
+) -> np.ndarray:
+    """For each tag of each image: the IoU of the best boxes of the class in both sets.
+
+    Args:
+        first: Predictions of N images.
+        second: Other predictions of the same images.
+        tags: Labels of the classes in each image.
+
+    Returns:
+        [T], in the order of images and tags; 0 where a set has no box of the class.
+    """
     labels = [np.asarray(one, dtype=int).reshape(-1) for one in (*tags, *_labels(first, second))]
     num_classes = 1 + max((int(one.max()) for one in labels if len(one)), default=0)
     wanted = _keys(labels[: len(tags)], num_classes)
     boxes = [_best_boxes(found, wanted, num_classes) for found in (first, second)]
-    return _paired_iou(*boxes) >= iou_thr
+    return _paired_iou(*boxes)
 
 
 def _labels(*sets: Sequence[Found]) -> list[np.ndarray]:

@@ -12,6 +12,17 @@ from mmlabelpenet.utils import box_areas, box_intersections, box_iou
 OUTCOMES = ('found', 'part', 'large', 'several', 'wrong_class', 'missed')
 # Kinds of predictions that are responsible for no outcome.
 SURPLUS = ('duplicate', 'background')
+# What each of them means, in words.
+KINDS = {
+    'found': 'found',
+    'part': 'part of the object',
+    'large': 'too large',
+    'several': 'several objects in one box',
+    'wrong_class': 'wrong class',
+    'missed': 'missed',
+    'duplicate': 'duplicate',
+    'background': 'background',
+}
 # Minimum IoU of a found object, and of a prediction that is responsible for one.
 IOU_THR, TOUCH_THR = 0.5, 0.1
 
@@ -61,6 +72,15 @@ class ImageErrors:
     outcomes: list[str]
     responsible_predictions: np.ndarray
     surplus: list[str]
+
+    @property
+    def predicted_kinds(self) -> list[str]:
+        """For each of P predictions the outcome that it caused, or its ``surplus``."""
+        kinds = list(self.surplus)
+        for outcome, prediction in zip(self.outcomes, self.responsible_predictions):
+            if prediction >= 0:
+                kinds[prediction] = outcome
+        return kinds
 
 
 def top_predictions(images: Sequence[ImageBoxes], num_classes: int) -> list[np.ndarray]:

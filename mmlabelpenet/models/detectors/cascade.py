@@ -181,6 +181,27 @@ class Cascade(ModuleDict):
             evidence = self.steps[need].infer(evidence[0].batch_feats, evidence)
         return evidence
 
+    @torch.no_grad()
+    def explain(self, evidence: list[Evidence]) -> list[Evidence]:
+        """The evidence that shows how results come about, for pictures and analyses.
+
+        Args:
+            evidence: Of a batch of images, before stage 1, all with tags or none.
+
+        Returns:
+            Of tagged images the evidence after all stages, with ``validated`` if there is a way
+            back; of others that after calibration, without labels.
+        """
+        if 'tags' not in evidence[0]:
+            for name in self.seeding:
+                evidence = self.steps[name].infer(evidence[0].batch_feats, evidence)
+            return evidence
+        evidence = self.down(evidence)[0]
+        if not self.can_validate:
+            return evidence
+        pairs = zip(evidence, self.up(evidence))
+        return [one.replace(validated=revised.pseudo_instances) for one, revised in pairs]
+
     def region_stage(self, name: str) -> str:
         """Name of the stage that finds the boxes of a stage's results."""
         return (

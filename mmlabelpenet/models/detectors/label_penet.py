@@ -192,8 +192,8 @@ class LabelPEnet(BaseDetector):
 
     @torch.no_grad()
     def explain(self, data: dict) -> list[Evidence]:
-        """Evidence of a batch of tagged images after all stages, for pictures and analyses."""
-        return self.cascade.down(self.read_evidence(data))[0]
+        """Evidence of a batch for pictures and analyses, see :meth:`Cascade.explain`."""
+        return self.cascade.explain(self.read_evidence(data))
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """Backbone maps alone, which need no proposals."""

@@ -309,6 +309,16 @@ def test_pseudo_instances_of_a_full_calibration_are_the_validated_ones(full_mode
     assert result.scores.max() <= 1
     [validated] = full_model.cascade.up([evidence])
     assert result.scores.equal(validated.pseudo_instances.weights)
+    assert evidence.validated.weights.equal(validated.pseudo_instances.weights)
+
+
+def test_images_of_unknown_tags_are_explained_up_to_the_labels(model):
+    model.eval()
+    evidence = model.read_evidence(collate(image()), tagged=False)
+    [explained] = model.cascade.explain(evidence)
+    assert 'pseudo_instances' not in explained
+    assert explained.attention.values.shape[0] == NUM_CLASSES
+    assert explained.proposals.scores.shape[1] == NUM_CLASSES
 
 
 def test_boxes_of_a_mask_readout_are_those_of_its_region_stage(model):
