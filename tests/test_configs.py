@@ -24,6 +24,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 # images without any ground truth in test_datasets/test_tags.py.
 ELSEWHERE = {
     'pseudo_label/mask-rcnn_effnet-lite0_coco-export.py',
+    'pseudo_label/mask-rcnn_effnet-lite0_export.py',
     'label_penet/label-penet_effnet-lite0_tags.py',
 }
 FOUND = {str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('[!_]*/**/*.py')}

@@ -12,7 +12,7 @@ from .command import (
     sentence_of,
 )
 from .configs import classes_of, images_of, plain_datasets, read_config
-from .exporting import add_export_arguments, export_ground_truth, export_instances
+from .exporting import Layout, add_export_arguments, export_ground_truth, export_instances
 from .inferencer import PALETTES, LabelPEnetInferencer
 from .pipeline import PROPOSALS, PROPOSALS_HELP, choose_proposals
 from .testing import enable_painting, evaluate_detector, evaluate_file

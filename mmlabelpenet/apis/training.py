@@ -24,6 +24,7 @@ from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
 from .configs import require_model, require_num_classes
+from .corrections import use_corrections
 
 
 class QuietRunner(Runner):
@@ -98,6 +99,7 @@ def train_detector(
     auto_scale_lr: bool = False,
     resume: str | None = None,
     seed: int | None = None,
+    corrections: str | None = None,
 ) -> Runner:
     """Train the model of a config.
 
@@ -108,6 +110,7 @@ def train_detector(
         resume: A checkpoint to resume from; ``'auto'`` for the latest in the work folder, or
             the beginning if there is none.
         seed: Of the random numbers; None keeps that of the config.
+        corrections: A file of corrected labels, see :func:`use_corrections`.
 
     Returns:
         The runner after training.
@@ -131,6 +134,8 @@ def train_detector(
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
     classes = unify_trained_classes(cfg, checkpoint)
     require_num_classes(cfg, 'train_dataloader', classes)
+    if corrections is not None:
+        use_corrections(cfg, corrections, classes)
     runner = build_runner(cfg)
     if checkpoint is not None:
         require = require_same_model if cfg.get('resume') else require_common_weights
