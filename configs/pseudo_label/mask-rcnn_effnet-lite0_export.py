@@ -56,14 +56,7 @@ train_dataloader = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackDetInputs'),
         ]))
-# No image has ground truth to measure with.
-val_dataloader = None
-val_evaluator = None
-val_cfg = None
-test_dataloader = None
-test_evaluator = None
-test_cfg = None
-
+# No val_dataloader and no test_dataloader: no image has ground truth to measure with.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=6)
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -6,18 +6,21 @@ from collections.abc import Iterable, Sequence
 from mmengine.config import Config
 
 from mmlabelpenet.datasets import CorrectedObject, name_in, read_corrections
-from mmlabelpenet.utils import UserError, advise_name, say
+from mmlabelpenet.utils import UserError, advise_name
 
 from .configs import classes_of, images_of, plain_datasets
 
 
-def use_corrections(cfg: Config, path: str, classes: Sequence[str] | None) -> None:
+def use_corrections(cfg: Config, path: str, classes: Sequence[str] | None) -> str:
     """Let the training read corrected labels as ground truth of the images that they are of.
 
     Args:
         cfg: The whole config; the pipelines of its training data are changed in place.
         path: COCO JSON or JSON of Label Studio, see :func:`read_corrections`.
         classes: Of the training data, in its order; None to read them.
+
+    Returns:
+        A sentence for the log.
 
     Raises:
         UserError: If the file cannot be read, names a class or an image that the training data
@@ -32,7 +35,7 @@ def use_corrections(cfg: Config, path: str, classes: Sequence[str] | None) -> No
     for dataset in plain_datasets(cfg.train_dataloader.dataset):
         names = [one['type'].rpartition('.')[2] for one in dataset['pipeline']]
         dataset['pipeline'].insert(names.index('LoadImageFromFile') + 1, step)
-    say(f'{len(known)} of {len(images)} photos have corrected labels ({path}), others tags.')
+    return f'{len(known)} of {len(images)} photos have corrected labels ({path}), others tags.'
 
 
 def _require_images(path: str, names: Iterable[str], images: Sequence[str]) -> None:

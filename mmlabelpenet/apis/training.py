@@ -16,6 +16,7 @@ from mmlabelpenet.utils import (
     quieten,
     register_all_modules,
     require_writable,
+    say,
     stop_advice,
     unwrap_model,
 )
@@ -134,9 +135,10 @@ def train_detector(
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
     classes = unify_trained_classes(cfg, checkpoint)
     require_num_classes(cfg, 'train_dataloader', classes)
-    if corrections is not None:
-        use_corrections(cfg, corrections, classes)
+    corrected = corrections and use_corrections(cfg, corrections, classes)
     runner = build_runner(cfg)
+    if corrected:
+        say(corrected)
     if checkpoint is not None:
         require = require_same_model if cfg.get('resume') else require_common_weights
         require(runner.model, checkpoint, cfg.load_from)

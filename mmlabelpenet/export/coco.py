@@ -28,9 +28,9 @@ def write_coco(
 ) -> Path:
     """Write ``{out}/annotations/instances_{split}.json``.
 
-    ``file_name`` is relative to ``info.photo_root``: the deepest folder that contains all images,
-    which are not copied; or ``{out}/images/{split}``, where they are linked. Category ids count
-    from 1 in the order of the classes. In addition to COCO's fields, each annotation has a
+    ``file_name`` is relative to ``info.photo_root``, the deepest folder that contains all images,
+    and to ``{out}/images/{split}`` if they are linked there; they are not copied. Category ids
+    count from 1 in the order of the classes. In addition to COCO's fields, each annotation has a
     ``score`` and each image its ``doubt``.
 
     Args:
@@ -57,7 +57,7 @@ def write_coco(
     if read is not None:
         stems = [str(Path(name).with_suffix('')) for name in names]
         names = exported_names(images, stems)
-    root = _place_links(images, names, Path(out), split, classes, read) or root
+    _place_links(images, names, Path(out), split, classes, read)
     entries, annotations = [], []
     for image_id, (name, image) in enumerate(zip(names, images), start=1):
         size = {'height': image.size[0], 'width': image.size[1]}
@@ -86,8 +86,8 @@ def _place_links(
     split: str,
     classes: Sequence[str],
     read: ImageReader | None,
-) -> Path | None:
-    """Link the images, if ``read`` is given, and remove earlier links; return their folder."""
+) -> None:
+    """Link the images, if ``read`` is given, and remove earlier links."""
     folder, manifest = out / 'images' / split, Manifest(out, 'coco', split, classes)
     written = [f'images/{split}/{name}' for name in names] if read is not None else []
     if read is not None:
@@ -96,7 +96,6 @@ def _place_links(
         deque(place_images(images, names, folder, read, link=True), maxlen=0)
     if written or manifest.previous:
         manifest.finish(written)
-    return folder.absolute() if read is not None else None
 
 
 def _require_own(path: Path) -> None:

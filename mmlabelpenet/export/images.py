@@ -62,12 +62,20 @@ def place_image(source: str, target: Path, read: ImageReader, link: bool = False
     plain = target.suffix.lower() in plain_suffixes(source)
     if plain and link:
         with atomic_path(target) as temporary:
-            temporary.symlink_to(Path(source).absolute())
+            _link(Path(source).resolve(), temporary)
     elif plain:
         write_bytes(target, read_image_bytes(source))
     else:
         coded = cv2.imencode('.jpg', read(source), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
         write_bytes(target, coded.tobytes())
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make a hard link: some readers refuse symbolic ones, which lead out of the export."""
+    try:
+        target.hardlink_to(source)
+    except OSError:  # of another file system
+        target.symlink_to(source)
 
 
 def place_images(

@@ -18,7 +18,8 @@ KINDS = {'rle': 'brushlabels', 'polygon': 'polygonlabels'}
 def accepted(path, change=lambda task: None):
     """Tasks as Label Studio exports them once their predictions were accepted."""
     tasks = json.loads(path.read_text())
-    for task in tasks:
+    for number, task in enumerate(tasks, start=1):
+        task['id'] = number
         task['annotations'] = [dict(result=task.pop('predictions')[0]['result'])]
         change(task)
     done = path.with_name('done.json')
