@@ -105,7 +105,7 @@ def test_regions_of_other_kinds_are_refused(tmp_path, images, change):
         for part in task['annotations'][0]['result']:
             part.update(change)
 
-    with pytest.raises(UserError, match=f'A region of the kind {change["type"]}'):
+    with pytest.raises(UserError, match=f'a region of the kind {change["type"]}'):
         read_corrections(accepted(path, spoil))
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.utils import (
-    UserError,
     decode_brush,
     explain_read_errors,
     load_json,
@@ -24,7 +23,10 @@ from .masks import annotation_rle
 
 # Types of regions in Label Studio that are objects.
 REGIONS = ('brushlabels', 'polygonlabels', 'rectanglelabels')
-REMEDY = 'export COCO or JSON from the labelling tool'
+REMEDY = (
+    'export COCO JSON, or the JSON of Label Studio with brush, polygon or upright rectangle '
+    'regions of one label'
+)
 
 
 class CorrectedObject(NamedTuple):
@@ -120,10 +122,9 @@ def _name_of(data: dict) -> str:
 def _region(region: dict[str, Any]) -> CorrectedObject:
     kind, value = region['type'], region['value']
     if kind not in REGIONS or len(value[kind]) != 1 or value.get('rotation'):
-        raise UserError(
-            f'A region of the kind {kind} has the labels {value.get(kind)} and the rotation '
-            f'{value.get("rotation", 0)}: only {", ".join(REGIONS)} of one label, not rotated, '
-            'can be read.'
+        raise ValueError(
+            f'a region of the kind {kind} with the labels {value.get(kind)}, turned by '
+            f'{value.get("rotation", 0)} degrees'
         )
     size = region['original_height'], region['original_width']
     scale = np.array(size[::-1]) / 100
