@@ -61,8 +61,12 @@ def of_datumaro(root, kind):
         assert item.media.data is not None, f'{item.id} has no image'
         shapes = [one for one in item.annotations if hasattr(one, 'get_area')]
         masks = [one for one in shapes if one.type != AnnotationType.bbox]
+        parts = {}  # the polygons of an object have one group
+        for index, one in enumerate(masks or shapes):
+            parts.setdefault(one.group or -1 - index, []).append(one)
         found[Path(item.id).name] = [
-            [names[one.label].name, round(one.get_area())] for one in masks or shapes
+            [names[own[0].label].name, round(sum(one.get_area() for one in own))]
+            for own in parts.values()
         ]
     return found
 
