@@ -26,6 +26,7 @@ def test_mask_rcnn_trains_on_an_export_and_is_tested(tool, export, shapes, tmp_p
         '--stage', 'segmentation', '--score-thr', 0, '--segmentation', 'polygon', '--link'
     )
     cfg = Config.fromfile(MASK_RCNN)
+    cfg.train_dataloader.dataset.data_root = str(out)
     for dataset in (cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
         dataset.update(data_root=str(shapes), metainfo=dict(classes=CLASSES))
     for name in ('train', 'val', 'test'):
@@ -34,8 +35,7 @@ def test_mask_rcnn_trains_on_an_export_and_is_tested(tool, export, shapes, tmp_p
     cfg.dump(str(tmp_path / 'mask_rcnn.py'))
     work = ('--work-dir', tmp_path / 'mask_rcnn')
     scale = 'train_dataloader.dataset.pipeline.2.scale=(96,80)'
-    root = f'train_dataloader.dataset.data_root={out}'
-    tool('tools/train', tmp_path / 'mask_rcnn.py', *work, '--cfg-options', scale, root)
+    tool('tools/train', tmp_path / 'mask_rcnn.py', *work, '--cfg-options', scale)
     checkpoint = (tmp_path / 'mask_rcnn/last_checkpoint').read_text()
     assert checkpoint.endswith('epoch_2.pth')
     tool('tools/test', tmp_path / 'mask_rcnn.py', checkpoint, *work)
