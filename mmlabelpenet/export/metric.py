@@ -1,7 +1,9 @@
 """Collecting the instances that a model finds, and writing them in one of the formats."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,9 +129,9 @@ def write_images(
     if format == 'coco':
         linking = read if link else None
         return str(write_coco(images, classes, out, split, segmentation, info, linking))
-    write, options = {
-        'voc': (write_voc, dict(min_visible=min_visible)),
-        'yolo': (write_yolo, {}),
-        'label-studio': (write_label_studio, dict(segmentation=segmentation)),
-    }[format]
-    return str(write(images, classes, out, read, split, link, **options))
+    writers: dict[str, Callable[..., Path]] = {
+        'voc': partial(write_voc, min_visible=min_visible),
+        'yolo': write_yolo,
+        'label-studio': partial(write_label_studio, segmentation=segmentation),
+    }
+    return str(writers[format](images, classes, out, read, split, link))
