@@ -24,6 +24,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 # images without any ground truth in test_datasets/test_tags.py.
 ELSEWHERE = {
     'pseudo_label/mask-rcnn_effnet-lite0_coco-export.py',
+    'pseudo_label/mask-rcnn_effnet-lite0_export.py',
     'label_penet/label-penet_effnet-lite0_tags.py',
     # data in another form: the model in test_models/test_configs.py, the data in test_datasets
     'label_penet/label-penet_r50_coco.py',

@@ -1,4 +1,4 @@
-"""Export the predictions of a model on a data set as labels: COCO JSON, a VOC devkit, or YOLO-seg.
+"""Export the predictions of a model on a data set as labels: COCO, VOC, YOLO or Label Studio.
 
 Example:
     python tools/export_pseudo_labels.py CONFIG CHECKPOINT --stage calibration --format coco \
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmlabelpenet.apis import (
     PROPOSALS,
     PROPOSALS_HELP,
+    Layout,
     add_export_arguments,
     config_parser,
     export_instances,
@@ -52,6 +53,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='also instances of classes that are not among the tags of the photo',
     )
+    parser.add_argument(
+        '--boxes',
+        default=Selection.boxes,
+        choices=('detector', 'mask'),
+        help='boxes of the stage that found the instances, or tight boxes of their masks',
+    )
+    parser.add_argument(
+        '--most-doubtful',
+        type=number(float, 0, 1),
+        default=1.0,
+        metavar='SHARE',
+        help='only this share of the photos, those that the model is least sure of',
+    )
     return parser.parse_args(argv)
 
 
@@ -70,19 +84,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         max_per_class=args.max_per_class,
         min_area=args.min_area,
         tagged_only=not args.all_classes,
+        boxes=args.boxes,
     )
     with trust_files(args.trust_checkpoint):
         export_instances(
             load_config(args),
             args.checkpoint,
-            args.out,
-            format=args.format,
+            Layout.of(args),
             stage=args.stage,
             split=args.split,
             selection=selection,
-            segmentation=args.segmentation,
-            link=args.link,
             proposals=args.proposals,
+            share=args.most_doubtful,
         )
 
 

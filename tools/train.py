@@ -38,6 +38,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=number(int, 0, 2**32 - 1), help='seed of the random numbers'
     )
+    parser.add_argument(
+        '--corrections',
+        help='corrected labels of some photos, as COCO JSON or JSON of Label Studio: truth for '
+        'these photos, while others have their tags',
+    )
     add_trust_option(parser)
     add_verbose_option(parser)
     return parser.parse_args(argv)
@@ -53,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             auto_scale_lr=args.auto_scale_lr,
             resume=args.resume,
             seed=args.seed,
+            corrections=args.corrections,
         )
 
 

@@ -13,7 +13,7 @@ from .command import (
 )
 from .configs import classes_of, images_of, plain_datasets, read_config
 from .doubting import Doubt, doubted_tags
-from .exporting import add_export_arguments, export_ground_truth, export_instances
+from .exporting import Layout, add_export_arguments, export_ground_truth, export_instances
 from .inferencer import PALETTES, LabelPEnetInferencer
 from .pipeline import PROPOSALS, PROPOSALS_HELP, choose_proposals
 from .published import published_weights

@@ -16,6 +16,7 @@ from mmlabelpenet.utils import (
     quieten,
     register_all_modules,
     require_writable,
+    say,
     stop_advice,
     unwrap_model,
 )
@@ -24,6 +25,7 @@ from .building import explain_build_errors, require_levels
 from .checkpoint import read_checkpoint, require_common_weights, require_same_model
 from .classes import unify_trained_classes
 from .configs import require_model, require_num_classes
+from .corrections import use_corrections
 from .forecast import ForecastHook
 
 
@@ -99,6 +101,7 @@ def train_detector(
     auto_scale_lr: bool = False,
     resume: str | None = None,
     seed: int | None = None,
+    corrections: str | None = None,
 ) -> Runner:
     """Train the model of a config.
 
@@ -109,6 +112,7 @@ def train_detector(
         resume: A checkpoint to resume from; ``'auto'`` for the latest in the work folder, or
             the beginning if there is none.
         seed: Of the random numbers; None keeps that of the config.
+        corrections: A file of corrected labels, see :func:`use_corrections`.
 
     Returns:
         The runner after training.
@@ -132,7 +136,10 @@ def train_detector(
         raise UserError(f'{cfg.filename} has no train_dataloader: name a config that has one.')
     classes = unify_trained_classes(cfg, checkpoint)
     require_num_classes(cfg, 'train_dataloader', classes)
+    corrected = corrections and use_corrections(cfg, corrections, classes)
     runner = build_runner(cfg)
+    if corrected:
+        say(corrected)
     if checkpoint is not None:
         require = require_same_model if cfg.get('resume') else require_common_weights
         require(runner.model, checkpoint, cfg.load_from)

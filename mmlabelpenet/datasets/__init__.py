@@ -15,6 +15,8 @@ from .tag_file import TagFile, TagLine, read_class_folders, read_tag_file
 from .tagged import TaggedDataset, name_of_dataset, require_distinct_names
 from .tags import TagFileDataset
 from .transforms import (
+    CorrectedObject,
+    LoadCorrections,
     LoadImageFromFile,
     LoadInstanceMasks,
     LoadLabels,
@@ -24,5 +26,7 @@ from .transforms import (
     PackWeakInputs,
     ProposalSource,
     ProvideRegionProposals,
+    name_in,
+    read_corrections,
 )
 from .voc import VOCInstanceDataset

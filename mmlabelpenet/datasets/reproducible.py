@@ -15,6 +15,7 @@ from mmlabelpenet.utils import UserError
 # Others would fill a cache of features with inputs that never return.
 CACHEABLE_TRANSFORMS = {
     'Compose',
+    'LoadCorrections',
     'LoadImageFromFile',
     'LoadRegionProposals',
     'LoadLabels',

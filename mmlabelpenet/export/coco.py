@@ -2,14 +2,17 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mmlabelpenet.utils import UserError, write_bytes
 
+from .images import exported_names, place_images, require_other_folder
+from .manifest import Manifest
 from .polygons import rle_to_polygons
-from .records import LabelledImage, image_root
+from .records import ImageReader, LabelledImage, image_root
 
 SEGMENTATIONS = ('rle', 'polygon')
 
@@ -21,12 +24,14 @@ def write_coco(
     split: str = 'train',
     segmentation: str = 'rle',
     info: Mapping | None = None,
+    read: ImageReader | None = None,
 ) -> Path:
     """Write ``{out}/annotations/instances_{split}.json``.
 
-    Images are not copied: ``file_name`` is relative to the deepest folder that contains them
-    all, which is ``info.photo_root``. Category ids count from 1 in the order of the classes.
-    Each annotation has a ``score`` in addition to COCO's fields.
+    ``file_name`` is relative to ``info.photo_root``, the deepest folder that contains all images,
+    and to ``{out}/images/{split}`` if they are linked there; they are not copied. Category ids
+    count from 1 in the order of the classes. In addition to COCO's fields, each annotation has a
+    ``score`` and each image its ``doubt``.
 
     Args:
         images: All images, also those without instances.
@@ -35,6 +40,9 @@ def write_coco(
         split: Name of the images' list.
         segmentation: ``'rle'`` (compressed, exact) or ``'polygon'``.
         info: Further entries of ``info``.
+        read: Reads an image as the model does, to link the images; None leaves them where they
+            are. Linked images that the last export of the split has linked and this one has not
+            are removed.
 
     Returns:
         The file.
@@ -45,11 +53,16 @@ def write_coco(
     path = Path(out) / 'annotations' / f'instances_{split}.json'
     _require_own(path)
     root = image_root(images)
+    names = [_below(image.img_path, root) for image in images]
+    if read is not None:
+        stems = [str(Path(name).with_suffix('')) for name in names]
+        names = exported_names(images, stems)
+    _place_links(images, names, Path(out), split, classes, read)
     entries, annotations = [], []
-    for image_id, image in enumerate(images, start=1):
-        height, width = image.size
-        name = Path(os.path.abspath(image.img_path)).relative_to(root).as_posix()
-        entries.append({'id': image_id, 'file_name': name, 'height': height, 'width': width})
+    for image_id, (name, image) in enumerate(zip(names, images), start=1):
+        size = {'height': image.size[0], 'width': image.size[1]}
+        doubt = {'doubt': round(image.doubt, 5)}
+        entries.append({'id': image_id, 'file_name': name, **size, **doubt})
         annotations.extend(_annotations(image, image_id, segmentation))
     content = {
         'info': {**(info or {}), 'photo_root': str(root)},
@@ -60,6 +73,29 @@ def write_coco(
     }
     write_bytes(path, json.dumps(content).encode())
     return path
+
+
+def _below(path: str, root: Path) -> str:
+    return Path(os.path.abspath(path)).relative_to(root).as_posix()
+
+
+def _place_links(
+    images: Sequence[LabelledImage],
+    names: Sequence[str],
+    out: Path,
+    split: str,
+    classes: Sequence[str],
+    read: ImageReader | None,
+) -> None:
+    """Link the images, if ``read`` is given, and remove earlier links."""
+    folder, manifest = out / 'images' / split, Manifest(out, 'coco', split, classes)
+    written = [f'images/{split}/{name}' for name in names] if read is not None else []
+    if read is not None:
+        require_other_folder(images, folder)
+        manifest.announce(written)
+        deque(place_images(images, names, folder, read, link=True), maxlen=0)
+    if written or manifest.previous:
+        manifest.finish(written)
 
 
 def _require_own(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Copying images into an export."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -18,38 +19,63 @@ from mmlabelpenet.utils import (
 from .records import ImageReader, LabelledImage
 
 _QUALITY = 95
+# Formats that every reader of exports knows, and their suffixes.
+PLAIN = {'JPEG': ('.jpg', '.jpeg'), 'PNG': ('.png',)}
 
 
-def is_plain_jpeg(path: str | Path) -> bool:
-    """Whether every reader decodes the same pixels from a file: an upright 8-bit JPEG."""
-    try:
-        with Image.open(path) as image:
-            upright = exif_orientation(image) == 1
-            return image.format == 'JPEG' and image.mode in ('L', 'RGB') and upright
-    except OSError:
-        return False
+def plain_suffixes(path: str | Path) -> tuple[str, ...]:
+    """Suffixes of a file of which every reader decodes the same pixels, the usual one first.
+
+    Args:
+        path: Of an image.
+
+    Returns:
+        Those of its format for an upright JPEG or PNG of 8 bits without transparency, else none.
+    """
+    with suppress(OSError), Image.open(path) as image:
+        upright = exif_orientation(image) == 1
+        if image.mode in ('L', 'RGB') and upright and 'transparency' not in image.info:
+            return PLAIN.get(str(image.format), ())
+    return ()
+
+
+def exported_names(images: Sequence[LabelledImage], names: Sequence[str]) -> list[str]:
+    """Add suffixes to names: plain images keep theirs, others become ``.jpg``."""
+    own = [Path(image.img_path).suffix for image in images]
+    plain = (plain_suffixes(image.img_path) for image in images)
+    kept = [one if one.lower() in known else '.jpg' for one, known in zip(own, plain)]
+    return [f'{name}{suffix}' for name, suffix in zip(names, kept)]
 
 
 def place_image(source: str, target: Path, read: ImageReader, link: bool = False) -> None:
-    """Put an image into an export as a JPEG; plain JPEGs are copied byte by byte.
+    """Put an image into an export; plain images are copied byte by byte.
 
-    Others (PNG, CMYK, rotated by EXIF, ...) are written as the model reads them.
+    Others (CMYK, 16 bits, rotated by EXIF, ...), and those of another format than the target, are
+    written as JPEGs of what the model reads.
 
     Args:
         source: The image.
-        target: Where it goes, with the suffix ``.jpg``.
+        target: Where it goes.
         read: Reads an image as the model does.
-        link: Whether to link plain JPEGs instead of copying them.
+        link: Whether to link plain images instead of copying them.
     """
-    plain = is_plain_jpeg(source)
+    plain = target.suffix.lower() in plain_suffixes(source)
     if plain and link:
         with atomic_path(target) as temporary:
-            temporary.symlink_to(Path(source).absolute())
+            _link(Path(source).resolve(), temporary)
     elif plain:
         write_bytes(target, read_image_bytes(source))
     else:
         coded = cv2.imencode('.jpg', read(source), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
         write_bytes(target, coded.tobytes())
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make a hard link: some readers refuse symbolic ones, which lead out of the export."""
+    try:
+        target.hardlink_to(source)
+    except OSError:  # of another file system
+        target.symlink_to(source)
 
 
 def place_images(
@@ -63,10 +89,10 @@ def place_images(
 
     Args:
         images: The images.
-        names: Their names without suffix, see :func:`file_names`.
+        names: Of their files in the folder.
         folder: Where they go.
         read: Reads an image as the model does.
-        link: Whether to link plain JPEGs instead of copying them.
+        link: Whether to link plain images instead of copying them.
 
     Yields:
         The name of each image, and its record, before the image is placed: an image whose labels
@@ -75,7 +101,7 @@ def place_images(
     progress = tqdm(images, desc='export', unit='photo')
     for name, image in zip(names, progress):
         yield name, image
-        place_image(image.img_path, folder / f'{name}.jpg', read, link)
+        place_image(image.img_path, folder / name, read, link)
 
 
 def require_other_folder(images: Sequence[LabelledImage], folder: Path) -> None:

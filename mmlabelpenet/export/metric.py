@@ -1,7 +1,9 @@
 """Collecting the instances that a model finds, and writing them in one of the formats."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,15 @@ from mmlabelpenet.registry import METRICS
 from mmlabelpenet.utils import image_name, say, to_rles
 
 from .coco import write_coco
-from .records import ImageReader, LabelledImage, Selection, class_counts
+from .label_studio import write_label_studio
+from .records import ImageReader, LabelledImage, Selection, class_counts, doubt_of
 from .summary import class_thresholds
 from .voc import write_voc
 from .yolo import write_yolo
 
 # Least score of an instance while thresholds are not known yet.
 LEAST = 0.01
-FORMATS = ('coco', 'voc', 'yolo')
+FORMATS = ('coco', 'voc', 'yolo', 'label-studio')
 
 
 @METRICS.register_module()
@@ -90,18 +93,21 @@ def labelled_image(data_sample: Mapping[str, Any], instances: Mapping[str, Any])
         instances: ``bboxes``, ``labels`` and, if present, ``scores`` and ``masks``.
     """
     labels = labels_of(instances)
-    tags, ignored = data_sample.get('tags'), data_sample.get('ignored_tags')
+    known, ignored = data_sample.get('tags'), data_sample.get('ignored_tags')
+    tags = None if known is None else np.flatnonzero(to_numpy(known) > 0.5).tolist()
+    scores = to_numpy(instances.get('scores', np.ones(len(labels))))
     return LabelledImage(
         img_id=image_name(data_sample),
         img_path=data_sample['img_path'],
         dataset_name=data_sample.get('dataset_name', 'photos'),
         size=tuple(data_sample['ori_shape'][:2]),
         labels=labels,
-        scores=to_numpy(instances.get('scores', np.ones(len(labels)))),
+        scores=scores,
         boxes=boxes_of(instances),
         masks=to_rles(instances['masks']) if 'masks' in instances else None,
-        tags=None if tags is None else np.flatnonzero(to_numpy(tags) > 0.5).tolist(),
+        tags=tags,
         ignored_tags=() if ignored is None else np.flatnonzero(to_numpy(ignored) > 0.5).tolist(),
+        doubt=doubt_of(labels, scores, tags),
     )
 
 
@@ -115,6 +121,7 @@ def write_images(
     segmentation: str = 'rle',
     link: bool = False,
     info: Mapping | None = None,
+    min_visible: float = 0.0,
 ) -> str:
     """Write images in one of the formats.
 
@@ -125,14 +132,20 @@ def write_images(
         format: One of ``FORMATS``.
         read: Reads an image as the model sees it.
         split: Name of the images' list.
-        segmentation: See :func:`write_coco`.
-        link: See :func:`write_voc`.
+        segmentation: See :func:`write_coco` and :func:`write_label_studio`.
+        link: Whether to link images; otherwise they are copied, but for COCO.
         info: See :func:`write_coco`.
+        min_visible: See :func:`write_voc`.
 
     Returns:
         The file that a training on the labels reads.
     """
     if format == 'coco':
-        return str(write_coco(images, classes, out, split, segmentation, info))
-    write = write_voc if format == 'voc' else write_yolo
-    return str(write(images, classes, out, read, split, link))
+        linking = read if link else None
+        return str(write_coco(images, classes, out, split, segmentation, info, linking))
+    writers: dict[str, Callable[..., Path]] = {
+        'voc': partial(write_voc, min_visible=min_visible),
+        'yolo': write_yolo,
+        'label-studio': partial(write_label_studio, segmentation=segmentation),
+    }
+    return str(writers[format](images, classes, out, read, split, link))

@@ -1,5 +1,6 @@
 """Records of the images to export, and selection of their instances."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pycocotools import mask as mask_api
 
 from mmlabelpenet.utils import UserError, image_name, mask_areas
 
@@ -29,6 +31,7 @@ class LabelledImage:
         masks: N COCO RLE dicts; None without masks.
         tags: Labels of the classes in the image; None if unknown.
         ignored_tags: Labels of the classes that are neither present nor absent.
+        doubt: In 0..1, how unsure the model is of the image, see :func:`doubt_of`.
     """
 
     img_id: str
@@ -41,6 +44,7 @@ class LabelledImage:
     masks: list[dict] | None = None
     tags: list[int] | None = None
     ignored_tags: Sequence[int] = ()
+    doubt: float = 0.0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,12 +77,15 @@ class Selection:
         min_area: Minimum area in pixels of the mask, or without masks of the box; empty masks are
             never selected.
         tagged_only: Whether to select only classes in the image's tags, if these are known.
+        boxes: ``'detector'`` for the boxes of the stage that found the instances, ``'mask'`` for
+            the tight boxes of their masks.
     """
 
     score_thr: float = 0.3
     max_per_class: int | None = None
     min_area: float = 1
     tagged_only: bool = True
+    boxes: str = 'detector'
 
     def __call__(self, image: LabelledImage) -> LabelledImage:
         """Select instances of an image; they are sorted by falling score and boxes are clipped."""
@@ -89,10 +96,35 @@ class Selection:
         if self.tagged_only and image.tags is not None:
             good &= np.isin(image.labels, image.tags)
         image = image.take(np.flatnonzero(good))
+        if self.boxes == 'mask' and image.masks:
+            corners = np.array(mask_api.toBbox(image.masks), dtype=image.boxes.dtype)
+            corners[:, 2:] += corners[:, :2]
+            image = replace(image, boxes=corners)
         if self.max_per_class is None:
             return image
         same = image.labels[:, None] == image.labels
         return image.take(np.flatnonzero(np.tril(same, -1).sum(axis=1) < self.max_per_class))
+
+
+def doubt_of(labels: np.ndarray, scores: np.ndarray, tags: Sequence[int] | None) -> float:
+    """How unsure a model is of an image: of the tag whose best instance has the lowest score.
+
+    Args:
+        labels: [N] of the instances that it finds, of any score.
+        scores: [N] in 0..1.
+        tags: Labels of the classes in the image; None if unknown: then of its best instance.
+
+    Returns:
+        1 less that score, 1 if there is no instance; 0 if the image has no tag.
+    """
+    own = [np.ones(len(labels), bool)] if tags is None else [labels == tag for tag in tags]
+    return float(1 - min((scores[one].max(initial=0) for one in own), default=1))
+
+
+def most_doubtful(images: Sequence[LabelledImage], share: float) -> list[LabelledImage]:
+    """The given share of images that the model is least sure of, at least one, by doubt."""
+    order = sorted(images, key=lambda image: -image.doubt)
+    return order[: max(math.ceil(share * len(images)), 1)]
 
 
 def file_names(images: Sequence[LabelledImage], blanks: bool = True) -> list[str]:

@@ -11,6 +11,7 @@ from mmlabelpenet.datasets.devkit import (
     CLASS_FILE,
     annotation_element,
     object_element,
+    voc_palette,
     write_annotation,
     write_lists,
     write_masks,
@@ -23,6 +24,7 @@ from .records import ImageReader, LabelledImage, file_names
 
 # Of the 256 values of a mask, 0 is the background and 255 void.
 MAX_OBJECTS = 254
+LABEL_MAP = 'labelmap.txt'
 
 
 def write_voc(
@@ -32,11 +34,13 @@ def write_voc(
     read: ImageReader,
     split: str = 'train',
     link: bool = False,
+    min_visible: float = 0.0,
 ) -> Path:
     """Write a devkit year's folder: images, XML, masks in VOC's palette, and the split's lists.
 
     Where instances overlap, the pixels belong to the one with the highest score; an instance
-    without any pixel is left out. The object masks number the objects in the order of the XML.
+    of which too little is visible is left out. ``labelmap.txt`` has the classes and colours for
+    datumaro and CVAT. The object masks number the objects in the order of the XML.
     The tags are those of the images, or, where these are unknown, the classes of the instances.
     The lists are written last, so that an interrupted export lists no missing image. Images keep
     their names and subfolders, but for blanks. Files that the last export of the split has
@@ -50,6 +54,7 @@ def write_voc(
         read: Reads an image as the model does.
         split: Name of the images' list.
         link: Whether to link images instead of copying them.
+        min_visible: Least visible share of the pixels of an instance, of which one at least.
 
     Returns:
         The split's list.
@@ -67,11 +72,16 @@ def write_voc(
     written = _files(names, classes, split, segmented)
     manifest.announce(written)
     tags, ignored = {}, {}
-    for name, image in place_images(images, names, root / 'JPEGImages', read, link):
-        labels = _write_labels(root, name, image, classes)
+    files = [f'{name}.jpg' for name in names]
+    for file, image in place_images(images, files, root / 'JPEGImages', read, link):
+        name = file.removesuffix('.jpg')
+        labels = _write_labels(root, name, image, classes, min_visible)
         tags[name] = {classes[label] for label in (labels if image.tags is None else image.tags)}
         ignored[name] = {classes[label] for label in image.ignored_tags}
     write_lines(root / CLASS_FILE, classes)
+    colours = zip(['background', *classes], voc_palette().tolist())
+    lines = [f'{name}:{",".join(map(str, colour))}::' for name, colour in colours]
+    write_lines(root / LABEL_MAP, ['# label:color_rgb:parts:actions', *lines])
     path = write_lists(root, split, tags, classes, ignored, segmented)
     manifest.finish(written)
     return path
@@ -88,6 +98,7 @@ def _files(names: Sequence[str], classes: Sequence[str], split: str, masks: bool
         *(f'{folder}/{name}.{suffix}' for folder, suffix in kinds.items() for name in names),
         *(f'ImageSets/{name}.txt' for name in lists),
         CLASS_FILE,
+        LABEL_MAP,
     ]
 
 
@@ -110,12 +121,12 @@ def _check_classes(classes: Sequence[str]) -> None:
 
 
 def _write_labels(
-    root: Path, name: str, image: LabelledImage, classes: Sequence[str]
+    root: Path, name: str, image: LabelledImage, classes: Sequence[str], min_visible: float
 ) -> np.ndarray:
     """Write XML and masks of one image; return the labels of its remaining instances."""
     segmented = image.masks is not None
     if segmented:
-        object_mask, image = paint_objects(image)
+        object_mask, image = paint_objects(image, min_visible)
         values = np.array([0, *(image.labels + 1)], dtype=np.uint8)
         write_masks(root, name, values[object_mask], object_mask)
     # Every box covers at least one pixel.
@@ -131,22 +142,26 @@ def _write_labels(
     return image.labels
 
 
-def paint_objects(image: LabelledImage) -> tuple[np.ndarray, LabelledImage]:
+def paint_objects(
+    image: LabelledImage, min_visible: float = 0.0
+) -> tuple[np.ndarray, LabelledImage]:
     """Paint an image's instances into one mask, those with higher scores on top.
 
     Args:
         image: Its instances have masks and falling scores.
+        min_visible: Least visible share of an instance; others are left out.
 
     Returns:
         The mask [H, W] uint8 (0, or 1 + the index of an instance), and the image with the
-        instances that have pixels in it.
+        instances that are left, each with a pixel in it.
     """
     image = image.take(np.arange(min(len(image), MAX_OBJECTS)))
     objects = np.zeros(image.size, dtype=np.uint8)
     for index, mask in reversed(list(enumerate(image.masks or (), start=1))):
         inside, x, y = decode_part(mask)
         objects[y : y + inside.shape[0], x : x + inside.shape[1]][inside] = index
-    visible = np.unique(objects[objects > 0])
-    renumbered = np.zeros(256, dtype=np.uint8)
-    renumbered[visible] = np.arange(1, len(visible) + 1)
-    return renumbered[objects], image.take(visible - 1)
+    visible = np.bincount(objects.ravel(), minlength=len(image) + 1)[1:]
+    kept = np.flatnonzero((visible > 0) & (visible >= min_visible * image.areas()))
+    if len(kept) < len(image):
+        return paint_objects(image.take(kept), min_visible)  # what they covered is seen now
+    return objects, image

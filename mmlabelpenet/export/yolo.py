@@ -8,7 +8,7 @@ from mmengine.fileio import dump
 
 from mmlabelpenet.utils import UserError, mask_areas, write_bytes, write_lines
 
-from .images import place_images, require_other_folder
+from .images import exported_names, place_images, require_other_folder
 from .manifest import Manifest
 from .polygons import join_rings, rle_to_polygons
 from .records import ImageReader, LabelledImage, file_names
@@ -28,7 +28,7 @@ def write_yolo(
     split: str = 'train',
     link: bool = False,
 ) -> Path:
-    """Write ``images/{split}``, ``labels/{split}`` and ``data.yaml``.
+    """Write ``images/{split}``, ``labels/{split}``, ``data.yaml`` and ``classes.txt``.
 
     Each line of a label file is an instance: its class, counted from 0, and the x and y of its
     outline as fractions of width and height. YOLO has one outline per instance, so separate
@@ -58,16 +58,20 @@ def write_yolo(
     folder = root / 'images' / split
     require_other_folder(images, folder)
     manifest = Manifest(root, 'yolo', split, classes)
-    written = [f'images/{split}/{name}.jpg' for name in names]
+    files = exported_names(images, names)
+    written = [f'images/{split}/{name}' for name in files]
     written += [f'labels/{split}/{name}.txt' for name in names]
-    manifest.announce([*written, 'data.yaml'])
-    for name, image in place_images(images, names, folder, read, link):
+    written += ['data.yaml', 'classes.txt']
+    manifest.announce(written)
+    # the last image is placed when the next one is asked for
+    for (_, image), name in zip(place_images(images, files, folder, read, link), names):
         # the format cannot write a mask without a pixel
         instances = zip(image.labels, image.masks or (), mask_areas(image.masks or ()))
         lines = [f'{label} {outline_of(mask)}' for label, mask, area in instances if area]
         write_lines(root / 'labels' / split / f'{name}.txt', lines)
     path = _write_summary(root, split, classes)
-    manifest.finish([*written, 'data.yaml'])
+    write_lines(root / 'classes.txt', classes)
+    manifest.finish(written)
     return path
 
 

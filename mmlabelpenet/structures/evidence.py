@@ -38,8 +38,8 @@ class Evidence(BaseDataElement):
       ``bboxes``, ``labels``, ``scores`` and ``masks`` as above; after stage 2 also
       ``agreement`` [F] in 0..1, which the pseudo instances have then too.
     - ``validated`` (InstanceData), for pictures: the pseudo instances after the way back.
-    - ``ground_truth`` (InstanceData), only in the training of an upper bound: ``bboxes``,
-      ``labels`` and, where known, ``masks``.
+    - ``ground_truth`` (InstanceData), only in the training of an upper bound, and of images whose
+      labels were corrected: ``bboxes``, ``labels`` and, where known, ``masks``.
 
     - ``index`` (int): the image's place in ``batch_feats``; 0 where it is absent.
 

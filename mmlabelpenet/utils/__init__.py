@@ -3,6 +3,7 @@
 from .arguments import Parser, number
 from .atomic_backend import AtomicBackend, latest_checkpoint
 from .boxes import box_areas, box_excess, box_intersections, box_iou, box_text
+from .brush import decode_brush, encode_brush
 from .checkpoint_loading import restrict_checkpoint_loading
 from .errors import UserError, explain_read_errors
 from .files import (

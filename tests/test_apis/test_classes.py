@@ -15,7 +15,7 @@ from mmlabelpenet.apis.classes import (
     unify_tested_classes,
     unify_trained_classes,
 )
-from mmlabelpenet.apis.exporting import export_ground_truth
+from mmlabelpenet.apis.exporting import Layout, export_ground_truth
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
 
@@ -168,7 +168,7 @@ def test_figures_do_not_depend_on_the_order(config, checkpoint, proposals, tmp_p
     cfg.launcher, cfg.work_dir = 'none', str(tmp_path / 'work')
     expected = evaluate_detector(cfg, str(checkpoint), ['image', 'proposal', 'bbox', 'segm'])
     cfg = Config.fromfile(config)
-    export_ground_truth(cfg, str(tmp_path / 'zoo'), split='test')
+    export_ground_truth(cfg, Layout(str(tmp_path / 'zoo')), split='test')
     (path,) = (tmp_path / 'zoo' / 'annotations').glob('*.json')
     content = json.loads(path.read_text())
     names = {one['id']: one['name'] for one in content['categories']}

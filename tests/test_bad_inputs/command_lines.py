@@ -177,7 +177,8 @@ ROWS = [
         *EXPORT,
         '--format',
         'pascal',
-        sentence="argument --format: invalid choice: 'pascal' (choose from 'coco', 'voc', 'yolo')",
+        sentence="argument --format: invalid choice: 'pascal' (choose from 'coco', 'voc', 'yolo', "
+        "'label-studio')",
     ),
     line(
         'export: an unknown stage',

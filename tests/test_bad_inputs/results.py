@@ -12,7 +12,11 @@ from PIL import Image
 from pycocotools import mask as mask_api
 
 from mmlabelpenet.apis import LabelPEnetInferencer
-from mmlabelpenet.datasets import ProvideRegionProposals, VOCInstanceDataset
+from mmlabelpenet.datasets import (
+    ProvideRegionProposals,
+    VOCInstanceDataset,
+    read_corrections,
+)
 from mmlabelpenet.export import LabelledImage, write_coco, write_voc, write_yolo
 from mmlabelpenet.proposals import Proposals, proposal_path, write_proposals
 from mmlabelpenet.utils import read_image
@@ -39,6 +43,25 @@ corloc_dataloader = None
 test_evaluator = dict(_delete_=True, type='VOCDetectionMetric')
 work_dir = {root!r} + '/work'
 """
+ELLIPSE = json.dumps(
+    [
+        {
+            'data': {'image': '1.jpg'},
+            'annotations': [
+                {
+                    'result': [
+                        {
+                            'type': 'ellipselabels',
+                            'original_width': 8,
+                            'original_height': 6,
+                            'value': {'ellipselabels': ['dog']},
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+)
 SIZELESS = [{'id': number, 'file_name': name} for number, name in enumerate(PHOTOS)]
 RUNS = {'size': [6, 8], 'counts': [7, 2, 4, 2, 33]}
 
@@ -219,6 +242,16 @@ def ground_truth(*args: object) -> Callable[[Path], None]:
     )
 
 
+def corrected(text: str) -> Callable[[Path], None]:
+    """A row's run that reads corrected labels."""
+
+    def run(root: Path) -> None:
+        (root / 'done.json').write_text(text)
+        read_corrections(str(root / 'done.json'))
+
+    return run
+
+
 def classes_twice(root: Path) -> None:
     exported(write_voc)(root)
     (root / 'out/ImageSets/classes.txt').write_text('dog\ndog\n')
@@ -374,6 +407,9 @@ RUN_ROWS: dict[str, Callable[[Path], Any]] = {
     'a stage without masks, exported to YOLO': exported(write_yolo, masks=False),
     'a class with a slash, exported to VOC': exported(write_voc, classes=('dog/puppy',)),
     '300 classes, exported to VOC': exported(write_voc, classes=tuple(map(str, range(300)))),
+    'corrected labels that are not there': lambda root: read_corrections(f'{root}/done.json'),
+    'corrected labels with an ellipse': corrected(ELLIPSE),
+    'corrected labels that are a list of names': corrected('["1.jpg"]'),
     'a VOC export with a class twice': classes_twice,
     'a class that a VOC export does not have': unknown_class_of_an_export,
     'stored proposals of another photo in the demo': proposals_of_another_photo,

@@ -208,6 +208,21 @@ SENTENCES = {
     '300 classes, exported to VOC': (
         'VOC masks hold at most 254 classes, not 300: export to another format.'
     ),
+    'corrected labels that are not there': (
+        '{root}/done.json cannot be read as corrected labels (FileNotFoundError: [Errno 2] No '
+        "such file or directory: '{root}/done.json'): export COCO JSON, or the JSON of Label "
+        'Studio with brush, polygon or upright rectangle regions of one label.'
+    ),
+    'corrected labels with an ellipse': (
+        '{root}/done.json cannot be read as corrected labels (ValueError: a region of the kind '
+        "ellipselabels with the labels ['dog'], turned by 0 degrees): export COCO JSON, or the "
+        'JSON of Label Studio with brush, polygon or upright rectangle regions of one label.'
+    ),
+    'corrected labels that are a list of names': (
+        "{root}/done.json cannot be read as corrected labels (AttributeError: 'str' object has no "
+        "attribute 'get'): export COCO JSON, or the JSON of Label Studio with brush, polygon or "
+        'upright rectangle regions of one label.'
+    ),
     'a VOC export with a class twice': (
         '{root}/out/ImageSets/classes.txt cannot be read as a list of classes (ValueError: 2 '
         'names, 1 of them different): write a class a line.'

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from pycocotools import mask as mask_utils
 
 from mmlabelpenet.apis import read_config
-from mmlabelpenet.apis.exporting import export_ground_truth
+from mmlabelpenet.apis.exporting import Layout, export_ground_truth
 from mmlabelpenet.datasets import COCOInstanceDataset, ShapesDataset
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError
@@ -162,7 +162,7 @@ def test_exported_masks_are_read_unchanged(shapes, tmp_path, segmentation):
     full = {'type': 'ShapesDataset', 'data_root': str(shapes), 'supervision': 'full'}
     cfg = Config(dict(corloc_dataloader=dict(dataset=full)))
     cfg.test_dataloader = dict(dataset={**full, 'pipeline': PIPELINE})
-    export_ground_truth(cfg, str(tmp_path / 'coco'), segmentation=segmentation)
+    export_ground_truth(cfg, Layout(str(tmp_path / 'coco'), segmentation=segmentation))
     (path,) = (tmp_path / 'coco' / 'annotations').glob('*.json')
     image_root = json.loads(path.read_text())['info']['photo_root']
     coco = COCOInstanceDataset(

@@ -205,9 +205,9 @@ def test_images_other_than_plain_jpegs_are_written_as_the_model_reads_them(tmp_p
 def test_a_copy_replaces_a_link(tmp_path, images):
     write_yolo(images, CLASSES, tmp_path / 'out', read, link=True)
     placed = tmp_path / 'out/images/train/a.jpg'
-    assert placed.is_symlink()
+    assert placed.samefile(images[0].img_path)
     write_yolo(images, CLASSES, tmp_path / 'out', read)
-    assert not placed.is_symlink()
+    assert not placed.samefile(images[0].img_path)
     assert placed.read_bytes() == (tmp_path / 'photos/a.jpg').read_bytes()
 
 
@@ -256,3 +256,51 @@ def test_a_devkit_of_own_classes_is_read_in_any_order(tmp_path, images):
         assert [names[label] for label in masks.labels] == kept
     with pytest.raises(UserError, match=r"classes.txt has no class 'cow'"):
         VOCInstanceDataset(str(tmp_path / 'out'), metainfo=dict(classes=('cow',)), pipeline=[])
+
+
+def test_coco_links_its_images_below_images_and_a_smaller_export_removes_them(
+    tmp_path, write_image
+):
+    paths = [write_image('x/1.jpg'), write_image('y/2.png')]
+    records = [labelled(one, [], [], []) for one in paths]
+    out = tmp_path / 'out'
+    coco = COCO(str(write_coco(records, CLASSES, out, read=read)))
+    assert [one['file_name'] for one in coco.loadImgs([1, 2])] == ['x/1.jpg', 'y/2.png']
+    assert coco.dataset['info']['photo_root'] == str(tmp_path / 'photos')
+    for name, path in zip(('x/1.jpg', 'y/2.png'), paths):
+        assert (out / 'images/train' / name).samefile(path)
+        assert not (out / 'images/train' / name).is_symlink()
+    write_coco(records[:1], CLASSES, out, read=read)
+    assert [one.name for one in (out / 'images/train').iterdir()] == ['1.jpg']
+    write_coco(records, CLASSES, out)
+    assert not (out / 'images').exists()
+
+
+def test_yolo_keeps_suffixes_that_readers_know(tmp_path, write_image):
+    names = ('a.jpeg', 'b.png', 'c.bmp')
+    write_yolo([labelled(write_image(one), [], [], []) for one in names], CLASSES, tmp_path, read)
+    found = sorted(path.name for path in (tmp_path / 'images/train').iterdir())
+    assert found == ['a.jpeg', 'b.png', 'c.jpg']
+    copy, original = tmp_path / 'images/train/b.png', tmp_path / 'photos/b.png'
+    assert copy.read_bytes() == original.read_bytes()
+    assert (tmp_path / 'classes.txt').read_text() == 'dog\nchair\ncat\n'
+
+
+def test_an_instance_that_is_hardly_visible_is_left_out_and_uncovers_others(tmp_path, write_image):
+    first, second, third = (np.zeros((30, 40), dtype=bool) for _ in range(3))
+    first[:, :20] = True
+    second[:, 1:22] = True  # a tenth of it is seen
+    third[:, 20:30] = True
+    image = labelled(write_image('a.jpg'), [0, 1, 2], [0.9, 0.8, 0.7], [first, second, third])
+    write_voc([image], CLASSES, tmp_path / 'all', read)
+    assert sorted(np.unique(voc_maps(tmp_path / 'all', 'a')[1])) == [0, 1, 2, 3]
+    write_voc([image], CLASSES, tmp_path / 'out', read, min_visible=0.2)
+    objects = np.asarray(voc_maps(tmp_path / 'out', 'a')[1])
+    np.testing.assert_array_equal(objects == 2, third)
+    assert (tmp_path / 'out/Annotations/a.xml').read_text().count('<object>') == 2
+
+
+def test_the_label_map_has_vocs_colours(tmp_path, images):
+    write_voc(images, CLASSES, tmp_path, read)
+    lines = (tmp_path / 'labelmap.txt').read_text().splitlines()[1:]
+    assert lines == ['background:0,0,0::', 'dog:128,0,0::', 'chair:0,128,0::', 'cat:128,128,0::']

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
-from mmlabelpenet.apis import export_instances
+from mmlabelpenet.apis import Layout
 from mmlabelpenet.export import InstanceCollector, image_reader, write_images
 from mmlabelpenet.utils import UserError, register_all_modules
 
@@ -81,6 +80,6 @@ def test_an_export_of_nothing_is_warned_of(sample, monkeypatch):
 
 def test_unknown_formats_are_reported_before_anything_else(tmp_path):
     with pytest.raises(UserError, match="does not know 'csv'; it knows coco, voc, yolo"):
-        export_instances(Config(), 'gone.pth', str(tmp_path), format='csv')
+        Layout(str(tmp_path), ['coco', 'csv'])
     with pytest.raises(UserError, match="does not know 'dots'; it knows rle, polygon"):
-        export_instances(Config(), 'gone.pth', str(tmp_path), segmentation='dots')
+        Layout(str(tmp_path), segmentation='dots')

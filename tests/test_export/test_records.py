@@ -3,7 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmlabelpenet.export import Selection, class_counts, file_names, image_root
+from mmlabelpenet.export import (
+    Selection,
+    class_counts,
+    doubt_of,
+    file_names,
+    image_root,
+    most_doubtful,
+)
 from mmlabelpenet.utils import UserError
 
 from .conftest import encode, labelled
@@ -70,3 +77,30 @@ def test_instances_are_counted_and_the_common_folder_is_found(tmp_path):
     assert class_counts([one, other], 4).tolist() == [1, 0, 3, 0]
     assert image_root([one, other]) == tmp_path
     assert image_root([other]) == tmp_path / 'y/z'
+
+
+def test_boxes_of_masks_are_tight(tmp_path):
+    image = squares(tmp_path / 'a.jpg', [0, 1], [0.9, 0.8], [3, 5])
+    image.boxes = image.boxes + 2
+    assert Selection()(image).boxes.tolist() == [[2, 2, 5, 5], [2, 2, 7, 7]]
+    assert Selection(boxes='mask')(image).boxes.tolist() == [[0, 0, 3, 3], [0, 0, 5, 5]]
+    image.masks = None
+    assert Selection(boxes='mask')(image).boxes.tolist() == [[2, 2, 5, 5], [2, 2, 7, 7]]
+
+
+def test_doubt_is_that_of_the_least_sure_tag():
+    labels, scores = np.array([0, 0, 2, 1]), np.array([0.25, 0.75, 0.5, 0.875])
+    assert doubt_of(labels, scores, [0, 1]) == 0.25
+    assert doubt_of(labels, scores, [0, 2]) == 0.5
+    assert doubt_of(labels, scores, [0, 3]) == 1
+    assert doubt_of(labels, scores, []) == 0
+    assert doubt_of(labels, scores, None) == 0.125
+    assert doubt_of(labels[:0], scores[:0], None) == 1
+
+
+def test_the_most_doubtful_images_come_first(tmp_path):
+    images = [squares(tmp_path / f'{doubt}.jpg', [], [], []) for doubt in (1, 7, 3, 7)]
+    for image in images:
+        image.doubt = int(image.img_id) / 10
+    assert [one.img_id for one in most_doubtful(images, 0.6)] == ['7', '7', '3']
+    assert [one.img_id for one in most_doubtful(images, 0)] == ['7']

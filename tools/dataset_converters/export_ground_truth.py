@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmlabelpenet.apis import (
+    Layout,
     add_export_arguments,
     config_parser,
     export_ground_truth,
@@ -35,11 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     written = export_ground_truth(
         load_config(args, runs_model=False),
-        args.out,
-        format=args.format,
+        Layout.of(args),
         split=args.split,
-        segmentation=args.segmentation,
-        link=args.link,
     )
     print(f'{written["instances"]} instances of {written["photos"]} photos are in {args.out}')
 

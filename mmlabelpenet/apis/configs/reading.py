@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmlabelpenet.datasets import require_distinct_names
+from mmlabelpenet.datasets import COCOFile, require_distinct_names
 from mmlabelpenet.registry import DATASETS
 from mmlabelpenet.utils import UserError, explain_read_errors, register_all_modules
 from mmlabelpenet.utils.errors import other_file
@@ -29,7 +29,7 @@ def read_config(
     An override of a text or list at the top level such as ``data_root`` or ``scale`` also holds
     wherever the config has that setting with the same value. The same is true of those that an
     inheriting config sets anew. If a config sets ``classes_from_data``, the model gets as many
-    classes as the training data has.
+    classes as the training data has, of which mmdet's CocoDataset reads the names from its file.
 
     Args:
         path: The config.
@@ -63,8 +63,24 @@ def read_config(
             one for loader in loaders for one in plain_datasets(loader['dataset'])
         )
     if cfg.get('classes_from_data') and 'model' in cfg:
-        cfg.model.num_classes = len(classes_of(cfg.train_dataloader.dataset))
+        _take_classes(cfg)
     return cfg
+
+
+def _take_classes(cfg: Config) -> None:
+    """Give the model the number of classes of the training data, wherever it has one.
+
+    mmdet's CocoDataset, which would have COCO's classes, gets those of its file.
+    """
+    dataset = cfg.train_dataloader.dataset
+    for one in plain_datasets(dataset):
+        if one['type'].rpartition('.')[2] == 'CocoDataset':
+            path = Path(one.get('data_root') or '', one['ann_file'])
+            one['metainfo'] = dict(classes=tuple(COCOFile(path).listed))
+    number = len(classes_of(dataset))
+    for place in settings_called(cfg, 'num_classes') or ['model.num_classes']:
+        if place.startswith('model.'):
+            cfg.merge_from_dict({place: number})
 
 
 # Where mmdet's configs put what they set by variables of these names.

@@ -1,5 +1,7 @@
 """Transforms that load images, proposals and masks."""
 
+from .corrected import LoadCorrections
+from .corrections import CorrectedObject, name_in, read_corrections
 from .formatting import PackWeakInputs
 from .ground_truth import LoadTrueInstances
 from .labels import LoadLabels, OracleLabels

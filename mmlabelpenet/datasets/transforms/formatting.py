@@ -17,7 +17,8 @@ class PackWeakInputs(PackDetInputs):
     - ``tags`` (Tensor): [C] float, 1 where the class is in the image;
     - ``ignored_tags`` (Tensor): [C] float, 1 where the class may be in the image;
     - ``gt_mask_instances`` (InstanceData): if ``LoadInstanceMasks`` has added it;
-    - ``gt_instances.weights`` (Tensor): [G] float, if the results have ``gt_weights``.
+    - ``gt_instances.weights`` (Tensor): [G] float, if the results have ``gt_weights``;
+    - ``corrected`` (bool), in the metainfo: if ``LoadCorrections`` has added the labels.
 
     Args:
         num_classes: C; by default that of the data set.
@@ -39,6 +40,7 @@ class PackWeakInputs(PackDetInputs):
             'scale_factor',
             'flip',
             'flip_direction',
+            'corrected',
         ),
     ) -> None:
         super().__init__(meta_keys=meta_keys)

@@ -103,7 +103,7 @@ class LoadInstanceMasks(BaseTransform):
         objects = [one for one in results['instances'] if 'mask' in one]
         # Offline evaluation loads no image; it uses the size in the annotation.
         size = tuple(results.get('ori_shape', (results['height'], results['width']))[:2])
-        rles = [_to_rle(one['mask'], size, results['img_path']) for one in objects]
+        rles = [annotation_rle(one['mask'], size, results['img_path']) for one in objects]
         results['gt_seg_map'] = _paint_classes(objects, rles, size)
         kept = [index for index, one in enumerate(objects) if not one['ignore_flag']]
         labels = torch.tensor([objects[i]['bbox_label'] for i in kept], dtype=torch.long)
@@ -185,7 +185,7 @@ def _values(mask: np.ndarray) -> set[int]:
     return {*found.tolist()} - {0, VOID}
 
 
-def _to_rle(mask: list | dict, size: tuple[int, int], img_path: str) -> dict:
+def annotation_rle(mask: list | dict, size: tuple[int, int], img_path: str) -> dict:
     """Convert COCO's polygons or run lengths to compressed run lengths."""
     with explain_read_errors(
         f'A mask of {img_path}', 'polygons or run lengths', 'fix the annotation'

@@ -14,6 +14,7 @@ from mmlabelpenet.utils import in_evaluation
 
 from ..stages import LabelSource, LearnedProposals, RegionStage, ResultStage, Stage
 from ..stages.base import label_result
+from ..stages.true_instances import corrected
 
 INFERENCE = Step()
 # Readouts of the labels, for images whose tags are known: the pseudo instances with the attention
@@ -105,15 +106,21 @@ class Cascade(ModuleDict):
         if learning and not any(self.steps[name].reads_labels for name in learning):
             names = learning
         elif not set(self.seeding) & set(learning):
-            evidence = above(self.seed(feats, evidence), step.threshold)
+            evidence = self.above(self.seed(feats, evidence), step.threshold)
             names = names[len(self.seeding) :]
         for name in names:
             if name in step.learning:
                 losses |= self._losses(name, feats, evidence, step)
             if name == last:
                 break
-            evidence = above(self.steps[name].propagate(feats, evidence), step.threshold)
+            evidence = self.above(self.steps[name].propagate(feats, evidence), step.threshold)
         return evidence, losses
+
+    def above(self, evidence: list[Evidence], threshold: float) -> list[Evidence]:
+        """The labels that supervise: corrected ones where there are any, see :func:`above`."""
+        if not self.reads_ground_truth:
+            evidence = [corrected(one, self._source[0]) for one in evidence]
+        return above(evidence, threshold)
 
     def seed(self, feats: Sequence[Tensor], evidence: list[Evidence]) -> list[Evidence]:
         """Add pseudo instances: the way down through stage 1 and the label source."""
@@ -142,7 +149,7 @@ class Cascade(ModuleDict):
         """Losses of the steps before the last one, on validated labels."""
         with torch.no_grad(), in_evaluation(self):
             evidence, _ = self.down(evidence, replace(step, learning=()))
-            evidence = above(self.up(evidence), step.threshold)
+            evidence = self.above(self.up(evidence), step.threshold)
         names = [name for name in self.before_last[::-1] if name in step.learning]
         losses = [self._losses(name, evidence[0].batch_feats, evidence, step) for name in names]
         return {key: value for part in losses for key, value in part.items()}

@@ -122,7 +122,7 @@ class LabelPEnet(BaseDetector):
         for index, (one, sample) in enumerate(zip(evidence, data_samples)):
             one.batch_feats, one.index = feats, index
             one.scales = FurtherScales(partial(self._at_scale, one), scales)
-            if self.training and self.cascade.reads_ground_truth:
+            if self.training and (self.cascade.reads_ground_truth or 'corrected' in sample):
                 one.ground_truth = sample.gt_instances
         return with_proposals(evidence, data_samples, None if self.training else self.proposals)
 

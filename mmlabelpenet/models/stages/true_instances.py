@@ -57,22 +57,53 @@ class TrueInstances(LabelSource):
         none = evidence.proposals.bboxes[:0]
         empty = InstanceData(bboxes=none, labels=none.new_zeros(0).long())
         truth = evidence.get('ground_truth', empty)
-        ones = none.new_ones(len(truth))
-        fields = dict(bboxes=truth.bboxes, labels=truth.labels, scores=ones)
-        fields['weights'] = truth.get('weights', ones)
-        maps = self._maps(truth, evidence.img_shape)
-        pseudo = InstanceData(**fields, attention=maps, masks=maps)
+        maps = mask_maps(truth, evidence.img_shape, self.stride)
+        pseudo = InstanceData(**box_fields(truth), attention=maps, masks=maps)
         return evidence.replace(pseudo_instances=pseudo, instance_stride=self.stride)
 
-    def _maps(self, truth: InstanceData, img_shape: Sequence[int]) -> Tensor:
-        """Masks [G, h, w] in 0..1 on the grid, each cell the mean of its known pixels."""
-        size = grid_size(img_shape, self.stride)
-        if len(truth) == 0 or 'masks' not in truth:
-            return truth.bboxes.new_full((len(truth), *size), float('nan'))
-        masks = truth.masks.to_tensor(torch.uint8, truth.bboxes.device)
-        below, right = (-side % self.stride for side in masks.shape[1:])
-        masks = F.pad(masks, (0, right, 0, below), value=UNKNOWN)[:, None]
-        known, filled = (
-            F.avg_pool2d(part.float(), self.stride) for part in (masks != UNKNOWN, masks == 1)
-        )
-        return (filled / known)[:, 0, : size[0], : size[1]]
+
+def box_fields(truth: InstanceData) -> dict[str, Tensor]:
+    """Boxes, labels, scores and weights of ground-truth instances as those of pseudo instances."""
+    ones = truth.bboxes.new_ones(len(truth))
+    fields = dict(bboxes=truth.bboxes, labels=truth.labels, scores=ones)
+    return fields | dict(weights=truth.get('weights', ones))
+
+
+def mask_maps(truth: InstanceData, img_shape: Sequence[int], stride: int) -> Tensor:
+    """Masks [G, h, w] in 0..1 on a grid, each cell the mean of its known pixels.
+
+    Args:
+        truth: G ground-truth instances, perhaps with ``masks``.
+        img_shape: (h, w) of the network input.
+        stride: Of the grid.
+
+    Returns:
+        The maps, nan where no pixel is known.
+    """
+    size = grid_size(img_shape, stride)
+    if len(truth) == 0 or 'masks' not in truth:
+        return truth.bboxes.new_full((len(truth), *size), float('nan'))
+    masks = truth.masks.to_tensor(torch.uint8, truth.bboxes.device)
+    below, right = (-side % stride for side in masks.shape[1:])
+    masks = F.pad(masks, (0, right, 0, below), value=UNKNOWN)[:, None]
+    known, filled = (F.avg_pool2d(part.float(), stride) for part in (masks != UNKNOWN, masks == 1))
+    return (filled / known)[:, 0, : size[0], : size[1]]
+
+
+def corrected(evidence: Evidence, source: LabelSource) -> Evidence:
+    """The evidence of an image with its corrected labels, if it has any, as pseudo instances.
+
+    Args:
+        evidence: Perhaps with ``ground_truth``, and then with ``pseudo_instances``.
+        source: The label source, whose attention stands in for masks that are unknown.
+    """
+    if 'ground_truth' not in evidence or 'pseudo_instances' not in evidence:
+        return evidence
+    truth, stride = evidence.ground_truth, int(evidence.instance_stride)
+    maps = mask_maps(truth, evidence.img_shape, stride)
+    if maps.isnan().any():
+        own = source.attention_in(evidence, truth).resample(stride, maps.shape[1:]).values
+        maps = torch.where(maps.isnan(), own, maps)
+    names = {'attention', 'masks'} & {*evidence.pseudo_instances.keys()}
+    pseudo = InstanceData(**box_fields(truth), **dict.fromkeys(names, maps))
+    return evidence.replace(pseudo_instances=pseudo)
