@@ -47,7 +47,6 @@ GROUPS = {
         'E-refined': ABLATIONS + 'e_refined-masks.py',
         'H-no-curriculum': ABLATIONS + 'h_no-curriculum.py',
     },
-    'lap': {'Label-PEnet-lap': f'configs/label_penet/label-penet-lap{MINI}'},
     'baselines': {
         'WSDDN': f'configs/wsddn/wsddn{MINI}',
         'WSDDN-context': f'configs/wsddn/wsddn-context{MINI}',

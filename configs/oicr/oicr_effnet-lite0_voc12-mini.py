@@ -24,10 +24,12 @@ train_cfg = dict(
     phases=dict(
         detection=dict(
             epochs=phases.semantic.epochs + phases.detection.epochs +
-            phases.refinement.epochs + phases.segmentation.epochs),
+            phases.refinement.epochs + phases.segmentation.epochs +
+            phases.lap.epochs),
         semantic=None,
         refinement=None,
         segmentation=None,
+        lap=None,
         joint=dict(
             stages=['classification', 'detection'],
             ramp=0.0,

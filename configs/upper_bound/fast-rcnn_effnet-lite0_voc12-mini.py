@@ -8,7 +8,8 @@ train_cfg = dict(
     phases=dict(
         detection=dict(
             epochs=phases.detection.epochs + phases.refinement.epochs +
-            phases.segmentation.epochs),
+            phases.segmentation.epochs + phases.lap.epochs),
+        lap=None,
         refinement=None,
         segmentation=None,
         joint=dict(stages=['classification', 'detection'])))

@@ -22,5 +22,6 @@ train_cfg = dict(
             stages=['classification', 'detection'],
             epochs=phases.classification.epochs + phases.semantic.epochs +
             phases.detection.epochs),
-        # Nothing to be sure of, and nothing to validate.
+        # Nothing to label anew, to be sure of or to validate.
+        lap=dict(relabel=False, threshold=0.0),
         joint=dict(ramp=0.0, threshold=0.0, alternate=0)))

@@ -20,7 +20,11 @@ REPOSITORY = DOCS.parent
 # Titles, and the tools below each.
 TOOLS = {
     'Training and testing': ('tools/train.py', 'tools/test.py'),
-    'Inference and export': ('demo/image_demo.py', 'tools/export_pseudo_labels.py'),
+    'Inference and export': (
+        'demo/image_demo.py',
+        'tools/export_pseudo_labels.py',
+        'tools/model_converters/publish_model.py',
+    ),
     'Proposals': (
         'tools/proposals/make_proposals.py',
         'tools/proposals/check_proposals.py',
@@ -35,6 +39,7 @@ TOOLS = {
     ),
     'Analysis': (
         'tools/analysis_tools/eval_metric.py',
+        'tools/analysis_tools/inspect_labels.py',
         'tools/analysis_tools/paint_failures.py',
         'tools/analysis_tools/plot_curves.py',
     ),
@@ -56,7 +61,7 @@ def parser_of(tool: str) -> tuple[str, argparse.ArgumentParser]:
     with mock.patch.object(sys, 'path', [str((REPOSITORY / tool).parent), *sys.path]):
         spec.loader.exec_module(module)
     try:
-        with mock.patch.object(argparse.ArgumentParser, 'parse_args', _found):
+        with mock.patch.object(argparse.ArgumentParser, 'parse_known_args', _found):
             module.main([])
     except _FoundError as found:
         return inspect.cleandoc(module.__doc__), found.args[0]

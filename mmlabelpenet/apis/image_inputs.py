@@ -86,3 +86,19 @@ def require_one_each(what: str, given: Sequence, number: int) -> None:
     """Raise a UserError unless there is one of ``given`` for each of ``number`` images."""
     if len(given) != number:
         raise UserError(f'There are {number} photos, but {len(given)} lists of {what}: one each.')
+
+
+def labels_of(names: Tags, classes: Sequence[str]) -> list[int]:
+    """Get the sorted labels of tags, which are names or labels of classes.
+
+    Raises:
+        UserError: If one is no class.
+    """
+    known: dict[str | int, int] = {label: label for label in range(len(classes))}
+    known |= {name: label for label, name in enumerate(classes)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(
+            f'The tag {unknown[0]!r} is no class of this model: it knows {", ".join(classes)}.'
+        )
+    return sorted({known[name] for name in names})

@@ -45,6 +45,7 @@ from .image_inputs import (
     ShortDict,
     Tags,
     describe_images,
+    labels_of,
     per_image_tags,
     require_keywords,
     require_one_each,
@@ -202,7 +203,7 @@ class LabelPEnetInferencer(DetInferencer):
         described = describe_images(list_images(inputs, recursive))
         if tags is not None:
             for one, names in zip(described, per_image_tags(tags, len(described))):
-                one.update(tags=self._labels_of(names), num_classes=len(self.classes))
+                one.update(tags=labels_of(names, self.classes), num_classes=len(self.classes))
         elif self.stage in LABELS:
             raise UserError(f'The stage {self.stage} needs the tags of the photos: give tags.')
         if proposals is not None:
@@ -214,18 +215,6 @@ class LabelPEnetInferencer(DetInferencer):
         if not kwargs.get('return_datasamples'):
             results['predictions'] = [ShortDict(one) for one in results['predictions']]
         return ShortDict(results)
-
-    def _labels_of(self, names: Tags) -> list[int]:
-        """Get the sorted labels of tags."""
-        classes = self.classes
-        known: dict[Any, int] = {label: label for label in range(len(classes))}
-        known |= {name: label for label, name in enumerate(classes)}
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise UserError(
-                f'The tag {unknown[0]!r} is no class of this model: it knows {", ".join(classes)}.'
-            )
-        return sorted({known[name] for name in names})
 
     def preprocess(
         self, inputs: Sequence[dict], batch_size: int = 1, **kwargs: Any

@@ -26,9 +26,9 @@ from typing import NamedTuple
 LIMITS = {
     'lines of the detector': (459, 200),
     'lines of the longest file': (459, 350),
-    'statements of models, engine, structures': (2690, 3450),
-    'statements of the package': (6496, 11900),
-    'statements of tools and benchmark': (1968, 3400),
+    'statements of models, engine, structures': (2690, 3600),
+    'statements of the package': (6496, 12700),
+    'statements of tools and benchmark': (1968, 4000),
     'lines of a function, median': (11, 11),
     'lines of a function, 90 %': (27, 27),
     'without docstring and blank lines, median': (8, 11),

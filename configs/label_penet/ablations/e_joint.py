@@ -1,5 +1,5 @@
 # E: D, then all modules learn with the backbone, without calibration and curriculum.
-_base_ = '../label-penet_effnet-lite0_voc12-mini.py'
+_base_ = '../label-penet-without-lap_effnet-lite0_voc12-mini.py'
 masks = dict(mask_results=dict(tighten=0.0, part_penalty=0.0))
 cascade = dict(classification=dict(energy_threshold=0.3), refinement=masks, segmentation=masks)
 labels = dict(_delete_=True, type='MinedProposals')

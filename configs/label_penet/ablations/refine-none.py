@@ -1,3 +1,3 @@
 # Instance attention is not refined by colour.
-_base_ = '../label-penet_effnet-lite0_voc12-mini.py'
+_base_ = '../label-penet-without-lap_effnet-lite0_voc12-mini.py'
 model = dict(calibration=dict(refine=None))
