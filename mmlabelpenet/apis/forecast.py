@@ -63,7 +63,6 @@ def _seconds_left(runner: Runner, loop: CurriculumTrainLoop) -> Iterator[float]:
     loop.caches = caches
     for one, value in kept:
         one.copy_(value)
-    model.zero_grad(set_to_none=True)
 
 
 def _phase_seconds(runner: Runner, phase: Phase, batch: dict, steps: int) -> float:
@@ -87,7 +86,10 @@ def _step_seconds(runner: Runner, batch: dict, step: Step) -> float:
     start = time.perf_counter()
     with runner.optim_wrapper.optim_context(model):
         loss, _ = model.parse_losses(model(**data, mode='loss'))
-    loss.backward()
+    # Gradients that do not accumulate: DDP waits for those that do.
+    torch.autograd.grad(
+        loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True
+    )
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - start

@@ -57,7 +57,10 @@ def test_a_split_can_be_named(inspect, shapes):
 
 
 def test_a_model_without_cascade_is_refused(tool, tmp_path, capsys):
-    config = REPOSITORY / 'configs/pseudo_label/mask-rcnn_effnet-lite0_coco-export.py'
+    base = REPOSITORY / 'configs/pseudo_label/mask-rcnn_effnet-lite0_coco-export.py'
+    config = tmp_path / 'plain.py'
+    model = dict(roi_head=dict(bbox_head=dict(num_classes=2), mask_head=dict(num_classes=2)))
+    config.write_text(f'_base_ = {str(base)!r}\nclasses_from_data = False\nmodel = {model}\n')
     with pytest.raises(SystemExit):
         tool(TOOL, config, 'gone.pth', '--out', tmp_path / 'out')
     assert 'has no cascade' in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What a config may say: everything that this package's and mmdet's own configs say, and more."""
 
 import copy
+import json
 from pathlib import Path
 
 import mmdet
@@ -25,9 +26,22 @@ def child(folder, text, base=SHAPES):
     return str(path)
 
 
+# Files from which configs take their classes.
+LABEL_FILES = (
+    'data/coco/annotations/instances_train2017.json',
+    'data/pseudo/annotations/instances_train.json',
+    'data/pseudo/shapes/annotations/instances_train.json',
+)
+
+
 @pytest.fixture
 def tag_file(tmp_path, monkeypatch):
     (tmp_path / 'tags.csv').write_text('a.jpg,dog\nb.jpg,cat\n')
+    content = dict(images=[], annotations=[], categories=[dict(id=1, name='dog')])
+    for name in LABEL_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('TAG_DATA_ROOT', str(tmp_path))
     monkeypatch.setenv('TAG_FILE', str(tmp_path / 'tags.csv'))
 

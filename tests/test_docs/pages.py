@@ -6,7 +6,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 
-FENCE = re.compile(r'^(\s*)```(\w*)\s*$')
+FENCE = re.compile(r'^(\s*)```(\w*|\{\w+\})\s*$')
 MARK = re.compile(r'^\s*<!--\s*(not run:(?P<reason>.*?)|run)\s*-->\s*$')
 
 

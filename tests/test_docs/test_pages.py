@@ -119,7 +119,7 @@ def test_the_cells_of_the_tour_run(workspace, programs):
 @pytest.mark.slow
 def test_a_workspace_holds_the_repository_alone_until_a_command_adds_to_it(workspace, programs):
     before = {path.name for path in workspace.iterdir()}
-    assert before == {name for name in LINKED if (REPOSITORY / name).is_dir()}
+    assert before == {'configs', *(name for name in LINKED if (REPOSITORY / name).is_dir())}
     assert run_blocks([Block(1, 'make demo')], workspace, programs) is None
     added = {path.name for path in workspace.iterdir()} - before
     assert added == {'.block', '.venv', 'data', 'work_dirs'}

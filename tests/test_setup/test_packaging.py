@@ -50,7 +50,9 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel):
     modules = {p.relative_to(ROOT).as_posix() for p in ROOT.glob('mmlabelpenet/**/*.py')}
     modules = {name for name in modules if '/.mim/' not in name}
     packed = {n for n in names if '/.mim/' not in n and '.dist-info/' not in n}
-    assert packed == modules | {'mmlabelpenet/py.typed'}
+    templates = ROOT.glob('mmlabelpenet/inspection/templates/*')
+    others = {p.relative_to(ROOT).as_posix() for p in templates}
+    assert packed == modules | others | {'mmlabelpenet/py.typed'}
 
 
 @pytest.mark.slow
