@@ -5,6 +5,7 @@ arguments, the folder and the environment of a command with its input and output
 the exit code of the fork.
 """
 
+import atexit
 import json
 import os
 import runpy
@@ -45,6 +46,8 @@ def answer(connection):
         os.dup2(stream, number)
     command = json.loads(data)
     code = run_file(command['arguments'], command['folder'], command['variables'])
+    # As at the end of any Python process: among others the data workers end.
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     connection.sendall(bytes([code]))
